@@ -1,6 +1,8 @@
 // Package codec turns Go values into the bytes that Redis stores, and back.
 package codec
 
+import "reflect"
+
 // Codec turns Go values into bytes and back. A codec is a value without mutable state: it is
 // shared by every key that names it and must be safe for concurrent use.
 //
@@ -10,11 +12,13 @@ type Codec interface {
 	// secrets: "json", "zstd(json)". It does not change between releases.
 	Name() string
 
-	// Append appends the encoded form of v to dst and returns the extended slice.
+	// Append appends the encoded form of v to dst and returns the extended slice. It keeps
+	// neither dst nor v. Errors wrap [ErrEncode].
 	Append(dst []byte, v any) ([]byte, error)
 
-	// Decode decodes data into the value that v, a non-nil pointer, points to. It neither
-	// changes data nor keeps a reference to it after it returns.
+	// Decode decodes data into the zero value that v, a non-nil pointer, points to. It neither
+	// changes data nor keeps a reference to it after it returns. Errors wrap [ErrDecode] and
+	// never hold data.
 	Decode(data []byte, v any) error
 }
 
@@ -22,6 +26,24 @@ type Codec interface {
 type TypeTeller interface {
 	// StoredType tells the type of an encoded value in the codec's own words: "datetime".
 	StoredType(data []byte) (string, error)
+}
+
+// TypeChecker is implemented by codecs that can tell from a type alone that no value of it
+// makes the way there and back: a channel in JSON. [For] asks it, so that such a key fails
+// where it is declared and not when it is first used. A codec that wraps another one passes
+// the question on with [CheckType].
+type TypeChecker interface {
+	// CheckType gives an error that names the part of t that stands in the way.
+	CheckType(t reflect.Type) error
+}
+
+// CheckType asks c whether it can hold values of type t. It gives nil for a codec that is not
+// a [TypeChecker].
+func CheckType(c Codec, t reflect.Type) error {
+	if checker, ok := c.(TypeChecker); ok {
+		return checker.CheckType(t)
+	}
+	return nil
 }
 
 // Typed is a codec fixed to one Go type, chosen once and then used without looking at types

@@ -1,0 +1,63 @@
+package codec
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+)
+
+// For fixes c to the type T. The choice is made here, once: with [Auto] the result handles
+// strings, byte slices, numbers, booleans and times, and types defined as one of these,
+// without reflection or boxing. It gives an error when c is nil, or tells that it can never
+// hold a T.
+func For[T any](c Codec) (Typed[T], error) {
+	if c == nil {
+		return nil, errors.New("codec: no codec given")
+	}
+	t := reflect.TypeFor[T]()
+	if err := CheckType(c, t); err != nil {
+		return nil, fmt.Errorf("codec: %s: type %s: %w", c.Name(), typeName(t), err)
+	}
+	switch c.(type) {
+	case auto:
+		return autoFor[T](t), nil
+	case jsonCodec:
+		return jsonFor[T](c, t), nil
+	}
+	if t.Kind() == reflect.Interface {
+		return dynamic[T]{boxed[T]{c}}, nil
+	}
+	return boxed[T]{c}, nil
+}
+
+// boxed is any codec for T, through the interfaces of [Codec].
+type boxed[T any] struct{ codec Codec }
+
+func (b boxed[T]) Encode(v T) (string, error) {
+	data, err := b.codec.Append(nil, v)
+	if err != nil {
+		return "", err
+	}
+	return text(data), nil
+}
+
+func (b boxed[T]) Decode(data string) (T, error) {
+	var v T
+	if err := b.codec.Decode(view(data), &v); err != nil {
+		var zero T
+		return zero, err
+	}
+	return v, nil
+}
+
+// dynamic is boxed for an interface type T. In an any, a T would turn into what it holds, and
+// a codec would write in another form what it is later asked to read as a T.
+type dynamic[T any] struct{ boxed[T] }
+
+func (d dynamic[T]) Encode(v T) (string, error) {
+	data, err := d.codec.Append(nil, &v)
+	if err != nil {
+		return "", err
+	}
+	return text(data), nil
+}

@@ -1,0 +1,113 @@
+package codec
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+)
+
+// JSON stores values as encoding/json does, including its defaults: names match without
+// regard to case, of a name that comes twice the last one counts, unknown names are skipped,
+// and bytes that are not UTF-8 become U+FFFD. Data after the value is refused. Methods with a
+// pointer receiver are found on values, too.
+var JSON Codec = jsonCodec{}
+
+type jsonCodec struct{}
+
+func (jsonCodec) Name() string { return "json" }
+
+func (jsonCodec) CheckType(t reflect.Type) error { return checkJSON(t) }
+
+func (c jsonCodec) Append(dst []byte, v any) ([]byte, error) {
+	return appendJSON(c.Name(), dst, v)
+}
+
+func (c jsonCodec) Decode(data []byte, v any) error {
+	return decodeJSON(c.Name(), data, v)
+}
+
+func appendJSON(codec string, dst []byte, v any) ([]byte, error) {
+	if rv := reflect.ValueOf(v); wantsAddress(rv) {
+		v = addressable(rv).Interface()
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, jsonEncodeError(codec, v, err)
+	}
+	if cap(dst) == 0 {
+		return b, nil
+	}
+	return append(dst, b...), nil
+}
+
+// wantsAddress tells whether encoding/json may miss methods with a pointer receiver in v.
+func wantsAddress(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.Invalid, reflect.Pointer:
+		return false
+	case reflect.Struct, reflect.Array:
+		return true
+	}
+	return v.Type().PkgPath() != ""
+}
+
+func jsonEncodeError(codec string, v any, err error) error {
+	var unsupported *json.UnsupportedValueError
+	var typ *json.UnsupportedTypeError
+	reason := "a method of it gave an error"
+	switch {
+	case errors.As(err, &typ):
+		reason = "JSON has no form for " + typeName(typ.Type)
+	case errors.As(err, &unsupported):
+		reason = "JSON has no form for NaN, infinities and cycles"
+	}
+	return EncodeError(codec, v, reason)
+}
+
+func decodeJSON(codec string, data []byte, v any) error {
+	err := json.Unmarshal(data, v)
+	if err == nil {
+		return nil
+	}
+	var syntax *json.SyntaxError
+	var mismatch *json.UnmarshalTypeError
+	reason := "a method of it gave an error"
+	switch {
+	case errors.As(err, &syntax):
+		reason = fmt.Sprintf("not JSON at offset %d", syntax.Offset)
+	case errors.As(err, &mismatch):
+		reason = fmt.Sprintf("the JSON value at offset %d does not fit in %s", mismatch.Offset, typeName(mismatch.Type))
+	}
+	return DecodeError(codec, v, data, reason)
+}
+
+// jsonTyped is the JSON form of T. It hands out pointers, which costs no more than boxing and
+// makes methods with a pointer receiver count.
+type jsonTyped[T any] struct{ codec string }
+
+// jsonFor is the JSON form of T under the name of c, which is JSON or falls back on it.
+func jsonFor[T any](c Codec, t reflect.Type) Typed[T] {
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Map:
+		return boxed[T]{c} // fits in an interface without an allocation
+	}
+	return jsonTyped[T]{c.Name()}
+}
+
+func (j jsonTyped[T]) Encode(v T) (string, error) {
+	b, err := json.Marshal(&v)
+	if err != nil {
+		return "", jsonEncodeError(j.codec, v, err)
+	}
+	return text(b), nil
+}
+
+func (j jsonTyped[T]) Decode(data string) (T, error) {
+	var v T
+	if err := decodeJSON(j.codec, view(data), &v); err != nil {
+		var zero T
+		return zero, err
+	}
+	return v, nil
+}
