@@ -1,0 +1,108 @@
+package env
+
+import (
+	"crypto/tls"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// The time-outs of a client. A URL's dial_timeout and write_timeout override the first two.
+const (
+	// dialTimeout is for making a connection with its TLS handshake: two lost packets, which TCP
+	// sends again after 1 s and after 3 s.
+	dialTimeout = 5 * time.Second
+	// connTimeout is for an answer. The client's own default is 10 s, and only a deadline or the
+	// loss of the connection ends a wait: in a silent partition every caller would hang, and the
+	// client-side cache would serve old values, for 11 to 12 s. With these two it is 1.7 s.
+	connTimeout = 1 * time.Second
+	// keepAlive is how long a connection may be silent before a PING asks whether it lives.
+	keepAlive = 300 * time.Millisecond
+	// sentinelRefresh is how often the sentinels are asked for the master: an announcement of a
+	// new one that got lost would otherwise bind the client to the old one for good.
+	sentinelRefresh = 5 * time.Second
+)
+
+// What a client may take of memory.
+const (
+	// cacheBytes bounds the client-side cache of a connection, of which there is one for each node.
+	// The heap grows by up to one and a half times as much. The client's own default is 128 MiB.
+	cacheBytes = 32 << 20
+	// bufferBytes is the size of a connection's read buffer and of its write buffer. The client's
+	// own default is 512 KiB, also for each of the up to 1,024 connections that blocking commands
+	// get: 1 GiB in all, here 128 MiB.
+	bufferBytes = 64 << 10
+	// blockingIdle is how long connections for blocking commands are kept once nobody needs them.
+	// The client's own default is for ever.
+	blockingIdle = 1 * time.Minute
+)
+
+// ClientOption gives the settings of a client for [rueidis.NewClient]:
+//
+//   - One connection for each node, on which concurrent commands are pipelined: that is faster
+//     than several, takes half the memory, and lets a process read its own writes through the
+//     client-side cache.
+//   - 5 s to connect, 1 s for an answer, a PING after 300 ms of silence. A command that keeps the
+//     server busy for more than a second, such as a long script, breaks the connection; a URL
+//     with write_timeout=10s allows for it.
+//   - 64 KiB for each read and each write buffer; a client-side cache of 32 MiB for each node.
+//
+// Whether a single address is a Redis Cluster is found out when connecting. The error is an
+// [*Error] with everything that is wrong in a Config that did not come from [Load].
+func (c Config) ClientOption() (rueidis.ClientOption, error) {
+	if err := c.check(c.isSet()).err(); err != nil {
+		return rueidis.ClientOption{}, err
+	}
+	option := c.target()
+	if option.Username == "" && option.Password == "" {
+		option.Username, option.Password = c.Username, c.Password.Reveal()
+	}
+	if option.Dialer.Timeout == 0 {
+		option.Dialer.Timeout = dialTimeout
+	}
+	if option.ConnWriteTimeout == 0 {
+		option.ConnWriteTimeout = connTimeout
+	}
+	option.Dialer.KeepAlive = keepAlive
+	option.PipelineMultiplex = -1
+	option.CacheSizeEachConn = cacheBytes
+	option.ReadBufferEachConn = bufferBytes
+	option.WriteBufferEachConn = bufferBytes
+	option.BlockingPoolCleanup = blockingIdle
+	if option.Sentinel.MasterSet != "" {
+		option.Sentinel.Dialer = option.Dialer
+		option.Sentinel.TLSConfig = option.TLSConfig
+		option.Sentinel.TopologyRefreshInterval = sentinelRefresh
+	}
+	if option.TLSConfig != nil && (len(option.InitAddress) > 1 || option.Sentinel.MasterSet != "") {
+		option.TLSConfig.ServerName = "" // each server's certificate is for its own name
+	}
+	return option, nil
+}
+
+// target gives the part of the option that says where to connect to. What does not parse was
+// refused by check.
+func (c Config) target() rueidis.ClientOption {
+	if !c.URL.IsZero() {
+		option, _ := parseURL(c.URL.Reveal())
+		return option
+	}
+	c.fillDefaults()
+	addrs := c.Addrs
+	if len(addrs) == 0 {
+		addrs = []string{net.JoinHostPort(unbracket(c.Host), strconv.Itoa(c.Port))}
+	}
+	option := rueidis.ClientOption{SelectDB: c.DB}
+	option.Sentinel.MasterSet = c.SentinelMaster
+	for _, addr := range addrs {
+		address, _ := parseAddress(addr, c.defaultPort())
+		option.InitAddress = append(option.InitAddress, address)
+	}
+	if c.TLS {
+		host, _, _ := net.SplitHostPort(option.InitAddress[0])
+		option.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: host}
+	}
+	return option
+}

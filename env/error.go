@@ -1,0 +1,72 @@
+package env
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+var (
+	// ErrConfig is wrapped by every error about the variables themselves, the [*Error]s.
+	ErrConfig = errors.New("invalid configuration")
+	// ErrConnect is wrapped by every error of a connection that could not be made.
+	ErrConnect = errors.New("cannot connect")
+)
+
+// Error is what is wrong with the configuration, all of it at once. It wraps [ErrConfig] and the
+// Err of each problem. No value of a variable appears in it.
+type Error struct {
+	// Problems has at least one entry. Their order is that of the variables in [Config].
+	Problems []Problem
+}
+
+// Problem is one thing that is wrong.
+type Problem struct {
+	// Variable is the name of the variable to change, ".env" when that file is to blame.
+	Variable string
+	// Message says what is wrong and what to do. It never contains the variable's value.
+	Message string
+	// Err is the cause, such as [io/fs.ErrNotExist], or nil.
+	Err error
+}
+
+func (p Problem) String() string { return p.Variable + ": " + p.Message }
+
+// Error names every problem, one a line if there are several.
+func (e *Error) Error() string {
+	if len(e.Problems) == 1 {
+		return "env: " + e.Problems[0].String()
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "env: %d problems:", len(e.Problems))
+	for _, p := range e.Problems {
+		b.WriteString("\n\t" + p.String())
+	}
+	return b.String()
+}
+
+// Unwrap gives ErrConfig and the causes.
+func (e *Error) Unwrap() []error {
+	errs := []error{ErrConfig}
+	for _, p := range e.Problems {
+		if p.Err != nil {
+			errs = append(errs, p.Err)
+		}
+	}
+	return errs
+}
+
+// problems collects what is wrong.
+type problems []Problem
+
+func (p *problems) add(variable, format string, args ...any) {
+	*p = append(*p, Problem{Variable: variable, Message: fmt.Sprintf(format, args...)})
+}
+
+// err gives the *Error, or nil if nothing is wrong.
+func (p problems) err() error {
+	if len(p) == 0 {
+		return nil
+	}
+	return &Error{Problems: p}
+}
