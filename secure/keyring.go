@@ -1,0 +1,239 @@
+package secure
+
+import (
+	"encoding/hex"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+)
+
+// DefaultMaxPlaintext is the length in bytes up to which a keyring seals and
+// opens unless [MaxPlaintext] says otherwise: 1 MiB.
+const DefaultMaxPlaintext = 1 << 20
+
+// maxPlaintext keeps a sealed value within the 512 MiB of a Redis string.
+const maxPlaintext = 512<<20 - Overhead
+
+// Keyring seals and opens values. It has one primary key, which seals, and any
+// number of accept-only keys, which open what they sealed when they were the
+// primary, or will seal when they are. It never changes: to change keys make
+// another one and put it into a [Holder]. It is safe for concurrent use.
+type Keyring struct {
+	primary  *sealingKey
+	keys     map[keyID]*sealingKey
+	order    []keyID // as given, for printing
+	disabled map[keyID]struct{}
+	context  string
+	limit    int
+	fernet   []fernetKey
+	opened   *atomic.Uint64 // by Fernet; behind a pointer so that a Keyring may be copied
+}
+
+// sealingKey is what is kept of a key: its id and what HKDF-Extract made of it.
+type sealingKey struct {
+	id  keyID
+	prk Hidden[[]byte]
+}
+
+// KeyringOption is a setting of a keyring.
+type KeyringOption interface{ applyKeyring(*keyringSettings) }
+
+type keyringSettings struct {
+	accept  []Key
+	disable []string
+	context string
+	limit   int
+	fernet  []Key
+}
+
+type keyringOption func(*keyringSettings)
+
+func (o keyringOption) applyKeyring(s *keyringSettings) { o(s) }
+
+// AcceptOnly adds keys that open values and never seal them: the retired ones,
+// and the next one before it is promoted.
+func AcceptOnly(keys ...Key) KeyringOption {
+	return keyringOption(func(s *keyringSettings) { s.accept = append(s.accept, keys...) })
+}
+
+// Disable names keys, by [Key.ID], whose values are refused with
+// [ErrDisabledKey] even if the key is in the ring: the keys that leaked. The
+// primary cannot be disabled.
+func Disable(ids ...string) KeyringOption {
+	return keyringOption(func(s *keyringSettings) { s.disable = append(s.disable, ids...) })
+}
+
+// InContext binds everything that the keyring seals to a fixed text, such as
+// the environment, the tenant or the database number, so that a value copied
+// from production does not open in staging even under the same key. The default
+// is the empty text. Changing it makes the values sealed before unreadable.
+func InContext(context string) KeyringOption {
+	return keyringOption(func(s *keyringSettings) { s.context = context })
+}
+
+// MaxPlaintext sets the length in bytes up to which values are sealed and
+// opened. The default is [DefaultMaxPlaintext].
+func MaxPlaintext(bytes int) KeyringOption {
+	return keyringOption(func(s *keyringSettings) { s.limit = bytes })
+}
+
+// AcceptFernet lets Open read what the Python library stored under these keys:
+// a Fernet token within its JSON wrapper. It is for the time of a migration:
+// Fernet binds a value to no place, so as long as it is on, whoever writes to
+// Redis can move such values from one secret to another. Values are never
+// sealed that way, a key's hash fields and passwords are never read that way,
+// and [Keyring.FernetOpened] counts what still is. By default it is off.
+func AcceptFernet(keys ...Key) KeyringOption {
+	return keyringOption(func(s *keyringSettings) { s.fernet = append(s.fernet, keys...) })
+}
+
+// NewKeyring makes a keyring whose primary key seals. A zero key, a key that
+// comes twice, a disabled id that is not 16 lower-case hexadecimal digits or is
+// the primary's, and a limit below one byte or over what Redis stores are
+// [ErrKeyring].
+func NewKeyring(primary Key, opts ...KeyringOption) (*Keyring, error) {
+	s := keyringSettings{limit: DefaultMaxPlaintext}
+	for _, o := range opts {
+		if o != nil {
+			o.applyKeyring(&s)
+		}
+	}
+	if s.limit < 1 || s.limit > maxPlaintext {
+		return nil, fmt.Errorf("%w: the limit of a plaintext must be 1 to %d bytes, not %d", ErrKeyring, maxPlaintext, s.limit)
+	}
+	k := &Keyring{
+		keys:     make(map[keyID]*sealingKey, 1+len(s.accept)),
+		disabled: make(map[keyID]struct{}, len(s.disable)),
+		context:  s.context,
+		limit:    s.limit,
+		opened:   new(atomic.Uint64),
+	}
+	for i, key := range append([]Key{primary}, s.accept...) {
+		if err := k.add(key); err != nil {
+			return nil, fmt.Errorf("%w: %s: %w", ErrKeyring, keyPlace(i), err)
+		}
+	}
+	k.primary = k.keys[k.order[0]]
+	for i, text := range s.disable {
+		id, ok := parseKeyID(text)
+		if !ok {
+			return nil, fmt.Errorf("%w: disabled id %d is not 16 lower-case hexadecimal digits", ErrKeyring, i+1)
+		}
+		if id == k.primary.id {
+			return nil, fmt.Errorf("%w: the primary key %s is disabled", ErrKeyring, id)
+		}
+		k.disabled[id] = struct{}{}
+	}
+	seen := make(map[[KeySize]byte]struct{}, len(s.fernet))
+	for i, key := range s.fernet {
+		b := key.bytes.Reveal()
+		if _, twice := seen[b]; twice || key.isZero() {
+			return nil, fmt.Errorf("%w: Fernet key %d is zero or comes twice", ErrKeyring, i+1)
+		}
+		seen[b] = struct{}{}
+		k.fernet = append(k.fernet, newFernetKey(key))
+	}
+	return k, nil
+}
+
+// ParseKeyring makes a keyring from text: keys as [ParseKey] reads them,
+// separated by single commas, the primary first and the accept-only ones after
+// it. The errors, [ErrKey] and [ErrKeyring], say which of the keys is wrong by
+// its place.
+func ParseKeyring(text string, opts ...KeyringOption) (*Keyring, error) {
+	parts := strings.Split(text, ",")
+	keys := make([]Key, len(parts))
+	for i, part := range parts {
+		key, err := ParseKey(part)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %s: %w", ErrKeyring, keyPlace(i), err)
+		}
+		keys[i] = key
+	}
+	return NewKeyring(keys[0], append([]KeyringOption{AcceptOnly(keys[1:]...)}, opts...)...)
+}
+
+func keyPlace(i int) string {
+	if i == 0 {
+		return "primary key"
+	}
+	return fmt.Sprintf("accept-only key %d", i)
+}
+
+func (k *Keyring) add(key Key) error {
+	if key.isZero() {
+		return fmt.Errorf("%w: it is empty; make it with ParseKey or GenerateKey", ErrKey)
+	}
+	prk, id, err := key.extract()
+	if err != nil {
+		return err
+	}
+	if _, twice := k.keys[id]; twice {
+		return fmt.Errorf("%w: %s is in the keyring already", ErrKey, id)
+	}
+	k.keys[id] = &sealingKey{id: id, prk: Hide(prk)}
+	k.order = append(k.order, id)
+	return nil
+}
+
+func parseKeyID(text string) (id keyID, ok bool) {
+	raw, err := hex.DecodeString(text)
+	if err != nil || len(raw) != keyIDSize {
+		return id, false
+	}
+	id = keyID(raw)
+	return id, id.String() == text
+}
+
+// ready tells whether k was made by NewKeyring.
+func (k *Keyring) ready() bool { return k != nil && k.primary != nil }
+
+// FernetOpened counts the values that this keyring read in the Python library's
+// form. A migration is over when it stays at zero after the last sweep.
+func (k *Keyring) FernetOpened() uint64 {
+	if !k.ready() {
+		return 0
+	}
+	return k.opened.Load()
+}
+
+// PrimaryID is the id of the key that seals.
+func (k *Keyring) PrimaryID() string {
+	if !k.ready() {
+		return ""
+	}
+	return k.primary.id.String()
+}
+
+// Format prints the ids of the keys whatever the verb.
+func (k Keyring) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, k.String()) }
+
+// String lists the ids of the keys and nothing else.
+func (k Keyring) String() string {
+	var b strings.Builder
+	b.WriteString("secure.Keyring(")
+	for i, id := range k.order {
+		switch i {
+		case 0:
+			b.WriteString("primary ")
+		case 1:
+			b.WriteString(", accept-only ")
+		default:
+			b.WriteByte(' ')
+		}
+		b.WriteString(id.String())
+		if _, off := k.disabled[id]; off {
+			b.WriteString(" (disabled)")
+		}
+	}
+	b.WriteByte(')')
+	return b.String()
+}
+
+// LogValue lists the ids of the keys.
+func (k Keyring) LogValue() slog.Value { return slog.StringValue(k.String()) }
+
+// MarshalText lists the ids of the keys; a keyring cannot be stored.
+func (k Keyring) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
