@@ -1,9 +1,7 @@
 package secure
 
 import (
-	"crypto/hkdf"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/binary"
 	"fmt"
@@ -46,11 +44,9 @@ const (
 	commitmentAt = nonceAt + nonceSize
 	headerSize   = commitmentAt + commitmentSize
 
-	nonceSize      = chacha20poly1305.NonceSizeX
-	commitmentSize = 32
+	nonceSize = chacha20poly1305.NonceSizeX
 
-	valueLabel = "value"
-	aadLabel   = "redisimnest/aad/v1\x00"
+	aadLabel = "redisimnest/aad/v1\x00"
 )
 
 // Overhead is how many bytes longer than its plaintext a sealed value is.
@@ -150,12 +146,9 @@ func (k *Keyring) seal(dst, plaintext []byte, nonce *[nonceSize]byte, at place) 
 	out = append(out, magic0, magic1, suite1)
 	out = append(out, k.primary.id[:]...)
 	out = append(out, nonce[:]...)
-	okm, err := k.primary.derive(nonce[:])
-	if err != nil {
-		return nil, err
-	}
-	out = append(out, okm[chacha20poly1305.KeySize:]...)
-	aead, err := chacha20poly1305.NewX(okm[:chacha20poly1305.KeySize])
+	key, commitment := k.primary.derive(nonce[:])
+	out = append(out, commitment[:]...)
+	aead, err := chacha20poly1305.NewX(key[:])
 	if err != nil {
 		return nil, err
 	}
@@ -164,14 +157,11 @@ func (k *Keyring) seal(dst, plaintext []byte, nonce *[nonceSize]byte, at place) 
 
 func (k *Keyring) open(dst, sealed []byte, sk *sealingKey, at place) ([]byte, error) {
 	header, nonce, text := sealed[:headerSize], sealed[nonceAt:commitmentAt], sealed[headerSize:]
-	okm, err := sk.derive(nonce)
-	if err != nil {
-		return nil, err
-	}
-	if subtle.ConstantTimeCompare(okm[chacha20poly1305.KeySize:], header[commitmentAt:]) != 1 {
+	key, commitment := sk.derive(nonce)
+	if subtle.ConstantTimeCompare(commitment[:], header[commitmentAt:]) != 1 {
 		return nil, ErrOpen
 	}
-	aead, err := chacha20poly1305.NewX(okm[:chacha20poly1305.KeySize])
+	aead, err := chacha20poly1305.NewX(key[:])
 	if err != nil {
 		return nil, err
 	}
@@ -183,14 +173,6 @@ func (k *Keyring) open(dst, sealed []byte, sk *sealingKey, at place) ([]byte, er
 		return nil, ErrOpen
 	}
 	return out, nil
-}
-
-// derive makes the key and the commitment of the value with this nonce.
-func (sk *sealingKey) derive(nonce []byte) ([]byte, error) {
-	var info [len(valueLabel) + nonceSize]byte
-	copy(info[:], valueLabel)
-	copy(info[len(valueLabel):], nonce)
-	return hkdf.Expand(sha256.New, sk.prk.Reveal(), string(info[:]), chacha20poly1305.KeySize+commitmentSize)
 }
 
 func (k *Keyring) associated(header []byte, at place) []byte {

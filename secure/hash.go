@@ -40,8 +40,8 @@ const (
 	bcryptMax              = 72 // bytes of a password that bcrypt looks at
 )
 
-// hash is a parsed password hash.
-type hash struct {
+// passwordHash is a parsed password hash.
+type passwordHash struct {
 	params
 	encoded   string // the canonical form, which is the only one accepted
 	salt, sum []byte // not of bcrypt, whose own form is computed with
@@ -50,15 +50,15 @@ type hash struct {
 // parseHash reads a stored string. Whatever it was parsed into is encoded again
 // and must come out the same, so that there is one string for each hash and no
 // room for what the parsers below it forgive. It computes nothing.
-func parseHash(encoded string) (hash, error) {
+func parseHash(encoded string) (passwordHash, error) {
 	if len(encoded) > maxEncoded {
-		return hash{}, fmt.Errorf("%w: it is longer than %d bytes", ErrHashMalformed, maxEncoded)
+		return passwordHash{}, fmt.Errorf("%w: it is longer than %d bytes", ErrHashMalformed, maxEncoded)
 	}
 	name, rest, ok := cutField(encoded)
 	if !ok {
-		return hash{}, fmt.Errorf("%w: it does not start with an algorithm between two $", ErrHashMalformed)
+		return passwordHash{}, fmt.Errorf("%w: it does not start with an algorithm between two $", ErrHashMalformed)
 	}
-	var h hash
+	var h passwordHash
 	var err error
 	switch name {
 	case string(argon2id), string(argon2i):
@@ -69,16 +69,16 @@ func parseHash(encoded string) (hash, error) {
 		h, err = parseBcrypt(name, rest)
 	default:
 		// The name is not repeated: a text that starts with $ can be anything.
-		return hash{}, fmt.Errorf("%w: want argon2id, argon2i, scrypt, 2a, 2b or 2y", ErrHashUnsupported)
+		return passwordHash{}, fmt.Errorf("%w: want argon2id, argon2i, scrypt, 2a, 2b or 2y", ErrHashUnsupported)
 	}
 	if err != nil {
-		return hash{}, err
+		return passwordHash{}, err
 	}
 	if h.encoded != encoded {
-		return hash{}, fmt.Errorf("%w: not in canonical form", ErrHashMalformed)
+		return passwordHash{}, fmt.Errorf("%w: not in canonical form", ErrHashMalformed)
 	}
 	if _, err := h.params.cost(); err != nil {
-		return hash{}, err
+		return passwordHash{}, err
 	}
 	return h, nil
 }
@@ -94,25 +94,25 @@ func cutField(s string) (name, rest string, ok bool) {
 
 // parseArgon2 reads v=19$m=…,t=…,p=…$salt$hash, the form of the reference
 // implementation. Without a version it is 16, which x/crypto does not compute.
-func parseArgon2(name algorithm, s string) (h hash, err error) {
+func parseArgon2(name algorithm, s string) (h passwordHash, err error) {
 	if version, rest, ok := strings.Cut(s, "$"); ok && version == "v=19" {
 		s = rest
 	} else {
-		return hash{}, fmt.Errorf("%w: of argon2 only version 19", ErrHashUnsupported)
+		return passwordHash{}, fmt.Errorf("%w: of argon2 only version 19", ErrHashUnsupported)
 	}
 	h.algorithm = name
 	if !h.parsePHC(s, "m", "t", "p") {
-		return hash{}, errMalformedPHC
+		return passwordHash{}, errMalformedPHC
 	}
 	h.encoded = fmt.Sprintf("$%s$v=19$m=%d,t=%d,p=%d$%s", name, h.memory, h.time, h.threads, h.phcTail())
 	return h, nil
 }
 
 // parseScrypt reads ln=…,r=…,p=…$salt$hash, the form of passlib.
-func parseScrypt(s string) (h hash, err error) {
+func parseScrypt(s string) (h passwordHash, err error) {
 	h.algorithm = scryptHash
 	if !h.parsePHC(s, "ln", "r", "p") {
-		return hash{}, errMalformedPHC
+		return passwordHash{}, errMalformedPHC
 	}
 	h.encoded = fmt.Sprintf("$%s$ln=%d,r=%d,p=%d$%s", scryptHash, h.memory, h.time, h.threads, h.phcTail())
 	return h, nil
@@ -121,7 +121,7 @@ func parseScrypt(s string) (h hash, err error) {
 var errMalformedPHC = fmt.Errorf("%w: want parameters, salt and hash", ErrHashMalformed)
 
 // parsePHC reads three numbers of these names, the salt and the sum.
-func (h *hash) parsePHC(s string, names ...string) bool {
+func (h *passwordHash) parsePHC(s string, names ...string) bool {
 	numbers, s, ok1 := strings.Cut(s, "$")
 	salt, sum, ok2 := strings.Cut(s, "$")
 	if !ok1 || !ok2 {
@@ -146,7 +146,7 @@ func (h *hash) parsePHC(s string, names ...string) bool {
 	return err1 == nil && err2 == nil
 }
 
-func (h *hash) phcTail() string {
+func (h *passwordHash) phcTail() string {
 	return base64.RawStdEncoding.EncodeToString(h.salt) + "$" + base64.RawStdEncoding.EncodeToString(h.sum)
 }
 
@@ -156,19 +156,19 @@ var bcryptEncoding = base64.NewEncoding("./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijk
 // parseBcrypt reads cost$salt-and-hash: two digits, then 22 characters for 16
 // bytes and 31 for 23. Some characters have bits to spare; the form with other
 // bits in them is not what any bcrypt writes, and not taken.
-func parseBcrypt(version, s string) (hash, error) {
+func parseBcrypt(version, s string) (passwordHash, error) {
 	bad := fmt.Errorf("%w: want a bcrypt hash of %d characters", ErrHashMalformed, bcryptLength)
 	text, sum, ok := strings.Cut(s, "$")
 	cost, err := strconv.ParseUint(text, 10, 64)
 	if !ok || err != nil || len(sum) != 53 {
-		return hash{}, bad
+		return passwordHash{}, bad
 	}
 	salt, err1 := bcryptEncoding.DecodeString(sum[:22])
 	digest, err2 := bcryptEncoding.DecodeString(sum[22:])
 	if err1 != nil || err2 != nil {
-		return hash{}, bad
+		return passwordHash{}, bad
 	}
-	return hash{
+	return passwordHash{
 		params: params{algorithm: bcryptHash, time: cost, salt: len(salt), hash: len(digest)},
 		encoded: fmt.Sprintf("$%s$%02d$%s%s", version, cost,
 			bcryptEncoding.EncodeToString(salt), bcryptEncoding.EncodeToString(digest)),
@@ -238,8 +238,8 @@ func (p params) checkBcrypt() error {
 }
 
 // newHash computes a hash with argon2id.
-func newHash(p params, password, salt []byte) hash {
-	h := hash{params: p, salt: salt}
+func newHash(p params, password, salt []byte) passwordHash {
+	h := passwordHash{params: p, salt: salt}
 	h.sum = argon2.IDKey(password, salt, uint32(p.time), uint32(p.memory), uint8(p.threads), uint32(p.hash))
 	h.encoded = fmt.Sprintf("$%s$v=19$m=%d,t=%d,p=%d$%s", p.algorithm, h.memory, h.time, h.threads, h.phcTail())
 	return h
@@ -247,7 +247,7 @@ func newHash(p params, password, salt []byte) hash {
 
 // matches computes the hash of a candidate, once whatever the candidate, and
 // compares in constant time. Its parameters must have passed cost.
-func (h *hash) matches(candidate []byte, truncate bool) bool {
+func (h *passwordHash) matches(candidate []byte, truncate bool) bool {
 	var sum []byte
 	switch h.algorithm {
 	case bcryptHash:
@@ -270,7 +270,7 @@ func (h *hash) matches(candidate []byte, truncate bool) bool {
 // 72 bytes only, and repeats the password with a NUL between, so that a NUL
 // within is no difference. Such candidates are computed all the same: answering
 // them at once would tell that there is a bcrypt hash.
-func (h *hash) matchesBcrypt(candidate []byte, truncate bool) bool {
+func (h *passwordHash) matchesBcrypt(candidate []byte, truncate bool) bool {
 	possible := true
 	if len(candidate) > bcryptMax {
 		candidate, possible = candidate[:bcryptMax], truncate

@@ -22,6 +22,7 @@ const (
 	// changing any of them makes every stored value unreadable.
 	extractSalt = "redisimnest/secret/v1"
 	keyIDLabel  = "key id"
+	valueLabel  = "value"
 )
 
 // keyID names a key in sealed values and in messages. It is derived from the

@@ -31,12 +31,6 @@ type Keyring struct {
 	opened   *atomic.Uint64 // by Fernet; behind a pointer so that a Keyring may be copied
 }
 
-// sealingKey is what is kept of a key: its id and what HKDF-Extract made of it.
-type sealingKey struct {
-	id  keyID
-	prk Hidden[[]byte]
-}
-
 // KeyringOption is a setting of a keyring.
 type KeyringOption interface{ applyKeyring(*keyringSettings) }
 
@@ -173,7 +167,7 @@ func (k *Keyring) add(key Key) error {
 	if _, twice := k.keys[id]; twice {
 		return fmt.Errorf("%w: %s is in the keyring already", ErrKey, id)
 	}
-	k.keys[id] = &sealingKey{id: id, prk: Hide(prk)}
+	k.keys[id] = &sealingKey{id: id, derive: newDerive(prk)}
 	k.order = append(k.order, id)
 	return nil
 }

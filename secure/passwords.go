@@ -28,13 +28,13 @@ const DefaultMaxWaiting = 128
 type Passwords struct {
 	policy   Policy
 	want     params
-	dummy    hash // never matches; costs what the policy costs
+	dummy    passwordHash // never matches; costs what the policy costs
 	running  *semaphore
 	python   bool
 	truncate bool
 
 	// matches computes a candidate's hash; tests count its calls.
-	matches func(h *hash, candidate []byte) bool
+	matches func(h *passwordHash, candidate []byte) bool
 }
 
 // PasswordOption is a setting of [NewPasswords].
@@ -125,9 +125,9 @@ func NewPasswords(policy Policy, opts ...PasswordOption) (*Passwords, error) {
 		python:   s.python,
 		truncate: s.truncate,
 	}
-	p.matches = func(h *hash, candidate []byte) bool { return h.matches(candidate, p.truncate) }
+	p.matches = func(h *passwordHash, candidate []byte) bool { return h.matches(candidate, p.truncate) }
 	// A random sum is as hard to match as a computed one, and free.
-	p.dummy = hash{params: p.want, salt: random(saltSize), sum: random(hashSize)}
+	p.dummy = passwordHash{params: p.want, salt: random(saltSize), sum: random(hashSize)}
 	return p, nil
 }
 
@@ -223,7 +223,7 @@ func checkLength(password string) error {
 
 // reserve waits for the memory of a hash. Each takes the share of one of the
 // policy at least: what costs time and no memory must not crowd the processors.
-func (p *Passwords) reserve(ctx context.Context, h *hash) (release func(), err error) {
+func (p *Passwords) reserve(ctx context.Context, h *passwordHash) (release func(), err error) {
 	kib, err := h.params.cost()
 	if err != nil {
 		return nil, err
@@ -235,7 +235,7 @@ func (p *Passwords) reserve(ctx context.Context, h *hash) (release func(), err e
 	return func() { p.running.release(weight) }, nil
 }
 
-func (p *Passwords) try(ctx context.Context, h *hash, password string) (bool, error) {
+func (p *Passwords) try(ctx context.Context, h *passwordHash, password string) (bool, error) {
 	release, err := p.reserve(ctx, h)
 	if err != nil {
 		return false, err

@@ -310,7 +310,7 @@ func TestScryptVectors(t *testing.T) {
 	for _, r := range v.Tests {
 		sum, err := hex.DecodeString(r.KeyHex)
 		require.NoError(t, err)
-		h := hash{params: params{algorithm: scryptHash, memory: uint64(bits.Len(uint(r.N)) - 1), time: uint64(r.R), threads: uint64(r.P), salt: len(r.Salt), hash: len(sum)},
+		h := passwordHash{params: params{algorithm: scryptHash, memory: uint64(bits.Len(uint(r.N)) - 1), time: uint64(r.R), threads: uint64(r.P), salt: len(r.Salt), hash: len(sum)},
 			salt: []byte(r.Salt), sum: sum}
 		stored := fmt.Sprintf("$scrypt$ln=%d,r=%d,p=%d$%s", h.memory, h.time, h.threads, h.phcTail())
 
