@@ -1,0 +1,143 @@
+package nest
+
+import (
+	"context"
+	"slices"
+
+	"github.com/redis/rueidis"
+)
+
+type forceOption struct{}
+
+func (forceOption) applyClear(o *scanOptions) { o.force = true }
+
+// Force lets [Scope.Clear] delete what is [Protected], and what a scope without a prefix holds.
+func Force() ClearOption { return forceOption{} }
+
+// Clear deletes every key below the scope and tells how many it deleted, also when it ends with
+// an error (SCAN and UNLINK). It takes user:42:* and never user:421:*, and leaves alone what a
+// declaration outside of the scope claims. A cluster without a prefix of its own deletes what is
+// declared in it and nothing else. Keys that are written meanwhile may stay.
+//
+// A scope that is [Protected], or holds something that is, and a scope whose prefix is empty
+// need [Force]: the error wraps [ErrProtected].
+//
+// The keys are deleted in chunks as the scan finds them, in flat memory; Clear is not atomic.
+func (s Scope) Clear(ctx context.Context, opts ...ClearOption) (int64, error) {
+	if err := s.checkClient("clear"); err != nil {
+		return 0, err
+	}
+	o := s.at.tree.options.scan
+	for _, opt := range opts {
+		if opt != nil {
+			opt.applyClear(&o)
+		}
+	}
+	if !o.force {
+		if err := s.checkForce(); err != nil {
+			return 0, err
+		}
+	}
+	nodes, err := s.at.tree.primaries(ctx)
+	if err != nil {
+		return 0, s.fail("clear", err)
+	}
+	var deleted int64
+	for _, node := range nodes {
+		n, err := s.clearNode(ctx, node, o)
+		if deleted += n; err != nil {
+			return deleted, s.fail("clear", err)
+		}
+	}
+	return deleted, nil
+}
+
+func (s Scope) checkForce() error {
+	switch {
+	case s.at.guarded:
+		return s.fail("clear", because(ErrProtected, "something here is declared Protected: Force clears it all the same"))
+	case s.prefix == "":
+		return s.fail("clear", because(ErrProtected, "the scope has no prefix: Force clears all the keys that it declares"))
+	}
+	return nil
+}
+
+// clearNode clears what one server holds. What a page of the scan found is deleted in the same
+// round trip that asks for the next page.
+func (s Scope) clearNode(ctx context.Context, node rueidis.Client, o scanOptions) (int64, error) {
+	var deleted int64
+	var doomed []string
+	for cursor, more := uint64(0), true; more || len(doomed) > 0; {
+		cmds := s.unlinks(node, doomed, o.chunk)
+		n := len(cmds)
+		if more {
+			cmds = append(cmds, s.scan(node, cursor, o.count))
+		}
+		answers := s.send(ctx, node, cmds, more)
+		doomed = doomed[:0]
+		for i := range n {
+			gone, err := answers[i].AsInt64()
+			if err != nil {
+				return deleted, err
+			}
+			deleted += gone
+		}
+		if more {
+			page, err := answers[n].AsScanEntry()
+			if err != nil {
+				return deleted, err
+			}
+			cursor, more = page.Cursor, page.Cursor != 0
+			doomed = slices.DeleteFunc(s.filter(page.Elements), func(name string) bool { return !s.owns(name) })
+		}
+	}
+	return deleted, nil
+}
+
+// send sends deletions and, with scan, the command that scans node as the last one. On a Redis
+// Cluster the deletions go through the client that follows a slot to where it has moved.
+func (s Scope) send(ctx context.Context, node rueidis.Client, cmds []rueidis.Completed, scan bool) []rueidis.RedisResult {
+	client := s.at.tree.client
+	if client.Mode() != rueidis.ClientModeCluster {
+		return client.DoMulti(ctx, cmds...)
+	}
+	deletions := len(cmds)
+	if scan {
+		deletions--
+	}
+	var answers []rueidis.RedisResult
+	if deletions > 0 {
+		answers = client.DoMulti(ctx, cmds[:deletions]...)
+	}
+	if scan {
+		answers = append(answers, node.Do(ctx, cmds[deletions]))
+	}
+	return answers
+}
+
+// unlinks makes the commands that delete names. On a Redis Cluster one command deletes one key,
+// since a command cannot reach two slots.
+func (s Scope) unlinks(node rueidis.Client, names []string, chunk int) []rueidis.Completed {
+	b := node.B()
+	if client := s.at.tree.client; client.Mode() == rueidis.ClientModeCluster {
+		b, chunk = client.B(), 1
+	}
+	cmds := make([]rueidis.Completed, 0, len(names)/chunk+2)
+	for part := range slices.Chunk(names, chunk) {
+		cmds = append(cmds, b.Unlink().Key(part...).Build())
+	}
+	return cmds
+}
+
+// owns tells whether Clear may delete a name below the scope's prefix.
+func (s Scope) owns(name string) bool {
+	groups := s.at.def != nil && s.at.def.template.text == "" && s.prefix != s.at.tree.options.prefix
+	if !groups && !s.at.shares && s.prefix != "" {
+		return true
+	}
+	m := s.at.tree.index.find(name)
+	if m == nil {
+		return !groups && s.prefix != ""
+	}
+	return s.at.holds(m)
+}

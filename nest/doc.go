@@ -1,0 +1,40 @@
+// Package nest declares a service's whole Redis keyspace once, as Go values, and operates on it.
+//
+// A keyspace is a tree. [Cluster] declares a named group of keys and clusters under one prefix,
+// [Key] a single value of a Go type; both are immutable values that domain packages declare and
+// that main composes. Templates hold parameters in angle brackets:
+//
+//	var (
+//		Age  = nest.Key[int]("age", nest.Default(0))
+//		User = nest.Cluster("user:<user_id>", nest.TTL(120), nest.Sub(Age))
+//		Root = nest.Cluster("root", nest.Sub(User))
+//	)
+//
+// [Open] binds a tree to a rueidis client, proves that no two declared keys can ever have the
+// same name, and gives a [Scope]. A declaration's At method fills in the parameters that are
+// still open and gives a reference, on which the operations are:
+//
+//	root, err := nest.Open(client, Root)
+//	age, err := Age.At(root, 42).Get(ctx) // GET root:user:42:age
+//
+// The words of this package, in the order in which data passes through it:
+//
+//   - declare: [ClusterDef], [KeyDef], [ParamDef] and the options that settle how they behave;
+//   - mount: [Open] lays the declarations out as a tree, computes what each key inherits, and
+//     reports every problem at once;
+//   - resolve: [Scope] and the At methods turn parameters into names that cannot collide, and
+//     [Scope.Match] turns names back into declarations and parameters;
+//   - operate: references such as [KeyRef] send one command each, or join a [Batch].
+//
+// # Expiry
+//
+// A key that is declared with a TTL, its own or one inherited from a cluster, never exists in
+// Redis without one, not even when the process dies between two commands: the TTL is part of
+// the writing command or of one atomic step. Only [NoExpiry] and [Ref.Persist] take it away.
+//
+// # Errors
+//
+// Every error is an [*Error] that names the operation, the template and the key, and wraps one
+// of the sentinels of this package for [errors.Is]. Neither values nor sensitive parameters
+// appear in an error.
+package nest

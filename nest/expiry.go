@@ -1,0 +1,73 @@
+package nest
+
+import "time"
+
+// SetOption says how long a written value lives, in place of the declared TTL.
+type SetOption struct {
+	mode expiryMode
+	d    time.Duration
+	at   time.Time
+}
+
+type expiryMode uint8
+
+const (
+	expireDeclared expiryMode = iota
+	expireKeep
+	expireUntil
+	expireIn
+	expireNever
+)
+
+// KeepTTL lets the running TTL go on, also when there is none. A new key gets the declared one.
+func KeepTTL() SetOption { return SetOption{mode: expireKeep} }
+
+// ExpireIn lets the value live for d, at least a millisecond.
+func ExpireIn(d time.Duration) SetOption { return SetOption{mode: expireIn, d: d} }
+
+// ExpireUntil lets the value live until t.
+func ExpireUntil(t time.Time) SetOption { return SetOption{mode: expireUntil, at: t} }
+
+// NoExpiry lets the value live until it is deleted, whatever the declared TTL.
+func NoExpiry() SetOption { return SetOption{mode: expireNever} }
+
+// expiry is what the options of a write come to: a mode other than expireDeclared, and
+// milliseconds from now or since 1970.
+type expiry struct {
+	mode expiryMode
+	ms   int64
+}
+
+func (r Ref) declared() expiry {
+	if ms := r.m.ttl(); ms > 0 {
+		return expiry{expireIn, ms}
+	}
+	return expiry{mode: expireNever}
+}
+
+func (r Ref) expiry(opts []SetOption) (expiry, error) {
+	switch len(opts) {
+	case 0:
+		return r.declared(), nil
+	case 1:
+	default:
+		return expiry{}, because(ErrArgument, "one expiry option at most")
+	}
+	switch o := opts[0]; o.mode {
+	case expireKeep:
+		return expiry{mode: expireKeep}, nil
+	case expireNever:
+		return expiry{mode: expireNever}, nil
+	case expireIn:
+		if o.d < time.Millisecond {
+			return expiry{}, because(ErrArgument, "ExpireIn takes at least a millisecond")
+		}
+		return expiry{expireIn, o.d.Milliseconds()}, nil
+	case expireUntil:
+		if o.at.UnixMilli() <= 0 {
+			return expiry{}, because(ErrArgument, "ExpireUntil takes a time after 1970")
+		}
+		return expiry{expireUntil, o.at.UnixMilli()}, nil
+	}
+	return r.declared(), nil
+}

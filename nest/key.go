@@ -1,0 +1,249 @@
+package nest
+
+import (
+	"context"
+	"reflect"
+	"strconv"
+
+	"github.com/redis/rueidis"
+)
+
+// KeyDef declares a key that holds one value of type T, as a Redis string.
+type KeyDef[T any] struct {
+	Declaration
+}
+
+// Key declares a key that holds one value of type T. The template is "name" or holds
+// parameters, "session:<token>"; it may end in a tail parameter, "file:<path...>", whose value
+// may contain ':' as it is.
+//
+// Key panics, with the file and line of the call, on a malformed template or option and on a
+// [Default] that does not fit T.
+func Key[T any](template string, opts ...KeyOption) *KeyDef[T] {
+	d := &KeyDef[T]{}
+	where := caller(1)
+	d.goType = reflect.TypeFor[T]().String()
+	d.declare(d, KindValue, "Key["+d.goType+"]", template, where, applyKeyOptions(opts))
+	var fallback T
+	if d.config.hasDefault {
+		var err error
+		if fallback, err = fitDefault[T](d.config.def); err != nil {
+			where.refuse("Key["+d.goType+"]", template, err)
+		}
+	}
+	d.bind = func(m *mounted) (any, error) { return bindValue(m, fallback, d.config.hasDefault) }
+	return d
+}
+
+// At gives the reference of the key below s. args are the parameters that are still open
+// between s and the key: plain values, outermost first, or named ones made by [ParamDef.Of], in
+// any order. A plain value is a string, an integer or a boolean of any kind, or of the type that
+// the parameter's [Param] says.
+//
+// At never fails: a bad call makes a reference whose every operation, and whose Err, returns
+// the same [*Error], and nothing is sent. That error wraps [ErrMissingParam], [ErrExtraParam],
+// [ErrParamType], [ErrParamValue], [ErrNotMounted] or [ErrAmbiguous].
+func (d *KeyDef[T]) At(s Scope, args ...any) KeyRef[T] {
+	if d == nil {
+		return KeyRef[T]{Ref{err: nilDeclaration(s)}}
+	}
+	return KeyRef[T]{d.ref(&s, args)}
+}
+
+// KeyRef is one key that holds a T, with all its parameters filled in.
+type KeyRef[T any] struct {
+	Ref
+}
+
+func (r KeyRef[T]) value() *value[T] { return r.m.bound.(*value[T]) }
+
+func (r KeyRef[T]) get() command[T] {
+	return command[T]{op: &r.value().get, cmd: r.read()}
+}
+
+// Get gives the value, else the declared default, else an error that wraps [ErrNotFound] (GET,
+// or GETEX with AutoRenew). A stored value that is no T is [ErrDecode], a key of another Redis
+// type [ErrWrongType].
+func (r KeyRef[T]) Get(ctx context.Context) (T, error) { return call(ctx, r.Ref, r.getter) }
+
+func (r KeyRef[T]) getter(Ref) command[T] { return r.get() }
+
+// read is the command that reads the value, and renews the TTL where that is declared.
+func (r KeyRef[T]) read() rueidis.Completed {
+	if r.m.settings.autoRenew && r.m.settings.ttl > 0 {
+		return r.b().Getex().Key(r.key).PxMilliseconds(r.m.ttl()).Build()
+	}
+	return r.b().Get().Key(r.key).Build()
+}
+
+func (r KeyRef[T]) lookup(Ref) command[found[T]] {
+	return command[found[T]]{op: &r.value().lookup, cmd: r.read()}
+}
+
+// Lookup gives the value and whether the key exists, without the default (GET, or GETEX with
+// AutoRenew).
+func (r KeyRef[T]) Lookup(ctx context.Context) (T, bool, error) {
+	return both(call(ctx, r.Ref, r.lookup))
+}
+
+// Set writes the value and starts the declared TTL (SET). With [KeepTTL] the running one goes
+// on, with [ExpireIn], [ExpireUntil] and [NoExpiry] the caller decides.
+func (r KeyRef[T]) Set(ctx context.Context, v T, opts ...SetOption) error {
+	_, err := call(ctx, r.Ref, func(Ref) command[struct{}] { return r.set(v, opts) })
+	return err
+}
+
+func (r KeyRef[T]) set(v T, opts []SetOption) command[struct{}] {
+	text, err := r.encode(v)
+	if err != nil {
+		return refuse(&opSet, err)
+	}
+	e, err := r.expiry(opts)
+	if err != nil {
+		return refuse(&opSet, err)
+	}
+	if e.mode == expireKeep && r.m.settings.ttl > 0 {
+		return command[struct{}]{op: &opSet, cmd: setKeeping.command(r.b(), []string{r.key}, text, millis(r.m.ttl()))}
+	}
+	b := r.b().Set().Key(r.key).Value(text)
+	var cmd rueidis.Completed
+	switch {
+	case e.mode == expireKeep:
+		cmd = b.Keepttl().Build()
+	case e.mode == expireUntil:
+		cmd = b.PxatMillisecondsTimestamp(e.ms).Build()
+	case e.mode == expireNever:
+		cmd = b.Build()
+	case e.ms%1000 == 0:
+		cmd = b.ExSeconds(e.ms / 1000).Build()
+	default:
+		cmd = b.PxMilliseconds(e.ms).Build()
+	}
+	return command[struct{}]{op: &opSet, cmd: cmd}
+}
+
+// setKeeping writes and keeps the expiry of the key, or none if it has none; a new key gets
+// the declared TTL.
+var setKeeping = script{`if redis.call('EXISTS', KEYS[1]) == 1 then
+	return redis.call('SET', KEYS[1], ARGV[1], 'KEEPTTL')
+end
+return redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])`}
+
+// SetIfAbsent writes the value only when the key does not exist, and tells whether it did (SET
+// NX).
+func (r KeyRef[T]) SetIfAbsent(ctx context.Context, v T, opts ...SetOption) (bool, error) {
+	return call(ctx, r.Ref, func(Ref) command[bool] { return r.setIf(&opSetIfAbsent, "NX", v, opts) })
+}
+
+// SetIfPresent writes the value only when the key exists, and tells whether it did (SET XX).
+func (r KeyRef[T]) SetIfPresent(ctx context.Context, v T, opts ...SetOption) (bool, error) {
+	return call(ctx, r.Ref, func(Ref) command[bool] { return r.setIf(&opSetIfPresent, "XX", v, opts) })
+}
+
+func (r KeyRef[T]) setIf(op *operation[bool], condition string, v T, opts []SetOption) command[bool] {
+	text, err := r.encode(v)
+	if err != nil {
+		return refuse(op, err)
+	}
+	e, err := r.expiry(opts)
+	if err != nil {
+		return refuse(op, err)
+	}
+	if e.mode == expireKeep && condition == "NX" {
+		e = r.declared() // a new key has nothing to keep
+	}
+	cmd := r.b().Arbitrary("SET").Keys(r.key).Args(text, condition)
+	switch {
+	case e.mode == expireKeep:
+		cmd = cmd.Args("KEEPTTL")
+	case e.mode == expireUntil:
+		cmd = cmd.Args("PXAT", millis(e.ms))
+	case e.mode == expireIn:
+		cmd = cmd.Args("PX", millis(e.ms))
+	}
+	return command[bool]{op: op, cmd: cmd.Build()}
+}
+
+// Swap writes the value, starts the declared TTL and gives what was there before (SET GET,
+// Redis 6.2). The write stands even when the old value is no T.
+func (r KeyRef[T]) Swap(ctx context.Context, v T) (old T, existed bool, err error) {
+	return both(call(ctx, r.Ref, func(Ref) command[found[T]] { return r.swap(v) }))
+}
+
+func (r KeyRef[T]) swap(v T) command[found[T]] {
+	op := &r.value().swap
+	text, err := r.encode(v)
+	if err != nil {
+		return refuse(op, err)
+	}
+	b := r.b().Set().Key(r.key).Value(text).Get()
+	if ms := r.m.ttl(); ms > 0 {
+		return command[found[T]]{op: op, cmd: b.PxMilliseconds(ms).Build()}
+	}
+	return command[found[T]]{op: op, cmd: b.Build()}
+}
+
+func (r KeyRef[T]) take(Ref) command[found[T]] {
+	return command[found[T]]{op: &r.value().take, cmd: r.b().Getdel().Key(r.key).Build()}
+}
+
+// Take removes the key and gives the value that it held (GETDEL, Redis 6.2). The key is gone
+// even when the value is no T.
+func (r KeyRef[T]) Take(ctx context.Context) (T, bool, error) {
+	return both(call(ctx, r.Ref, r.take))
+}
+
+func (r KeyRef[T]) raw(Ref) command[[]byte] {
+	return command[[]byte]{op: &opRaw, cmd: r.b().Get().Key(r.key).Build()}
+}
+
+// Raw gives the stored bytes as they are (GET). The error wraps [ErrNotFound] when the key does
+// not exist.
+func (r KeyRef[T]) Raw(ctx context.Context) ([]byte, error) { return call(ctx, r.Ref, r.raw) }
+
+func (r KeyRef[T]) storedType(Ref) command[string] {
+	return command[string]{op: &r.value().storedType, cmd: r.b().Get().Key(r.key).Build()}
+}
+
+// StoredType tells the type of the stored value as its codec tells it, "datetime", or the Go
+// type of the key when the codec does not store one and can read the value (GET). The error
+// wraps [ErrNotFound] when the key does not exist.
+func (r KeyRef[T]) StoredType(ctx context.Context) (string, error) {
+	return call(ctx, r.Ref, r.storedType)
+}
+
+// Rename gives the value, with its remaining TTL, to another key of the same type, and tells
+// whether it did: an existing target is left alone, unless [Replace] is given (RENAMENX or
+// RENAME). A target declared with a TTL never ends up without one. The error wraps
+// [ErrNotFound] when this key does not exist.
+func (r KeyRef[T]) Rename(ctx context.Context, to KeyRef[T], opts ...WriteOption) (bool, error) {
+	return r.transfer(ctx, &opRename, to.Ref, opts)
+}
+
+// Copy writes the value, with its remaining TTL, to another key of the same type too, and tells
+// whether it did: an existing target is left alone, unless [Replace] is given (COPY, Redis 6.2).
+// A target declared with a TTL never ends up without one. The error wraps [ErrNotFound] when
+// this key does not exist.
+func (r KeyRef[T]) Copy(ctx context.Context, to KeyRef[T], opts ...WriteOption) (bool, error) {
+	return r.transfer(ctx, &opCopy, to.Ref, opts)
+}
+
+var (
+	opSet          = operation[struct{}]{"set", replyNone}
+	opSetIfAbsent  = operation[bool]{"set if absent", replyDone}
+	opSetIfPresent = operation[bool]{"set if present", replyDone}
+	opRaw          = operation[[]byte]{"raw", replyDump}
+)
+
+// replyDone reads the answer of a conditional SET: OK or nil.
+func replyDone(_ *mounted, a rueidis.RedisMessage) (bool, error) { return !a.IsNil(), nil }
+
+func (r KeyRef[T]) encode(v T) (string, error) {
+	text, err := r.value().typed.Encode(v)
+	if err != nil {
+		return "", encodeError(r.m, err)
+	}
+	return text, nil
+}
+
+func millis(ms int64) string { return strconv.FormatInt(ms, 10) }

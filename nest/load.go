@@ -1,0 +1,127 @@
+package nest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// flights lets the goroutines of a process that miss the same key share one load.
+type flights struct {
+	mu  sync.Mutex
+	now map[string]*flight
+}
+
+type flight struct {
+	done  chan struct{}
+	value any
+	err   error
+}
+
+// join gives the flight for a key, and whether the caller is the one who flies it.
+func (f *flights) join(key string) (*flight, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if now := f.now[key]; now != nil {
+		return now, false
+	}
+	if f.now == nil {
+		f.now = make(map[string]*flight)
+	}
+	mine := &flight{done: make(chan struct{})}
+	f.now[key] = mine
+	return mine, true
+}
+
+func (f *flights) land(key string, mine *flight) {
+	f.mu.Lock()
+	delete(f.now, key)
+	f.mu.Unlock()
+	close(mine.done)
+}
+
+const opLoad = "get or load"
+
+// errLoaderPanicked is what those get who waited for a loader that panicked.
+var errLoaderPanicked = errors.New("the loader panicked in another goroutine")
+
+// GetOrLoad gives the stored value or, when the key does not exist, what load makes, which it
+// stores with the declared TTL (GET, SET NX). The default is not used.
+//
+// Goroutines of this process that miss the key at the same time share one load: the first one's
+// load runs with its context, and if that ends before the load does, the others try again. A
+// value that somebody else stored during the load is not overwritten: it is what GetOrLoad
+// gives. An error of load is returned as it is and nothing is stored; when load panics, the
+// panic goes to the caller whose load it was, and the others get an error.
+func (r KeyRef[T]) GetOrLoad(ctx context.Context, load func(context.Context) (T, error)) (T, error) {
+	if load == nil {
+		var zero T
+		return zero, &Error{Op: opLoad, Err: because(ErrArgument, "the loader is nil")}
+	}
+	for {
+		v, ok, err := r.Lookup(ctx)
+		if ok || err != nil {
+			return v, err
+		}
+		f, mine := r.m.tree.flights.join(r.key)
+		if mine {
+			return r.fly(ctx, f, load)
+		}
+		select {
+		case <-ctx.Done():
+			return v, r.fail(opLoad, ctx.Err())
+		case <-f.done:
+		}
+		if f.err == nil {
+			if v, ok := f.value.(T); ok {
+				return v, nil
+			}
+			continue // another type under the same name, or a value to be read anew
+		}
+		if errors.Is(f.err, errLoaderPanicked) {
+			return v, r.fail(opLoad, f.err)
+		}
+		if !errors.Is(f.err, errAbandoned) {
+			return v, f.err
+		}
+	}
+}
+
+// errAbandoned marks a load that ended because its caller's context did.
+var errAbandoned = errors.New("the load was abandoned")
+
+// fly runs the load, stores what it made and tells those who wait.
+func (r KeyRef[T]) fly(ctx context.Context, f *flight, load func(context.Context) (T, error)) (v T, err error) {
+	f.err = errLoaderPanicked
+	defer func() { r.m.tree.flights.land(r.key, f) }()
+	v, err = load(ctx)
+	if err == nil {
+		v, err = r.keepLoaded(ctx, v)
+	}
+	switch {
+	case err == nil:
+		f.err = nil
+		if r.value().shareable {
+			f.value = v
+		}
+	case ctx.Err() != nil:
+		f.err = fmt.Errorf("%w: %w", errAbandoned, err)
+	default:
+		f.err = err
+	}
+	return v, err
+}
+
+// keepLoaded stores a loaded value unless somebody was faster, and gives what is stored.
+func (r KeyRef[T]) keepLoaded(ctx context.Context, v T) (T, error) {
+	stored, err := r.SetIfAbsent(ctx, v)
+	if stored || err != nil {
+		return v, err
+	}
+	now, ok, err := r.Lookup(ctx)
+	if err == nil && !ok {
+		return v, nil // it came and went: what was loaded is as good
+	}
+	return now, err
+}

@@ -1,0 +1,191 @@
+package nest
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/redisimnest/redisimnest/codec"
+)
+
+// ClusterOption is an option of [Cluster].
+type ClusterOption interface {
+	applyCluster(c *config) error
+}
+
+// KeyOption is an option of [Key] and of the other kinds of keys.
+type KeyOption interface {
+	applyKey(c *config) error
+}
+
+// Option is an option of clusters and of keys. On a cluster it is inherited by everything
+// below, until something nearer overrides it.
+type Option interface {
+	ClusterOption
+	KeyOption
+}
+
+type (
+	option        func(c *config) error
+	clusterOption func(c *config) error
+	keyOption     func(c *config) error
+)
+
+func (o option) applyCluster(c *config) error        { return o(c) }
+func (o option) applyKey(c *config) error            { return o(c) }
+func (o clusterOption) applyCluster(c *config) error { return o(c) }
+func (o keyOption) applyKey(c *config) error         { return o(c) }
+
+// TTL sets how long a key lives after it was written: an int counts seconds, a time.Duration is
+// what it says, down to a millisecond. The default is what the nearest cluster above says, or
+// no expiry. Which writes restart it depends on the kind; [KeyRef.Set] does.
+func TTL[D int | time.Duration](d D) Option {
+	return option(func(c *config) error {
+		ttl, ok := time.Duration(d), true
+		if _, seconds := any(d).(int); seconds {
+			ok = int64(d) <= math.MaxInt64/int64(time.Second)
+			ttl *= time.Second
+		}
+		if err := checkTTL(ttl); err != nil || !ok {
+			return fmt.Errorf("TTL(%v): %w (NoTTL switches an inherited TTL off)", d, errTTL)
+		}
+		c.ttl, c.set = ttl, c.set|hasTTL
+		return nil
+	})
+}
+
+var errTTL = errors.New("a TTL is a positive number of seconds or a duration of whole milliseconds")
+
+// checkTTL tells whether Redis can keep d as it is.
+func checkTTL(d time.Duration) error {
+	if d <= 0 || d%time.Millisecond != 0 {
+		return errTTL
+	}
+	return nil
+}
+
+// NoTTL switches an inherited TTL off: the keys live until they are deleted.
+func NoTTL() Option {
+	return option(func(c *config) error {
+		c.ttl, c.set = 0, c.set|hasTTL
+		return nil
+	})
+}
+
+// AutoRenew restarts the TTL on every read of the value and, for kinds whose writes keep a
+// running TTL, on every write. Without a TTL it has no effect. The default is false;
+// AutoRenew(false) switches an inherited one off. Reads are sent as GETEX, which needs Redis 6.2.
+func AutoRenew(on ...bool) Option {
+	return option(func(c *config) error {
+		v, err := flag("AutoRenew", on)
+		c.autoRenew, c.set = v, c.set|hasAutoRenew
+		return err
+	})
+}
+
+// Protected makes [Scope.Clear] refuse to delete what it is declared on, or anything above that
+// holds it, unless it is given [Force]. The default is false; Protected(false) switches an
+// inherited one off.
+func Protected(on ...bool) Option {
+	return option(func(c *config) error {
+		v, err := flag("Protected", on)
+		c.protected, c.set = v, c.set|hasProtected
+		return err
+	})
+}
+
+func flag(name string, on []bool) (bool, error) {
+	switch len(on) {
+	case 0:
+		return true, nil
+	case 1:
+		return on[0], nil
+	}
+	return false, fmt.Errorf("%s takes one argument at most", name)
+}
+
+// Jitter shortens every TTL by a random part of up to fraction, so that keys written together
+// do not expire together. fraction is at least 0, the default, and less than 1. A key never
+// lives longer than its TTL says.
+func Jitter(fraction float64) Option {
+	return option(func(c *config) error {
+		if !(fraction >= 0 && fraction < 1) {
+			return fmt.Errorf("Jitter(%v): the fraction is at least 0 and less than 1", fraction)
+		}
+		c.jitter, c.set = fraction, c.set|hasJitter
+		return nil
+	})
+}
+
+// Codec sets how values are encoded. The default is [codec.Auto].
+func Codec(c codec.Codec) Option {
+	return option(func(conf *config) error {
+		if c == nil {
+			return errors.New("Codec: a nil codec")
+		}
+		conf.codec, conf.set = c, conf.set|hasCodec
+		return nil
+	})
+}
+
+// Doc says what a cluster or key is for. It appears in [Scope.Describe].
+func Doc(text string) Option {
+	return option(func(c *config) error {
+		c.doc = text
+		return nil
+	})
+}
+
+// Params types the parameters of these names in this template and in everything below it.
+func Params(params ...AnyParam) Option {
+	return option(func(c *config) error {
+		for _, p := range params {
+			if p == nil || p.param() == nil {
+				return errors.New("Params: a nil parameter")
+			}
+			for _, earlier := range c.params {
+				if earlier.name == p.Name() {
+					return fmt.Errorf("Params: <%s> is given twice", p.Name())
+				}
+			}
+			c.params = append(c.params, p.param())
+		}
+		return nil
+	})
+}
+
+// Sub puts keys and clusters below a cluster. One declaration can stand in several clusters.
+func Sub(nodes ...Node) ClusterOption {
+	return clusterOption(func(c *config) error {
+		for i, n := range nodes {
+			if n == nil || n.declared() == nil {
+				return fmt.Errorf("Sub: argument %d is nil: is its variable initialised later?", i+1)
+			}
+		}
+		c.subs = append(c.subs, nodes...)
+		return nil
+	})
+}
+
+// HashTag puts the cluster's resolved prefix in braces, root:{user:42}:age, so that everything
+// below it lives in one slot of a Redis Cluster. There can be one on a path.
+func HashTag() ClusterOption {
+	return clusterOption(func(c *config) error {
+		c.hashTag = true
+		return nil
+	})
+}
+
+// Default sets what [KeyRef.Get] gives when the key does not exist. It is never written to
+// Redis. v must be of the key's type, or a number that it can represent, or of its string or
+// boolean kind. Each caller gets a copy of its own, as if v had been stored and read.
+func Default(v any) KeyOption {
+	return keyOption(func(c *config) error {
+		if c.hasDefault {
+			return errors.New("Default is given twice")
+		}
+		c.def, c.hasDefault = v, true
+		return nil
+	})
+}

@@ -1,0 +1,26 @@
+package nest
+
+import (
+	"fmt"
+	"runtime"
+)
+
+// position is where a declaration stands in the source.
+type position struct {
+	file string
+	line int
+}
+
+// caller gives the position of the function that called the one that calls caller(1).
+func caller(skip int) position {
+	_, file, line, _ := runtime.Caller(skip + 1)
+	return position{file, line}
+}
+
+func (p position) String() string { return fmt.Sprintf("%s:%d", p.file, p.line) }
+
+// refuse panics as regexp.MustCompile does: what is declared wrongly in the source is found
+// when the program starts, with the place to mend.
+func (p position) refuse(what, template string, err error) {
+	panic(fmt.Sprintf("nest: %s: %s %q: %v", p, what, template, err))
+}

@@ -1,0 +1,69 @@
+package nest
+
+import (
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// How answers become results that are no values of a declared type. An answer of another form
+// than the command promises is an error of the client's, which its accessors report.
+
+func replyNone(*mounted, rueidis.RedisMessage) (struct{}, error) { return struct{}{}, nil }
+
+func replyBool(_ *mounted, a rueidis.RedisMessage) (bool, error) {
+	n, err := a.AsInt64()
+	return n > 0, err
+}
+
+func replyMessage(_ *mounted, a rueidis.RedisMessage) (rueidis.RedisMessage, error) { return a, nil }
+
+// replyTTL reads PTTL: -2 means no key, -1 no expiry.
+func replyTTL(_ *mounted, a rueidis.RedisMessage) (time.Duration, error) {
+	switch ms, err := a.AsInt64(); {
+	case err != nil:
+		return 0, err
+	case ms == -2:
+		return 0, ErrNotFound
+	case ms < 0:
+		return Forever, nil
+	default:
+		return time.Duration(ms) * time.Millisecond, nil
+	}
+}
+
+// replyExpireTime reads PEXPIRETIME: -2 means no key, -1 no expiry.
+func replyExpireTime(_ *mounted, a rueidis.RedisMessage) (time.Time, error) {
+	switch ms, err := a.AsInt64(); {
+	case err != nil:
+		return time.Time{}, err
+	case ms == -2:
+		return time.Time{}, ErrNotFound
+	case ms < 0:
+		return time.Time{}, nil
+	default:
+		return time.UnixMilli(ms), nil
+	}
+}
+
+func replyType(_ *mounted, a rueidis.RedisMessage) (string, error) {
+	t, err := a.ToString()
+	if err == nil && t == "none" {
+		return "", ErrNotFound
+	}
+	return t, err
+}
+
+func replyMemory(_ *mounted, a rueidis.RedisMessage) (int64, error) {
+	if a.IsNil() {
+		return 0, ErrNotFound
+	}
+	return a.AsInt64()
+}
+
+func replyDump(_ *mounted, a rueidis.RedisMessage) ([]byte, error) {
+	if a.IsNil() {
+		return nil, ErrNotFound
+	}
+	return a.AsBytes()
+}

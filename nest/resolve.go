@@ -1,0 +1,237 @@
+package nest
+
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+)
+
+// stackName is how long a name may grow before it leaves the stack.
+const stackName = 128
+
+// at finds the declaration below s and gives it the name that args complete. The arguments do
+// not escape: nothing here stores or formats them, which keeps a call such as
+// Age.At(root, id) at one allocation, the name.
+func (d *Declaration) at(s *Scope, args []any) (*mounted, string, *Error) {
+	if s.err != nil {
+		return nil, "", s.err
+	}
+	if s.at == nil {
+		return nil, "", zeroScope(d)
+	}
+	m := s.at.tree.find(s.at, d)
+	if m == nil {
+		return nil, "", s.at.tree.notFound(s.at, d)
+	}
+	open := m.pieces[len(s.at.pieces):]
+	skip := len(s.at.end)
+	if len(open) == 0 && len(args) == 0 {
+		return m, s.prefix + m.end[skip:], nil
+	}
+	if len(open) == len(args) {
+		var stack [stackName]byte
+		name := append(stack[:0], s.prefix...)
+		for i := range open {
+			name = append(name, open[i].literal[skip:]...)
+			skip = 0
+			p := open[i].param
+			switch a := args[i].(type) {
+			case int:
+				if p.fast&fastInt == 0 {
+					goto checked
+				}
+				name = strconv.AppendInt(name, int64(a), 10)
+			case int64:
+				if p.fast&fastInt == 0 {
+					goto checked
+				}
+				name = strconv.AppendInt(name, a, 10)
+			case string:
+				if p.fast&fastString == 0 || a == "" || len(a) > p.maxLen {
+					goto checked
+				}
+				name = appendEscaped(name, a, p.escapes)
+			default:
+				goto checked
+			}
+		}
+		return m, string(append(name, m.end...)), nil
+	}
+checked:
+	name, err := m.resolve(s, args)
+	return m, name, err
+}
+
+// resolve is at for every kind of argument, and with every check.
+func (m *mounted) resolve(s *Scope, args []any) (string, *Error) {
+	open := m.pieces[len(s.at.pieces):]
+	skip := len(s.at.end)
+	name := append(make([]byte, 0, stackName), s.prefix...)
+	plain := 0 // plain arguments taken so far
+	for i := range open {
+		p := open[i].param
+		name = append(name, open[i].literal[skip:]...)
+		skip = 0
+		// A named argument goes to its parameter wherever it stands, plain ones fill
+		// what is left, in order.
+		at := namedArg(args, p.name)
+		if at < 0 {
+			for plain < len(args) && isNamed(args[plain]) {
+				plain++
+			}
+			if plain == len(args) {
+				return "", m.missing(s, args)
+			}
+			at = plain
+			plain++
+		}
+		text, problem := p.text(nil, args[at])
+		if problem == (argProblem{}) {
+			problem = p.check(text)
+		}
+		if problem != (argProblem{}) {
+			return "", m.badArg(p, at, len(args), problem)
+		}
+		name = appendEscaped(name, text, p.escapes)
+	}
+	for plain < len(args) && isNamed(args[plain]) {
+		plain++
+	}
+	if plain < len(args) {
+		return "", m.extra(s, args, plain)
+	}
+	if err := m.strayNamed(s, args); err != nil {
+		return "", err
+	}
+	return string(append(name, m.end...)[:]), nil
+}
+
+func isNamed(arg any) bool {
+	_, ok := arg.(Arg)
+	return ok
+}
+
+// namedArg finds the first argument that is named name.
+func namedArg(args []any, name string) int {
+	for i, arg := range args {
+		if a, ok := arg.(Arg); ok && a.name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// argProblem tells what is wrong with an argument without holding any part of its value.
+type argProblem struct {
+	kind error
+	text string
+}
+
+// text appends the unescaped text of an argument.
+func (p *param) text(dst []byte, arg any) ([]byte, argProblem) {
+	if arg == nil {
+		return dst, argProblem{ErrParamType, "is nil"}
+	}
+	if a, ok := arg.(Arg); ok {
+		return p.named(dst, a)
+	}
+	v := reflect.ValueOf(arg)
+	kind := v.Kind()
+	if p.class == textClass {
+		return p.marshal(dst, v, arg)
+	}
+	switch {
+	case kind == reflect.String && (p.class == anyClass || p.class == stringClass):
+		return append(dst, v.String()...), argProblem{}
+	case kind == reflect.Bool && (p.class == anyClass || p.class == boolClass):
+		return strconv.AppendBool(dst, v.Bool()), argProblem{}
+	case reflect.Int <= kind && kind <= reflect.Int64 && p.isInteger():
+		return strconv.AppendInt(dst, v.Int(), 10), argProblem{}
+	case reflect.Uint <= kind && kind <= reflect.Uint64 && p.isInteger():
+		return strconv.AppendUint(dst, v.Uint(), 10), argProblem{}
+	}
+	return dst, argProblem{ErrParamType, "takes " + p.takes() + ", not " + article(v.Type().String())}
+}
+
+func (p *param) isInteger() bool {
+	return p.class == anyClass || p.class == intClass || p.class == uintClass
+}
+
+func (p *param) named(dst []byte, a Arg) ([]byte, argProblem) {
+	switch a.class {
+	case badClass:
+		return dst, argProblem{ErrParamValue, "has no text form: its MarshalText failed"}
+	case stringClass:
+		if p.class == anyClass || p.class == stringClass {
+			return append(dst, a.text...), argProblem{}
+		}
+	case textClass:
+		if p.class == anyClass || p.class == textClass && p.typ == a.typ {
+			return append(dst, a.text...), argProblem{}
+		}
+		return dst, argProblem{ErrParamType, "takes " + p.takes() + ", not " + article(a.typ.String())}
+	case boolClass:
+		if p.class == anyClass || p.class == boolClass {
+			return strconv.AppendBool(dst, a.num == 1), argProblem{}
+		}
+	case intClass:
+		if p.isInteger() {
+			return strconv.AppendInt(dst, int64(a.num), 10), argProblem{}
+		}
+	case uintClass:
+		if p.isInteger() {
+			return strconv.AppendUint(dst, a.num, 10), argProblem{}
+		}
+	}
+	return dst, argProblem{ErrParamType, "takes " + p.takes() + ", not " + a.class.String()}
+}
+
+// check looks at the unescaped text of an argument.
+func (p *param) check(text []byte) argProblem {
+	switch {
+	case len(text) == 0:
+		return argProblem{ErrParamValue, "is empty"}
+	case len(text) > p.maxLen:
+		return argProblem{ErrParamValue, fmt.Sprintf("is %d bytes long, the limit is %d", len(text), p.maxLen)}
+	case (p.class == intClass || p.class == uintClass) && !p.canonical(string(text)):
+		return argProblem{ErrParamValue, "is out of the range of " + article(p.typ.String())}
+	case p.class == textClass && !p.canonical(string(text)):
+		return argProblem{ErrParamValue, "has a text form that its UnmarshalText does not read back as the same value"}
+	case p.validate != nil && p.validate(string(text)) != nil:
+		return argProblem{ErrParamValue, "is refused by the parameter's Validate function"}
+	}
+	return argProblem{}
+}
+
+// takes tells in words what the parameter takes.
+func (p *param) takes() string {
+	switch p.class {
+	case anyClass:
+		return "a string, an integer or a boolean"
+	case textClass:
+		return article(p.typ.String())
+	}
+	return article(p.typ.String()) + " or another value of " + p.class.kind() + " kind"
+}
+
+func (c class) kind() string {
+	switch c {
+	case stringClass:
+		return "string"
+	case boolClass:
+		return "boolean"
+	}
+	return "integer"
+}
+
+// String names what a named argument holds.
+func (c class) String() string { return article(c.kind()) }
+
+// article puts the indefinite article before a noun.
+func article(noun string) string {
+	if strings.IndexByte("aeiouAEIO", noun[0]) >= 0 && !strings.HasPrefix(noun, "uint") && !strings.HasPrefix(noun, "uuid") {
+		return "an " + noun
+	}
+	return "a " + noun
+}

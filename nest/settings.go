@@ -1,0 +1,61 @@
+package nest
+
+import (
+	"time"
+
+	"github.com/redisimnest/redisimnest/codec"
+)
+
+// settings is what goes down the tree until something nearer overrides it. Which fields were
+// set stands beside them, so that "unset" differs from "off". The effective settings of each
+// mounted key are computed once, by Open.
+type settings struct {
+	set       settingBits
+	ttl       time.Duration // 0: none
+	jitter    float64
+	autoRenew bool
+	protected bool
+	codec     codec.Codec
+}
+
+type settingBits uint8
+
+const (
+	hasTTL settingBits = 1 << iota
+	hasJitter
+	hasAutoRenew
+	hasProtected
+	hasCodec
+)
+
+// under gives the settings that hold below parent.
+func (s settings) under(parent settings) settings {
+	if s.set&hasTTL == 0 {
+		s.ttl = parent.ttl
+	}
+	if s.set&hasJitter == 0 {
+		s.jitter = parent.jitter
+	}
+	if s.set&hasAutoRenew == 0 {
+		s.autoRenew = parent.autoRenew
+	}
+	if s.set&hasProtected == 0 {
+		s.protected = parent.protected
+	}
+	if s.set&hasCodec == 0 {
+		s.codec = parent.codec
+	}
+	s.set |= parent.set
+	return s
+}
+
+// config collects the options of one declaration.
+type config struct {
+	settings
+	doc        string
+	params     []*paramSpec
+	subs       []Node
+	hashTag    bool
+	hasDefault bool
+	def        any
+}

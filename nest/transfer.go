@@ -1,0 +1,73 @@
+package nest
+
+import (
+	"context"
+	"reflect"
+
+	"github.com/redis/rueidis"
+)
+
+var (
+	opRename = operation[bool]{"rename", replyTransfer}
+	opCopy   = operation[bool]{"copy", replyTransfer}
+)
+
+// transferring renames or copies a key and, where the target is declared with a TTL and
+// arrives without one, starts it in the same step. It answers -1 when there is no source.
+var transferring = script{`if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
+local done
+if ARGV[1] == 'rename' then
+	if ARGV[2] == '1' then
+		redis.call('RENAME', KEYS[1], KEYS[2])
+		done = 1
+	else
+		done = redis.call('RENAMENX', KEYS[1], KEYS[2])
+	end
+elseif ARGV[2] == '1' then
+	done = redis.call('COPY', KEYS[1], KEYS[2], 'REPLACE')
+else
+	done = redis.call('COPY', KEYS[1], KEYS[2])
+end
+if done == 1 and ARGV[3] ~= '0' and redis.call('PTTL', KEYS[2]) == -1 then
+	redis.call('PEXPIRE', KEYS[2], ARGV[3])
+end
+return done`}
+
+func replyTransfer(_ *mounted, a rueidis.RedisMessage) (bool, error) {
+	n, err := a.AsInt64()
+	if err == nil && n < 0 {
+		return false, ErrNotFound
+	}
+	return n == 1, err
+}
+
+// transfer renames or copies r to to, two references of the same kind.
+func (r Ref) transfer(ctx context.Context, op *operation[bool], to Ref, opts []WriteOption) (bool, error) {
+	if r.err == nil && r.m != nil {
+		if err := to.ready(ctx); err != nil {
+			return false, err
+		}
+	}
+	return call(ctx, r, func(r Ref) command[bool] {
+		switch {
+		case !sameClient(to.m.tree, r.m.tree):
+			return refuse(op, because(ErrArgument, "the target belongs to another client"))
+		case to.key == r.key:
+			return refuse(op, because(ErrArgument, "the target is the key itself"))
+		case r.m.tree.client.Mode() == rueidis.ClientModeCluster && keySlot(r.key) != keySlot(to.key):
+			return refuse(op, because(ErrCrossSlot, "a HashTag on a cluster above both keys puts them into one"))
+		}
+		replace := "0"
+		if replaces(opts) {
+			replace = "1"
+		}
+		return command[bool]{op: op, cmd: transferring.command(r.b(), []string{r.key, to.key}, op.name, replace, millis(to.m.ttl()))}
+	})
+}
+
+// sameClient tells whether two trees are opened on one client. Only a client that can be
+// compared can be told to be the same.
+func sameClient(a, b *tree) bool {
+	return a == b || reflect.TypeOf(a.client) == reflect.TypeOf(b.client) &&
+		reflect.TypeOf(a.client).Comparable() && a.client == b.client
+}

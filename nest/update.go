@@ -1,0 +1,141 @@
+package nest
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// maxUpdates is how many times Update tries before it gives up with ErrConflict.
+const maxUpdates = 64
+
+var (
+	opUpdate = operation[swapped]{"update", replySwapped}
+	opStored = operation[found[string]]{"get", replyStored}
+)
+
+// comparing writes a value only when the key still holds what was read: ARGV[1] tells whether
+// there was a value, ARGV[2] is it. A loser learns what the key holds instead.
+var comparing = script{`local now = redis.call('GET', KEYS[1])
+if (ARGV[1] == '1' and now == ARGV[2]) or (ARGV[1] == '0' and not now) then
+	if ARGV[4] == '0' then
+		redis.call('SET', KEYS[1], ARGV[3])
+	else
+		redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
+	end
+	return {1}
+end
+if now then return {0, now} end
+return {0}`}
+
+// swapped is the answer of comparing: whether it wrote, else what the key holds.
+type swapped struct {
+	done bool
+	now  found[string]
+}
+
+func replySwapped(_ *mounted, a rueidis.RedisMessage) (swapped, error) {
+	parts, err := a.ToArray()
+	if err != nil || len(parts) == 0 {
+		return swapped{}, errors.Join(err, errors.New("unexpected answer"))
+	}
+	n, err := parts[0].AsInt64()
+	if err != nil || n == 1 || len(parts) == 1 {
+		return swapped{done: n == 1}, err
+	}
+	text, err := parts[1].ToString()
+	return swapped{now: found[string]{text, true}}, err
+}
+
+// Update replaces the value by what change makes of it, and gives the new value. change gets
+// the value and whether the key exists; without the key it gets the default, or the zero value.
+// The write happens only if nobody else wrote in between, else change runs again on the newer
+// value: it must be free of side effects. It restarts the declared TTL.
+//
+// An error of change is returned as it is and nothing is written. The error wraps
+// [ErrConflict] when 64 tries were not enough. Commands: GET, then one script (EVAL) per try.
+func (r KeyRef[T]) Update(ctx context.Context, change func(T, bool) (T, error)) (T, error) {
+	var zero T
+	if err := r.ready(ctx); err != nil {
+		return zero, err
+	}
+	if change == nil {
+		return zero, r.fail("update", because(ErrArgument, "the function is nil"))
+	}
+	now, err := run(ctx, r.Ref, command[found[string]]{op: &opStored, cmd: r.b().Get().Key(r.key).Build()})
+	if err != nil {
+		return zero, err
+	}
+	for try := range maxUpdates {
+		old, err := r.stored(now)
+		if err != nil {
+			return zero, r.fail("update", err)
+		}
+		v, err := change(old, now.ok)
+		if err != nil {
+			return zero, err
+		}
+		text, err := r.encode(v)
+		if err != nil {
+			return zero, r.fail("update", err)
+		}
+		result, err := run(ctx, r.Ref, r.compare(now, text))
+		if err != nil {
+			return zero, err
+		}
+		if result.done {
+			return v, nil
+		}
+		now = result.now
+		if err := pause(ctx, try); err != nil {
+			return zero, r.fail("update", err)
+		}
+	}
+	return zero, r.fail("update", ErrConflict)
+}
+
+func replyStored(_ *mounted, a rueidis.RedisMessage) (found[string], error) {
+	if a.IsNil() {
+		return found[string]{}, nil
+	}
+	text, err := a.ToString()
+	return found[string]{text, err == nil}, err
+}
+
+// stored decodes what the key holds, or gives what stands for a missing key.
+func (r KeyRef[T]) stored(now found[string]) (v T, err error) {
+	switch {
+	case now.ok:
+		if v, err = r.value().typed.Decode(now.value); err != nil {
+			err = decodeError(r.m, err)
+		}
+	case r.value().hasDefault:
+		v, err = r.value().defaultValue()
+	}
+	return v, err
+}
+
+func (r KeyRef[T]) compare(was found[string], text string) command[swapped] {
+	had := "0"
+	if was.ok {
+		had = "1"
+	}
+	return command[swapped]{op: &opUpdate, cmd: comparing.command(r.b(), []string{r.key}, had, was.value, text, millis(r.m.ttl()))}
+}
+
+// pause waits a little before another try: up to 2^try × 100 µs, at most 50 ms, at random so
+// that writers who met once do not meet again (exponential backoff with full jitter).
+func pause(ctx context.Context, try int) error {
+	longest := min(100*time.Microsecond<<min(try, 10), 50*time.Millisecond)
+	timer := time.NewTimer(rand.N(longest))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,198 @@
+package nest
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+
+	"github.com/redis/rueidis"
+
+	"github.com/redisimnest/redisimnest/codec"
+)
+
+// value is what Open prepares for a key that holds a T: the codec, chosen once, the default,
+// and the operations whose results are Ts.
+type value[T any] struct {
+	typed  codec.Typed[T]
+	teller codec.TypeTeller // nil when the codec does not store types
+
+	shareable  bool // a T cannot be changed by who holds it
+	hasDefault bool
+	fallback   T      // when it is shareable
+	stored     string // otherwise the encoded default, decoded anew for each caller
+
+	get                operation[T]
+	lookup, swap, take operation[found[T]]
+	storedType         operation[string]
+}
+
+func bindValue[T any](m *mounted, fallback T, hasDefault bool) (any, error) {
+	typed, err := codec.For[T](m.settings.codec)
+	if err != nil {
+		return nil, err
+	}
+	v := &value[T]{
+		typed:      typed,
+		shareable:  codec.Immutable[T](),
+		get:        operation[T]{"get", replyValue[T]},
+		lookup:     operation[found[T]]{"lookup", replyFound[T]},
+		swap:       operation[found[T]]{"swap", replyFound[T]},
+		take:       operation[found[T]]{"take", replyFound[T]},
+		storedType: operation[string]{"stored type", replyStoredType[T]},
+	}
+	v.teller, _ = m.settings.codec.(codec.TypeTeller)
+	if hasDefault {
+		v.hasDefault, v.fallback = true, fallback
+		if !v.shareable {
+			if v.stored, err = typed.Encode(fallback); err == nil {
+				_, err = typed.Decode(v.stored)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("the default cannot be stored and read back with codec %s", m.settings.codec.Name())
+			}
+		}
+	}
+	return v, nil
+}
+
+// defaultValue gives the default, a copy of its own for each caller.
+func (v *value[T]) defaultValue() (T, error) {
+	if !v.shareable {
+		return v.typed.Decode(v.stored)
+	}
+	return v.fallback, nil
+}
+
+// found is a value that may not be there.
+type found[T any] struct {
+	value T
+	ok    bool
+}
+
+func both[T any](f found[T], err error) (T, bool, error) { return f.value, f.ok, err }
+
+func replyValue[T any](m *mounted, a rueidis.RedisMessage) (T, error) {
+	v := m.bound.(*value[T])
+	if a.IsNil() {
+		if v.hasDefault {
+			return v.defaultValue()
+		}
+		var zero T
+		return zero, ErrNotFound
+	}
+	return v.decode(m, a)
+}
+
+func replyFound[T any](m *mounted, a rueidis.RedisMessage) (found[T], error) {
+	if a.IsNil() {
+		return found[T]{}, nil
+	}
+	t, err := m.bound.(*value[T]).decode(m, a)
+	return found[T]{t, err == nil}, err
+}
+
+func replyStoredType[T any](m *mounted, a rueidis.RedisMessage) (string, error) {
+	if a.IsNil() {
+		return "", ErrNotFound
+	}
+	v := m.bound.(*value[T])
+	if v.teller == nil {
+		_, err := v.decode(m, a)
+		return m.def.goType, err
+	}
+	text, err := a.ToString()
+	if err != nil {
+		return "", err
+	}
+	name, err := v.teller.StoredType([]byte(text))
+	if err != nil {
+		return "", decodeError(m, err)
+	}
+	return name, nil
+}
+
+func (v *value[T]) decode(m *mounted, a rueidis.RedisMessage) (t T, err error) {
+	text, err := a.ToString()
+	if err != nil {
+		return t, err
+	}
+	if t, err = v.typed.Decode(text); err != nil {
+		return t, decodeError(m, err)
+	}
+	return t, nil
+}
+
+// decodeError and encodeError make the sentinel of this package out of a codec's error. Its
+// words are kept only when the codec keeps the rule of package codec not to quote values.
+func decodeError(m *mounted, err error) error { return codecError(m, ErrDecode, codec.ErrDecode, err) }
+func encodeError(m *mounted, err error) error { return codecError(m, ErrEncode, codec.ErrEncode, err) }
+
+func codecError(m *mounted, kind, kept, err error) error {
+	if errors.Is(err, kept) {
+		return because(kind, err.Error())
+	}
+	return because(kind, "codec "+m.settings.codec.Name()+" failed on "+article(m.def.goType))
+}
+
+// fitDefault gives a default as a T: a T itself, a number that T can represent, or a value of
+// T's string or boolean kind.
+func fitDefault[T any](v any) (T, error) {
+	if t, ok := v.(T); ok {
+		return t, nil
+	}
+	var t T
+	to, from := reflect.ValueOf(&t).Elem(), reflect.ValueOf(v)
+	if v == nil {
+		switch to.Kind() {
+		case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Interface:
+			return t, nil
+		}
+		return t, fmt.Errorf("Default(nil) does not fit: %s has no nil", to.Type())
+	}
+	if !convert(to, from) {
+		return t, fmt.Errorf("Default: a value of type %s does not fit %s", from.Type(), article(to.Type().String()))
+	}
+	return t, nil
+}
+
+// convert sets to from a number, string or boolean of another type, if it holds it exactly.
+func convert(to, from reflect.Value) bool {
+	switch {
+	case to.Kind() == reflect.String && from.Kind() == reflect.String:
+		to.SetString(from.String())
+		return true
+	case to.Kind() == reflect.Bool && from.Kind() == reflect.Bool:
+		to.SetBool(from.Bool())
+		return true
+	case !isNumber(to.Kind()) || !isNumber(from.Kind()):
+		return false
+	case to.CanFloat() && from.CanFloat():
+		to.SetFloat(from.Float())
+		return to.Float() == from.Float() || math.IsNaN(from.Float())
+	}
+	converted := from.Convert(to.Type())
+	to.Set(converted)
+	// Converting back tells whether anything was lost; the sign and the limits tell what
+	// wraps around unseen.
+	back := converted.Convert(from.Type())
+	return back.Equal(from) && negative(to) == negative(from) && !outOfRange(to, from)
+}
+
+func isNumber(k reflect.Kind) bool {
+	return reflect.Int <= k && k <= reflect.Float64 && k != reflect.Uintptr
+}
+
+func negative(v reflect.Value) bool {
+	return v.CanInt() && v.Int() < 0 || v.CanFloat() && v.Float() < 0
+}
+
+// outOfRange tells whether a float lies outside of the integers of to's kind, where conversion
+// is not defined.
+func outOfRange(to, from reflect.Value) bool {
+	if !from.CanFloat() {
+		return false
+	}
+	f := from.Float()
+	return to.CanInt() && (f < math.MinInt64 || f >= math.MaxInt64) || to.CanUint() && (f < 0 || f >= math.MaxUint64)
+}
