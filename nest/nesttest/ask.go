@@ -1,0 +1,103 @@
+package nesttest
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// waitFor calls ready every few milliseconds until it gives no error, and returns its last
+// error when the time is over or when gone is closed. gone may be nil.
+func waitFor(timeout time.Duration, gone <-chan struct{}, ready func() error) error {
+	deadline := time.After(timeout)
+	for {
+		err := ready()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-gone:
+			return fmt.Errorf("it ended: %w", err)
+		case <-deadline:
+			return fmt.Errorf("not ready after %v: %w", timeout, err)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// ask sends one command on a connection of its own, and gives the reply, which must be a
+// string, a status or a number. It does what no client can while a server starts: it neither
+// retries nor looks for a Redis Cluster that is only being made.
+func ask(addr string, args ...string) (string, error) {
+	conn, err := net.DialTimeout("tcp", addr, time.Second)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = conn.Close() }()
+	if err := conn.SetDeadline(time.Now().Add(time.Second)); err != nil {
+		return "", err
+	}
+	var cmd strings.Builder
+	fmt.Fprintf(&cmd, "*%d\r\n", len(args))
+	for _, arg := range args {
+		fmt.Fprintf(&cmd, "$%d\r\n%s\r\n", len(arg), arg)
+	}
+	if _, err := io.WriteString(conn, cmd.String()); err != nil {
+		return "", err
+	}
+	reply, err := readReply(bufio.NewReader(conn))
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", strings.Join(args, " "), err)
+	}
+	return reply, nil
+}
+
+func readReply(r *bufio.Reader) (string, error) {
+	line, err := r.ReadString('\n')
+	if err != nil {
+		return "", err
+	}
+	kind, rest := line[0], strings.TrimSpace(line[1:])
+	switch kind {
+	case '+', ':':
+		return rest, nil
+	case '-':
+		return "", errors.New(rest)
+	case '$':
+		n, err := strconv.Atoi(rest)
+		if err != nil || n < 0 || n > 1<<20 {
+			return "", fmt.Errorf("a reply of length %s", rest)
+		}
+		body := make([]byte, n)
+		_, err = io.ReadFull(r, body)
+		return string(body), err
+	}
+	return "", fmt.Errorf("a reply of type %q", kind)
+}
+
+// field gives the value of a line "name:value" in a reply to INFO or CLUSTER INFO.
+func field(info, name string) string {
+	for line := range strings.Lines(info) {
+		if key, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok && key == name {
+			return value
+		}
+	}
+	return ""
+}
+
+// expect asks for INFO or CLUSTER INFO, and gives an error unless the field has that value.
+func expect(addr, name, want string, command ...string) error {
+	info, err := ask(addr, command...)
+	if err != nil {
+		return err
+	}
+	if got := field(info, name); got != want {
+		return fmt.Errorf("%s: %s is %q, not %q", addr, name, got, want)
+	}
+	return nil
+}

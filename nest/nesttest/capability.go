@@ -1,0 +1,112 @@
+package nesttest
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/redis/rueidis"
+)
+
+// Capability is something that not every server has: a test names what it needs, and runs only
+// where it is. The value is the command that shows it; a server has the capability when it
+// knows that command.
+type Capability string
+
+// What servers differ in. The versions are the first ones of Redis; Valkey has its own.
+const (
+	// Tracking is client-side caching with invalidations (Redis 6.0).
+	Tracking Capability = "CLIENT TRACKINGINFO"
+	// Configurable lets CONFIG SET change settings such as keyspace notifications.
+	Configurable Capability = "CONFIG GET maxmemory"
+	// Functions is FUNCTION and FCALL (Redis 7.0).
+	Functions Capability = "FUNCTION LIST"
+	// ShardedPubSub is SPUBLISH and SSUBSCRIBE (Redis 7.0).
+	ShardedPubSub Capability = "SPUBLISH nesttest x"
+	// ACL is users with rights of their own (Redis 6.0).
+	ACL Capability = "ACL WHOAMI"
+	// BitFields is BITFIELD.
+	BitFields Capability = "BITFIELD {nesttest} GET u1 0"
+	// ZRangeStore is ZRANGESTORE (Redis 6.2).
+	ZRangeStore Capability = "ZRANGESTORE {nesttest} {nesttest} 0 -1"
+	// ObjectEncoding is OBJECT ENCODING.
+	ObjectEncoding Capability = "OBJECT ENCODING {nesttest}"
+	// MemorySamples is MEMORY USAGE with SAMPLES.
+	MemorySamples Capability = "MEMORY USAGE {nesttest} SAMPLES 0"
+	// HashFieldTTL is HPEXPIRE and its relatives (Redis 7.4).
+	HashFieldTTL Capability = "HPEXPIRE {nesttest} 1000 FIELDS 1 f"
+	// HashFieldGetEx is HGETEX, HSETEX and HGETDEL (Redis 8.0).
+	HashFieldGetEx Capability = "HGETEX {nesttest} PERSIST FIELDS 1 f"
+	// SetIfEqual is SET with IFEQ (Valkey 8.1).
+	SetIfEqual Capability = "SET {nesttest} x IFEQ y"
+)
+
+// Need goes on with the test only if the shared server has all of these capabilities;
+// [Server.Need] says what happens else.
+func Need(t testing.TB, capabilities ...Capability) {
+	t.Helper()
+	Shared(t).Need(t, capabilities...)
+}
+
+// Need goes on with the test only if the server has all of these capabilities. Else the test is
+// skipped; in CI (CI=true) it fails when the embedded server was not picked but is all that
+// could be had.
+func (s *Server) Need(t testing.TB, capabilities ...Capability) {
+	t.Helper()
+	for _, c := range capabilities {
+		if err := s.probe(c); errors.Is(err, errLacks) {
+			s.lacks(t, string(c))
+		} else if err != nil {
+			t.Fatalf("nesttest: ask %s for %s: %v", s, c, err)
+		}
+	}
+}
+
+// Has tells if the server has the capability. It fails the test when the server does not say.
+func (s *Server) Has(t testing.TB, c Capability) bool {
+	t.Helper()
+	err := s.probe(c)
+	if err != nil && !errors.Is(err, errLacks) {
+		t.Fatalf("nesttest: ask %s for %s: %v", s, c, err)
+	}
+	return err == nil
+}
+
+func (s *Server) lacks(t testing.TB, what string) {
+	t.Helper()
+	if s.kind == KindEmbedded && !s.picked && inCI() {
+		t.Fatalf("nesttest: this needs %s; in CI there must be a server that has it, and only the embedded one could be had", what)
+	}
+	t.Skipf("nesttest: SKIPPED, not passed: %s lacks %s", s, what)
+}
+
+// inCI tells if a missing server is a fault of the set-up.
+func inCI() bool { return os.Getenv("CI") == "true" }
+
+var errLacks = errors.New("unknown command")
+
+// probe sends the capability's command, once for each server.
+func (s *Server) probe(c Capability) error {
+	if known, ok := s.probes.Load(c); ok {
+		err, _ := known.(error)
+		return err
+	}
+	client, err := s.janitor()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	err = client.Do(ctx, client.B().Arbitrary(strings.Fields(string(c))...).Build()).Error()
+	switch re, isReply := rueidis.IsRedisErr(err); {
+	case err == nil, rueidis.IsRedisNil(err):
+		s.probes.Store(c, nil)
+		return nil
+	case isReply && (strings.HasPrefix(re.Error(), "unknown") || strings.HasPrefix(re.Error(), "syntax error")):
+		s.probes.Store(c, errLacks)
+		return errLacks
+	}
+	return err
+}

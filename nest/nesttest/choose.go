@@ -1,0 +1,90 @@
+package nesttest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/redis/rueidis"
+)
+
+// starters are the ways to come by a server that need no picking, best first.
+var starters = []struct {
+	kind  Kind
+	start func(o startOptions) (*Server, error)
+}{
+	{KindDocker, startDocker},
+	{KindPath, startPath},
+	{KindEmbedded, startEmbedded},
+}
+
+// choose comes by a server in the order that the package's documentation gives. It reports
+// what it could not have before it tries the next.
+func choose(o startOptions, report func(error)) (*Server, error) {
+	addr, kind := os.Getenv("REDIS_TEST_ADDR"), Kind(os.Getenv("REDIS_TEST_SERVER"))
+	if kind == "" && addr != "" {
+		kind = KindAddr
+	}
+	switch {
+	case kind == "", kind == KindAddr && o.private:
+		return first(o, report)
+	case kind == KindCluster && o.private:
+		return pick(startPath(o))
+	case kind == KindAddr:
+		return pick(connect(addr))
+	case kind == KindCluster:
+		return pick(startCluster())
+	}
+	for _, s := range starters {
+		if s.kind == kind {
+			return pick(s.start(o))
+		}
+	}
+	return nil, fmt.Errorf("nesttest: REDIS_TEST_SERVER=%s is not a kind of server; want addr, docker, path, embedded or cluster", kind)
+}
+
+// first starts the first server that can be had.
+func first(o startOptions, report func(error)) (*Server, error) {
+	var failed []error
+	for _, st := range starters {
+		s, err := st.start(o)
+		if err == nil {
+			return s, nil
+		}
+		err = fmt.Errorf("%s: %w", st.kind, err)
+		report(err)
+		failed = append(failed, err)
+	}
+	return nil, fmt.Errorf("nesttest: no server can be had: %w", errors.Join(failed...))
+}
+
+// pick marks the server as the one that was asked for.
+func pick(s *Server, err error) (*Server, error) {
+	if err != nil {
+		return nil, fmt.Errorf("nesttest: the server that REDIS_TEST_SERVER or REDIS_TEST_ADDR asks for cannot be had: %w", err)
+	}
+	s.picked = true
+	return s, nil
+}
+
+// connect gives the server that somebody else runs at addr, which is not shown in errors when
+// it is a URL, because that may hold a password.
+func connect(addr string) (*Server, error) {
+	if addr == "" {
+		return nil, errors.New("REDIS_TEST_ADDR is not set")
+	}
+	option, addrs := rueidis.ClientOption{}, strings.Split(addr, ",")
+	if strings.Contains(addr, "://") {
+		var err error
+		if option, err = rueidis.ParseURL(addr); err != nil {
+			return nil, errors.New("REDIS_TEST_ADDR is not a redis:// URL")
+		}
+		addrs = option.InitAddress
+	}
+	s := newServer(KindAddr, nil, option, addrs...)
+	if _, err := s.janitor(); err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", strings.Join(addrs, ","), err)
+	}
+	return s, nil
+}

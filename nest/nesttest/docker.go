@@ -1,0 +1,199 @@
+package nesttest
+
+import (
+	"cmp"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/ory/dockertest/v3"
+	"github.com/ory/dockertest/v3/docker"
+	"github.com/redis/rueidis"
+)
+
+const (
+	defaultImage = "redis:8"
+	redisPort    = docker.Port("6379/tcp")
+	// label marks the containers of this package.
+	label = "redisimnest.nesttest"
+)
+
+// dockerEngine gives the pool of the Docker engine that this process talks to, or why there is
+// none. Making a pool does not tell: an engine is there when it answers.
+var dockerEngine = sync.OnceValues(func() (*dockertest.Pool, error) {
+	pool, err := dockertest.NewPool("")
+	if err != nil {
+		return nil, fmt.Errorf("no Docker engine: %w", err)
+	}
+	if err := pool.Client.Ping(); err != nil {
+		return nil, fmt.Errorf("no Docker engine answers: %w", err)
+	}
+	sweep(pool)
+	return pool, nil
+})
+
+// startDocker starts a container of REDIS_TEST_IMAGE.
+func startDocker(o startOptions) (*Server, error) {
+	pool, err := dockerEngine()
+	if err != nil {
+		return nil, err
+	}
+	c, err := startContainer(pool, o)
+	if err != nil {
+		return nil, err
+	}
+	return newServer(KindDocker, c, rueidis.ClientOption{}, c.addr), nil
+}
+
+// container is an engine: a Docker container.
+type container struct {
+	pool     *dockertest.Pool
+	resource *dockertest.Resource
+	addr     string
+	guard    *io.PipeWriter
+}
+
+func startContainer(pool *dockertest.Pool, o startOptions) (*container, error) {
+	image := cmp.Or(os.Getenv("REDIS_TEST_IMAGE"), defaultImage)
+	repository, tag := docker.ParseRepositoryTag(image)
+	host, bind := engineHost(pool)
+	run := &dockertest.RunOptions{
+		Repository: repository,
+		Tag:        cmp.Or(tag, "latest"),
+		Cmd: append([]string{
+			"sh", "-c", `exec "$(command -v redis-server || command -v valkey-server)" "$@"`, "sh",
+			"--bind", "* -::*", "--protected-mode", "no",
+		}, o.serverArgs()...),
+		ExposedPorts: []string{string(redisPort)},
+		PortBindings: map[docker.Port][]docker.PortBinding{redisPort: {{HostIP: bind}}},
+		Labels:       map[string]string{label: strconv.Itoa(os.Getpid())},
+	}
+	if o.private {
+		// A container that is started again gets another port, unless it has a fixed one.
+		port, err := freePort()
+		if err != nil {
+			return nil, err
+		}
+		run.PortBindings[redisPort][0].HostPort = strconv.Itoa(port)
+	}
+	resource, err := pool.RunWithOptions(run, func(host *docker.HostConfig) {
+		host.AutoRemove = !o.private // a private one can be killed and started again
+	})
+	if err != nil {
+		return nil, fmt.Errorf("run a container of %s: %w", image, err)
+	}
+	c := &container{
+		pool:     pool,
+		resource: resource,
+		addr:     net.JoinHostPort(host, resource.GetPort(string(redisPort))),
+	}
+	if err := c.ready(); err != nil {
+		return nil, errors.Join(fmt.Errorf("a container of %s: %w", image, err), c.close())
+	}
+	return c, nil
+}
+
+// ready guards a container that was just started, and waits for the server in it.
+func (c *container) ready() error {
+	if err := c.watch(); err != nil {
+		return err
+	}
+	return waitFor(startTimeout, nil, func() error {
+		_, err := ask(c.addr, "PING")
+		return err
+	})
+}
+
+// watch makes the container end when this process is gone, however it went: a shell in it
+// waits for the end of its standard input, which is a connection of this process. Should that
+// fail, the engine ends the container when no test can be running any more.
+func (c *container) watch() error {
+	id := c.resource.Container.ID
+	exec, err := c.pool.Client.CreateExec(docker.CreateExecOptions{
+		Container:   id,
+		Cmd:         []string{"sh", "-c", "read _; kill 1"},
+		AttachStdin: true,
+	})
+	if err != nil {
+		return fmt.Errorf("guard the container: %w", err)
+	}
+	in, out := io.Pipe()
+	if _, err := c.pool.Client.StartExecNonBlocking(exec.ID, docker.StartExecOptions{InputStream: in}); err != nil {
+		return fmt.Errorf("guard the container: %w", err)
+	}
+	c.guard = out
+	return c.resource.Expire(uint(lifetime().Seconds()))
+}
+
+// lifetime is how long the tests of this binary can run.
+func lifetime() time.Duration {
+	if f := flag.Lookup("test.timeout"); f != nil {
+		if d, err := time.ParseDuration(f.Value.String()); err == nil && d > 0 {
+			return d + time.Minute
+		}
+	}
+	return 24 * time.Hour // -timeout 0
+}
+
+// engineHost is where the ports of containers are found, and the address to bind them to there:
+// the loopback address for an engine on this machine.
+func engineHost(pool *dockertest.Pool) (host, bind string) {
+	u, err := url.Parse(pool.Client.Endpoint())
+	if err != nil || u.Hostname() == "" || u.Scheme == "unix" || u.Hostname() == "localhost" {
+		return "127.0.0.1", "127.0.0.1"
+	}
+	return u.Hostname(), "0.0.0.0"
+}
+
+func (c *container) kill() error {
+	id := c.resource.Container.ID
+	err := c.pool.Client.KillContainer(docker.KillContainerOptions{ID: id, Signal: docker.SIGKILL})
+	if stopped := (*docker.ContainerNotRunning)(nil); err != nil && !errors.As(err, &stopped) {
+		return err
+	}
+	_, err = c.pool.Client.WaitContainer(id)
+	return errors.Join(err, c.guard.Close())
+}
+
+func (c *container) restart() error {
+	if err := c.pool.Client.StartContainer(c.resource.Container.ID, nil); err != nil {
+		return err
+	}
+	return c.ready()
+}
+
+func (c *container) close() error {
+	if c.guard != nil {
+		_ = c.guard.Close()
+	}
+	err := c.resource.Close()
+	if gone := (*docker.NoSuchContainer)(nil); errors.As(err, &gone) {
+		return nil
+	}
+	return err
+}
+
+// sweep removes what tests that were killed in an unlucky moment left behind: containers of
+// this package that have ended and are older than any test. It is a courtesy, so it goes on
+// without what it cannot do.
+func sweep(pool *dockertest.Pool) {
+	old, err := pool.Client.ListContainers(docker.ListContainersOptions{
+		All:     true,
+		Filters: map[string][]string{"label": {label}, "status": {"exited", "dead", "created"}},
+	})
+	if err != nil {
+		return
+	}
+	for _, c := range old {
+		if time.Since(time.Unix(c.Created, 0)) > time.Hour {
+			_ = pool.Client.RemoveContainer(docker.RemoveContainerOptions{ID: c.ID, Force: true, RemoveVolumes: true})
+		}
+	}
+}

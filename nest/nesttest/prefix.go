@@ -1,0 +1,80 @@
+package nesttest
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// Prefix gives a prefix that no other test has: "t:" and twelve random letters and digits. The
+// keys below it are deleted when the test ends. Each call gives another one.
+func (s *Server) Prefix(t testing.TB) string {
+	t.Helper()
+	prefix := "t:" + strings.ToLower(rand.Text()[:12])
+	if !s.private {
+		t.Cleanup(func() {
+			if err := s.delete(prefix); err != nil {
+				t.Errorf("nesttest: delete the keys of the test on %s: %v", s, err)
+			}
+		})
+	}
+	return prefix
+}
+
+// delete deletes all keys whose names begin with prefix, which has no glob characters. It does
+// so with commands of its own, because it must not depend on what it helps to test.
+func (s *Server) delete(prefix string) error {
+	janitor, err := s.janitor()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	nodes := janitor.Nodes()
+	for addr, node := range nodes {
+		replica, err := false, error(nil)
+		if len(nodes) > 1 {
+			replica, err = isReplica(ctx, node)
+		}
+		if err == nil && !replica {
+			err = deleteOn(ctx, node, prefix)
+		}
+		if err != nil {
+			return fmt.Errorf("node %s: %w", addr, err)
+		}
+	}
+	return nil
+}
+
+func deleteOn(ctx context.Context, node rueidis.Client, prefix string) error {
+	for cursor := uint64(0); ; {
+		page, err := node.Do(ctx, node.B().Scan().Cursor(cursor).Match(prefix+"*").Count(1000).Build()).AsScanEntry()
+		if err != nil {
+			return err
+		}
+		// One command a key: in a Redis Cluster a command takes keys of one slot only.
+		unlinks := make(rueidis.Commands, len(page.Elements))
+		for i, key := range page.Elements {
+			unlinks[i] = node.B().Unlink().Key(key).Build()
+		}
+		for _, reply := range node.DoMulti(ctx, unlinks...) {
+			if err := reply.Error(); err != nil {
+				return err
+			}
+		}
+		if cursor = page.Cursor; cursor == 0 {
+			return nil
+		}
+	}
+}
+
+// isReplica tells if the node follows another one, so that its keys are not its own.
+func isReplica(ctx context.Context, node rueidis.Client) (bool, error) {
+	info, err := node.Do(ctx, node.B().Info().Section("replication").Build()).ToString()
+	return strings.Contains(info, "role:slave"), err
+}

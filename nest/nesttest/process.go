@@ -1,0 +1,205 @@
+package nesttest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// programs are the servers looked for on PATH. They are started under these names: Debian's
+// redis-server is a link whose name picks the mode.
+var programs = []string{"redis-server", "valkey-server"}
+
+// startTimeout is how long a server may take until it answers. It takes milliseconds; a loaded
+// machine gets all the time that does not keep somebody waiting for a failure.
+const startTimeout = 20 * time.Second
+
+// startPath starts a server from PATH on a free port.
+func startPath(o startOptions) (*Server, error) {
+	p, err := startProcess(o.serverArgs())
+	if err != nil {
+		return nil, err
+	}
+	return newServer(KindPath, p, rueidis.ClientOption{}, p.addr), nil
+}
+
+// process is an engine: a process of this one, in a folder of its own.
+type process struct {
+	program string
+	args    []string
+	addr    string
+	dir     string
+
+	cmd    *exec.Cmd
+	output tail
+	done   chan struct{} // closed when the process has ended
+}
+
+// startProcess starts a server on a free port. Another program may take the port between the
+// moment it was found free and the moment the server binds it, so it tries more than one.
+func startProcess(args []string) (*process, error) {
+	program, err := lookProgram()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "nesttest-")
+	if err != nil {
+		return nil, err
+	}
+	var failed []error
+	for range 5 {
+		port, err := freePort()
+		if err != nil {
+			failed = append(failed, err)
+			break
+		}
+		p := &process{
+			program: program,
+			args:    append([]string{"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir}, args...),
+			addr:    net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
+			dir:     dir,
+		}
+		if err = p.restart(); err == nil {
+			return p, nil
+		}
+		failed = append(failed, err)
+	}
+	return nil, errors.Join(append(failed, os.RemoveAll(dir))...)
+}
+
+func lookProgram() (string, error) {
+	for _, name := range programs {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("none of %v is on PATH", programs)
+}
+
+// maxPort leaves room for the port that the nodes of a Redis Cluster talk to each other on,
+// 10000 above the one for clients.
+const maxPort = 65535 - 10000
+
+// freePort finds a port of the loopback address that nobody listens on.
+func freePort() (int, error) {
+	for range 100 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return 0, err
+		}
+		port := l.Addr().(*net.TCPAddr).Port
+		if err := l.Close(); err != nil {
+			return 0, err
+		}
+		if port <= maxPort {
+			return port, nil
+		}
+	}
+	return 0, fmt.Errorf("no free port up to %d", maxPort)
+}
+
+func (p *process) restart() error {
+	p.output.reset()
+	p.cmd = exec.Command(p.program, p.args...)
+	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
+	if err := p.cmd.Start(); err != nil {
+		return err
+	}
+	dismiss, err := guard(p.cmd.Process.Pid, p.dir)
+	if err != nil {
+		return errors.Join(err, p.cmd.Process.Kill(), p.cmd.Wait())
+	}
+	done := make(chan struct{})
+	p.done = done
+	go func() {
+		// How it ended is of no interest: killed is what it usually is.
+		_ = p.cmd.Wait()
+		dismiss()
+		close(done)
+	}()
+
+	// Only the answer of this very process counts. On a port that somebody else took, somebody
+	// else's server may answer.
+	pid := strconv.Itoa(p.cmd.Process.Pid)
+	err = waitFor(startTimeout, done, func() error { return expect(p.addr, "process_id", pid, "INFO", "server") })
+	if err != nil {
+		return errors.Join(fmt.Errorf("start %s at %s: %w; it printed: %s", p.program, p.addr, err, p.output.String()), p.kill())
+	}
+	return nil
+}
+
+func (p *process) kill() error {
+	select {
+	case <-p.done:
+		return nil
+	default:
+	}
+	if err := p.cmd.Process.Kill(); err != nil {
+		return err
+	}
+	<-p.done
+	return nil
+}
+
+func (p *process) close() error {
+	return errors.Join(p.kill(), os.RemoveAll(p.dir))
+}
+
+// guard starts a shell that kills process pid and removes its folder when this process is
+// gone, however it went: the shell waits for the end of its standard input, which only this
+// process holds open. It ignores what a terminal sends to all processes in it. The returned
+// function ends the guard, and is to be called when pid is gone, because its number may then
+// become another's.
+func guard(pid int, dir string) (dismiss func(), err error) {
+	const script = `trap "" HUP INT TERM; read _; kill -9 "$1"; rm -rf "$2"`
+	cmd := exec.Command("sh", "-c", script, "nesttest-guard", strconv.Itoa(pid), dir)
+	if _, err := cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("guard the server: %w", err)
+	}
+	return func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}, nil
+}
+
+// tail is a writer that keeps the end of what was written.
+type tail struct {
+	mu  sync.Mutex
+	buf []byte
+}
+
+const tailSize = 2 << 10
+
+func (w *tail) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.buf = append(w.buf, p...)
+	if over := len(w.buf) - tailSize; over > 0 {
+		w.buf = slices.Delete(w.buf, 0, over)
+	}
+	return len(p), nil
+}
+
+func (w *tail) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return string(bytes.TrimSpace(w.buf))
+}
+
+func (w *tail) reset() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.buf = w.buf[:0]
+}

@@ -1,0 +1,94 @@
+package nesttest
+
+import (
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+)
+
+// StartOption says how a server of the test's own is started.
+type StartOption interface{ applyStart(o *startOptions) }
+
+type startOptions struct {
+	private    bool
+	persistent bool
+	args       []string
+}
+
+type startOptionFunc func(o *startOptions)
+
+func (f startOptionFunc) applyStart(o *startOptions) { f(o) }
+
+// Persistent makes the server keep what was written over [Server.Kill] and [Server.Restart]:
+// every write is in its append-only file before it is acknowledged. The default is to keep
+// nothing.
+func Persistent() StartOption {
+	return startOptionFunc(func(o *startOptions) { o.persistent = true })
+}
+
+// Args adds options of redis-server's command line: Args("--maxmemory", "2mb"). The embedded
+// server has no command line; a test that uses Args is skipped there, as [Need] would.
+func Args(args ...string) StartOption {
+	return startOptionFunc(func(o *startOptions) { o.args = append(o.args, args...) })
+}
+
+// serverArgs are the options of redis-server that do not depend on where it runs.
+func (o startOptions) serverArgs() []string {
+	args := []string{"--save", "", "--appendonly", "no"}
+	if o.persistent {
+		args = []string{"--save", "", "--appendonly", "yes", "--appendfsync", "always"}
+	}
+	return append(args, o.args...)
+}
+
+// Start starts a server for this test alone, of the kind that the other tests run on: one from
+// PATH where they run on a Redis Cluster, the first that can be had where they run on somebody
+// else's server. It ends with the test.
+func Start(t testing.TB, opts ...StartOption) *Server {
+	t.Helper()
+	o := startOptions{private: true}
+	for _, opt := range opts {
+		opt.applyStart(&o)
+	}
+	s, err := choose(o, func(err error) { t.Logf("nesttest: %v", err) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.own(t)
+	if s.kind == KindEmbedded && len(o.args) > 0 {
+		s.lacks(t, "options of redis-server's command line")
+	}
+	return s
+}
+
+// Embedded starts an embedded server for this test alone, whatever the other tests run on. It
+// ends with the test.
+func Embedded(t testing.TB) *Server {
+	t.Helper()
+	s, err := startEmbedded(startOptions{private: true})
+	if err != nil {
+		t.Fatalf("nesttest: %v", err)
+	}
+	s.picked = true
+	return s.own(t)
+}
+
+// shared starts the server that all tests of this binary share. Nothing ends it: it ends with
+// this process.
+var shared = sync.OnceValues(func() (*Server, error) {
+	return choose(startOptions{}, func(err error) {
+		fmt.Fprintf(os.Stderr, "nesttest: %v; trying the next kind of server\n", err)
+	})
+})
+
+// Shared gives the server that all tests of this binary share, and starts it for the first one
+// that asks. It fails the test when no server can be had.
+func Shared(t testing.TB) *Server {
+	t.Helper()
+	s, err := shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
