@@ -51,10 +51,10 @@ var (
 )
 
 func formOf(t reflect.Type) form {
-	if t == timeType {
+	switch {
+	case t == timeType:
 		return formTime
-	}
-	if hasText(t) {
+	case hasText(t):
 		return formText
 	}
 	switch t.Kind() {
@@ -69,22 +69,11 @@ func formOf(t reflect.Type) form {
 	case reflect.Float32, reflect.Float64:
 		return formFloat
 	case reflect.Slice:
-		if t.Elem() == bytesType.Elem() {
+		if isBytes(t) {
 			return formBytes
 		}
 	}
 	return formJSON
-}
-
-// hasText tells whether a variable of type t can be turned into text and set from it. Pointers
-// are left to JSON, which has a form for nil.
-func hasText(t reflect.Type) bool {
-	if t.Kind() == reflect.Pointer || t.Kind() == reflect.Interface {
-		return false
-	}
-	p := reflect.PointerTo(t)
-	return p.Implements(textUnmarshalerType) &&
-		(p.Implements(textMarshalerType) || p.Implements(textAppenderType))
 }
 
 func (auto) Name() string { return "auto" }
@@ -126,7 +115,7 @@ func (a auto) Append(dst []byte, v any) ([]byte, error) {
 func (a auto) Decode(data []byte, v any) error {
 	p := reflect.ValueOf(v)
 	if p.Kind() != reflect.Pointer || p.IsNil() {
-		return DecodeError(a.Name(), v, data, "the target is not a pointer to a value")
+		return DecodeError(a.Name(), v, data, notTarget)
 	}
 	rv, reason := p.Elem(), ""
 	switch formOf(rv.Type()) {

@@ -46,6 +46,15 @@ func CheckType(c Codec, t reflect.Type) error {
 	return nil
 }
 
+// StoredType asks c for the type of an encoded value. The error wraps [ErrDecode] when c is not
+// a [TypeTeller].
+func StoredType(c Codec, data []byte) (string, error) {
+	if teller, ok := c.(TypeTeller); ok {
+		return teller.StoredType(data)
+	}
+	return "", decodeError(c.Name(), "a stored type", len(data), "this codec does not store types")
+}
+
 // Typed is a codec fixed to one Go type, chosen once and then used without looking at types
 // again. Encoded values are strings because Redis commands are made of strings, and a string
 // cannot be changed behind the back of a cache.

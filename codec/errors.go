@@ -14,6 +14,9 @@ var (
 	ErrEncode = errors.New("cannot encode")
 )
 
+// notTarget is the reason when the caller gives Decode no variable to set.
+const notTarget = "the target is not a pointer to a value"
+
 // EncodeError gives the error, wrapping [ErrEncode], that the named codec returns when it has
 // no form for v. Only the type of v appears in it; reason must not quote the value either.
 func EncodeError(codec string, v any, reason string) error {

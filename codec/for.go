@@ -23,6 +23,8 @@ func For[T any](c Codec) (Typed[T], error) {
 		return autoFor[T](t), nil
 	case jsonCodec:
 		return jsonFor[T](c, t), nil
+	case raw:
+		return rawFor[T](t), nil
 	}
 	if t.Kind() == reflect.Interface {
 		return dynamic[T]{boxed[T]{c}}, nil

@@ -2,8 +2,66 @@ package codec
 
 import (
 	"encoding"
+	"fmt"
 	"reflect"
+	"time"
 )
+
+// Text stores the text of types that have MarshalText (or AppendText) and UnmarshalText, of
+// pointers to such types, and of strings. It is for keys whose values people type and read:
+// where [Auto] would fall back on JSON, Text refuses the type. Nil pointers have no text.
+var Text Codec = textCodec{}
+
+type textCodec struct{}
+
+func (textCodec) Name() string { return "text" }
+
+func (textCodec) CheckType(t reflect.Type) error {
+	if isString(t) || hasText(t) || t.Kind() == reflect.Pointer && hasText(t.Elem()) {
+		return nil
+	}
+	return fmt.Errorf("%s has no MarshalText and UnmarshalText", t)
+}
+
+func (c textCodec) Append(dst []byte, v any) ([]byte, error) {
+	t := reflect.TypeOf(v)
+	if t == nil || c.CheckType(t) != nil {
+		return nil, EncodeError(c.Name(), v, "it has no MarshalText and UnmarshalText")
+	}
+	rv := reflect.ValueOf(v)
+	switch {
+	case t.Kind() == reflect.Pointer && rv.IsNil():
+		return nil, EncodeError(c.Name(), v, "a nil pointer has no text")
+	case t.Kind() == reflect.Pointer:
+		return appendText(c.Name(), dst, v)
+	case hasText(t):
+		return appendText(c.Name(), dst, addressable(rv).Interface())
+	}
+	return append(dst, rv.String()...), nil
+}
+
+func (c textCodec) Decode(data []byte, v any) error {
+	p := reflect.ValueOf(v)
+	if p.Kind() != reflect.Pointer || p.IsNil() {
+		return DecodeError(c.Name(), v, data, notTarget)
+	}
+	target := p.Elem()
+	switch t := target.Type(); {
+	case hasText(t):
+		return decodeText(c.Name(), data, v)
+	case t.Kind() == reflect.Pointer && hasText(t.Elem()):
+		fresh := reflect.New(t.Elem())
+		if decodeText(c.Name(), data, fresh.Interface()) != nil {
+			return DecodeError(c.Name(), v, data, notText)
+		}
+		target.Set(fresh)
+		return nil
+	case isString(t):
+		target.SetString(string(data))
+		return nil
+	}
+	return DecodeError(c.Name(), v, data, "it has no UnmarshalText")
+}
 
 // textTyped is the text form of T, a type that hasText accepts.
 type textTyped[T any] struct{ codec string }
@@ -15,26 +73,38 @@ func (t textTyped[T]) Encode(v T) (string, error) {
 
 func (t textTyped[T]) Decode(data string) (T, error) {
 	var v T
-	// A copy, since nothing forbids an UnmarshalText method to work in place.
-	if err := decodeText(t.codec, []byte(data), &v); err != nil {
+	if err := decodeText(t.codec, view(data), &v); err != nil {
 		var zero T
 		return zero, err
 	}
 	return v, nil
 }
 
+const notText = "its UnmarshalText gave an error"
+
+// hasText tells whether a variable of type t can be turned into text and set from it. It says
+// no to pointers, which may be nil.
+func hasText(t reflect.Type) bool {
+	if t.Kind() == reflect.Pointer || t.Kind() == reflect.Interface {
+		return false
+	}
+	p := reflect.PointerTo(t)
+	return p.Implements(textUnmarshalerType) &&
+		(p.Implements(textMarshalerType) || p.Implements(textAppenderType))
+}
+
 // appendText appends the text of p, a pointer to a value.
 func appendText(codec string, dst []byte, p any) ([]byte, error) {
 	var err error
 	switch m := p.(type) {
+	case *time.Time:
+		return appendTime(dst, *m)
 	case encoding.TextAppender:
 		dst, err = m.AppendText(dst)
 	case encoding.TextMarshaler:
 		var b []byte
 		b, err = m.MarshalText()
 		dst = append(dst, b...)
-	default:
-		return nil, EncodeError(codec, p, "it has neither MarshalText nor AppendText")
 	}
 	if err != nil {
 		// What the method says may quote the value.
@@ -44,12 +114,17 @@ func appendText(codec string, dst []byte, p any) ([]byte, error) {
 }
 
 func decodeText(codec string, data []byte, p any) error {
-	u, ok := p.(encoding.TextUnmarshaler)
-	if !ok {
-		return DecodeError(codec, p, data, "it has no UnmarshalText")
+	if t, ok := p.(*time.Time); ok {
+		v, reason := parseTime(text(data))
+		if reason != "" {
+			return DecodeError(codec, p, data, reason)
+		}
+		*t = v
+		return nil
 	}
-	if err := u.UnmarshalText(data); err != nil {
-		return DecodeError(codec, p, data, "its UnmarshalText gave an error")
+	// A copy, since nothing forbids an UnmarshalText method to work in place.
+	if err := p.(encoding.TextUnmarshaler).UnmarshalText(append([]byte{}, data...)); err != nil {
+		return DecodeError(codec, p, data, notText)
 	}
 	return nil
 }

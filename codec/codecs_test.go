@@ -1,0 +1,154 @@
+package codec_test
+
+import (
+	"bytes"
+	"encoding/gob"
+	"encoding/json"
+	"math/big"
+	"net/netip"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/redisimnest/redisimnest/codec"
+)
+
+func TestRaw(t *testing.T) {
+	stores(t, codec.Raw, "a\xffb", "a\xffb")
+	stores(t, codec.Raw, title("t"), "t")
+	stores(t, codec.Raw, []byte{0, 255}, "\x00\xff")
+	stores(t, codec.Raw, json.RawMessage(`{}`), `{}`)
+	for _, typ := range []reflect.Type{
+		reflect.TypeFor[int](), reflect.TypeFor[[]int](), reflect.TypeFor[*string](), reflect.TypeFor[any](), reflect.TypeFor[point](),
+	} {
+		require.Error(t, codec.CheckType(codec.Raw, typ), typ)
+	}
+	_, err := codec.Raw.Append(nil, 1)
+	require.ErrorIs(t, err, codec.ErrEncode)
+	require.ErrorIs(t, codec.Raw.Decode([]byte("1"), new(int)), codec.ErrDecode)
+}
+
+func TestText(t *testing.T) {
+	stores(t, codec.Text, "a string", "a string")
+	stores(t, codec.Text, title("t"), "t")
+	stores(t, codec.Text, level(2), "!!")
+	stores(t, codec.Text, netip.MustParseAddr("::1"), "::1")
+	stores(t, codec.Text, *big.NewInt(-5), "-5")
+	stores(t, codec.Text, big.NewInt(-5), "-5")
+	stores(t, codec.Text, time.Date(2024, 1, 2, 3, 4, 5, 6, time.UTC), "2024-01-02T03:04:05.000000006Z")
+	refuses[netip.Addr](t, codec.Text, "secret", "1.2.3.256")
+	refuses[*big.Int](t, codec.Text, "secret", "1.5")
+	refuses[time.Time](t, codec.Text, "secret", "2024-01-02")
+
+	_, err := codec.Text.Append(nil, (*big.Int)(nil))
+	require.ErrorIs(t, err, codec.ErrEncode)
+	_, err = codec.Text.Append(nil, time.Date(1900, 1, 1, 0, 0, 0, 0, time.FixedZone("LMT", 1172)))
+	require.ErrorIs(t, err, codec.ErrEncode)
+	_, err = codec.For[int](codec.Text)
+	require.ErrorContains(t, err, "int has no MarshalText and UnmarshalText")
+}
+
+func TestGobTypes(t *testing.T) {
+	for typ, want := range map[reflect.Type]string{
+		reflect.TypeFor[*point]():                     "use codec_test.point",
+		reflect.TypeFor[any]():                        "interface",
+		reflect.TypeFor[struct{ E []error }]():        "field E: codec.Gob does not hold interfaces",
+		reflect.TypeFor[map[string]any]():             "interface",
+		reflect.TypeFor[chan int]():                   "no form for chan int",
+		reflect.TypeFor[opaque]():                     "no exported fields",
+		reflect.TypeFor[struct{ C chan int }]():       "no exported fields",
+		reflect.TypeFor[map[opaque]int]():             "no exported fields",
+		reflect.TypeFor[struct{ A []struct{} }]():     "field A: struct {} has no exported fields",
+		reflect.TypeFor[[]map[string][]chan string](): "no form for chan string",
+	} {
+		require.ErrorContains(t, codec.CheckType(codec.Gob, typ), want, typ)
+	}
+	for _, typ := range []reflect.Type{
+		reflect.TypeFor[config](), reflect.TypeFor[time.Time](), reflect.TypeFor[[]*big.Int](), reflect.TypeFor[map[point]string](),
+	} {
+		require.NoError(t, codec.CheckType(codec.Gob, typ), typ)
+	}
+}
+
+// TestGobMapLength says of a small gob that its map has 2^30 entries, for which the decoder
+// would make room first.
+func TestGobMapLength(t *testing.T) {
+	var buf bytes.Buffer
+	require.NoError(t, gob.NewEncoder(&buf).Encode(map[string]int{"a": 1}))
+	honest := buf.String()
+	at := strings.LastIndex(honest, "\x01\x01a") // one entry, whose key has one byte
+	require.Positive(t, at)
+	// The message's length grows by the four more bytes of the map's.
+	hostile := honest[:at-4] + string(honest[at-4]+4) + honest[at-3:at] + "\xfc\x40\x00\x00\x00" + honest[at+1:]
+	require.Less(t, allocatedBy(func() {
+		require.ErrorIs(t, codec.Gob.Decode([]byte(hostile), new(map[string]int)), codec.ErrDecode)
+	}), uint64(1<<20))
+}
+
+func allocatedBy(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+func TestVersioned(t *testing.T) {
+	one := codec.Versioned(codec.JSON)
+	two := codec.Versioned(codec.Gob, codec.JSON)
+	since := codec.Versioned(codec.JSON, codec.Unversioned(codec.Auto))
+	later := codec.Versioned(codec.Gob, codec.Retired, codec.Unversioned(codec.Auto))
+	stores(t, one, "text", "\xC1V\x01\"text\"")
+	stores(t, since, "text", "\xC1V\x01\"text\"")
+	stores(t, two, point{1, 2}, "\xC1V\x02"+gobOf(t, point{1, 2}))
+
+	for stored, readers := range map[string][]codec.Codec{
+		"\xC1V\x01\"a\"":            {one, two, since},
+		"\xC1V\x02" + gobOf(t, "a"): {two, later},
+		"a":                         {since, later},
+	} {
+		for _, c := range readers {
+			typed, err := codec.For[string](c)
+			require.NoError(t, err)
+			got, err := typed.Decode(stored)
+			require.NoError(t, err)
+			require.Equal(t, "a", got)
+		}
+	}
+	refuses[string](t, one, "", "a", "\xC1", "\xC1V", "\xC1V\x00\"a\"", "\xC1V\x02\"secret\"", "\xC1V\xff")
+	for _, stored := range []string{"\xC1V", "\xC1V\x00a", "\xC1V\x03a", "\xC1V\x01a"} {
+		require.ErrorIs(t, later.Decode([]byte(stored), new(string)), codec.ErrDecode)
+	}
+
+	_, err := codec.For[chan int](two)
+	require.ErrorContains(t, err, "version 1, json: JSON has no form for chan int")
+	_, err = codec.For[*int](codec.Versioned(codec.JSON, codec.Unversioned(codec.Gob)))
+	require.ErrorContains(t, err, "version 0, gob: ")
+	_, err = codec.For[*int](codec.Unversioned(codec.Gob))
+	require.Error(t, err)
+	_, err = codec.StoredType(one, []byte("\xC1V\x01\"a\""))
+	require.ErrorIs(t, err, codec.ErrDecode)
+	require.Equal(t, "versioned", two.Name())
+
+	for _, wrong := range []func(){
+		func() { codec.Versioned(nil) },
+		func() { codec.Versioned(codec.Retired, codec.JSON) },
+		func() { codec.Versioned(codec.Unversioned(codec.JSON)) },
+		func() { codec.Versioned(codec.JSON, codec.Unversioned(codec.JSON), codec.Gob) },
+		func() { codec.Versioned(codec.JSON, nil, codec.Gob) },
+		func() { codec.Versioned(codec.JSON, make([]codec.Codec, 255)...) },
+	} {
+		require.Panics(t, wrong)
+	}
+}
+
+func gobOf(t *testing.T, v any) string {
+	t.Helper()
+	var buf bytes.Buffer
+	require.NoError(t, gob.NewEncoder(&buf).Encode(v))
+	return buf.String()
+}

@@ -1,0 +1,185 @@
+package codectest
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"time"
+
+	"github.com/redisimnest/redisimnest/codec"
+)
+
+// sample is a value that makes the way there and back.
+type sample struct {
+	typ   reflect.Type
+	value any
+	same  func(a, b any) bool
+	typed func(codec.Codec) (string, any, error)
+	built bool // of several parts: no part of its encoded form is one of its type
+	empty bool // nil, empty, or a pointer to a zero value, or holding one
+}
+
+func newSample[T any](v T) sample {
+	return sample{
+		typ:   reflect.TypeFor[T](),
+		value: v,
+		same:  func(a, b any) bool { return same(reflect.ValueOf(a), reflect.ValueOf(b)) },
+		typed: func(c codec.Codec) (stored string, back any, err error) {
+			typed, err := codec.For[T](c)
+			if err != nil {
+				return "", nil, err
+			}
+			if stored, err = typed.Encode(v); err != nil {
+				return "", nil, err
+			}
+			back, err = typed.Decode(stored)
+			return stored, back, err
+		},
+	}
+}
+
+func (s sample) String() string { return fmt.Sprintf("%s %.60q", s.typ, fmt.Sprintf("%+v", s.value)) }
+
+// target gives a pointer to a zero value, for Decode.
+func (s sample) target() any { return reflect.New(s.typ).Interface() }
+
+// held gives what a target points to.
+func held(target any) any { return reflect.ValueOf(target).Elem().Interface() }
+
+type (
+	named  int
+	label  string
+	record struct {
+		ID      int64
+		Name    string
+		Email   string
+		Age     int
+		Score   float64
+		Active  bool
+		Created time.Time
+		Data    []byte
+		Tags    []string
+		Limits  map[string]int
+	}
+	tree struct {
+		Name  string
+		Left  *tree
+		Right *tree
+		Notes []string
+		Index map[string]*tree
+	}
+)
+
+func newRecord() record {
+	return record{
+		ID: 1 << 40, Name: "Ali \u2603 \"quoted\" <tag>", Email: "ali@example.com", Age: 42, Score: 0.1, Active: true,
+		Created: time.Date(2024, 1, 2, 3, 4, 5, 678901234, time.UTC), Data: []byte{0, 1, 255},
+		Tags: []string{"a", "", "c"}, Limits: map[string]int{"z": 1, "a": -2, "m": 3},
+	}
+}
+
+// samples gives the kit's own values.
+func samples() []sample {
+	zero, one := 0, 1
+	simple := []sample{
+		newSample(false), newSample(true),
+		newSample(0), newSample(-1), newSample(math.MaxInt), newSample(math.MinInt),
+		newSample[int8](math.MinInt8), newSample[int16](math.MaxInt16), newSample[int32](math.MinInt32),
+		newSample[int64](math.MaxInt64), newSample[int64](math.MinInt64),
+		newSample[uint](math.MaxUint), newSample[uint8](255), newSample[uint16](math.MaxUint16),
+		newSample[uint32](math.MaxUint32), newSample[uint64](math.MaxUint64),
+		newSample(0.0), newSample(math.Copysign(0, -1)), newSample(0.1), newSample(-1e300),
+		newSample(math.SmallestNonzeroFloat64), newSample(math.MaxFloat64), newSample(float32(0.1)),
+		newSample(float32(math.MaxFloat32)),
+		newSample(""), newSample("text"), newSample("\x00\n\"\\\u2603\U0001F600"), newSample("1"), newSample("null"),
+		newSample([]byte("bytes")), newSample([]byte{0, 0xff, 0xfe, '\n'}),
+		newSample(named(7)), newSample(label("a label")), newSample(90 * time.Second),
+		newSample(time.Date(2024, 1, 2, 3, 4, 5, 678901234, time.UTC)),
+		newSample(time.Date(1969, 12, 31, 23, 59, 59, 1, time.UTC)),
+		newSample(&one),
+	}
+	built := []sample{
+		newSample(newRecord()), newSample(&record{Name: "pointed to"}),
+		newSample([]string{"one", "two", ""}), newSample([]int{1, -1, math.MaxInt32}),
+		newSample([3]int{1, 2, 3}), newSample([][]string{{"a"}, {"b", "c"}}),
+		newSample([]record{newRecord(), newRecord()}),
+		newSample(map[string]string{"k": "v", "": "empty", "\u2603": "snow"}),
+		newSample(map[string][]int{"a": {1}, "b": {2, 3}}), newSample(map[int]bool{1: true, -5: false}),
+		newSample(tree{Name: "top", Left: &tree{Name: "left"}, Right: &tree{Name: "right"},
+			Notes: []string{"n"}, Index: map[string]*tree{"x": {Name: "x"}}}),
+	}
+	for i := range built {
+		built[i].built = true
+	}
+	empty := []sample{
+		newSample([]byte{}), newSample[[]string](nil), newSample([]string{}),
+		newSample[map[string]int](nil), newSample(map[string]int{}),
+		newSample[*int](nil), newSample(&zero), newSample[*record](nil), newSample(&record{}),
+		newSample(record{}), newSample(record{Data: []byte{}, Tags: []string{}, Limits: map[string]int{}}),
+		newSample([][]string{nil, {}}), newSample(map[string][]int{"nil": nil, "empty": {}}),
+	}
+	for i := range empty {
+		empty[i].empty = true
+	}
+	return append(append(simple, built...), empty...)
+}
+
+var timeType = reflect.TypeFor[time.Time]()
+
+// same is reflect.DeepEqual, but for times, which may differ in how they hold their zone, and
+// floats, which must be the same to the bit.
+func same(a, b reflect.Value) bool {
+	if !a.IsValid() || !b.IsValid() || a.Type() != b.Type() {
+		return a.IsValid() == b.IsValid()
+	}
+	if a.Type() == timeType {
+		x, y := a.Interface().(time.Time), b.Interface().(time.Time)
+		_, xOffset := x.Zone()
+		_, yOffset := y.Zone()
+		return x.Equal(y) && xOffset == yOffset
+	}
+	switch a.Kind() {
+	case reflect.Float32, reflect.Float64:
+		return math.Float64bits(a.Float()) == math.Float64bits(b.Float())
+	case reflect.Pointer:
+		return a.IsNil() == b.IsNil() && same(a.Elem(), b.Elem())
+	case reflect.Slice:
+		return a.IsNil() == b.IsNil() && sameElements(a, b)
+	case reflect.Array:
+		return sameElements(a, b)
+	case reflect.Map:
+		return a.IsNil() == b.IsNil() && sameEntries(a, b)
+	case reflect.Struct:
+		for i := range a.NumField() {
+			if !same(a.Field(i), b.Field(i)) {
+				return false
+			}
+		}
+		return true
+	}
+	return reflect.DeepEqual(a.Interface(), b.Interface())
+}
+
+func sameElements(a, b reflect.Value) bool {
+	if a.Len() != b.Len() {
+		return false
+	}
+	for i := range a.Len() {
+		if !same(a.Index(i), b.Index(i)) {
+			return false
+		}
+	}
+	return true
+}
+
+func sameEntries(a, b reflect.Value) bool {
+	if a.Len() != b.Len() {
+		return false
+	}
+	for _, key := range a.MapKeys() {
+		if !same(a.MapIndex(key), b.MapIndex(key)) {
+			return false
+		}
+	}
+	return true
+}

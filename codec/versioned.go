@@ -1,0 +1,133 @@
+package codec
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+)
+
+// Versioned writes with the first of its codecs and reads what any of them wrote, so that a
+// key moves from one codec to the next while old values, and old processes, are still about.
+// Versions count from the end: in Versioned(v2, v1) the last one is 1, and to put v3 in front
+// changes nothing for the others.
+//
+// A value begins with three bytes, C1 56 and its version, which no text, JSON, gob,
+// MessagePack or CBOR value begins with. Values from before versioning have no such bytes;
+// the codec that wrote them goes last, wrapped in [Unversioned]. A codec that is no longer
+// needed leaves [Retired] in its place.
+//
+//	codec.Versioned(msgpack.Codec, codec.Unversioned(codec.Auto)) // now, and since ever
+//
+// A value of a version that is not there is an [ErrDecode]. The name is "versioned" whatever
+// the codecs, since it has to outlive them. Versioned panics if the first codec cannot write:
+// none, nil, Retired or Unversioned, if Unversioned is not the last, or on more than 255.
+func Versioned(newest Codec, older ...Codec) Codec {
+	v := versioned{versions: make([]Codec, 1, 2+len(older))}
+	if last := len(older) - 1; last >= 0 {
+		if plain, ok := older[last].(unversioned); ok {
+			v.versions[0] = plain.Codec
+			older = older[:last]
+		}
+	}
+	for i := len(older) - 1; i >= 0; i-- {
+		v.versions = append(v.versions, older[i])
+	}
+	v.versions = append(v.versions, newest)
+	for _, c := range v.versions[1:] {
+		if _, ok := c.(unversioned); ok || c == nil {
+			panic("codec: Versioned: a codec is nil, or Unversioned and not the last")
+		}
+	}
+	if newest == Retired || len(v.versions) > 256 {
+		panic("codec: Versioned: the newest codec is Retired, or there are more than 255")
+	}
+	return v
+}
+
+// Unversioned marks the codec of values that were written before [Versioned] was in use. By
+// itself it is that codec.
+func Unversioned(c Codec) Codec { return unversioned{c} }
+
+type unversioned struct{ Codec }
+
+func (u unversioned) CheckType(t reflect.Type) error { return CheckType(u.Codec, t) }
+
+func (u unversioned) StoredType(data []byte) (string, error) { return StoredType(u.Codec, data) }
+
+// Retired stands in [Versioned] for a version of which no value is left.
+var Retired Codec = retired{}
+
+type retired struct{}
+
+const retiredReason = "this version is retired"
+
+func (retired) Name() string { return "retired" }
+
+func (r retired) Append(_ []byte, v any) ([]byte, error) {
+	return nil, EncodeError(r.Name(), v, retiredReason)
+}
+
+func (r retired) Decode(data []byte, v any) error {
+	return DecodeError(r.Name(), v, data, retiredReason)
+}
+
+// versioned holds the codecs by version. At 0 stands the unversioned one, or nil.
+type versioned struct{ versions []Codec }
+
+const versionMark = "\xC1V"
+
+func (versioned) Name() string { return "versioned" }
+
+func (v versioned) CheckType(t reflect.Type) error {
+	for n, c := range v.versions {
+		if c == nil {
+			continue
+		}
+		if err := CheckType(c, t); err != nil {
+			return fmt.Errorf("version %d, %s: %w", n, c.Name(), err)
+		}
+	}
+	return nil
+}
+
+func (v versioned) Append(dst []byte, value any) ([]byte, error) {
+	newest := len(v.versions) - 1
+	dst = append(dst, versionMark...)
+	dst = append(dst, byte(newest))
+	return v.versions[newest].Append(dst, value)
+}
+
+func (v versioned) Decode(data []byte, value any) error {
+	c, rest, err := v.split(data)
+	if err != nil {
+		return DecodeError(v.Name(), value, data, err.Error())
+	}
+	return c.Decode(rest, value)
+}
+
+// StoredType asks the codec that wrote data.
+func (v versioned) StoredType(data []byte) (string, error) {
+	c, rest, err := v.split(data)
+	if err != nil {
+		return "", decodeError(v.Name(), "a stored type", len(data), err.Error())
+	}
+	return StoredType(c, rest)
+}
+
+// split finds the codec that wrote data, and what it wrote.
+func (v versioned) split(data []byte) (Codec, []byte, error) {
+	if len(data) < len(versionMark) || string(data[:len(versionMark)]) != versionMark {
+		if v.versions[0] == nil {
+			return nil, nil, errors.New("the value has no version")
+		}
+		return v.versions[0], data, nil
+	}
+	if len(data) == len(versionMark) {
+		return nil, nil, errors.New("the value ends before its version")
+	}
+	n := int(data[len(versionMark)])
+	if n == 0 || n >= len(v.versions) {
+		return nil, nil, fmt.Errorf("version %d is not known", n)
+	}
+	return v.versions[n], data[len(versionMark)+1:], nil
+}
