@@ -64,9 +64,7 @@ func (r KeyRef[T]) get() command[T] {
 // Get gives the value, else the declared default, else an error that wraps [ErrNotFound] (GET,
 // or GETEX with AutoRenew). A stored value that is no T is [ErrDecode], a key of another Redis
 // type [ErrWrongType].
-func (r KeyRef[T]) Get(ctx context.Context) (T, error) { return call(ctx, r.Ref, r.getter) }
-
-func (r KeyRef[T]) getter(Ref) command[T] { return r.get() }
+func (r KeyRef[T]) Get(ctx context.Context) (T, error) { return call(ctx, r.Ref, r.get) }
 
 // read is the command that reads the value, and renews the TTL where that is declared.
 func (r KeyRef[T]) read() rueidis.Completed {
@@ -76,7 +74,7 @@ func (r KeyRef[T]) read() rueidis.Completed {
 	return r.b().Get().Key(r.key).Build()
 }
 
-func (r KeyRef[T]) lookup(Ref) command[found[T]] {
+func (r KeyRef[T]) lookup() command[found[T]] {
 	return command[found[T]]{op: &r.value().lookup, cmd: r.read()}
 }
 
@@ -89,7 +87,7 @@ func (r KeyRef[T]) Lookup(ctx context.Context) (T, bool, error) {
 // Set writes the value and starts the declared TTL (SET). With [KeepTTL] the running one goes
 // on, with [ExpireIn], [ExpireUntil] and [NoExpiry] the caller decides.
 func (r KeyRef[T]) Set(ctx context.Context, v T, opts ...SetOption) error {
-	_, err := call(ctx, r.Ref, func(Ref) command[struct{}] { return r.set(v, opts) })
+	_, err := call(ctx, r.Ref, func() command[struct{}] { return r.set(v, opts) })
 	return err
 }
 
@@ -132,12 +130,12 @@ return redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])`}
 // SetIfAbsent writes the value only when the key does not exist, and tells whether it did (SET
 // NX).
 func (r KeyRef[T]) SetIfAbsent(ctx context.Context, v T, opts ...SetOption) (bool, error) {
-	return call(ctx, r.Ref, func(Ref) command[bool] { return r.setIf(&opSetIfAbsent, "NX", v, opts) })
+	return call(ctx, r.Ref, func() command[bool] { return r.setIf(&opSetIfAbsent, "NX", v, opts) })
 }
 
 // SetIfPresent writes the value only when the key exists, and tells whether it did (SET XX).
 func (r KeyRef[T]) SetIfPresent(ctx context.Context, v T, opts ...SetOption) (bool, error) {
-	return call(ctx, r.Ref, func(Ref) command[bool] { return r.setIf(&opSetIfPresent, "XX", v, opts) })
+	return call(ctx, r.Ref, func() command[bool] { return r.setIf(&opSetIfPresent, "XX", v, opts) })
 }
 
 func (r KeyRef[T]) setIf(op *operation[bool], condition string, v T, opts []SetOption) command[bool] {
@@ -167,7 +165,7 @@ func (r KeyRef[T]) setIf(op *operation[bool], condition string, v T, opts []SetO
 // Swap writes the value, starts the declared TTL and gives what was there before (SET GET,
 // Redis 6.2). The write stands even when the old value is no T.
 func (r KeyRef[T]) Swap(ctx context.Context, v T) (old T, existed bool, err error) {
-	return both(call(ctx, r.Ref, func(Ref) command[found[T]] { return r.swap(v) }))
+	return both(call(ctx, r.Ref, func() command[found[T]] { return r.swap(v) }))
 }
 
 func (r KeyRef[T]) swap(v T) command[found[T]] {
@@ -183,7 +181,7 @@ func (r KeyRef[T]) swap(v T) command[found[T]] {
 	return command[found[T]]{op: op, cmd: b.Build()}
 }
 
-func (r KeyRef[T]) take(Ref) command[found[T]] {
+func (r KeyRef[T]) take() command[found[T]] {
 	return command[found[T]]{op: &r.value().take, cmd: r.b().Getdel().Key(r.key).Build()}
 }
 
@@ -193,7 +191,7 @@ func (r KeyRef[T]) Take(ctx context.Context) (T, bool, error) {
 	return both(call(ctx, r.Ref, r.take))
 }
 
-func (r KeyRef[T]) raw(Ref) command[[]byte] {
+func (r KeyRef[T]) raw() command[[]byte] {
 	return command[[]byte]{op: &opRaw, cmd: r.b().Get().Key(r.key).Build()}
 }
 
@@ -201,7 +199,7 @@ func (r KeyRef[T]) raw(Ref) command[[]byte] {
 // not exist.
 func (r KeyRef[T]) Raw(ctx context.Context) ([]byte, error) { return call(ctx, r.Ref, r.raw) }
 
-func (r KeyRef[T]) storedType(Ref) command[string] {
+func (r KeyRef[T]) storedType() command[string] {
 	return command[string]{op: &r.value().storedType, cmd: r.b().Get().Key(r.key).Build()}
 }
 

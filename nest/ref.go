@@ -2,7 +2,6 @@ package nest
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -77,13 +76,13 @@ func (r Ref) ready(ctx context.Context) error {
 	return nil
 }
 
-// call runs a command if the reference can be used.
-func call[R any](ctx context.Context, r Ref, build func(Ref) command[R]) (R, error) {
+// call runs the command that build makes, if the reference can be used.
+func call[R any](ctx context.Context, r Ref, build func() command[R]) (R, error) {
 	if err := r.ready(ctx); err != nil {
 		var zero R
 		return zero, err
 	}
-	return run(ctx, r, build(r))
+	return run(ctx, r, build())
 }
 
 func (r Ref) b() rueidis.Builder { return r.m.tree.client.B() }
@@ -118,14 +117,14 @@ func (r Ref) exists() command[bool] {
 }
 
 // Exists tells whether the key exists (EXISTS).
-func (r Ref) Exists(ctx context.Context) (bool, error) { return call(ctx, r, Ref.exists) }
+func (r Ref) Exists(ctx context.Context) (bool, error) { return call(ctx, r, r.exists) }
 
 func (r Ref) delete() command[bool] {
 	return command[bool]{op: &opDelete, cmd: r.b().Unlink().Key(r.key).Build()}
 }
 
 // Delete removes the key and tells whether it was there (UNLINK, Redis 4.0).
-func (r Ref) Delete(ctx context.Context) (bool, error) { return call(ctx, r, Ref.delete) }
+func (r Ref) Delete(ctx context.Context) (bool, error) { return call(ctx, r, r.delete) }
 
 func (r Ref) persist() command[bool] {
 	return command[bool]{op: &opPersist, cmd: r.b().Persist().Key(r.key).Build()}
@@ -133,7 +132,7 @@ func (r Ref) persist() command[bool] {
 
 // Persist takes the key's expiry away, a declared one too, and tells whether it had one
 // (PERSIST). The next write that sets a TTL brings it back.
-func (r Ref) Persist(ctx context.Context) (bool, error) { return call(ctx, r, Ref.persist) }
+func (r Ref) Persist(ctx context.Context) (bool, error) { return call(ctx, r, r.persist) }
 
 func (r Ref) touch() command[bool] {
 	return command[bool]{op: &opTouch, cmd: r.b().Touch().Key(r.key).Build()}
@@ -141,7 +140,7 @@ func (r Ref) touch() command[bool] {
 
 // Touch marks the key as used just now, for the server's eviction, and tells whether it exists
 // (TOUCH). It does not change the TTL.
-func (r Ref) Touch(ctx context.Context) (bool, error) { return call(ctx, r, Ref.touch) }
+func (r Ref) Touch(ctx context.Context) (bool, error) { return call(ctx, r, r.touch) }
 
 // ExpireCondition restricts [Ref.ExpireIf].
 type ExpireCondition uint8
@@ -167,7 +166,7 @@ func (r Ref) Expire(ctx context.Context, d time.Duration) (bool, error) {
 // ExpireIf is [Ref.Expire] under a condition, and tells whether the expiry was set. It needs
 // Redis 7.0.
 func (r Ref) ExpireIf(ctx context.Context, d time.Duration, condition ExpireCondition) (bool, error) {
-	return call(ctx, r, func(r Ref) command[bool] { return r.expire(d, condition) })
+	return call(ctx, r, func() command[bool] { return r.expire(d, condition) })
 }
 
 func (r Ref) expire(d time.Duration, condition ExpireCondition) command[bool] {
@@ -177,7 +176,7 @@ func (r Ref) expire(d time.Duration, condition ExpireCondition) command[bool] {
 	if condition > IfShorter {
 		return refuse(&opExpire, because(ErrArgument, "unknown condition"))
 	}
-	cmd := r.b().Arbitrary("PEXPIRE").Keys(r.key).Args(fmt.Sprint(d.Milliseconds()))
+	cmd := r.b().Arbitrary("PEXPIRE").Keys(r.key).Args(millis(d.Milliseconds()))
 	if condition != 0 {
 		cmd = cmd.Args(condition.String())
 	}
@@ -187,7 +186,7 @@ func (r Ref) expire(d time.Duration, condition ExpireCondition) command[bool] {
 // ExpireAt lets the key live until t and tells whether the key exists (PEXPIREAT). A time in
 // the past deletes the key, as in Redis; the zero time is [ErrArgument].
 func (r Ref) ExpireAt(ctx context.Context, t time.Time) (bool, error) {
-	return call(ctx, r, func(r Ref) command[bool] { return r.expireAt(t) })
+	return call(ctx, r, func() command[bool] { return r.expireAt(t) })
 }
 
 func (r Ref) expireAt(t time.Time) command[bool] {
@@ -203,7 +202,7 @@ func (r Ref) left() command[time.Duration] {
 
 // TTL is how long the key still lives, to the millisecond, [Forever] when it has no expiry
 // (PTTL). The error wraps [ErrNotFound] when the key does not exist.
-func (r Ref) TTL(ctx context.Context) (time.Duration, error) { return call(ctx, r, Ref.left) }
+func (r Ref) TTL(ctx context.Context) (time.Duration, error) { return call(ctx, r, r.left) }
 
 func (r Ref) expireTime() command[time.Time] {
 	return command[time.Time]{op: &opExpireTime, cmd: r.b().Pexpiretime().Key(r.key).Build()}
@@ -211,7 +210,7 @@ func (r Ref) expireTime() command[time.Time] {
 
 // ExpireTime is when the key ends, the zero time when it has no expiry (PEXPIRETIME, Redis
 // 7.0). The error wraps [ErrNotFound] when the key does not exist.
-func (r Ref) ExpireTime(ctx context.Context) (time.Time, error) { return call(ctx, r, Ref.expireTime) }
+func (r Ref) ExpireTime(ctx context.Context) (time.Time, error) { return call(ctx, r, r.expireTime) }
 
 func (r Ref) redisType() command[string] {
 	return command[string]{op: &opType, cmd: r.b().Type().Key(r.key).Build()}
@@ -219,7 +218,7 @@ func (r Ref) redisType() command[string] {
 
 // Type is the Redis type that the key holds: "string", "hash", "list", "set", "zset", "stream"
 // (TYPE). The error wraps [ErrNotFound] when the key does not exist.
-func (r Ref) Type(ctx context.Context) (string, error) { return call(ctx, r, Ref.redisType) }
+func (r Ref) Type(ctx context.Context) (string, error) { return call(ctx, r, r.redisType) }
 
 func (r Ref) memoryUsage() command[int64] {
 	return command[int64]{op: &opMemory, cmd: r.b().MemoryUsage().Key(r.key).Build()}
@@ -227,7 +226,7 @@ func (r Ref) memoryUsage() command[int64] {
 
 // MemoryUsage is how many bytes the key and its value take on the server (MEMORY USAGE, Redis
 // 4.0). The error wraps [ErrNotFound] when the key does not exist.
-func (r Ref) MemoryUsage(ctx context.Context) (int64, error) { return call(ctx, r, Ref.memoryUsage) }
+func (r Ref) MemoryUsage(ctx context.Context) (int64, error) { return call(ctx, r, r.memoryUsage) }
 
 func (r Ref) dump() command[[]byte] {
 	return command[[]byte]{op: &opDump, cmd: r.b().Dump().Key(r.key).Build()}
@@ -235,12 +234,12 @@ func (r Ref) dump() command[[]byte] {
 
 // Dump gives the value in the server's own format, without its TTL, for [Ref.Restore] (DUMP).
 // The error wraps [ErrNotFound] when the key does not exist.
-func (r Ref) Dump(ctx context.Context) ([]byte, error) { return call(ctx, r, Ref.dump) }
+func (r Ref) Dump(ctx context.Context) ([]byte, error) { return call(ctx, r, r.dump) }
 
 // Restore makes the key from what [Ref.Dump] gave, with the declared TTL (RESTORE). The error
 // wraps [ErrExists] when the key exists, unless [Replace] is given.
 func (r Ref) Restore(ctx context.Context, dump []byte, opts ...WriteOption) error {
-	_, err := call(ctx, r, func(r Ref) command[struct{}] { return r.restore(dump, opts) })
+	_, err := call(ctx, r, func() command[struct{}] { return r.restore(dump, opts) })
 	return err
 }
 
@@ -275,7 +274,7 @@ func replaces(opts []WriteOption) bool {
 // Neither the declared type nor the TTL guarantee holds for what it writes, and a command that
 // blocks would block the connection that all operations share.
 func (r Ref) Do(ctx context.Context, cmd string, args ...string) (rueidis.RedisMessage, error) {
-	return call(ctx, r, func(r Ref) command[rueidis.RedisMessage] { return r.do(cmd, args) })
+	return call(ctx, r, func() command[rueidis.RedisMessage] { return r.do(cmd, args) })
 }
 
 func (r Ref) do(cmd string, args []string) command[rueidis.RedisMessage] {

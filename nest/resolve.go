@@ -25,42 +25,99 @@ func (d *Declaration) at(s *Scope, args []any) (*mounted, string, *Error) {
 		return nil, "", s.at.tree.notFound(s.at, d)
 	}
 	open := m.pieces[len(s.at.pieces):]
-	skip := len(s.at.end)
-	if len(open) == 0 && len(args) == 0 {
-		return m, s.prefix + m.end[skip:], nil
-	}
 	if len(open) == len(args) {
-		var stack [stackName]byte
-		name := append(stack[:0], s.prefix...)
-		for i := range open {
-			name = append(name, open[i].literal[skip:]...)
-			skip = 0
-			p := open[i].param
-			switch a := args[i].(type) {
-			case int:
-				if p.fast&fastInt == 0 {
-					goto checked
-				}
-				name = strconv.AppendInt(name, int64(a), 10)
-			case int64:
-				if p.fast&fastInt == 0 {
-					goto checked
-				}
-				name = strconv.AppendInt(name, a, 10)
-			case string:
-				if p.fast&fastString == 0 || a == "" || len(a) > p.maxLen {
-					goto checked
-				}
-				name = appendEscaped(name, a, p.escapes)
-			default:
-				goto checked
-			}
+		if name, ok := m.join(s, open, args); ok {
+			return m, name, nil
 		}
-		return m, string(append(name, m.end...)), nil
 	}
-checked:
 	name, err := m.resolve(s, args)
 	return m, name, err
+}
+
+// join makes the name for arguments that need neither a check nor an escape, which is nearly
+// all of them. One and two parameters, the usual numbers, are a single concatenation.
+func (m *mounted) join(s *Scope, open []piece, args []any) (string, bool) {
+	if len(open) == 0 {
+		return s.prefix + m.end[len(s.at.end):], true
+	}
+	// The first literal repeats what the scope's prefix ends with. Without a parameter
+	// above, that is all of the prefix.
+	before, first := s.prefix, open[0].literal
+	if len(s.at.pieces) == 0 {
+		before = ""
+	} else {
+		first = first[len(s.at.end):]
+	}
+	switch len(open) {
+	case 1:
+		p := open[0].param
+		var digits [20]byte
+		var n int64
+		switch a := args[0].(type) {
+		case string:
+			if !p.plain(a) {
+				return "", false
+			}
+			return before + first + a + m.end, true
+		case int:
+			n = int64(a)
+		case int64:
+			n = a
+		default:
+			return "", false
+		}
+		if p.fast&fastInt == 0 {
+			return "", false
+		}
+		return before + first + string(strconv.AppendInt(digits[:0], n, 10)) + m.end, true
+	case 2:
+		a, ok := args[0].(string)
+		b, ok2 := args[1].(string)
+		if ok && ok2 && open[0].param.plain(a) && open[1].param.plain(b) {
+			return before + first + a + open[1].literal + b + m.end, true
+		}
+	}
+	var stack [stackName]byte
+	name := append(append(stack[:0], before...), first...)
+	for i := range open {
+		p := open[i].param
+		if i > 0 {
+			name = append(name, open[i].literal...)
+		}
+		switch a := args[i].(type) {
+		case int:
+			if p.fast&fastInt == 0 {
+				return "", false
+			}
+			name = strconv.AppendInt(name, int64(a), 10)
+		case int64:
+			if p.fast&fastInt == 0 {
+				return "", false
+			}
+			name = strconv.AppendInt(name, a, 10)
+		case string:
+			if p.fast&fastString == 0 || a == "" || len(a) > p.maxLen {
+				return "", false
+			}
+			name = appendEscaped(name, a, p.escapes)
+		default:
+			return "", false
+		}
+	}
+	return string(append(name, m.end...)), true
+}
+
+// plain tells whether s is a value of p as it stands.
+func (p *param) plain(s string) bool {
+	if p.fast&fastString == 0 || s == "" || len(s) > p.maxLen {
+		return false
+	}
+	for i := range len(s) {
+		if p.escapes[s[i]] {
+			return false
+		}
+	}
+	return true
 }
 
 // resolve is at for every kind of argument, and with every check.

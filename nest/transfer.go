@@ -48,7 +48,7 @@ func (r Ref) transfer(ctx context.Context, op *operation[bool], to Ref, opts []W
 			return false, err
 		}
 	}
-	return call(ctx, r, func(r Ref) command[bool] {
+	return call(ctx, r, func() command[bool] {
 		switch {
 		case !sameClient(to.m.tree, r.m.tree):
 			return refuse(op, because(ErrArgument, "the target belongs to another client"))
