@@ -129,12 +129,20 @@ func Codec(c codec.Codec) Option {
 	})
 }
 
-// Doc says what a cluster or key is for. It appears in [Scope.Describe].
-func Doc(text string) Option {
-	return option(func(c *config) error {
-		c.doc = text
-		return nil
-	})
+// DocOption is the result of [Doc]: an [Option] and a [ParamOption].
+type DocOption string
+
+// Doc says what a cluster, key or parameter is for. It appears in [Scope.Describe].
+func Doc(text string) DocOption { return DocOption(text) }
+
+func (o DocOption) applyCluster(c *config) error { return o.applyKey(c) }
+func (o DocOption) applyKey(c *config) error {
+	c.doc = string(o)
+	return nil
+}
+func (o DocOption) applyParam(s *paramSpec) error {
+	s.doc = string(o)
+	return nil
 }
 
 // Params types the parameters of these names in this template and in everything below it.

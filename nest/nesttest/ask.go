@@ -12,9 +12,9 @@ import (
 )
 
 // waitFor calls ready every few milliseconds until it gives no error, and returns its last
-// error when the time is over or when gone is closed. gone may be nil.
-func waitFor(timeout time.Duration, gone <-chan struct{}, ready func() error) error {
-	deadline := time.After(timeout)
+// error after startTimeout or when gone is closed. gone may be nil.
+func waitFor(gone <-chan struct{}, ready func() error) error {
+	deadline := time.After(startTimeout)
 	for {
 		err := ready()
 		if err == nil {
@@ -24,7 +24,7 @@ func waitFor(timeout time.Duration, gone <-chan struct{}, ready func() error) er
 		case <-gone:
 			return fmt.Errorf("it ended: %w", err)
 		case <-deadline:
-			return fmt.Errorf("not ready after %v: %w", timeout, err)
+			return fmt.Errorf("not ready after %v: %w", startTimeout, err)
 		case <-time.After(5 * time.Millisecond):
 		}
 	}

@@ -130,7 +130,7 @@ func (c cluster) form() error {
 			return err
 		}
 		// Refused until the replica has heard of its primary.
-		err = waitFor(startTimeout, p.done, func() error {
+		err = waitFor(p.done, func() error {
 			_, err := ask(p.addr, "CLUSTER", "REPLICATE", id)
 			return err
 		})
@@ -145,7 +145,7 @@ func (c cluster) form() error {
 // replicates whom.
 func (c cluster) settled() error {
 	for _, p := range c {
-		if err := waitFor(startTimeout, p.done, func() error { return c.agrees(p) }); err != nil {
+		if err := waitFor(p.done, func() error { return c.agrees(p) }); err != nil {
 			return fmt.Errorf("node %s: %w", p.addr, err)
 		}
 	}

@@ -105,7 +105,7 @@ func (c *container) ready() error {
 	if err := c.watch(); err != nil {
 		return err
 	}
-	return waitFor(startTimeout, nil, func() error {
+	return waitFor(nil, func() error {
 		_, err := ask(c.addr, "PING")
 		return err
 	})

@@ -130,7 +130,7 @@ func (p *process) restart() error {
 	// Only the answer of this very process counts. On a port that somebody else took, somebody
 	// else's server may answer.
 	pid := strconv.Itoa(p.cmd.Process.Pid)
-	err = waitFor(startTimeout, done, func() error { return expect(p.addr, "process_id", pid, "INFO", "server") })
+	err = waitFor(done, func() error { return expect(p.addr, "process_id", pid, "INFO", "server") })
 	if err != nil {
 		return errors.Join(fmt.Errorf("start %s at %s: %w; it printed: %s", p.program, p.addr, err, p.output.String()), p.kill())
 	}

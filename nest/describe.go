@@ -1,0 +1,160 @@
+package nest
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Description tells what is declared below a scope. It touches no data. String draws it as a
+// tree, Markdown as a table, Mermaid as a graph; it marshals to JSON.
+type Description struct {
+	// Kind is "cluster" or the kind of the key.
+	Kind Kind `json:"kind"`
+	// Template is the declared text, "user:<user_id>".
+	Template string `json:"template"`
+	// Name is the full name, with the parameters that the scope has filled in and templates
+	// for the others: "root:user:<user_id>:age".
+	Name string `json:"name"`
+	// Type is the Go type of a key's values.
+	Type string `json:"type,omitempty"`
+	// Params are all parameters of the name, outermost first.
+	Params []ParamDescription `json:"params,omitempty"`
+	// Missing names the parameters that are still to be filled in.
+	Missing []string `json:"missing,omitempty"`
+	// TTL is the TTL that applies, inherited or not, in seconds; 0 when there is none.
+	TTL float64 `json:"ttl,omitempty"`
+	// AutoRenew, Jitter, Protected and Codec are the settings that apply.
+	AutoRenew bool    `json:"auto_renew,omitempty"`
+	Jitter    float64 `json:"jitter,omitempty"`
+	Protected bool    `json:"protected,omitempty"`
+	Codec     string  `json:"codec,omitempty"`
+	// HashTag tells that the cluster's prefix stands in braces.
+	HashTag bool `json:"hash_tag,omitempty"`
+	// Default tells that reads of a missing key give a declared default.
+	Default bool `json:"default,omitempty"`
+	// Doc is the text of the Doc option.
+	Doc string `json:"doc,omitempty"`
+	// Source is where the declaration stands, as "file:line". It is not part of the JSON
+	// form, which would differ from machine to machine.
+	Source string `json:"-"`
+	// Nodes are what a cluster holds, in the order of declaration.
+	Nodes []Description `json:"nodes,omitempty"`
+}
+
+// ParamDescription is one parameter of a name.
+type ParamDescription struct {
+	Name string `json:"name"`
+	// Type is the declared Go type, "" for a parameter that takes any string, integer or
+	// boolean.
+	Type string `json:"type,omitempty"`
+	// Missing tells that the scope has not filled it in.
+	Missing   bool   `json:"missing"`
+	Tail      bool   `json:"tail,omitempty"`
+	Sensitive bool   `json:"sensitive,omitempty"`
+	Doc       string `json:"doc,omitempty"`
+}
+
+// Describe tells what is declared below the scope: names, types, parameters, TTLs and docs.
+// Nothing is sent. For a scope with an error the description is empty.
+func (s Scope) Describe() Description {
+	if s.check("describe") != nil {
+		return Description{}
+	}
+	at := s.at
+	if at.def == nil {
+		at = at.tree.mounts[0]
+	}
+	d, _ := s.describe(at)
+	return d
+}
+
+// describe describes m, which is at or below the scope, and tells which place comes after it.
+func (s Scope) describe(m *mounted) (Description, int) {
+	d := Description{
+		Kind:      m.def.kind,
+		Template:  m.def.template.text,
+		Name:      s.nameOf(m),
+		Type:      m.def.goType,
+		TTL:       m.settings.ttl.Seconds(),
+		AutoRenew: m.settings.autoRenew,
+		Jitter:    m.settings.jitter,
+		Protected: m.settings.protected,
+		HashTag:   m.def.config.hashTag,
+		Default:   m.def.config.hasDefault,
+		Doc:       m.def.config.doc,
+		Source:    m.def.Position(),
+	}
+	if !m.def.isCluster() {
+		d.Codec = m.settings.codec.Name()
+	}
+	for i, piece := range m.pieces {
+		p := ParamDescription{
+			Name:      piece.param.name,
+			Missing:   i >= len(s.at.pieces),
+			Tail:      piece.param.tail,
+			Sensitive: piece.param.sensitive,
+			Doc:       piece.param.doc,
+		}
+		if piece.param.typ != nil {
+			p.Type = piece.param.typ.String()
+		}
+		if p.Missing {
+			d.Missing = append(d.Missing, p.Name)
+		}
+		d.Params = append(d.Params, p)
+	}
+	next := m.first + 1
+	for next <= m.last {
+		var sub Description
+		sub, next = s.describe(m.tree.mounts[next])
+		d.Nodes = append(d.Nodes, sub)
+	}
+	return d, next
+}
+
+// nameOf gives the full name of m with the scope's parameters filled in, the sensitive ones
+// excepted.
+func (s Scope) nameOf(m *mounted) string {
+	name := []byte(s.redactedPrefix())
+	skip := len(s.at.end)
+	for _, piece := range m.pieces[len(s.at.pieces):] {
+		name = append(name, piece.literal[skip:]...)
+		skip = 0
+		name = append(name, '<')
+		name = append(name, piece.param.name...)
+		if piece.param.tail {
+			name = append(name, "..."...)
+		}
+		name = append(name, '>')
+	}
+	return string(append(name, m.end[skip:]...))
+}
+
+// MarshalJSON gives the description as JSON, with the fields' names in snake case.
+func (d Description) MarshalJSON() ([]byte, error) {
+	type plain Description
+	return json.Marshal(plain(d))
+}
+
+// ttl is the TTL as a person writes it: 1h30m0s.
+func (d Description) ttl() string {
+	return (time.Duration(d.TTL * float64(time.Second))).String()
+}
+
+// notes lists the settings that differ from what a key has without any.
+func (d Description) notes() []string {
+	var notes []string
+	add := func(on bool, text string) {
+		if on {
+			notes = append(notes, text)
+		}
+	}
+	add(d.TTL > 0, "ttl "+d.ttl())
+	add(d.AutoRenew, "renewed on read")
+	add(d.Jitter > 0, "jitter")
+	add(d.Default, "has a default")
+	add(d.HashTag, "hash tag")
+	add(d.Protected, "protected")
+	add(d.Codec != "" && d.Codec != "auto", "codec "+d.Codec)
+	return notes
+}
