@@ -58,7 +58,7 @@ type KeyRef[T any] struct {
 func (r KeyRef[T]) value() *value[T] { return r.m.bound.(*value[T]) }
 
 func (r KeyRef[T]) get() command[T] {
-	return command[T]{op: &r.value().get, cmd: r.read()}
+	return command[T]{op: &r.value().get, cmd: r.fetch()}
 }
 
 // Get gives the value, else the declared default, else an error that wraps [ErrNotFound] (GET,
@@ -66,8 +66,8 @@ func (r KeyRef[T]) get() command[T] {
 // type [ErrWrongType].
 func (r KeyRef[T]) Get(ctx context.Context) (T, error) { return call(ctx, r.Ref, r.get) }
 
-// read is the command that reads the value, and renews the TTL where that is declared.
-func (r KeyRef[T]) read() rueidis.Completed {
+// fetch is the command that reads the value, and renews the TTL where that is declared.
+func (r KeyRef[T]) fetch() rueidis.Completed {
 	if r.m.settings.autoRenew && r.m.settings.ttl > 0 {
 		return r.b().Getex().Key(r.key).PxMilliseconds(r.m.ttl()).Build()
 	}
@@ -75,7 +75,7 @@ func (r KeyRef[T]) read() rueidis.Completed {
 }
 
 func (r KeyRef[T]) lookup() command[found[T]] {
-	return command[found[T]]{op: &r.value().lookup, cmd: r.read()}
+	return command[found[T]]{op: &r.value().lookup, cmd: r.fetch()}
 }
 
 // Lookup gives the value and whether the key exists, without the default (GET, or GETEX with
