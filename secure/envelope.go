@@ -92,11 +92,11 @@ func (k *Keyring) Open(dst, sealed []byte, key, field, kind, codec string) ([]by
 		return nil, fmt.Errorf("%w: sealed value of %d bytes, the limit is %d", ErrTooLarge, len(sealed), k.limit+Overhead)
 	}
 	id := keyID(sealed[keyIDAt:nonceAt])
-	if _, off := k.disabled[id]; off {
+	if slices.Contains(k.disabled, id) {
 		return nil, fmt.Errorf("%w: %s", ErrDisabledKey, id)
 	}
-	sk, known := k.keys[id]
-	if !known {
+	sk := k.find(id)
+	if sk == nil {
 		return nil, fmt.Errorf("%w: %s; add it as an accept-only key if values under it must be read", ErrUnknownKey, id)
 	}
 	return k.open(dst, sealed, sk, place{key, field, kind, codec})
@@ -105,7 +105,7 @@ func (k *Keyring) Open(dst, sealed []byte, key, field, kind, codec string) ([]by
 // Current tells whether sealed was sealed by the newest suite under the primary
 // key, so that a rotation can leave it alone. It reads the header only.
 func (k *Keyring) Current(sealed []byte) bool {
-	return k.ready() && hasHeader(sealed) && keyID(sealed[keyIDAt:nonceAt]) == k.primary.id
+	return k.ready() && hasHeader(sealed) && keyID(sealed[keyIDAt:nonceAt]) == k.primary().id
 }
 
 // FernetKeyID is what [Keyring.KeyID] tells of values of the Python library,
@@ -144,9 +144,9 @@ func (k *Keyring) seal(dst, plaintext []byte, nonce *[nonceSize]byte, at place) 
 	}
 	out := slices.Grow(dst, Overhead+len(plaintext))
 	out = append(out, magic0, magic1, suite1)
-	out = append(out, k.primary.id[:]...)
+	out = append(out, k.primary().id[:]...)
 	out = append(out, nonce[:]...)
-	key, commitment := k.primary.derive(nonce[:])
+	key, commitment := k.primary().derive(nonce[:])
 	out = append(out, commitment[:]...)
 	aead, err := chacha20poly1305.NewX(key[:])
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 )
@@ -21,10 +22,8 @@ const maxPlaintext = 512<<20 - Overhead
 // primary, or will seal when they are. It never changes: to change keys make
 // another one and put it into a [Holder]. It is safe for concurrent use.
 type Keyring struct {
-	primary  *sealingKey
-	keys     map[keyID]*sealingKey
-	order    []keyID // as given, for printing
-	disabled map[keyID]struct{}
+	keys     []*sealingKey // the primary first; a handful, so searching beats hashing
+	disabled []keyID
 	context  string
 	limit    int
 	fernet   []fernetKey
@@ -97,28 +96,21 @@ func NewKeyring(primary Key, opts ...KeyringOption) (*Keyring, error) {
 	if s.limit < 1 || s.limit > maxPlaintext {
 		return nil, fmt.Errorf("%w: the limit of a plaintext must be 1 to %d bytes, not %d", ErrKeyring, maxPlaintext, s.limit)
 	}
-	k := &Keyring{
-		keys:     make(map[keyID]*sealingKey, 1+len(s.accept)),
-		disabled: make(map[keyID]struct{}, len(s.disable)),
-		context:  s.context,
-		limit:    s.limit,
-		opened:   new(atomic.Uint64),
-	}
+	k := &Keyring{context: s.context, limit: s.limit, opened: new(atomic.Uint64)}
 	for i, key := range append([]Key{primary}, s.accept...) {
 		if err := k.add(key); err != nil {
 			return nil, fmt.Errorf("%w: %s: %w", ErrKeyring, keyPlace(i), err)
 		}
 	}
-	k.primary = k.keys[k.order[0]]
 	for i, text := range s.disable {
 		id, ok := parseKeyID(text)
 		if !ok {
 			return nil, fmt.Errorf("%w: disabled id %d is not 16 lower-case hexadecimal digits", ErrKeyring, i+1)
 		}
-		if id == k.primary.id {
+		if id == k.primary().id {
 			return nil, fmt.Errorf("%w: the primary key %s is disabled", ErrKeyring, id)
 		}
-		k.disabled[id] = struct{}{}
+		k.disabled = append(k.disabled, id)
 	}
 	seen := make(map[[KeySize]byte]struct{}, len(s.fernet))
 	for i, key := range s.fernet {
@@ -164,11 +156,10 @@ func (k *Keyring) add(key Key) error {
 	if err != nil {
 		return err
 	}
-	if _, twice := k.keys[id]; twice {
+	if k.find(id) != nil {
 		return fmt.Errorf("%w: %s is in the keyring already", ErrKey, id)
 	}
-	k.keys[id] = &sealingKey{id: id, derive: newDerive(prk)}
-	k.order = append(k.order, id)
+	k.keys = append(k.keys, &sealingKey{id: id, derive: newDerive(prk)})
 	return nil
 }
 
@@ -182,7 +173,19 @@ func parseKeyID(text string) (id keyID, ok bool) {
 }
 
 // ready tells whether k was made by NewKeyring.
-func (k *Keyring) ready() bool { return k != nil && k.primary != nil }
+func (k *Keyring) ready() bool { return k != nil && len(k.keys) > 0 }
+
+func (k *Keyring) primary() *sealingKey { return k.keys[0] }
+
+// find gives the key of an id; nil when the ring has none.
+func (k *Keyring) find(id keyID) *sealingKey {
+	for _, sk := range k.keys {
+		if sk.id == id {
+			return sk
+		}
+	}
+	return nil
+}
 
 // FernetOpened counts the values that this keyring read in the Python library's
 // form. A migration is over when it stays at zero after the last sweep.
@@ -198,7 +201,7 @@ func (k *Keyring) PrimaryID() string {
 	if !k.ready() {
 		return ""
 	}
-	return k.primary.id.String()
+	return k.primary().id.String()
 }
 
 // Format prints the ids of the keys whatever the verb.
@@ -208,7 +211,7 @@ func (k Keyring) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, k.String
 func (k Keyring) String() string {
 	var b strings.Builder
 	b.WriteString("secure.Keyring(")
-	for i, id := range k.order {
+	for i, sk := range k.keys {
 		switch i {
 		case 0:
 			b.WriteString("primary ")
@@ -217,8 +220,8 @@ func (k Keyring) String() string {
 		default:
 			b.WriteByte(' ')
 		}
-		b.WriteString(id.String())
-		if _, off := k.disabled[id]; off {
+		b.WriteString(sk.id.String())
+		if slices.Contains(k.disabled, sk.id) {
 			b.WriteString(" (disabled)")
 		}
 	}

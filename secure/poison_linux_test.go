@@ -1,0 +1,93 @@
+package secure
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/argon2"
+)
+
+// The test binary runs itself as a child that may only take childMemory bytes
+// more than it has when it starts: running out of memory ends a Go process
+// without a word that a test could catch.
+const (
+	childRole   = "SECURE_TEST_CHILD"
+	childMemory = 384 << 20
+)
+
+func TestMain(m *testing.M) {
+	switch role := os.Getenv(childRole); role {
+	case "":
+		os.Exit(m.Run())
+	case "poisoned":
+		limitMemory()
+		verifyPoisoned()
+		fmt.Println("survived")
+	case "control":
+		limitMemory()
+		fmt.Println(len(argon2.IDKey([]byte("password"), []byte("somesalt"), 1, 1<<20, 1, 32))) // 1 GiB
+	default:
+		panic(role)
+	}
+}
+
+// limitMemory limits the address space to what it is now and childMemory more.
+func limitMemory() {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		panic(err)
+	}
+	_, rest, _ := strings.Cut(string(status), "VmSize:")
+	now, err := strconv.ParseUint(strings.Fields(rest)[0], 10, 64)
+	if err != nil {
+		panic(err)
+	}
+	limit := now<<10 + childMemory
+	if err := syscall.Setrlimit(syscall.RLIMIT_AS, &syscall.Rlimit{Cur: limit, Max: limit}); err != nil {
+		panic(err)
+	}
+}
+
+func verifyPoisoned() {
+	passwords, err := NewPasswords(Minimum())
+	if err != nil {
+		panic(err)
+	}
+	ctx := context.Background()
+	for _, s := range poisoned() {
+		if ok, _, err := passwords.Verify(ctx, s, "password"); ok || err == nil {
+			panic("taken: " + s)
+		}
+		if ok, err := Verify(s, "password"); ok || err == nil {
+			panic("taken: " + s)
+		}
+		if passwords.Validate(s) == nil {
+			panic("valid: " + s)
+		}
+	}
+}
+
+func child(t *testing.T, role string) (string, error) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), childRole+"="+role, "GOTRACEBACK=none")
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+func TestAttackPoisonedParametersInAChild(t *testing.T) {
+	out, err := child(t, "poisoned")
+	require.NoError(t, err, out)
+	require.Contains(t, out, "survived")
+
+	out, err = child(t, "control")
+	require.Error(t, err, "the limit limits nothing")
+	require.Contains(t, out, "fatal error: ")
+}
