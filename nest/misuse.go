@@ -37,9 +37,6 @@ func (m *mounted) missing(s *Scope, args []any) *Error {
 		}
 		names = append(names, "<"+o.param.name+">")
 	}
-	if err := m.strayNamed(s, args); err != nil {
-		return err
-	}
 	return m.misuse(ErrMissingParam, fmt.Sprintf("%s: open below the scope %s; got %s", strings.Join(names, ", "), openList(open), count(len(args), "argument")))
 }
 

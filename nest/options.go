@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"time"
 
 	"github.com/redisimnest/redisimnest/codec"
@@ -149,7 +150,7 @@ func (o DocOption) applyParam(s *paramSpec) error {
 func Params(params ...AnyParam) Option {
 	return option(func(c *config) error {
 		for _, p := range params {
-			if p == nil || p.param() == nil {
+			if isNil(p) {
 				return errors.New("Params: a nil parameter")
 			}
 			for _, earlier := range c.params {
@@ -167,7 +168,7 @@ func Params(params ...AnyParam) Option {
 func Sub(nodes ...Node) ClusterOption {
 	return clusterOption(func(c *config) error {
 		for i, n := range nodes {
-			if n == nil || n.declared() == nil {
+			if isNil(n) {
 				return fmt.Errorf("Sub: argument %d is nil: is its variable initialised later?", i+1)
 			}
 		}
@@ -183,6 +184,13 @@ func HashTag() ClusterOption {
 		c.hashTag = true
 		return nil
 	})
+}
+
+// isNil tells whether v is nil or holds a nil pointer, as a variable does that is used before it
+// is initialised.
+func isNil(v any) bool {
+	r := reflect.ValueOf(v)
+	return v == nil || r.Kind() == reflect.Pointer && r.IsNil()
 }
 
 // Default sets what [KeyRef.Get] gives when the key does not exist. It is never written to

@@ -125,6 +125,9 @@ func (m *mounted) resolve(s *Scope, args []any) (string, *Error) {
 	open := m.pieces[len(s.at.pieces):]
 	skip := len(s.at.end)
 	name := append(make([]byte, 0, stackName), s.prefix...)
+	if err := m.strayNamed(s, args); err != nil {
+		return "", err
+	}
 	plain := 0 // plain arguments taken so far
 	for i := range open {
 		p := open[i].param
@@ -158,10 +161,7 @@ func (m *mounted) resolve(s *Scope, args []any) (string, *Error) {
 	if plain < len(args) {
 		return "", m.extra(s, args, plain)
 	}
-	if err := m.strayNamed(s, args); err != nil {
-		return "", err
-	}
-	return string(append(name, m.end...)[:]), nil
+	return string(append(name, m.end...)), nil
 }
 
 func isNamed(arg any) bool {
