@@ -39,6 +39,8 @@ var (
 	ErrExists = errors.New("the key exists")
 	// ErrArgument: an operation's argument is outside of what it takes.
 	ErrArgument = errors.New("invalid argument")
+	// ErrOverflow: the result would be outside of what the counter can hold, which is unchanged.
+	ErrOverflow = errors.New("overflow")
 	// ErrConflict: an optimistic write lost against other writers too many times.
 	ErrConflict = errors.New("too many conflicting writes")
 	// ErrUnsupported: the server does not know the command that the operation needs.

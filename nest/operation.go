@@ -23,9 +23,14 @@ type command[R any] struct {
 	op  *operation[R]
 	cmd rueidis.Completed
 	err error // the operation cannot be sent
+	// skip tells that there is nothing to send: the result is the zero R.
+	skip bool
 }
 
 func refuse[R any](op *operation[R], err error) command[R] { return command[R]{op: op, err: err} }
+
+// skip makes the command of an operation that was given nothing to do.
+func skip[R any](op *operation[R]) command[R] { return command[R]{op: op, skip: true} }
 
 // run sends a command and gives its result.
 func run[R any](ctx context.Context, r Ref, c command[R]) (R, error) {
@@ -50,9 +55,8 @@ func (r Ref) observe(ctx context.Context, op string, start time.Time, err error)
 }
 
 func send[R any](ctx context.Context, r Ref, c command[R]) (R, error) {
-	if c.err != nil {
-		var zero R
-		return zero, r.fail(c.op.name, c.err)
+	if c.err != nil || c.skip {
+		return unsent(r, c)
 	}
 	answer, err := r.m.tree.client.Do(ctx, c.cmd).ToMessage()
 	if err != nil && !rueidis.IsRedisNil(err) {
@@ -64,6 +68,14 @@ func send[R any](ctx context.Context, r Ref, c command[R]) (R, error) {
 		return v, r.fail(c.op.name, err)
 	}
 	return v, nil
+}
+
+// unsent gives the result of a command that is not sent.
+func unsent[R any](r Ref, c command[R]) (zero R, err error) {
+	if c.err != nil {
+		return zero, r.fail(c.op.name, c.err)
+	}
+	return zero, nil
 }
 
 // fail makes the error of an operation.
@@ -96,21 +108,27 @@ func typeNoun(t string) string {
 }
 
 // serverError gives the sentinel for an answer of the server that has one. Other answers are
-// wrapped, without the arguments that some of them repeat.
+// wrapped, without the arguments that some of them repeat. What a script's command answers is
+// worded around it in several ways: older servers and the embedded one put words before it.
 func serverError(err error) error {
 	answer, ok := rueidis.IsRedisErr(err)
 	if !ok {
 		return err
 	}
-	text := answer.Error()
+	text := strings.TrimPrefix(answer.Error(), "ERR ")
+	lower := strings.ToLower(text)
 	switch {
-	case strings.HasPrefix(text, "WRONGTYPE"):
+	case strings.Contains(text, "WRONGTYPE "):
 		return ErrWrongType
 	case strings.HasPrefix(text, "BUSYKEY"):
 		return ErrExists
-	case strings.HasPrefix(text, "ERR unknown command"), strings.HasPrefix(text, "ERR unknown subcommand"):
+	case strings.HasPrefix(text, "unknown command"), strings.HasPrefix(text, "unknown subcommand"):
 		name, _, _ := strings.Cut(text, ", with args")
-		return because(ErrUnsupported, strings.TrimPrefix(name, "ERR "))
+		return because(ErrUnsupported, name)
+	case strings.Contains(lower, "unknown redis command called from script"):
+		return because(ErrUnsupported, "a command of the operation is unknown to it")
+	case strings.Contains(text, "increment or decrement would overflow"):
+		return ErrOverflow
 	}
 	return err
 }

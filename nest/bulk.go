@@ -1,0 +1,90 @@
+package nest
+
+import "github.com/redis/rueidis"
+
+// bulkSize is how many arguments a script hands to one call: Lua's stack ends at some 8,000 on a
+// real server and at 5,000 on the embedded one. It is a multiple of 2 and 3, so that neither
+// pairs nor triples are torn apart.
+const bulkSize = 3000
+
+// joining says how the answers to the parts of a long command become one.
+type joining string
+
+const (
+	joinSum  joining = "sum"  // how many were added or removed
+	joinLast joining = "last" // how long it is now
+	joinAll  joining = "all"  // an answer for each argument
+)
+
+// joined runs a command in parts of ARGV[1] arguments, which come after the ARGV[6] arguments
+// that each part begins with, and sets the expiry in the same step: always with ARGV[3] = 1,
+// else only on a key that has none.
+var joined = script{`local size, ttl, renew, join, command, fixed = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
+local reply
+for from = 7 + fixed, #ARGV, size do
+	local args = {unpack(ARGV, 7, 6 + fixed)}
+	for i = from, math.min(from + size - 1, #ARGV) do args[#args + 1] = ARGV[i] end
+	local part = redis.call(command, KEYS[1], unpack(args))
+	if not reply or join == 'last' then
+		reply = part
+	elseif join == 'sum' then
+		reply = reply + part
+	else
+		for i = 1, #part do reply[#reply + 1] = part[i] end
+	end
+end
+if renew == '1' or redis.call('PTTL', KEYS[1]) == -1 then redis.call('PEXPIRE', KEYS[1], ttl) end
+return reply`}
+
+// renews tells whether every use of the key restarts its TTL.
+func (r Ref) renews() bool { return r.m.settings.autoRenew && r.m.settings.ttl > 0 }
+
+// modify makes a command that changes a collection but never creates it: a running TTL goes on
+// by itself, and AutoRenew restarts it.
+func (r Ref) modify(command string, args ...string) rueidis.Completed {
+	if r.renews() {
+		return r.scripted(renewing, command, args)
+	}
+	return r.b().Arbitrary(command).Keys(r.key).Args(args...).Build()
+}
+
+// writeMany, modifyMany and readMany are write, modify and read with any number of items, which
+// follow the fixed arguments. However many there are, they are one atomic command.
+func (r Ref) writeMany(command string, join joining, fixed, items []string) rueidis.Completed {
+	if r.m.settings.ttl > 0 {
+		return r.inOneStep(command, join, fixed, items)
+	}
+	return r.b().Arbitrary(command).Keys(r.key).Args(fixed...).Args(items...).Build()
+}
+
+func (r Ref) modifyMany(command string, join joining, fixed, items []string) rueidis.Completed {
+	if r.renews() {
+		return r.inOneStep(command, join, fixed, items)
+	}
+	return r.b().Arbitrary(command).Keys(r.key).Args(fixed...).Args(items...).Build()
+}
+
+func (r Ref) readMany(command string, fixed, items []string) rueidis.Completed {
+	if r.renews() {
+		return r.inOneStep(command, joinAll, fixed, items)
+	}
+	return r.b().Arbitrary(command).Keys(r.key).Args(fixed...).Args(items...).ReadOnly()
+}
+
+func (r Ref) inOneStep(command string, join joining, fixed, items []string) rueidis.Completed {
+	renew := "0"
+	if r.m.settings.autoRenew {
+		renew = "1"
+	}
+	ttl := millis(r.m.ttl())
+	if len(items) > bulkSize {
+		return r.b().Arbitrary("EVAL", joined.text, "1").Keys(r.key).
+			Args(millis(bulkSize), ttl, renew, string(join), command, millis(int64(len(fixed)))).
+			Args(fixed...).Args(items...).Build()
+	}
+	s := starting
+	if r.m.settings.autoRenew {
+		s = renewing
+	}
+	return r.b().Arbitrary("EVAL", s.text, "1").Keys(r.key).Args(ttl, command).Args(fixed...).Args(items...).Build()
+}
