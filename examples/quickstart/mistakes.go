@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/redisimnest/redisimnest/examples/quickstart/users"
+	"github.com/redisimnest/redisimnest/nest"
+)
+
+// mistakes shows what wrong calls say. None of them sends a command, but for those on a key that
+// holds what it should not.
+func (t tour) mistakes(ctx context.Context) error {
+	t.title("Mistakes, and what they say")
+
+	_, err := users.Age.At(t.root).Get(ctx)
+	t.mistake(err)
+	_, err = users.Age.At(t.root, 1, 2).Get(ctx)
+	t.mistake(err)
+	_, err = users.Age.At(t.root, "one").Get(ctx)
+	t.mistake(err)
+	_, err = users.Age.At(t.root, nest.Param[int64]("userid").Of(1)).Get(ctx)
+	t.mistake(err)
+	_, err = users.Session.At(t.root, 1, "").Get(ctx)
+	t.mistake(err)
+	_, err = t.root.Match("redisimnest-quickstart:root:user:me:age")
+	t.mistake(err)
+
+	age := users.Age.At(t.root, 1)
+	if _, err := age.Do(ctx, "SET", "thirty"); err != nil {
+		return err
+	}
+	_, err = age.Get(ctx)
+	t.mistake(err)
+
+	if _, err := age.Delete(ctx); err != nil {
+		return err
+	}
+	if _, err := age.Do(ctx, "RPUSH", "30"); err != nil {
+		return err
+	}
+	_, err = age.Get(ctx)
+	t.mistake(err)
+
+	if _, err := age.Delete(ctx); err != nil {
+		return err
+	}
+	t.mistake(nest.Check(colliding))
+	return nil
+}
+
+// colliding is a keyspace that Open refuses: the name user:me:age could belong to either key.
+var colliding = nest.Cluster("user", nest.Sub(
+	nest.Key[int]("<name>:age"),
+	nest.Key[string]("me:<field>"),
+))
+
+func (t tour) mistake(err error) { fmt.Fprintf(t.out, "  %v\n", err) }
