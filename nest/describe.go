@@ -2,6 +2,7 @@ package nest
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -136,9 +137,16 @@ func (d Description) MarshalJSON() ([]byte, error) {
 	return json.Marshal(plain(d))
 }
 
-// ttl is the TTL as a person writes it: 1h30m0s.
+// ttl is the TTL as a person writes it: 24h, 1m30s.
 func (d Description) ttl() string {
-	return (time.Duration(d.TTL * float64(time.Second))).String()
+	text := (time.Duration(d.TTL * float64(time.Second))).String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 // notes lists the settings that differ from what a key has without any.

@@ -79,7 +79,7 @@ func NoTTL() Option {
 // AutoRenew(false) switches an inherited one off. Reads are sent as GETEX, which needs Redis 6.2.
 func AutoRenew(on ...bool) Option {
 	return option(func(c *config) error {
-		v, err := flag("AutoRenew", on)
+		v, err := onOff("AutoRenew", on)
 		c.autoRenew, c.set = v, c.set|hasAutoRenew
 		return err
 	})
@@ -90,13 +90,13 @@ func AutoRenew(on ...bool) Option {
 // inherited one off.
 func Protected(on ...bool) Option {
 	return option(func(c *config) error {
-		v, err := flag("Protected", on)
+		v, err := onOff("Protected", on)
 		c.protected, c.set = v, c.set|hasProtected
 		return err
 	})
 }
 
-func flag(name string, on []bool) (bool, error) {
+func onOff(name string, on []bool) (bool, error) {
 	switch len(on) {
 	case 0:
 		return true, nil

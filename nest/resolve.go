@@ -34,8 +34,8 @@ func (d *Declaration) at(s *Scope, args []any) (*mounted, string, *Error) {
 	return m, name, err
 }
 
-// join makes the name for arguments that need neither a check nor an escape, which is nearly
-// all of them. One and two parameters, the usual numbers, are a single concatenation.
+// join makes the name for arguments that need no check, which is nearly all of them. One and two
+// parameters, the usual numbers, are a single concatenation.
 func (m *mounted) join(s *Scope, open []piece, args []any) (string, bool) {
 	if len(open) == 0 {
 		return s.prefix + m.end[len(s.at.end):], true
@@ -55,10 +55,10 @@ func (m *mounted) join(s *Scope, open []piece, args []any) (string, bool) {
 		var n int64
 		switch a := args[0].(type) {
 		case string:
-			if !p.plain(a) {
-				return "", false
+			if p.plain(a) {
+				return before + first + a + m.end, true
 			}
-			return before + first + a + m.end, true
+			return m.append(before, first, open, args)
 		case int:
 			n = int64(a)
 		case int64:
@@ -77,6 +77,11 @@ func (m *mounted) join(s *Scope, open []piece, args []any) (string, bool) {
 			return before + first + a + open[1].literal + b + m.end, true
 		}
 	}
+	return m.append(before, first, open, args)
+}
+
+// append makes the name for any number of parameters, with escapes where they are needed.
+func (m *mounted) append(before, first string, open []piece, args []any) (string, bool) {
 	var stack [stackName]byte
 	name := append(append(stack[:0], before...), first...)
 	for i := range open {
