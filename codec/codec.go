@@ -52,7 +52,7 @@ func StoredType(c Codec, data []byte) (string, error) {
 	if teller, ok := c.(TypeTeller); ok {
 		return teller.StoredType(data)
 	}
-	return "", decodeError(c.Name(), "a stored type", len(data), "this codec does not store types")
+	return "", decodeError(c.Name(), storedType, len(data), "this codec does not store types")
 }
 
 // Typed is a codec fixed to one Go type, chosen once and then used without looking at types

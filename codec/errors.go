@@ -17,6 +17,9 @@ var (
 // notTarget is the reason when the caller gives Decode no variable to set.
 const notTarget = "the target is not a pointer to a value"
 
+// storedType stands for the Go type in errors of StoredType.
+const storedType = "a stored type"
+
 // EncodeError gives the error, wrapping [ErrEncode], that the named codec returns when it has
 // no form for v. Only the type of v appears in it; reason must not quote the value either.
 func EncodeError(codec string, v any, reason string) error {

@@ -109,7 +109,7 @@ func (v versioned) Decode(data []byte, value any) error {
 func (v versioned) StoredType(data []byte) (string, error) {
 	c, rest, err := v.split(data)
 	if err != nil {
-		return "", decodeError(v.Name(), "a stored type", len(data), err.Error())
+		return "", decodeError(v.Name(), storedType, len(data), err.Error())
 	}
 	return StoredType(c, rest)
 }

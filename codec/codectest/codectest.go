@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"testing"
+	"time"
 
 	"github.com/redisimnest/redisimnest/codec"
 )
@@ -41,6 +42,9 @@ func NilIsEmpty() Option { return func(k *kit) { k.nilIsEmpty = true } }
 // Unordered is for a codec that may write equal values in different bytes.
 func Unordered() Option { return func(k *kit) { k.unordered = true } }
 
+// Microseconds is for a codec that refuses times finer than that.
+func Microseconds() Option { return func(k *kit) { k.precision = time.Microsecond } }
+
 // Allocs allows n allocations to encode and decode a struct of ten fields. The default is 40.
 func Allocs(n float64) Option { return func(k *kit) { k.allocs = n } }
 
@@ -65,15 +69,16 @@ type kit struct {
 	nilIsEmpty bool
 	unordered  bool
 	allocs     float64
+	precision  time.Duration // of times
 }
 
 func newKit(c codec.Codec, options []Option) *kit {
-	k := &kit{codec: c, allocs: 40}
-	for _, s := range samples() {
-		k.add(s)
-	}
+	k := &kit{codec: c, allocs: 40, precision: time.Nanosecond}
 	for _, o := range options {
 		o(k)
+	}
+	for _, s := range samples(k.precision) {
+		k.add(s)
 	}
 	return k
 }

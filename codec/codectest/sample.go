@@ -70,16 +70,16 @@ type (
 	}
 )
 
-func newRecord() record {
+func newRecord(precision time.Duration) record {
 	return record{
 		ID: 1 << 40, Name: "Ali \u2603 \"quoted\" <tag>", Email: "ali@example.com", Age: 42, Score: 0.1, Active: true,
-		Created: time.Date(2024, 1, 2, 3, 4, 5, 678901234, time.UTC), Data: []byte{0, 1, 255},
+		Created: time.Date(2024, 1, 2, 3, 4, 5, 678901234, time.UTC).Truncate(precision), Data: []byte{0, 1, 255},
 		Tags: []string{"a", "", "c"}, Limits: map[string]int{"z": 1, "a": -2, "m": 3},
 	}
 }
 
-// samples gives the kit's own values.
-func samples() []sample {
+// samples gives the kit's own values, with times of the given precision.
+func samples(precision time.Duration) []sample {
 	zero, one := 0, 1
 	simple := []sample{
 		newSample(false), newSample(true),
@@ -94,15 +94,15 @@ func samples() []sample {
 		newSample(""), newSample("text"), newSample("\x00\n\"\\\u2603\U0001F600"), newSample("1"), newSample("null"),
 		newSample([]byte("bytes")), newSample([]byte{0, 0xff, 0xfe, '\n'}),
 		newSample(named(7)), newSample(label("a label")), newSample(90 * time.Second),
-		newSample(time.Date(2024, 1, 2, 3, 4, 5, 678901234, time.UTC)),
-		newSample(time.Date(1969, 12, 31, 23, 59, 59, 1, time.UTC)),
+		newSample(time.Date(2024, 1, 2, 3, 4, 5, 678901234, time.UTC).Truncate(precision)),
+		newSample(time.Date(1969, 12, 31, 23, 59, 59, 1001, time.UTC).Truncate(precision)),
 		newSample(&one),
 	}
 	built := []sample{
-		newSample(newRecord()), newSample(&record{Name: "pointed to"}),
+		newSample(newRecord(precision)), newSample(&record{Name: "pointed to"}),
 		newSample([]string{"one", "two", ""}), newSample([]int{1, -1, math.MaxInt32}),
 		newSample([3]int{1, 2, 3}), newSample([][]string{{"a"}, {"b", "c"}}),
-		newSample([]record{newRecord(), newRecord()}),
+		newSample([]record{newRecord(precision), newRecord(precision)}),
 		newSample(map[string]string{"k": "v", "": "empty", "\u2603": "snow"}),
 		newSample(map[string][]int{"a": {1}, "b": {2, 3}}), newSample(map[int]bool{1: true, -5: false}),
 		newSample(tree{Name: "top", Left: &tree{Name: "left"}, Right: &tree{Name: "right"},

@@ -1,0 +1,111 @@
+package codec
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// field is a struct field as an entry of a dict.
+type field struct {
+	name      string
+	index     []int
+	omitEmpty bool
+	omitZero  bool
+}
+
+// fields are the entries of a struct type, in the order of the declaration.
+type fields struct {
+	list []field
+	err  error
+}
+
+var knownFields sync.Map // reflect.Type → fields
+
+// fieldsOf gives the exported fields of the struct type t under the names of their json tags,
+// those of embedded structs among them. Of two with one name the outer one counts.
+func fieldsOf(t reflect.Type) fields {
+	if known, ok := knownFields.Load(t); ok {
+		return known.(fields)
+	}
+	var found fields
+	found.list, found.err = collectFields(t, nil)
+	if found.err == nil && t.NumField() > 0 && len(found.list) == 0 {
+		found.err = fmt.Errorf("%s has no exported fields", t)
+	}
+	knownFields.Store(t, found)
+	return found
+}
+
+func collectFields(t reflect.Type, index []int) ([]field, error) {
+	var list []field
+	for f := range t.Fields() {
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		at := append(slices.Clone(index), f.Index...)
+		switch {
+		case name == "-" && options == "" && f.Tag.Get("json") == "-":
+			continue
+		case f.Anonymous && name == "" && f.Type.Kind() == reflect.Struct && !leaf(f.Type):
+			inner, err := collectFields(f.Type, at)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, inner...)
+			continue
+		case f.Anonymous && name == "" && f.Type.Kind() == reflect.Pointer:
+			return nil, fmt.Errorf("%s embeds the pointer %s: embed the struct itself or give it a json name", t, f.Name)
+		case !f.IsExported():
+			continue
+		}
+		if name == "" {
+			name = f.Name
+		}
+		words := strings.Split(options, ",")
+		list = append(list, field{
+			name: name, index: at,
+			omitEmpty: slices.Contains(words, "omitempty"), omitZero: slices.Contains(words, "omitzero"),
+		})
+	}
+	return unshadowed(t, list)
+}
+
+// unshadowed leaves of the fields with one name the one that is nearest to t.
+func unshadowed(t reflect.Type, list []field) ([]field, error) {
+	nearest := map[string]field{}
+	for _, f := range list {
+		other, taken := nearest[f.name]
+		if taken && len(other.index) == len(f.index) {
+			return nil, fmt.Errorf("%s has two fields named %q", t, f.name)
+		}
+		if !taken || len(f.index) < len(other.index) {
+			nearest[f.name] = f
+		}
+	}
+	return slices.DeleteFunc(list, func(f field) bool {
+		return len(nearest[f.name].index) != len(f.index)
+	}), nil
+}
+
+// left tells whether the value v of f is to be left out.
+func (f field) left(v reflect.Value) bool {
+	switch {
+	case f.omitZero && v.IsZero():
+		return true
+	case !f.omitEmpty:
+		return false
+	}
+	switch v.Kind() {
+	case reflect.Slice, reflect.Map, reflect.Array, reflect.String:
+		return v.Len() == 0
+	case reflect.Struct:
+		return false
+	}
+	return v.IsZero()
+}
+
+// leaf tells whether Tagged stores the struct type t as one value and not by its fields.
+func leaf(t reflect.Type) bool {
+	return t == timeType || t == bigIntType || hasText(t)
+}

@@ -1,0 +1,236 @@
+package codec
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+)
+
+// Tagged stores the type beside the value, in the form of the Python library Redisimnest
+// v0.11.4: {"__type__": "datetime", "value": "2024-01-02T03:04:05"}. Either side reads what the
+// other one wrote, and writes the same bytes for it.
+//
+//	stored          Go type                                    read into an any
+//	int             integers; [math/big.Int]                   int, else *big.Int
+//	float           floats                                     float64
+//	bool            booleans                                   bool
+//	str             strings; types with text methods           string
+//	list            slices, arrays                             []any
+//	tuple           [Tuple]                                    Tuple
+//	dict            maps, structs (by json tags), [Dict]       Dict
+//	datetime        [time.Time], [Naive] if without an offset  time.Time
+//	uuid            [UUID] and other packages' UUID types      UUID
+//	none            nil                                        nil
+//	bytes           []byte, in base64                          []byte
+//	duration        [time.Duration], as "1m30s"                time.Duration
+//	set             maps to struct{}, sorted                   map[any]struct{}
+//
+// The last three are not known to Python, which refuses them with an error. A named type is
+// stored as the type that it is defined as.
+//
+// What one side cannot hold is an error and never another value: a time finer than the
+// microseconds of a datetime; a string that is neither UTF-8 nor (as the bytes ED A0 80 to ED
+// BF BF) Python's lone surrogates; a Tuple inside another value; a dict with a key "__type__",
+// which would be taken for a type; a dict that names a key twice; a type name that neither
+// side knows, such as OrderedDict; values nested more than a thousand deep; integers of more
+// than 100,000 digits (today's Python stops at 4300 unless it is told otherwise). A plain null inside a value, which versions up
+// to v0.8.0 wrote for None, is read as nil. Integers may be read into floats that hold them
+// exactly, floats not into integers.
+//
+// A struct's fields may be missing from the dict that is read, and keys of the dict without a
+// field are skipped. Names are compared exactly.
+var Tagged Codec = tagged{}
+
+type tagged struct{}
+
+func (tagged) Name() string { return "tagged" }
+
+func (tagged) CheckType(t reflect.Type) error { return tagCheck{}.value(t, true) }
+
+func (c tagged) Append(dst []byte, v any) ([]byte, error) {
+	_, out, err := appendTagged(dst, reflect.ValueOf(v))
+	if err != nil {
+		return nil, EncodeError(c.Name(), v, err.Error())
+	}
+	return out, nil
+}
+
+func (c tagged) Decode(data []byte, v any) error {
+	p := reflect.ValueOf(v)
+	if p.Kind() != reflect.Pointer || p.IsNil() {
+		return DecodeError(c.Name(), v, data, notTarget)
+	}
+	_, value, err := parseTagged(string(data))
+	if err == nil {
+		err = value.into(p.Elem())
+	}
+	if err != nil {
+		return DecodeError(c.Name(), v, data, err.Error())
+	}
+	return nil
+}
+
+// StoredType gives the name in "__type__", whether or not it is a known one.
+func (c tagged) StoredType(data []byte) (string, error) {
+	n, err := parse(string(data))
+	if err == nil {
+		n, _, err = n.envelope()
+	}
+	if err != nil {
+		return "", decodeError(c.Name(), storedType, len(data), err.Error())
+	}
+	return n.text, nil
+}
+
+// Marshal gives v in the form of [Tagged], and the name of its type there: "datetime". The
+// error wraps [ErrEncode].
+func Marshal(v any) (typeName string, raw []byte, err error) {
+	tag, raw, err := appendTagged(nil, reflect.ValueOf(v))
+	if err != nil {
+		return "", nil, EncodeError(Tagged.Name(), v, err.Error())
+	}
+	return string(tag), raw, nil
+}
+
+// Unmarshal reads what [Marshal] or the Python library wrote, and gives the name of its type
+// and the value as a natural Go type, by the table at [Tagged]. [Marshal] turns the value back
+// into the same bytes, if these are as the Python library writes them today. The error wraps
+// [ErrDecode].
+func Unmarshal(raw []byte) (typeName string, v any, err error) {
+	tag, value, err := parseTagged(string(raw))
+	if err == nil {
+		v, err = value.natural()
+	}
+	if err != nil {
+		return "", nil, decodeError(Tagged.Name(), "any", len(raw), err.Error())
+	}
+	return string(tag), v, nil
+}
+
+// tag is a type's name in the stored form.
+type tag string
+
+const (
+	tagNone     tag = "none"
+	tagInt      tag = "int"
+	tagFloat    tag = "float"
+	tagBool     tag = "bool"
+	tagStr      tag = "str"
+	tagList     tag = "list"
+	tagTuple    tag = "tuple"
+	tagDict     tag = "dict"
+	tagDatetime tag = "datetime"
+	tagUUID     tag = "uuid"
+	tagBytes    tag = "bytes"
+	tagDuration tag = "duration"
+	tagSet      tag = "set"
+)
+
+// bare tells whether values of the tag stand without it inside another value.
+func (t tag) bare() bool {
+	switch t {
+	case tagInt, tagFloat, tagBool, tagStr, tagList, tagDict:
+		return true
+	}
+	return false
+}
+
+const (
+	typeKey  = "__type__"
+	valueKey = "value"
+)
+
+// envelope takes {"__type__": …, "value": …} apart.
+func (n node) envelope() (name, value node, err error) {
+	t, v := slices.Index(n.keys, typeKey), slices.Index(n.keys, valueKey)
+	if len(n.keys) != 2 || t < 0 || v < 0 || n.items[t].kind != nodeString {
+		return name, value, badNode(n, `not a dict of "__type__" and "value"`)
+	}
+	return n.items[t], n.items[v], nil
+}
+
+// datum is a JSON value with its type.
+type datum struct {
+	tag  tag
+	node node
+}
+
+// parseTagged reads a stored value.
+func parseTagged(data string) (tag, datum, error) {
+	n, err := parse(data)
+	if err != nil {
+		return "", datum{}, err
+	}
+	name, value, err := n.envelope()
+	if err != nil {
+		return "", datum{}, err
+	}
+	d := datum{tag(name.text), value}
+	return d.tag, d, d.fits()
+}
+
+// inner gives the type of a value inside another one.
+func inner(n node) (datum, error) {
+	d := datum{node: n}
+	switch n.kind {
+	case nodeNull:
+		d.tag = tagNone // as versions up to v0.8.0 wrote it
+	case nodeBool:
+		d.tag = tagBool
+	case nodeInt:
+		d.tag = tagInt
+	case nodeFloat:
+		d.tag = tagFloat
+	case nodeString:
+		d.tag = tagStr
+	case nodeList:
+		d.tag = tagList
+	case nodeDict:
+		return innerDict(n)
+	}
+	return d, nil
+}
+
+// innerDict tells plain dicts from values with a type. A plain one with the key "__type__" is
+// beyond telling: Python makes something else of it, or fails.
+func innerDict(n node) (datum, error) {
+	if !slices.Contains(n.keys, typeKey) {
+		return datum{tagDict, n}, nil
+	}
+	name, value, err := n.envelope()
+	if err != nil {
+		return datum{}, err
+	}
+	d := datum{tag(name.text), value}
+	if d.tag.bare() || d.tag == tagTuple {
+		return datum{}, badNode(n, "a type name that does not stand inside another value")
+	}
+	return d, d.fits()
+}
+
+// fits checks that the tag is known and that the JSON value is of the kind that it stands for.
+func (d datum) fits() error {
+	ok := false
+	switch d.tag {
+	case tagInt:
+		ok = d.node.kind == nodeInt
+	case tagFloat:
+		ok = d.node.kind == nodeFloat || d.node.kind == nodeInt
+	case tagBool:
+		ok = d.node.kind == nodeBool
+	case tagStr, tagDatetime, tagUUID, tagBytes, tagDuration:
+		ok = d.node.kind == nodeString
+	case tagList, tagTuple, tagSet:
+		ok = d.node.kind == nodeList
+	case tagDict:
+		ok = d.node.kind == nodeDict && !slices.Contains(d.node.keys, typeKey)
+	case tagNone:
+		ok = d.node.kind == nodeNull || d.node.kind == nodeString && d.node.text == "None"
+	default:
+		return badNode(d.node, "the type in __type__ is not known")
+	}
+	if !ok {
+		return badNode(d.node, fmt.Sprintf("the value is not one of a %s", d.tag))
+	}
+	return nil
+}

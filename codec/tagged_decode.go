@@ -1,0 +1,393 @@
+package codec
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"math"
+	"math/big"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// natural gives d as a value of the Go type that the table at Tagged names.
+func (d datum) natural() (any, error) {
+	switch d.tag {
+	case tagNone:
+		return nil, nil
+	case tagBool:
+		return d.node.text == "true", nil
+	case tagInt:
+		return d.integer()
+	case tagFloat:
+		return d.float(64)
+	case tagStr:
+		return d.node.text, nil
+	case tagDatetime:
+		return located(parseDatetime(d.node.text))(d.node)
+	case tagUUID:
+		return located(parseUUID(d.node.text))(d.node)
+	case tagDuration:
+		return located(parseDuration(d.node.text))(d.node)
+	case tagBytes:
+		return located(parseBase64(d.node.text))(d.node)
+	case tagDict:
+		return d.naturalDict()
+	case tagSet:
+		return d.naturalSet()
+	}
+	list := make([]any, len(d.node.items))
+	for i, item := range d.node.items {
+		v, err := naturalOf(item)
+		if err != nil {
+			return nil, err
+		}
+		list[i] = v
+	}
+	if d.tag == tagTuple {
+		return Tuple(list), nil
+	}
+	return list, nil
+}
+
+// naturalOf is natural for a value inside another one.
+func naturalOf(n node) (any, error) {
+	d, err := inner(n)
+	if err != nil {
+		return nil, err
+	}
+	return d.natural()
+}
+
+// located adds the place of n to an error.
+func located[T any](v T, err error) func(n node) (any, error) {
+	return func(n node) (any, error) {
+		if err != nil {
+			return nil, badNode(n, err.Error())
+		}
+		return v, nil
+	}
+}
+
+func (d datum) naturalDict() (any, error) {
+	dict := make(Dict, len(d.node.items))
+	for i, item := range d.node.items {
+		v, err := naturalOf(item)
+		if err != nil {
+			return nil, err
+		}
+		dict[i] = Item{d.node.keys[i], v}
+	}
+	return dict, nil
+}
+
+func (d datum) naturalSet() (any, error) {
+	set := make(map[any]struct{}, len(d.node.items))
+	for _, item := range d.node.items {
+		v, err := naturalOf(item)
+		if err != nil {
+			return nil, err
+		}
+		switch v.(type) {
+		case int, bool, string, float64, UUID, time.Duration:
+		default:
+			return nil, badNode(item, "an element that a set in an any cannot have")
+		}
+		if _, taken := set[v]; taken || v != v { //nolint:staticcheck // NaN
+			return nil, badNode(item, "an element that is not alone in its set")
+		}
+		set[v] = struct{}{}
+	}
+	return set, nil
+}
+
+// integer gives an int if it fits, else a *big.Int.
+func (d datum) integer() (any, error) {
+	n, reason := parseInt(d.node.text, strconv.IntSize)
+	switch reason {
+	case "":
+		return int(n), nil
+	case outOfRange:
+		return d.bigInt()
+	}
+	return nil, badNode(d.node, reason)
+}
+
+func (d datum) bigInt() (*big.Int, error) {
+	if len(strings.TrimPrefix(d.node.text, "-")) > maxDigits {
+		return nil, badNode(d.node, errDigits.Error())
+	}
+	n, ok := new(big.Int).SetString(d.node.text, 10)
+	if !ok {
+		return nil, badNode(d.node, notInteger)
+	}
+	return n, nil
+}
+
+// float also takes integers, where nothing is lost.
+func (d datum) float(bits int) (float64, error) {
+	switch d.node.text {
+	case "NaN":
+		return math.NaN(), nil
+	case "Infinity":
+		return math.Inf(1), nil
+	case "-Infinity":
+		return math.Inf(-1), nil
+	}
+	f, reason := parseFloat(d.node.text, bits)
+	if reason != "" {
+		return 0, badNode(d.node, reason)
+	}
+	if d.node.kind == nodeInt && strconv.FormatFloat(f, 'f', -1, 64) != d.node.text {
+		return 0, badNode(d.node, "an integer that a float does not hold exactly")
+	}
+	return f, nil
+}
+
+func parseDuration(s string) (time.Duration, error) {
+	v, err := time.ParseDuration(s)
+	if err != nil || v.String() != s {
+		return 0, errors.New("not a duration as Go writes it")
+	}
+	return v, nil
+}
+
+func parseBase64(s string) ([]byte, error) {
+	b, err := base64.StdEncoding.Strict().DecodeString(s)
+	if err != nil || base64.StdEncoding.EncodedLen(len(b)) != len(s) {
+		return nil, errors.New("not base64")
+	}
+	return b, nil
+}
+
+// into sets v to d.
+func (d datum) into(v reflect.Value) error {
+	t := v.Type()
+	switch {
+	case t.Kind() == reflect.Interface && t.NumMethod() == 0:
+		n, err := d.natural()
+		if err == nil && n != nil {
+			v.Set(reflect.ValueOf(n))
+		} else if err == nil {
+			v.SetZero()
+		}
+		return err
+	case t.Kind() == reflect.Pointer:
+		if d.tag == tagNone {
+			v.SetZero()
+			return nil
+		}
+		p := reflect.New(t.Elem())
+		if err := d.into(p.Elem()); err != nil {
+			return err
+		}
+		v.Set(p)
+		return nil
+	case d.tag == tagNone && (t.Kind() == reflect.Slice || t.Kind() == reflect.Map) && !hasText(t):
+		v.SetZero()
+		return nil
+	}
+	want, err := tagOfType(t)
+	if err != nil {
+		return badNode(d.node, err.Error())
+	}
+	switch {
+	case d.tag == want:
+	case d.tag == tagInt && want == tagFloat:
+	case d.tag == tagTuple && want == tagList:
+	default:
+		return badNode(d.node, fmt.Sprintf("%s, which does not go into %s", d.tag, t))
+	}
+	return d.set(v, want)
+}
+
+// set sets v, whose type has the tag want, to d, which goes into it.
+func (d datum) set(v reflect.Value, want tag) error {
+	switch want {
+	case tagBool:
+		v.SetBool(d.node.text == "true")
+	case tagInt:
+		return d.setInt(v)
+	case tagFloat:
+		f, err := d.float(v.Type().Bits())
+		if err != nil {
+			return err
+		}
+		v.SetFloat(f)
+	case tagStr:
+		return setString(v, d.node.text, d.node)
+	case tagDict:
+		return d.setDict(v)
+	case tagSet:
+		return d.setSet(v)
+	case tagList, tagTuple:
+		return d.setList(v)
+	case tagUUID:
+		u, err := parseUUID(d.node.text)
+		if err != nil {
+			return badNode(d.node, err.Error())
+		}
+		reflect.Copy(v, reflect.ValueOf(u))
+	default: // datetime, duration, bytes
+		n, err := d.natural()
+		if err != nil {
+			return err
+		}
+		v.Set(reflect.ValueOf(n).Convert(v.Type()))
+	}
+	return nil
+}
+
+func (d datum) setInt(v reflect.Value) error {
+	reason := ""
+	switch {
+	case v.CanInt():
+		var n int64
+		n, reason = parseInt(d.node.text, v.Type().Bits())
+		v.SetInt(n)
+	case v.CanUint():
+		var n uint64
+		if n, reason = parseUint(d.node.text, v.Type().Bits()); strings.HasPrefix(d.node.text, "-") {
+			reason = outOfRange
+		}
+		v.SetUint(n)
+	default:
+		n, err := d.bigInt()
+		if err != nil {
+			return err
+		}
+		v.Addr().Interface().(*big.Int).Set(n)
+	}
+	if reason != "" {
+		return badNode(d.node, reason)
+	}
+	return nil
+}
+
+// setString sets a string or a type with text methods.
+func setString(v reflect.Value, s string, n node) error {
+	if !hasText(v.Type()) {
+		v.SetString(s)
+		return nil
+	}
+	if decodeText(Tagged.Name(), []byte(s), v.Addr().Interface()) != nil {
+		return badNode(n, fmt.Sprintf("the UnmarshalText of %s gave an error", v.Type()))
+	}
+	return nil
+}
+
+func intoInner(n node, v reflect.Value) error {
+	d, err := inner(n)
+	if err != nil {
+		return err
+	}
+	return d.into(v)
+}
+
+func (d datum) setList(v reflect.Value) error {
+	items := d.node.items
+	if v.Kind() == reflect.Array {
+		if v.Len() != len(items) {
+			return badNode(d.node, fmt.Sprintf("a list of %d does not go into %s", len(items), v.Type()))
+		}
+	} else {
+		v.Set(reflect.MakeSlice(v.Type(), len(items), len(items)))
+	}
+	for i, item := range items {
+		if err := intoInner(item, v.Index(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d datum) setDict(v reflect.Value) error {
+	switch {
+	case v.Type() == dictType:
+		dict, err := d.naturalDict()
+		if err == nil {
+			v.Set(reflect.ValueOf(dict))
+		}
+		return err
+	case v.Kind() == reflect.Struct:
+		return d.setStruct(v)
+	}
+	t := v.Type()
+	m := reflect.MakeMapWithSize(t, len(d.node.items))
+	for i, item := range d.node.items {
+		key, elem := reflect.New(t.Key()).Elem(), reflect.New(t.Elem()).Elem()
+		if err := setKey(key, d.node.keys[i], item); err != nil {
+			return err
+		}
+		if m.MapIndex(key).IsValid() {
+			return badNode(item, "a key that comes twice")
+		}
+		if err := intoInner(item, elem); err != nil {
+			return err
+		}
+		m.SetMapIndex(key, elem)
+	}
+	v.Set(m)
+	return nil
+}
+
+func setKey(key reflect.Value, s string, n node) error {
+	reason := ""
+	switch form := formOf(key.Type()); {
+	case form == formInt:
+		var i int64
+		i, reason = parseInt(s, key.Type().Bits())
+		key.SetInt(i)
+	case form == formUint:
+		var u uint64
+		u, reason = parseUint(s, key.Type().Bits())
+		key.SetUint(u)
+	case form == formString || hasText(key.Type()):
+		return setString(key, s, n)
+	default:
+		reason = "a dict does not go into a map with such keys"
+	}
+	if reason != "" {
+		return badNode(n, "the key of this value: "+reason)
+	}
+	return nil
+}
+
+func (d datum) setStruct(v reflect.Value) error {
+	known := fieldsOf(v.Type())
+	if known.err != nil {
+		return badNode(d.node, known.err.Error())
+	}
+	at := make(map[string]node, len(d.node.items))
+	for i, item := range d.node.items {
+		at[d.node.keys[i]] = item
+	}
+	for _, f := range known.list {
+		item, ok := at[f.name]
+		if !ok {
+			continue
+		}
+		if err := intoInner(item, v.FieldByIndex(f.index)); err != nil {
+			return fmt.Errorf("field %s: %w", f.name, err)
+		}
+	}
+	return nil
+}
+
+func (d datum) setSet(v reflect.Value) error {
+	m := reflect.MakeMapWithSize(v.Type(), len(d.node.items))
+	for _, item := range d.node.items {
+		key := reflect.New(v.Type().Key()).Elem()
+		if err := intoInner(item, key); err != nil {
+			return err
+		}
+		if !key.Comparable() || m.MapIndex(key).IsValid() || !key.Equal(key) {
+			return badNode(item, "an element that is not alone in its set")
+		}
+		m.SetMapIndex(key, reflect.Zero(emptyType))
+	}
+	v.Set(m)
+	return nil
+}
