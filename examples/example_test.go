@@ -3,7 +3,6 @@ package examples_test
 import (
 	"context"
 	"fmt"
-	"log"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/rueidis"
@@ -20,7 +19,7 @@ var Root = nest.Cluster("root", nest.Sub(app.Cluster, users.Cluster))
 func embedded(example func(client rueidis.Client)) {
 	server := miniredis.NewMiniRedis()
 	if err := server.Start(); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	defer server.Close()
 	client, err := rueidis.NewClient(rueidis.ClientOption{
@@ -28,13 +27,13 @@ func embedded(example func(client rueidis.Client)) {
 		ForceSingleClient: true, DisableCache: true, AlwaysRESP2: true,
 	})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	defer client.Close()
 	example(client)
 }
 
-//nolint:ineffassign,staticcheck,wastedassign // what the README shows leaves the handling of errors out
+//nolint:ineffassign,wastedassign // what the README shows leaves the handling of errors out
 func Example() {
 	embedded(func(client rueidis.Client) {
 		ctx := context.Background()
@@ -46,7 +45,7 @@ func Example() {
 		err = users.Name.At(user).Set(ctx, "Ali")   // SET root:user:42:name Ali EX 120
 		name, err := users.Name.At(user).Get(ctx)   // GET root:user:42:name
 		age, err = users.Age.At(user).Update(ctx,   // compare and set, tried again if it lost a race
-			func(age int, found bool) (int, error) { return age + 1, nil })
+			func(age int, _ bool) (int, error) { return age + 1, nil })
 
 		fmt.Println(name, age)
 		for match, err := range user.Keys(ctx) { // SCAN, streamed, each key with its declaration
@@ -67,7 +66,7 @@ func Example_describe() {
 	embedded(func(client rueidis.Client) {
 		root, err := nest.Open(client, Root)
 		if err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 		fmt.Print(root.Describe())
 	})
@@ -88,7 +87,7 @@ func Example_errors() {
 		ctx := context.Background()
 		root, err := nest.Open(client, Root)
 		if err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 		_, err = users.Age.At(root).Get(ctx)
 		fmt.Println(err)

@@ -12,7 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"log"
 	"os"
 	"os/signal"
 
@@ -32,7 +32,7 @@ const prefix = "redisimnest-quickstart"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Stdout)
+	err := run(ctx, log.New(os.Stdout, "", 0))
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -41,7 +41,7 @@ func main() {
 }
 
 // run opens the keyspace, walks through it, and leaves nothing behind.
-func run(ctx context.Context, out io.Writer) (err error) {
+func run(ctx context.Context, out *log.Logger) (err error) {
 	root, closeClient, err := open(ctx, out)
 	if err != nil {
 		return err

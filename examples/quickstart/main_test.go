@@ -2,6 +2,8 @@ package main
 
 import (
 	"flag"
+	"io"
+	"log"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -21,7 +23,7 @@ var update = flag.Bool("update", false, "rewrite testdata/output.txt")
 func output(t *testing.T) string {
 	t.Helper()
 	var out strings.Builder
-	require.NoError(t, run(t.Context(), &out))
+	require.NoError(t, run(t.Context(), log.New(&out, "", 0)))
 	_, text, _ := strings.Cut(out.String(), "\n")
 	return regexp.MustCompile(`\([^ ]*/(\w+\.go):\d+\)`).ReplaceAllString(text, "($1)")
 }
@@ -76,5 +78,5 @@ func TestNamedServer(t *testing.T) {
 func TestUnreachableServer(t *testing.T) {
 	unsetServer(t)
 	t.Setenv("REDIS_URL", "redis://127.0.0.1:1")
-	require.ErrorIs(t, run(t.Context(), new(strings.Builder)), env.ErrConnect)
+	require.ErrorIs(t, run(t.Context(), log.New(io.Discard, "", 0)), env.ErrConnect)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/redisimnest/redisimnest/examples/quickstart/users"
 	"github.com/redisimnest/redisimnest/nest"
@@ -55,4 +54,4 @@ var colliding = nest.Cluster("user", nest.Sub(
 	nest.Key[string]("me:<field>"),
 ))
 
-func (t tour) mistake(err error) { fmt.Fprintf(t.out, "  %v\n", err) }
+func (t tour) mistake(err error) { t.out.Printf("  %v", err) }

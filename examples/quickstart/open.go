@@ -2,8 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"io"
+	"log"
 	"os"
 	"strings"
 
@@ -15,12 +14,12 @@ import (
 )
 
 // open opens the keyspace on the server that the environment names, else on an embedded one.
-func open(ctx context.Context, out io.Writer) (nest.Scope, func(), error) {
+func open(ctx context.Context, out *log.Logger) (nest.Scope, func(), error) {
 	if configured() {
-		fmt.Fprintln(out, "On the server that the environment names.")
+		out.Print("On the server that the environment names.")
 		return env.Open(ctx, Root, nest.WithPrefix(prefix))
 	}
-	fmt.Fprintln(out, "On an embedded server; REDIS_URL=redis://localhost:6379 would name another one.")
+	out.Print("On an embedded server; REDIS_URL=redis://localhost:6379 would name another one.")
 	return openEmbedded()
 }
 

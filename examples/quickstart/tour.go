@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
+	"log"
 	"time"
 
 	"github.com/redisimnest/redisimnest/examples/quickstart/app"
@@ -13,13 +13,13 @@ import (
 
 // tour walks through what a keyspace can do, and writes down each step.
 type tour struct {
-	out  io.Writer
+	out  *log.Logger
 	root nest.Scope
 }
 
 func (t tour) run(ctx context.Context) error {
 	t.title("What is declared")
-	fmt.Fprint(t.out, t.root.Describe())
+	t.out.Print(t.root.Describe())
 	for _, chapter := range []func(context.Context) error{
 		t.values, t.expiry, t.scopes, t.updates, t.names, t.mistakes, t.clearing,
 	} {
@@ -30,10 +30,10 @@ func (t tour) run(ctx context.Context) error {
 	return nil
 }
 
-func (t tour) title(text string) { fmt.Fprintf(t.out, "\n%s\n", text) }
+func (t tour) title(text string) { t.out.Print("\n" + text) }
 
 // step writes what was done and what it gave.
-func (t tour) step(did string, gave any) { fmt.Fprintf(t.out, "  %-47s %v\n", did, gave) }
+func (t tour) step(did string, gave any) { t.out.Printf("  %-47s %v", did, gave) }
 
 func (t tour) values(ctx context.Context) error {
 	t.title("Values, and what stands for a missing one")
