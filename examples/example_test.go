@@ -76,10 +76,10 @@ func Example_describe() {
 	// │  ├─ tokens  value []string  [ttl 1m20s, has a default]
 	// │  ├─ pending_users  value []int64  [ttl 1m20s]  — users who have not confirmed their address
 	// │  └─ banner  value string
-	// └─ user:<user_id>  [ttl 2m0s]
-	//    ├─ age  value int  [ttl 2m0s, has a default]
-	//    ├─ name  value string  [ttl 2m0s, has a default]
-	//    └─ session:<token>  value users.Login  [ttl 24h0m0s, renewed on read]
+	// └─ user:<user_id>  [ttl 2m]
+	//    ├─ age  value int  [ttl 2m, has a default]
+	//    ├─ name  value string  [ttl 2m, has a default]
+	//    └─ session:<token>  value users.Login  [ttl 24h, renewed on read]
 }
 
 func Example_errors() {
