@@ -2,6 +2,7 @@ package env
 
 import (
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"maps"
 	"os"
@@ -10,19 +11,13 @@ import (
 	"strings"
 
 	caarlos "github.com/caarlos0/env/v11"
+
+	"github.com/redisimnest/redisimnest/nest"
 )
 
-const (
-	// DefaultDeleteChunk is the number of keys that one UNLINK deletes. Its command is some 20 KiB,
-	// a fraction of a connection's buffer, and holds the server for about 0.1 ms; more keys at once
-	// only make the other clients wait longer, since the commands are pipelined anyway.
-	DefaultDeleteChunk = 512
-	// DefaultScanCount is the COUNT of a SCAN: as many as fill one UNLINK.
-	DefaultScanCount = 512
-
-	// maxCount bounds both: beyond it one command holds the server for more than a second.
-	maxCount = 1_000_000
-)
+// maxCount bounds the keys that one command looks at or deletes: more would keep the server from
+// all other work for about a second.
+const maxCount = 1_000_000
 
 // Config is what the environment says. The zero value of a field stands for its default, so that
 // a Config can also be written by hand; [Load] fills the defaults in. It prints without secrets.
@@ -53,10 +48,10 @@ type Config struct {
 	TLS bool `env:"REDIS_TLS"`
 
 	// DeleteChunk is REDIS_DELETE_CHUNK_SIZE, the number of keys that clearing a scope deletes
-	// with one command, 1 to 1000000. The default is [DefaultDeleteChunk].
+	// with one command, 1 to 1000000. The default is [nest.DefaultDeleteChunk].
 	DeleteChunk int `env:"REDIS_DELETE_CHUNK_SIZE"`
 	// ScanCount is REDIS_SCAN_COUNT, the number of keys that the server looks at in one step of a
-	// scan, 1 to 1000000. The default is [DefaultScanCount].
+	// scan, 1 to 1000000. The default is [nest.DefaultScanCount].
 	ScanCount int `env:"REDIS_SCAN_COUNT"`
 	// AutoRenew is TTL_AUTO_RENEW: a read restarts a key's TTL, wherever no declaration says
 	// otherwise. The default is false.
@@ -68,9 +63,9 @@ type Config struct {
 	// EncryptionKey is MY_ENCRYPTION_KEY, a Fernet key: 44 characters of URL-safe base64 for 32
 	// bytes. The default is none.
 	EncryptionKey Hidden `env:"MY_ENCRYPTION_KEY"`
-	// Keyring is NEST_KEYRING, keys of 32 bytes in base64 separated by commas: the primary, which
-	// seals, then those that are only accepted. The default is none.
-	Keyring []Hidden `env:"NEST_KEYRING"`
+	// Keyring is NEST_KEYRING, keys of 32 bytes in base64 or hexadecimal, separated by single
+	// commas: the primary, which seals, then those that are only accepted. The default is none.
+	Keyring Hidden `env:"NEST_KEYRING"`
 }
 
 // Option is an option of [Load].
@@ -207,10 +202,10 @@ func (c *Config) fillDefaults() {
 		}
 	}
 	if c.DeleteChunk == 0 {
-		c.DeleteChunk = DefaultDeleteChunk
+		c.DeleteChunk = nest.DefaultDeleteChunk
 	}
 	if c.ScanCount == 0 {
-		c.ScanCount = DefaultScanCount
+		c.ScanCount = nest.DefaultScanCount
 	}
 }
 
@@ -311,24 +306,22 @@ func (c Config) checkURL(isSet func(variable string) bool, found *problems) {
 }
 
 func (c Config) checkKeys(found *problems) {
-	const howTo = "must be 32 bytes, not all zero, in 44 characters of base64 without white space"
-	if key := c.EncryptionKey.Reveal(); key != "" {
-		if _, ok := decodeKey(key, base64.URLEncoding); !ok {
-			found.add("MY_ENCRYPTION_KEY", howTo+" with - and _ for the last two digits: a Fernet key")
+	if text := c.EncryptionKey.Reveal(); text != "" {
+		if _, ok := decodeKey(text, fernetEncoding); !ok {
+			found.add("MY_ENCRYPTION_KEY", "must be a Fernet key: 32 bytes, not all zero, as 44 characters of URL-safe base64 without white space")
 		}
 	}
+	if c.Keyring.IsZero() {
+		return
+	}
 	first := make(map[[keyBytes]byte]int)
-	for i, hidden := range c.Keyring {
-		text, encoding := hidden.Reveal(), base64.StdEncoding
-		if strings.ContainsAny(text, "-_") {
-			encoding = base64.URLEncoding
-		}
-		key, ok := decodeKey(text, encoding)
+	for i, text := range strings.Split(c.Keyring.Reveal(), ",") {
+		key, ok := decodeKey(text, keyringEncodings...)
 		switch {
 		case text == "":
 			found.add("NEST_KEYRING", "entry %d is empty: separate keys by single commas", i+1)
 		case !ok:
-			found.add("NEST_KEYRING", "entry %d %s", i+1, howTo)
+			found.add("NEST_KEYRING", "entry %d must be 32 bytes, not all zero, in base64 (43 or 44 characters) or hexadecimal (64 digits) without white space", i+1)
 		case first[key] > 0:
 			found.add("NEST_KEYRING", "entry %d repeats entry %d: remove one", i+1, first[key])
 		default:
@@ -339,15 +332,27 @@ func (c Config) checkKeys(found *problems) {
 
 const keyBytes = 32
 
-// decodeKey decodes strictly: package base64 skips line breaks.
-func decodeKey(text string, encoding *base64.Encoding) (key [keyBytes]byte, ok bool) {
-	if len(text) != encoding.EncodedLen(keyBytes) || strings.ContainsAny(text, "\r\n") {
+type decodeFunc func(text string) ([]byte, error)
+
+var (
+	fernetEncoding   decodeFunc = base64.URLEncoding.Strict().DecodeString
+	keyringEncodings            = []decodeFunc{
+		base64.StdEncoding.Strict().DecodeString, base64.RawStdEncoding.Strict().DecodeString,
+		fernetEncoding, base64.RawURLEncoding.Strict().DecodeString, hex.DecodeString,
+	}
+)
+
+// decodeKey decodes a key in one of the encodings. Line breaks, which package base64 skips even
+// when it is strict, are refused.
+func decodeKey(text string, encodings ...decodeFunc) (key [keyBytes]byte, ok bool) {
+	if strings.ContainsAny(text, "\r\n") {
 		return key, false
 	}
-	raw, err := encoding.Strict().DecodeString(text)
-	if err != nil || len(raw) != keyBytes {
-		return key, false
+	for _, decode := range encodings {
+		if raw, err := decode(text); err == nil && len(raw) == keyBytes {
+			key = [keyBytes]byte(raw)
+			return key, key != [keyBytes]byte{}
+		}
 	}
-	copy(key[:], raw)
-	return key, key != [keyBytes]byte{}
+	return key, false
 }

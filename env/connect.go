@@ -125,18 +125,20 @@ func connectError(ctx context.Context, option rueidis.ClientOption, err error) e
 		return fmt.Errorf("env: %w to %s: %w", ErrConnect, where, err)
 	}
 	hint := "check the address, and that a server runs there"
-	if errors.Is(err, rueidis.ErrNoCache) {
+	refused, answered := errors.AsType[*rueidis.RedisError](err)
+	switch {
+	case errors.Is(err, rueidis.ErrNoCache):
+		answered = true
 		hint = "client-side caching needs Redis 6 and a user who may CLIENT TRACKING: without it, write client_cache=0 into REDIS_URL, and protocol=2 for an older server"
-	}
-	if refused, ok := errors.AsType[*rueidis.RedisError](err); ok {
+	case answered:
 		hint = "the server answered, but does not take the connection"
 		switch code, _, _ := strings.Cut(refused.Error(), " "); code {
 		case "NOAUTH", "WRONGPASS", "NOPERM":
 			hint = "check REDIS_USERNAME and REDIS_PASS, or what REDIS_URL says of them, and the user's rights"
 		}
-		if repeats(refused.Error(), option.Password) {
-			return fmt.Errorf("env: %w to %s: the answer repeats a part of the password and is withheld; %s", ErrConnect, where, hint)
-		}
+	}
+	if answered && repeats(err.Error(), option.Password) {
+		return fmt.Errorf("env: %w to %s: the answer repeats a part of the password and is withheld; %s", ErrConnect, where, hint)
 	}
 	return fmt.Errorf("env: %w to %s: %w; %s", ErrConnect, where, err, hint)
 }

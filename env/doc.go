@@ -3,7 +3,11 @@
 // [Load] turns environment variables and a .env file into a [Config], whose ClientOption method
 // gives the settings of a rueidis client. An empty variable, or one of nothing but white space,
 // counts as unset. Everything that is wrong is reported at once, by the names of the variables,
-// and no value is ever quoted.
+// and no value is ever quoted. [Open] does all of it:
+//
+//	root, closeClient, err := env.Open(ctx, Root) // *nest.ClusterDef → nest.Scope
+//	if err != nil { … }
+//	defer closeClient()
 //
 // The connection:
 //
@@ -21,12 +25,12 @@
 // What is done with it:
 //
 //	variable                  default  meaning
-//	REDIS_DELETE_CHUNK_SIZE   512      keys deleted by one command when a scope is cleared, 1 to 1000000
-//	REDIS_SCAN_COUNT          512      keys that one step of a scan looks at, 1 to 1000000
+//	REDIS_DELETE_CHUNK_SIZE   500      keys deleted by one command when a scope is cleared, 1 to 1000000
+//	REDIS_SCAN_COUNT          1000     keys that one step of a scan looks at, 1 to 1000000
 //	TTL_AUTO_RENEW            false    true restarts a key's TTL on reads, where no declaration says otherwise
 //	SHOW_METHOD_DISPATCH_LOGS false    true logs every operation, without values, to slog's default logger
 //	MY_ENCRYPTION_KEY         none     a Fernet key: 32 bytes in 44 characters of URL-safe base64
-//	NEST_KEYRING              none     keys of 32 bytes in base64, separated by commas: the primary, then those only accepted
+//	NEST_KEYRING              none     keys of 32 bytes in base64 or hexadecimal, separated by commas: the primary, then those only accepted
 //	USER_SETTINGS_FILE        .env     another file than .env, relative to the working directory
 //
 // True is also 1, t, y, yes and on; false is also 0, f, n, no and off; in any case.
