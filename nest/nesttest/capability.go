@@ -35,6 +35,8 @@ const (
 	ObjectEncoding Capability = "OBJECT ENCODING {nesttest}"
 	// MemorySamples is MEMORY USAGE with SAMPLES.
 	MemorySamples Capability = "MEMORY USAGE {nesttest} SAMPLES 0"
+	// Snapshots is the format RDB, in which DUMP gives a value and which RESTORE checks.
+	Snapshots Capability = "LASTSAVE"
 	// HashFieldTTL is HPEXPIRE and its relatives (Redis 7.4).
 	HashFieldTTL Capability = "HPEXPIRE {nesttest} 1000 FIELDS 1 f"
 	// HashFieldGetEx is HGETEX, HSETEX and HGETDEL (Redis 8.0).

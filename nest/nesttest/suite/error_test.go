@@ -1,0 +1,266 @@
+package suite_test
+
+import (
+	"context"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/redisimnest/redisimnest/nest"
+	"github.com/redisimnest/redisimnest/nest/nesttest"
+)
+
+// operations are all that can be done with a KeyRef[int], each with an argument that has a
+// place in no error.
+const telltale = 8675309
+
+var operations = map[string]func(ctx context.Context, r nest.KeyRef[int]) error{
+	"Get":         func(ctx context.Context, r nest.KeyRef[int]) error { _, err := r.Get(ctx); return err },
+	"Lookup":      func(ctx context.Context, r nest.KeyRef[int]) error { _, _, err := r.Lookup(ctx); return err },
+	"Raw":         func(ctx context.Context, r nest.KeyRef[int]) error { _, err := r.Raw(ctx); return err },
+	"StoredType":  func(ctx context.Context, r nest.KeyRef[int]) error { _, err := r.StoredType(ctx); return err },
+	"Swap":        func(ctx context.Context, r nest.KeyRef[int]) error { _, _, err := r.Swap(ctx, telltale); return err },
+	"Take":        func(ctx context.Context, r nest.KeyRef[int]) error { _, _, err := r.Take(ctx); return err },
+	"Set":         func(ctx context.Context, r nest.KeyRef[int]) error { return r.Set(ctx, telltale) },
+	"Set KeepTTL": func(ctx context.Context, r nest.KeyRef[int]) error { return r.Set(ctx, telltale, nest.KeepTTL()) },
+	"SetIfAbsent": func(ctx context.Context, r nest.KeyRef[int]) error {
+		_, err := r.SetIfAbsent(ctx, telltale)
+		return err
+	},
+	"SetIfPresent": func(ctx context.Context, r nest.KeyRef[int]) error {
+		_, err := r.SetIfPresent(ctx, telltale)
+		return err
+	},
+	"Update": func(ctx context.Context, r nest.KeyRef[int]) error {
+		_, err := r.Update(ctx, func(int, bool) (int, error) { return telltale, nil })
+		return err
+	},
+	"GetOrLoad": func(ctx context.Context, r nest.KeyRef[int]) error {
+		_, err := r.GetOrLoad(ctx, func(context.Context) (int, error) { return telltale, nil })
+		return err
+	},
+	"Exists": func(ctx context.Context, r nest.KeyRef[int]) error { _, err := r.Exists(ctx); return err },
+	"Delete": func(ctx context.Context, r nest.KeyRef[int]) error { _, err := r.Delete(ctx); return err },
+	"Touch":  func(ctx context.Context, r nest.KeyRef[int]) error { _, err := r.Touch(ctx); return err },
+	"Expire": func(ctx context.Context, r nest.KeyRef[int]) error { _, err := r.Expire(ctx, time.Hour); return err },
+	"ExpireIf": func(ctx context.Context, r nest.KeyRef[int]) error {
+		_, err := r.ExpireIf(ctx, time.Hour, nest.IfNoExpiry)
+		return err
+	},
+	"ExpireAt": func(ctx context.Context, r nest.KeyRef[int]) error {
+		_, err := r.ExpireAt(ctx, time.Now().Add(time.Hour))
+		return err
+	},
+	"ExpireTime":  func(ctx context.Context, r nest.KeyRef[int]) error { _, err := r.ExpireTime(ctx); return err },
+	"Persist":     func(ctx context.Context, r nest.KeyRef[int]) error { _, err := r.Persist(ctx); return err },
+	"TTL":         func(ctx context.Context, r nest.KeyRef[int]) error { _, err := r.TTL(ctx); return err },
+	"Type":        func(ctx context.Context, r nest.KeyRef[int]) error { _, err := r.Type(ctx); return err },
+	"MemoryUsage": func(ctx context.Context, r nest.KeyRef[int]) error { _, err := r.MemoryUsage(ctx); return err },
+	"Dump":        func(ctx context.Context, r nest.KeyRef[int]) error { _, err := r.Dump(ctx); return err },
+	"Restore":     func(ctx context.Context, r nest.KeyRef[int]) error { return r.Restore(ctx, []byte("8675309")) },
+	"Rename":      func(ctx context.Context, r nest.KeyRef[int]) error { _, err := r.Rename(ctx, r); return err },
+	"Copy":        func(ctx context.Context, r nest.KeyRef[int]) error { _, err := r.Copy(ctx, r); return err },
+	"Do": func(ctx context.Context, r nest.KeyRef[int]) error {
+		_, err := r.Do(ctx, "APPEND", "8675309")
+		return err
+	},
+}
+
+// shaped requires the one shape of errors, with none of the values in it.
+func shaped(t *testing.T, err error) *nest.Error {
+	t.Helper()
+	var e *nest.Error
+	require.ErrorAs(t, err, &e)
+	require.NotEmpty(t, e.Op)
+	require.NotContains(t, err.Error(), "8675309")
+	return e
+}
+
+// A reference with an error gives it from every operation, and nothing is sent.
+func TestBadReferences(t *testing.T) {
+	t.Parallel()
+	s, db := open(t)
+	stranger := nest.Key[int]("age")
+	for what, c := range map[string]struct {
+		ref  nest.KeyRef[int]
+		want error
+	}{
+		"missing parameter": {age.At(s), nest.ErrMissingParam},
+		"extra parameter":   {age.At(s, 1, 2), nest.ErrExtraParam},
+		"unknown parameter": {age.At(s, nest.Param[int]("usr_id").Of(1)), nest.ErrExtraParam},
+		"wrong type":        {age.At(s, "8675309"), nest.ErrParamType},
+		"not mounted":       {stranger.At(s, 1), nest.ErrNotMounted},
+		"zero scope":        {age.At(nest.Scope{}, 1), nest.ErrNoClient},
+		"zero reference":    {nest.KeyRef[int]{}, nest.ErrNoClient},
+	} {
+		t.Run(what, func(t *testing.T) {
+			require.ErrorIs(t, c.ref.Err(), c.want)
+			for op, do := range operations {
+				err := do(t.Context(), c.ref)
+				require.ErrorIs(t, err, c.want, op)
+				shaped(t, err)
+			}
+			require.Empty(t, c.ref.Key())
+		})
+	}
+	names, err := s.Subkeys(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, names)
+	require.False(t, db.exists("root:user:1:age"))
+}
+
+// A key of another Redis type is reported by all that read or compare the value, and stays.
+func TestWrongType(t *testing.T) {
+	t.Parallel()
+	s, db := open(t)
+	ref := age.At(s, 1)
+	for _, op := range []string{"Get", "Lookup", "Raw", "StoredType", "Swap", "Take", "Update", "GetOrLoad", "Do"} {
+		require.NoError(t, db.do("DEL", ref.Key()).Error())
+		require.NoError(t, db.do("RPUSH", ref.Key(), "8675309").Error())
+		err := operations[op](t.Context(), ref)
+		require.ErrorIs(t, err, nest.ErrWrongType, op)
+		require.Contains(t, shaped(t, err).Error(), "holds a list", op)
+		n, err := db.do("LLEN", ref.Key()).ToInt64()
+		require.NoError(t, err, op)
+		require.Equal(t, int64(1), n, op)
+	}
+
+	// What does not look at the value takes it as any other key; what replaces it does.
+	require.NoError(t, ref.Set(t.Context(), 3))
+	require.Equal(t, "3", db.text(ref.Key()))
+}
+
+// A value that is none of the declared type is reported, never read as zero, and not quoted.
+func TestUndecodable(t *testing.T) {
+	t.Parallel()
+	s, db := open(t)
+	ref := age.At(s, 1)
+	for what, stored := range map[string]string{
+		"text":         "8675309 times",
+		"empty":        "",
+		"float":        "8675309.5",
+		"out of range": "867530986753098675309",
+		"with space":   " 8675309",
+		"JSON":         `{"n":8675309}`,
+		"binary":       "\x00\xff8675309",
+		"hexadecimal":  "0x8675309",
+		"underscores":  "867_5309",
+	} {
+		for _, op := range []string{"Get", "Lookup", "StoredType", "Swap", "Take", "Update", "GetOrLoad"} {
+			db.set(ref.Key(), stored)
+			err := operations[op](t.Context(), ref)
+			require.ErrorIs(t, err, nest.ErrDecode, "%s of %s", op, what)
+			shaped(t, err)
+			if op != "Swap" && op != "Take" { // which say that they write all the same
+				require.Equal(t, stored, db.text(ref.Key()), "%s of %s", op, what)
+			}
+		}
+	}
+
+	device := session.At(s, 1, "token")
+	for _, stored := range []string{`{"Device":8675309}`, `{"At":"8675309"}`, `{`, `null 8675309`, `[8675309]`} {
+		db.set(device.Key(), stored)
+		_, err := device.Get(t.Context())
+		require.ErrorIs(t, err, nest.ErrDecode, "%s", stored)
+		shaped(t, err)
+	}
+}
+
+// What the server says of a command that it does not know repeats the command's arguments.
+func TestUnknownCommand(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t)
+	_, err := age.At(s, 1).Do(t.Context(), "NOSUCHCOMMAND", "8675309")
+	require.ErrorIs(t, err, nest.ErrUnsupported)
+	shaped(t, err)
+	_, err = age.At(s, 1).Do(t.Context(), "OBJECT NOSUCHWORD", "8675309")
+	require.Error(t, err)
+	shaped(t, err)
+}
+
+// Other refusals of the server come through without the values that they are about.
+func TestRefusedByTheServer(t *testing.T) {
+	t.Parallel()
+	s, db := open(t)
+	ref := age.At(s, 1)
+	db.set(ref.Key(), "1")
+	_, err := ref.Do(t.Context(), "SETRANGE", "-8675309", "x")
+	require.Error(t, err)
+	shaped(t, err)
+	_, err = ref.Do(t.Context(), "INCRBY", "8675309x")
+	require.Error(t, err)
+	shaped(t, err)
+}
+
+// What the codec cannot write is refused before anything is sent.
+func TestUnencodable(t *testing.T) {
+	t.Parallel()
+	key := nest.Key[float64Box]("key")
+	s := nesttest.Open(t, nest.Cluster("values", nest.Sub(key)))
+	ref := key.At(s)
+	bad := float64Box{math.NaN()}
+	require.ErrorIs(t, ref.Set(t.Context(), bad), nest.ErrEncode)
+	_, err := ref.SetIfAbsent(t.Context(), bad)
+	require.ErrorIs(t, err, nest.ErrEncode)
+	_, _, err = ref.Swap(t.Context(), bad)
+	require.ErrorIs(t, err, nest.ErrEncode)
+	_, err = ref.Update(t.Context(), func(float64Box, bool) (float64Box, error) { return bad, nil })
+	require.ErrorIs(t, err, nest.ErrEncode)
+	_, err = ref.GetOrLoad(t.Context(), func(context.Context) (float64Box, error) { return bad, nil })
+	require.ErrorIs(t, err, nest.ErrEncode)
+	there, err := ref.Exists(t.Context())
+	require.NoError(t, err)
+	require.False(t, there)
+}
+
+// float64Box becomes JSON, which has no word for what is not a number.
+type float64Box struct{ F float64 }
+
+func TestExpiryOptionsThatMakeNoSense(t *testing.T) {
+	t.Parallel()
+	s, db := open(t)
+	ref := age.At(s, 1)
+	for what, opts := range map[string][]nest.SetOption{
+		"two":              {nest.KeepTTL(), nest.NoExpiry()},
+		"no time":          {nest.ExpireIn(0)},
+		"negative":         {nest.ExpireIn(-time.Second)},
+		"under a millisec": {nest.ExpireIn(time.Microsecond)},
+		"zero time":        {nest.ExpireUntil(time.Time{})},
+	} {
+		require.ErrorIs(t, ref.Set(t.Context(), 1, opts...), nest.ErrArgument, what)
+		_, err := ref.SetIfAbsent(t.Context(), 1, opts...)
+		require.ErrorIs(t, err, nest.ErrArgument, what)
+		require.False(t, db.exists(ref.Key()), what)
+	}
+}
+
+// A context that is over is the reason that the error gives, and nothing is written.
+func TestContextIsOver(t *testing.T) {
+	t.Parallel()
+	s, db := open(t)
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	late, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+	defer cancel()
+	ref := age.At(s, 1)
+	for op, do := range operations {
+		if op == "Rename" || op == "Copy" { // refused before, since they are to themselves
+			continue
+		}
+		err := do(canceled, ref)
+		require.ErrorIs(t, err, context.Canceled, op)
+		shaped(t, err)
+		err = do(late, ref)
+		require.ErrorIs(t, err, context.DeadlineExceeded, op)
+		shaped(t, err)
+	}
+	require.False(t, db.exists(ref.Key()))
+	for op, do := range operations {
+		require.NotPanics(t, func() {
+			var none context.Context
+			require.ErrorIs(t, do(none, ref), nest.ErrArgument, op)
+		}, op)
+	}
+}

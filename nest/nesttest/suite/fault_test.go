@@ -1,0 +1,185 @@
+package suite_test
+
+import (
+	"context"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/redisimnest/redisimnest/nest"
+	"github.com/redisimnest/redisimnest/nest/nesttest"
+)
+
+// With the server down every operation ends with an error of the library's shape before its
+// context does much longer, and none takes a missing server for a missing key.
+func TestServerDown(t *testing.T) {
+	t.Parallel()
+	server := nesttest.Start(t, nesttest.Persistent())
+	s := server.Open(t, root)
+	ref := age.At(s, 1)
+	require.NoError(t, ref.Set(t.Context(), 7))
+	server.Kill(t)
+
+	var wg sync.WaitGroup
+	for op, do := range operations {
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			start := time.Now()
+			err := do(ctx, ref)
+			assert.Error(t, err, op)
+			assert.NotErrorIs(t, err, nest.ErrNotFound, op)
+			assert.Less(t, time.Since(start), 5*time.Second, op)
+			var e *nest.Error
+			assert.ErrorAs(t, err, &e, op)
+			assert.NotContains(t, err.Error(), "8675309", op)
+		})
+	}
+	wg.Go(func() {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := s.Subkeys(ctx)
+		assert.Error(t, err)
+		n, err := user.At(s, 1).Clear(ctx)
+		assert.Error(t, err)
+		assert.Zero(t, n)
+	})
+	wg.Wait()
+
+	server.Restart(t)
+	require.Eventually(t, func() bool {
+		got, err := ref.Get(t.Context())
+		return err == nil && got == 7
+	}, 10*time.Second, 10*time.Millisecond, "the client finds the server again")
+}
+
+// A server that takes commands and does not answer is given up with the context.
+func TestServerSilent(t *testing.T) {
+	t.Parallel()
+	server := nesttest.Shared(t)
+	addr, mute := relay(t, server.Addr())
+	option := server.ClientOption()
+	option.InitAddress, option.ForceSingleClient = []string{addr}, true
+	client, err := rueidis.NewClient(option)
+	require.NoError(t, err)
+	t.Cleanup(client.Close)
+	s, err := nest.Open(client, root, nest.WithPrefix(server.Prefix(t)))
+	require.NoError(t, err)
+	_, err = age.At(s, 1).Exists(t.Context())
+	require.NotErrorIs(t, err, context.DeadlineExceeded)
+	mute()
+
+	for op, do := range operations {
+		if op == "Rename" || op == "Copy" { // refused before, since they are to themselves
+			continue
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		start := time.Now()
+		err := do(ctx, age.At(s, 1))
+		cancel()
+		require.ErrorIs(t, err, context.DeadlineExceeded, op)
+		shaped(t, err)
+		require.Less(t, time.Since(start), 3*time.Second, op)
+	}
+}
+
+// relay passes connections on to addr. After mute it takes what clients send and gives nothing
+// back.
+func relay(t *testing.T, addr string) (relayed string, mute func()) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var muted atomic.Bool
+	pass := func(to, from net.Conn, silenced *atomic.Bool) {
+		defer func() { _ = to.Close() }()
+		buf := make([]byte, 4096)
+		for {
+			n, err := from.Read(buf)
+			if err != nil {
+				return
+			}
+			if !silenced.Load() {
+				if _, err := to.Write(buf[:n]); err != nil {
+					return
+				}
+			}
+		}
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", addr)
+			if err != nil {
+				_ = client.Close()
+				continue
+			}
+			wg.Go(func() { pass(server, client, new(atomic.Bool)) })
+			wg.Go(func() { pass(client, server, &muted) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		wg.Wait()
+	})
+	return l.Addr().String(), func() { muted.Store(true) }
+}
+
+// The TTL is part of the write: a server that dies in the middle of many writes, and comes back
+// with all that it had acknowledged, has no key without the TTL that it is declared with.
+func TestDeclaredTTLSurvivesAKill(t *testing.T) {
+	t.Parallel()
+	server := nesttest.Start(t, nesttest.Persistent())
+	s := server.Open(t, root)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var written atomic.Int64
+	var wg sync.WaitGroup
+	for w := range 8 {
+		wg.Go(func() {
+			for n := w; ctx.Err() == nil; n += 8 {
+				ref := age.At(s, n)
+				var err error
+				switch n % 5 {
+				case 0:
+					err = ref.Set(ctx, n)
+				case 1:
+					err = ref.Set(ctx, n, nest.KeepTTL())
+				case 2:
+					_, err = ref.SetIfAbsent(ctx, n)
+				case 3:
+					_, err = ref.Update(ctx, func(int, bool) (int, error) { return n, nil })
+				case 4:
+					_, _, err = ref.Swap(ctx, n)
+				}
+				if err != nil {
+					return
+				}
+				written.Add(1)
+			}
+		})
+	}
+	require.Eventually(t, func() bool { return written.Load() > 300 }, 20*time.Second, time.Millisecond)
+	server.Kill(t)
+	cancel()
+	wg.Wait()
+	server.Restart(t)
+
+	db := redis{t, server.Client(t)}
+	kept := int64(0)
+	for m, err := range s.Keys(t.Context()) {
+		require.NoError(t, err)
+		require.NotEqual(t, nest.Forever, db.ttl(m.Key()), m.Key())
+		kept++
+	}
+	require.GreaterOrEqual(t, kept, written.Load(), "every acknowledged write is there")
+}

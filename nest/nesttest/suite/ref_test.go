@@ -1,0 +1,180 @@
+package suite_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/redisimnest/redisimnest/nest"
+	"github.com/redisimnest/redisimnest/nest/nesttest"
+)
+
+func TestExistsAndDelete(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	s, db := open(t)
+	ref := name.At(s, 1)
+
+	for _, want := range []bool{false, true} {
+		if want {
+			db.set(ref.Key(), "x")
+		}
+		there, err := ref.Exists(ctx)
+		require.NoError(t, err)
+		require.Equal(t, want, there)
+		was, err := ref.Delete(ctx)
+		require.NoError(t, err)
+		require.Equal(t, want, was)
+		require.False(t, db.exists(ref.Key()))
+	}
+}
+
+func TestTypeAndMemoryUsage(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	s, db := open(t)
+	ref := name.At(s, 1)
+	_, err := ref.Type(ctx)
+	require.ErrorIs(t, err, nest.ErrNotFound)
+	_, err = ref.MemoryUsage(ctx)
+	require.ErrorIs(t, err, nest.ErrNotFound)
+
+	db.set(ref.Key(), "x")
+	kind, err := ref.Type(ctx)
+	require.NoError(t, err)
+	require.Equal(t, "string", kind)
+	used, err := ref.MemoryUsage(ctx)
+	require.NoError(t, err)
+	require.Positive(t, used)
+
+	require.NoError(t, db.do("DEL", ref.Key()).Error())
+	require.NoError(t, db.do("RPUSH", ref.Key(), "x").Error())
+	kind, err = ref.Type(ctx)
+	require.NoError(t, err)
+	require.Equal(t, "list", kind)
+}
+
+func TestDumpAndRestore(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	s, db := open(t)
+	from, to := name.At(s, 1), name.At(s, 2)
+	_, err := from.Dump(ctx)
+	require.ErrorIs(t, err, nest.ErrNotFound)
+
+	require.NoError(t, from.Set(ctx, "a value", nest.ExpireIn(time.Hour)))
+	dump, err := from.Dump(ctx)
+	require.NoError(t, err)
+	require.NoError(t, to.Restore(ctx, dump))
+	require.Equal(t, "a value", db.text(to.Key()))
+	about(t, declaredTTL, db.ttl(to.Key()))
+
+	require.ErrorIs(t, to.Restore(ctx, dump), nest.ErrExists)
+	require.NoError(t, to.Set(ctx, "other"))
+	require.NoError(t, to.Restore(ctx, dump, nest.Replace()))
+	require.Equal(t, "a value", db.text(to.Key()))
+	about(t, declaredTTL, db.ttl(to.Key()))
+}
+
+func TestRestoreOfWhatIsNoDump(t *testing.T) {
+	t.Parallel()
+	nesttest.Need(t, nesttest.Snapshots)
+	s, db := open(t)
+	ref := name.At(s, 1)
+	err := ref.Restore(t.Context(), []byte("8675309"))
+	require.Error(t, err)
+	shaped(t, err)
+	require.False(t, db.exists(ref.Key()))
+}
+
+// Rename and Copy, between a key without a declared TTL and one that must always have one.
+func TestRenameAndCopy(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	type transfer = func(from, to nest.KeyRef[string], opts ...nest.WriteOption) (bool, error)
+	for op, c := range map[string]struct {
+		do    transfer
+		moves bool
+	}{
+		"Rename": {func(from, to nest.KeyRef[string], opts ...nest.WriteOption) (bool, error) {
+			return from.Rename(ctx, to, opts...)
+		}, true},
+		"Copy": {func(from, to nest.KeyRef[string], opts ...nest.WriteOption) (bool, error) {
+			return from.Copy(ctx, to, opts...)
+		}, false},
+	} {
+		t.Run(op, func(t *testing.T) {
+			s, db := open(t)
+			from, to := draft.At(s, "a"), final.At(s, "a")
+
+			_, err := c.do(from, to)
+			require.ErrorIs(t, err, nest.ErrNotFound)
+			require.False(t, db.exists(to.Key()))
+
+			require.NoError(t, from.Set(ctx, "text"))
+			done, err := c.do(from, to)
+			require.NoError(t, err)
+			require.True(t, done)
+			require.Equal(t, "text", db.text(to.Key()))
+			require.Equal(t, !c.moves, db.exists(from.Key()))
+			about(t, declaredTTL, db.ttl(to.Key()))
+
+			// A target that is there stays, unless it is to be replaced.
+			require.NoError(t, from.Set(ctx, "newer", nest.ExpireIn(time.Hour)))
+			done, err = c.do(from, to)
+			require.NoError(t, err)
+			require.False(t, done)
+			require.Equal(t, "text", db.text(to.Key()))
+			require.True(t, db.exists(from.Key()))
+
+			done, err = c.do(from, to, nest.Replace())
+			require.NoError(t, err)
+			require.True(t, done)
+			require.Equal(t, "newer", db.text(to.Key()))
+			about(t, time.Hour, db.ttl(to.Key()))
+
+			_, err = c.do(to, to, nest.Replace())
+			require.ErrorIs(t, err, nest.ErrArgument)
+			require.Equal(t, "newer", db.text(to.Key()))
+
+			_, err = c.do(to, name.At(s))
+			require.ErrorIs(t, err, nest.ErrMissingParam, "the target's own error")
+			require.Equal(t, "newer", db.text(to.Key()))
+		})
+	}
+}
+
+func TestDo(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	s, db := open(t)
+	ref := name.At(s, 1)
+
+	answer, err := ref.Do(ctx, "APPEND", "more")
+	require.NoError(t, err)
+	n, err := answer.AsInt64()
+	require.NoError(t, err)
+	require.Equal(t, int64(4), n)
+	require.Equal(t, "more", db.text(ref.Key()))
+
+	answer, err = name.At(s, 2).Do(ctx, "GET")
+	require.NoError(t, err, "an answer of nothing is no error")
+	require.True(t, answer.IsNil())
+
+	_, err = ref.Do(ctx, " ")
+	require.ErrorIs(t, err, nest.ErrArgument)
+}
+
+func TestDoWithTwoWords(t *testing.T) {
+	t.Parallel()
+	nesttest.Need(t, nesttest.ObjectEncoding)
+	s, db := open(t)
+	ref := age.At(s, 1)
+	db.set(ref.Key(), "12")
+	answer, err := ref.Do(t.Context(), "OBJECT ENCODING")
+	require.NoError(t, err)
+	encoding, err := answer.ToString()
+	require.NoError(t, err)
+	require.Equal(t, "int", encoding)
+}
