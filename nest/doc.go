@@ -37,4 +37,11 @@
 // Every error is an [*Error] that names the operation, the template and the key, and wraps one
 // of the sentinels of this package for [errors.Is]. Neither values nor sensitive parameters
 // appear in an error.
+//
+// # Batches
+//
+// The operations of a [Batch] are those of the references: batch_operations.go is generated
+// from them.
 package nest
+
+//go:generate go run ./internal/batchgen

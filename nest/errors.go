@@ -47,6 +47,15 @@ var (
 	ErrUnsupported = errors.New("not supported by the server")
 	// ErrCrossSlot: the keys of one atomic step live in different slots of a Redis Cluster.
 	ErrCrossSlot = errors.New("keys in different slots")
+	// ErrBatch: a batch was run twice, or a result was read before its batch was run.
+	ErrBatch = errors.New("batch misused")
+	// ErrUnsent: the operation was not sent, because another one of its atomic batch cannot be.
+	ErrUnsent = errors.New("not sent")
+	// ErrAborted: the server refused the whole atomic batch and applied none of it.
+	ErrAborted = errors.New("aborted")
+	// ErrOutcomeUnknown: the connection was lost while an atomic batch was on its way. It was
+	// applied whole or not at all.
+	ErrOutcomeUnknown = errors.New("outcome unknown")
 	// ErrNoClient: the scope is the zero Scope or was opened with [NamesOnly].
 	ErrNoClient = errors.New("no client")
 )

@@ -96,6 +96,11 @@ func (r KeyRef[T]) set(v T, opts []SetOption) command[struct{}] {
 	if err != nil {
 		return refuse(&opSet, err)
 	}
+	return r.put(text, opts)
+}
+
+// put writes a whole string, and its expiry with it.
+func (r Ref) put(text string, opts []SetOption) command[struct{}] {
 	e, err := r.expiry(opts)
 	if err != nil {
 		return refuse(&opSet, err)
@@ -215,7 +220,7 @@ func (r KeyRef[T]) StoredType(ctx context.Context) (string, error) {
 // RENAME). A target declared with a TTL never ends up without one. The error wraps
 // [ErrNotFound] when this key does not exist.
 func (r KeyRef[T]) Rename(ctx context.Context, to KeyRef[T], opts ...WriteOption) (bool, error) {
-	return r.transfer(ctx, &opRename, to.Ref, opts)
+	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
 }
 
 // Copy writes the value, with its remaining TTL, to another key of the same type too, and tells
@@ -223,7 +228,7 @@ func (r KeyRef[T]) Rename(ctx context.Context, to KeyRef[T], opts ...WriteOption
 // A target declared with a TTL never ends up without one. The error wraps [ErrNotFound] when
 // this key does not exist.
 func (r KeyRef[T]) Copy(ctx context.Context, to KeyRef[T], opts ...WriteOption) (bool, error) {
-	return r.transfer(ctx, &opCopy, to.Ref, opts)
+	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
 }
 
 var (

@@ -59,13 +59,18 @@ func send[R any](ctx context.Context, r Ref, c command[R]) (R, error) {
 		return unsent(r, c)
 	}
 	answer, err := r.m.tree.client.Do(ctx, c.cmd).ToMessage()
+	return settle(ctx, r, c.op, answer, err)
+}
+
+// settle turns what came back for a command into the operation's result.
+func settle[R any](ctx context.Context, r Ref, op *operation[R], answer rueidis.RedisMessage, err error) (R, error) {
 	if err != nil && !rueidis.IsRedisNil(err) {
 		var zero R
-		return zero, r.failed(ctx, c.op.name, err)
+		return zero, r.failed(ctx, op.name, err)
 	}
-	v, err := c.op.reply(r.m, answer)
+	v, err := op.reply(r.m, answer)
 	if err != nil {
-		return v, r.fail(c.op.name, err)
+		return v, r.fail(op.name, err)
 	}
 	return v, nil
 }
@@ -127,8 +132,10 @@ func serverError(err error) error {
 		return because(ErrUnsupported, name)
 	case strings.Contains(lower, "unknown redis command called from script"):
 		return because(ErrUnsupported, "a command of the operation is unknown to it")
-	case strings.Contains(text, "increment or decrement would overflow"):
+	case strings.Contains(text, "would overflow"), strings.Contains(text, "would produce NaN or Infinity"):
 		return ErrOverflow
+	case strings.Contains(text, "is not an integer"), strings.Contains(text, "is not a valid float"):
+		return because(ErrDecode, "no number that the server can add to")
 	}
 	return err
 }

@@ -160,7 +160,7 @@ func (c ExpireCondition) String() string {
 // Expire lets the key live for d from now and tells whether the key exists (PEXPIRE). d is at
 // least a millisecond; anything less is [ErrArgument], since Redis would delete the key.
 func (r Ref) Expire(ctx context.Context, d time.Duration) (bool, error) {
-	return r.ExpireIf(ctx, d, 0)
+	return call(ctx, r, func() command[bool] { return r.expire(d, 0) })
 }
 
 // ExpireIf is [Ref.Expire] under a condition, and tells whether the expiry was set. It needs

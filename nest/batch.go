@@ -1,0 +1,304 @@
+package nest
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// maxPipeline is how many commands of a batch travel together. From 2,000 on, rueidis sends a
+// pipeline over a connection of its own.
+const maxPipeline = 1000
+
+// Batch collects operations and sends them together: one round trip for each server, or for
+// each thousand operations where there are more. A reference's In method puts it into a batch,
+// where its operations have the same names and give futures:
+//
+//	b := root.Batch()
+//	age := Age.At(root, 42).In(b).Get()
+//	Name.At(root, 42).In(b).Set("Ali")
+//	err := b.Exec(ctx)
+//	v, err := age.Value()
+//
+// A batch is run once. It may be filled by several goroutines.
+type Batch struct {
+	tree   *tree
+	atomic bool
+	err    error // of the scope
+
+	mu    sync.Mutex
+	ran   bool
+	items []item
+}
+
+// item is one operation of a batch.
+type item struct {
+	ref Ref
+	op  string
+	cmd rueidis.Completed
+	// unsent is why the operation cannot be sent; skip that there is nothing to send.
+	unsent error
+	skip   bool
+	// settle gives the operation's future what came back, and returns the operation's error.
+	settle func(ctx context.Context, answer rueidis.RedisMessage, err error) error
+	// refuse gives the future an error without anything having been sent for it.
+	refuse func(err error)
+}
+
+// Batch starts a batch. Its operations are sent in order, and each has a result and an error of
+// its own; other clients' commands may come between them.
+func (s Scope) Batch() *Batch { return s.batch("batch", false) }
+
+// Atomic starts a batch that is one transaction (MULTI, EXEC): no other client's command comes
+// between its operations, and all are applied or none. A command that fails when it is executed,
+// as on a key of another type, does not take back the others: Redis has no rollback.
+//
+// All keys must live in one slot of a Redis Cluster, as a [HashTag] makes them, else Exec
+// returns [ErrCrossSlot] and sends nothing — on a single server too, so that tests find it.
+func (s Scope) Atomic() *Batch { return s.batch("atomic", true) }
+
+func (s Scope) batch(op string, atomic bool) *Batch {
+	b := &Batch{atomic: atomic, err: s.checkClient(op)}
+	if s.at != nil {
+		b.tree = s.at.tree
+	}
+	return b
+}
+
+// add puts an operation into a batch.
+func add[R any](b *Batch, r Ref, build func() command[R]) *Future[R] {
+	f := new(Future[R])
+	fill(b, r, build, f)
+	return f
+}
+
+// addFound puts an operation that may find nothing into a batch.
+func addFound[T any](b *Batch, r Ref, build func() command[found[T]]) *FoundFuture[T] {
+	f := new(FoundFuture[T])
+	fill(b, r, build, &f.Future)
+	return f
+}
+
+func fill[R any](b *Batch, r Ref, build func() command[R], f *Future[R]) {
+	var zero R
+	if b == nil {
+		f.settle(zero, &Error{Op: "batch", Err: because(ErrBatch, "the batch is nil")})
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ran {
+		f.settle(zero, &Error{Op: "batch", Err: because(ErrBatch, "the batch was run already")})
+		return
+	}
+	i := item{ref: r, refuse: func(err error) { f.settle(zero, err) }}
+	switch err := b.admits(r); {
+	case err != nil:
+		i.unsent = err
+	default:
+		c := build()
+		i.op, i.cmd, i.skip = c.op.name, c.cmd, c.skip
+		if c.err != nil {
+			i.unsent = r.fail(c.op.name, c.err)
+		}
+		i.settle = func(ctx context.Context, answer rueidis.RedisMessage, err error) error {
+			v, err := settle(ctx, r, c.op, answer, err)
+			f.settle(v, err)
+			return err
+		}
+	}
+	b.items = append(b.items, i)
+}
+
+// admits tells why a reference cannot be in the batch.
+func (b *Batch) admits(r Ref) error {
+	switch {
+	case b.err != nil:
+		return b.err
+	case r.Err() != nil:
+		return r.Err()
+	case r.m.tree.client == nil || !sameClient(b.tree, r.m.tree):
+		return r.fail("batch", because(ErrBatch, "the batch belongs to another client"))
+	}
+	return nil
+}
+
+// Len is how many operations the batch holds.
+func (b *Batch) Len() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.items)
+}
+
+// Exec sends the batch and waits for its results. The error joins those of the operations that
+// failed; that a key does not exist is told by its future alone. A second call returns
+// [ErrBatch] and sends nothing.
+//
+// When an operation of an [Scope.Atomic] batch cannot be sent, nothing is, and the futures of
+// the others wrap [ErrUnsent]. When the server refuses the transaction they wrap [ErrAborted],
+// when the connection is lost on the way [ErrOutcomeUnknown].
+func (b *Batch) Exec(ctx context.Context) error {
+	if b == nil {
+		return errNotRun
+	}
+	b.mu.Lock()
+	if b.ran {
+		b.mu.Unlock()
+		return &Error{Op: "batch", Err: because(ErrBatch, "the batch was run already")}
+	}
+	b.ran = true
+	items := b.items
+	b.items = nil
+	b.mu.Unlock()
+	if err := b.ready(ctx); err != nil {
+		for i := range items {
+			items[i].refuse(err)
+		}
+		return err
+	}
+	start := time.Now()
+	var errs []error
+	if b.atomic {
+		errs = b.transact(ctx, items)
+	} else {
+		for part := range slices.Chunk(items, maxPipeline) {
+			errs = append(errs, b.pipeline(ctx, part)...)
+		}
+	}
+	b.observe(ctx, items, start, errs)
+	return errors.Join(slices.DeleteFunc(slices.Clone(errs), func(err error) bool {
+		return err == nil || errors.Is(err, ErrNotFound)
+	})...)
+}
+
+func (b *Batch) ready(ctx context.Context) error {
+	if b.err != nil {
+		return b.err
+	}
+	if ctx == nil {
+		return &Error{Op: "batch", Err: because(ErrArgument, "the context is nil")}
+	}
+	return nil
+}
+
+// observe tells the observers of every operation, each with the time that the batch took.
+func (b *Batch) observe(ctx context.Context, items []item, start time.Time, errs []error) {
+	if len(b.tree.options.observers) == 0 {
+		return
+	}
+	for i, it := range items {
+		if it.ref.m != nil && it.op != "" {
+			it.ref.observe(ctx, it.op, start, errs[i])
+		}
+	}
+}
+
+// pipeline sends the items and gives each one's error.
+func (b *Batch) pipeline(ctx context.Context, items []item) []error {
+	errs := make([]error, len(items))
+	cmds := make([]rueidis.Completed, 0, len(items))
+	for i, it := range items {
+		switch {
+		case it.unsent != nil:
+			it.refuse(it.unsent)
+			errs[i] = it.unsent
+		case it.skip:
+			it.refuse(nil)
+		default:
+			cmds = append(cmds, it.cmd)
+		}
+	}
+	if len(cmds) == 0 {
+		return errs
+	}
+	answers := b.tree.client.DoMulti(ctx, cmds...)
+	for i, it := range items {
+		if it.unsent == nil && !it.skip {
+			answer, err := answers[0].ToMessage()
+			errs[i] = it.settle(ctx, answer, err)
+			answers = answers[1:]
+		}
+	}
+	return errs
+}
+
+// transact sends the items as one transaction and gives each one's error.
+func (b *Batch) transact(ctx context.Context, items []item) []error {
+	errs := make([]error, len(items))
+	if bad := b.unsendable(items); bad != nil {
+		for i, it := range items {
+			if errs[i] = it.unsent; errs[i] == nil {
+				errs[i] = &Error{Op: "atomic", Err: &declined{ErrUnsent, bad}}
+			}
+			it.refuse(errs[i])
+		}
+		return errs
+	}
+	var sent []int
+	cmds := []rueidis.Completed{b.tree.client.B().Multi().Build()}
+	for i, it := range items {
+		if it.skip {
+			it.refuse(nil)
+			continue
+		}
+		sent = append(sent, i)
+		cmds = append(cmds, it.cmd)
+	}
+	if len(sent) == 0 {
+		return errs
+	}
+	answers := b.tree.client.DoMulti(ctx, append(cmds, b.tree.client.B().Exec().Build())...)
+	results, err := answers[len(answers)-1].ToArray()
+	if err == nil && len(results) != len(sent) {
+		err = errors.New("unexpected answer to EXEC")
+	}
+	for n, i := range sent {
+		it := items[i]
+		if err != nil {
+			errs[i] = it.ref.fail(it.op, refusal(answers[1+n].Error(), err))
+			it.refuse(errs[i])
+			continue
+		}
+		errs[i] = it.settle(ctx, results[n], results[n].Error())
+	}
+	return errs
+}
+
+// unsendable tells why a transaction cannot be sent.
+func (b *Batch) unsendable(items []item) error {
+	slot := -1
+	for _, it := range items {
+		if it.unsent != nil {
+			return it.unsent
+		}
+		switch s := int(keySlot(it.ref.key)); {
+		case slot < 0:
+			slot = s
+		case slot != s:
+			return it.ref.fail("atomic", because(ErrCrossSlot, "a HashTag on a cluster above all keys of the batch puts them into one slot"))
+		}
+	}
+	return nil
+}
+
+// refusal is the error of an operation whose transaction was not executed, or not known to be:
+// queued is what the server said to the operation, exec what it said to EXEC.
+func refusal(queued, exec error) error {
+	if _, answered := rueidis.IsRedisErr(exec); !answered {
+		return &declined{ErrOutcomeUnknown, exec}
+	}
+	if _, answered := rueidis.IsRedisErr(queued); answered {
+		return &declined{ErrAborted, serverError(queued)}
+	}
+	return &declined{ErrAborted, serverError(exec)}
+}
+
+// declined is a sentinel with its cause: "not sent: …".
+type declined struct{ kind, cause error }
+
+func (d *declined) Error() string   { return d.kind.Error() + ": " + d.cause.Error() }
+func (d *declined) Unwrap() []error { return []error{d.kind, d.cause} }

@@ -1,0 +1,47 @@
+package nest
+
+import (
+	"sync/atomic"
+)
+
+// Future is the result of an operation in a [Batch], once the batch was run. It is safe for
+// concurrent use.
+type Future[R any] struct {
+	done  atomic.Bool
+	value R
+	err   error
+}
+
+// Value gives the result. Before [Batch.Exec] has returned, the error wraps [ErrBatch].
+func (f *Future[R]) Value() (R, error) {
+	if f == nil || !f.done.Load() {
+		var zero R
+		return zero, errNotRun
+	}
+	return f.value, f.err
+}
+
+// Err gives the error of the operation, if it had one.
+func (f *Future[R]) Err() error {
+	_, err := f.Value()
+	return err
+}
+
+func (f *Future[R]) settle(v R, err error) {
+	f.value, f.err = v, err
+	f.done.Store(true)
+}
+
+// Done is the result of an operation that has none but success.
+type Done = Future[struct{}]
+
+// FoundFuture is the result of an operation that may find nothing.
+type FoundFuture[T any] struct {
+	Future[found[T]]
+}
+
+// Value gives the result and whether there is one. Before [Batch.Exec] has returned, the error
+// wraps [ErrBatch].
+func (f *FoundFuture[T]) Value() (T, bool, error) { return both(f.Future.Value()) }
+
+var errNotRun = &Error{Op: "batch", Err: because(ErrBatch, "the result is there once Exec has returned")}

@@ -1,0 +1,272 @@
+// Command batchgen writes the batch methods of package nest. A method of a reference that runs
+// one command,
+//
+//	func (r KeyRef[T]) Get(ctx context.Context) (T, error) { return call(ctx, r.Ref, r.get) }
+//
+// has a twin without the context that puts the same command into a batch:
+//
+//	func (q KeyBatch[T]) Get() *Future[T] { r := q.ref; return add(q.b, r.Ref, r.get) }
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"go/ast"
+	"go/format"
+	"go/parser"
+	"go/printer"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Output is the file that batchgen writes.
+const Output = "batch_operations.go"
+
+func main() {
+	dir := "."
+	if len(os.Args) > 1 {
+		dir = os.Args[1]
+	}
+	text, err := Generate(dir)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, Output), text, 0o644)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "batchgen:", err)
+		os.Exit(1)
+	}
+}
+
+// reference is a type whose name ends in Ref, with the methods that have a twin.
+type reference struct {
+	name    string // "KeyRef"
+	params  string // "[T any]"
+	args    string // "[T]"
+	embeds  bool   // it embeds Ref
+	methods []method
+}
+
+type method struct {
+	name    string
+	params  string // without the context
+	results []string
+	build   string // what is given to call as the command's builder
+	ref     string // what is given to call as the reference
+}
+
+// Generate reads the package in dir and gives the source of its batch methods.
+func Generate(dir string) ([]byte, error) {
+	fset := token.NewFileSet()
+	names, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		return nil, err
+	}
+	refs := make(map[string]*reference)
+	imports := make(map[string]string) // by name
+	var files []*ast.File
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") || filepath.Base(name) == Output {
+			continue
+		}
+		file, err := parser.ParseFile(fset, name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, file)
+	}
+	if len(files) == 0 {
+		return nil, fs.ErrNotExist
+	}
+	for _, file := range files {
+		for _, spec := range file.Imports {
+			path := strings.Trim(spec.Path.Value, `"`)
+			imports[path[strings.LastIndexByte(path, '/')+1:]] = path
+		}
+		for _, decl := range file.Decls {
+			if d, ok := decl.(*ast.GenDecl); ok {
+				addTypes(fset, refs, d)
+			}
+		}
+	}
+	for _, file := range files {
+		for _, decl := range file.Decls {
+			if d, ok := decl.(*ast.FuncDecl); ok {
+				if err := addMethod(fset, refs, d); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	return write(refs, imports)
+}
+
+func addTypes(fset *token.FileSet, refs map[string]*reference, d *ast.GenDecl) {
+	for _, spec := range d.Specs {
+		t, ok := spec.(*ast.TypeSpec)
+		if !ok || !t.Name.IsExported() || !strings.HasSuffix(t.Name.Name, "Ref") {
+			continue
+		}
+		s, ok := t.Type.(*ast.StructType)
+		if !ok {
+			continue
+		}
+		r := &reference{name: t.Name.Name}
+		for _, f := range s.Fields.List {
+			r.embeds = r.embeds || len(f.Names) == 0 && source(fset, f.Type) == "Ref"
+		}
+		if t.TypeParams != nil {
+			var params, args []string
+			for _, f := range t.TypeParams.List {
+				for _, n := range f.Names {
+					params = append(params, n.Name+" "+source(fset, f.Type))
+					args = append(args, n.Name)
+				}
+			}
+			r.params, r.args = "["+strings.Join(params, ", ")+"]", "["+strings.Join(args, ", ")+"]"
+		}
+		refs[r.name] = r
+	}
+}
+
+// addMethod takes a method up that does nothing but run one command.
+func addMethod(fset *token.FileSet, refs map[string]*reference, d *ast.FuncDecl) error {
+	if d.Recv == nil || !d.Name.IsExported() || d.Body == nil || len(d.Type.Params.List) == 0 {
+		return nil
+	}
+	recv := d.Recv.List[0]
+	typ := strings.TrimPrefix(source(fset, recv.Type), "*")
+	base, _, _ := strings.Cut(typ, "[")
+	r := refs[base]
+	if r == nil || source(fset, d.Type.Params.List[0].Type) != "context.Context" {
+		return nil
+	}
+	run := theCall(d.Body)
+	if run == nil {
+		return nil
+	}
+	if len(recv.Names) != 1 || recv.Names[0].Name != "r" {
+		return fmt.Errorf("%s: the receiver of %s.%s must be named r", fset.Position(d.Pos()), base, d.Name.Name)
+	}
+	m := method{name: d.Name.Name, ref: source(fset, run.Args[1]), build: source(fset, run.Args[2])}
+	var params []string
+	for _, p := range d.Type.Params.List[1:] {
+		for _, n := range p.Names {
+			params = append(params, n.Name+" "+source(fset, p.Type))
+		}
+	}
+	m.params = strings.Join(params, ", ")
+	for _, f := range d.Type.Results.List {
+		for range max(1, len(f.Names)) {
+			m.results = append(m.results, source(fset, f.Type))
+		}
+	}
+	r.methods = append(r.methods, m)
+	return nil
+}
+
+// theCall gives the one call of call in a body that is made of nothing else: "return call(…)",
+// "return both(call(…))" or "_, err := call(…); return err".
+func theCall(body *ast.BlockStmt) *ast.CallExpr {
+	var expr ast.Expr
+	switch first := body.List[0].(type) {
+	case *ast.ReturnStmt:
+		if len(body.List) == 1 && len(first.Results) == 1 {
+			expr = first.Results[0]
+		}
+	case *ast.AssignStmt:
+		if len(body.List) == 2 && len(first.Rhs) == 1 {
+			expr = first.Rhs[0]
+		}
+	}
+	outer, ok := expr.(*ast.CallExpr)
+	if ok && named(outer.Fun, "both") && len(outer.Args) == 1 {
+		outer, ok = outer.Args[0].(*ast.CallExpr)
+	}
+	if !ok || !named(outer.Fun, "call") || len(outer.Args) != 3 || !named(outer.Args[0], "ctx") {
+		return nil
+	}
+	return outer
+}
+
+func named(e ast.Expr, name string) bool {
+	id, ok := e.(*ast.Ident)
+	return ok && id.Name == name
+}
+
+func source(fset *token.FileSet, node any) string {
+	var b bytes.Buffer
+	if err := printer.Fprint(&b, fset, node); err != nil {
+		return ""
+	}
+	return b.String()
+}
+
+func write(refs map[string]*reference, imports map[string]string) ([]byte, error) {
+	var body bytes.Buffer
+	names := make([]string, 0, len(refs))
+	for name := range refs {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		r := refs[name]
+		slices.SortFunc(r.methods, func(a, b method) int { return strings.Compare(a.name, b.name) })
+		writeReference(&body, r)
+	}
+	var out bytes.Buffer
+	out.WriteString("// Code generated by batchgen from the references' methods. DO NOT EDIT.\n\npackage nest\n\n")
+	var used []string
+	for name, path := range imports {
+		if strings.Contains(body.String(), name+".") {
+			used = append(used, path)
+		}
+	}
+	slices.SortFunc(used, func(a, b string) int {
+		if da, db := strings.Contains(a, "."), strings.Contains(b, "."); da != db {
+			if da {
+				return 1
+			}
+			return -1
+		}
+		return strings.Compare(a, b)
+	})
+	if len(used) > 0 {
+		out.WriteString("import (\n")
+		for i, path := range used {
+			if i > 0 && strings.Contains(path, ".") && !strings.Contains(used[i-1], ".") {
+				out.WriteString("\n")
+			}
+			fmt.Fprintf(&out, "\t%q\n", path)
+		}
+		out.WriteString(")\n\n")
+	}
+	out.Write(body.Bytes())
+	return format.Source(out.Bytes())
+}
+
+func writeReference(w *bytes.Buffer, r *reference) {
+	batch := strings.TrimSuffix(r.name, "Ref") + "Batch"
+	if r.name == "Ref" {
+		batch = "RefBatch"
+		fmt.Fprintf(w, "// RefBatch holds the operations that every reference has, in a batch. It is embedded in the\n// batch types of all kinds.\ntype RefBatch struct {\n\tb *Batch\n\tref Ref\n}\n\n")
+	} else {
+		fmt.Fprintf(w, "// %s holds the operations of a [%s] in a batch. They have the same names and results;\n// their futures are settled when [Batch.Exec] returns.\n", batch, r.name)
+		fmt.Fprintf(w, "type %s%s struct {\n\tRefBatch\n\tref %s%s\n}\n\n", batch, r.params, r.name, r.args)
+		fmt.Fprintf(w, "// In puts the reference into a batch.\nfunc (r %s%s) In(b *Batch) %s%s {\n\treturn %s%s{RefBatch{b, r.Ref}, r}\n}\n\n", r.name, r.args, batch, r.args, batch, r.args)
+	}
+	for _, m := range r.methods {
+		future, put := "*Future["+m.results[0]+"]", "add"
+		switch {
+		case len(m.results) == 1:
+			future = "*Done"
+		case len(m.results) == 3:
+			future, put = "*FoundFuture["+m.results[0]+"]", "addFound"
+		}
+		fmt.Fprintf(w, "// %s is [%s.%s] in a batch.\n", m.name, r.name, m.name)
+		fmt.Fprintf(w, "func (q %s%s) %s(%s) %s {\n\tr := q.ref\n\treturn %s(q.b, %s, %s)\n}\n\n", batch, r.args, m.name, m.params, future, put, m.ref, m.build)
+	}
+}
