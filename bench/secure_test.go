@@ -16,8 +16,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redisimnest/redisimnest/secure"
 	"golang.org/x/crypto/chacha20poly1305"
+
+	"github.com/redisimnest/redisimnest/secure"
 )
 
 // bare is the construction that a keyring seals with and nothing else: no

@@ -2,8 +2,13 @@ package secure
 
 import (
 	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -90,7 +95,7 @@ func TestAttackExtendAtEveryLength(t *testing.T) {
 		}
 		// Inserted and repeated within.
 		forged := append(bytes.Clone(sealed[:n]), sealed[n-1:]...)
-		refused(t, ring, forged, here, "doubled at %d", n)
+		require.Error(t, refused(t, ring, forged, here, "doubled at %d", n))
 	}
 }
 
@@ -260,6 +265,41 @@ func TestAttackForgeFernet(t *testing.T) {
 	for _, bad := range []string{"", "short", theFernetKey + "\n", strings.Repeat("ab", 32), strings.Replace(theFernetKey, "_", "/", 1)} {
 		_, err = OpenFernet(bad, []byte(theToken))
 		require.ErrorIs(t, err, ErrKey)
+	}
+}
+
+// Even what is signed with the right key must be a token.
+func TestAttackSignedNonsense(t *testing.T) {
+	key, err := ParseKey(theFernetKey)
+	require.NoError(t, err)
+	b := key.bytes.Reveal()
+	block, err := aes.NewCipher(b[16:])
+	require.NoError(t, err)
+	token := func(version byte, padded []byte) []byte {
+		raw := append([]byte{version}, make([]byte, fernetHeaderSize-1+len(padded))...)
+		cipher.NewCBCEncrypter(block, make([]byte, aes.BlockSize)).CryptBlocks(raw[fernetHeaderSize:], padded)
+		mac := hmac.New(sha256.New, b[:16])
+		mac.Write(raw)
+		return base64.URLEncoding.AppendEncode(nil, mac.Sum(raw))
+	}
+	text := func(padding ...byte) []byte {
+		size := (len(padding) + aes.BlockSize) / aes.BlockSize * aes.BlockSize
+		return append(bytes.Repeat([]byte("x"), size-len(padding)), padding...)
+	}
+	got, err := OpenFernet(theFernetKey, token(fernetVersion, text(2, 2)))
+	require.NoError(t, err)
+	require.Equal(t, strings.Repeat("x", 14), string(got))
+	for name, forged := range map[string][]byte{
+		"another version":         token(0x81, text(2, 2)),
+		"padding of 0":            token(fernetVersion, text(0)),
+		"padding of 17":           token(fernetVersion, text(bytes.Repeat([]byte{17}, 17)...)),
+		"padding of 32":           token(fernetVersion, bytes.Repeat([]byte{32}, 32)),
+		"padding over the text":   token(fernetVersion, text(255)),
+		"no text":                 token(fernetVersion, nil),
+		"padding not of its size": token(fernetVersion, text(1, 1, 3)),
+	} {
+		_, err := OpenFernet(theFernetKey, forged)
+		require.Equal(t, ErrOpen, err, name)
 	}
 }
 
@@ -545,6 +585,23 @@ func TestAttackPoisonedParameters(t *testing.T) {
 		"$2b$14$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui",
 	} {
 		require.NoError(t, passwords.Validate(s), s)
+	}
+}
+
+// A stored string is refused for its length before it is copied or decoded.
+func TestAttackLongHash(t *testing.T) {
+	passwords := newPasswords(t, AcceptPython())
+	huge := strings.Repeat("A", 16<<20)
+	for _, s := range []string{
+		huge, "$" + huge, "$" + huge + "$", "$argon2id$v=19$m=64,t=1,p=1$" + huge + "$" + huge, "$scrypt$ln=4,r=8,p=1$" + huge + "$" + huge,
+		"$2b$04$" + huge, `{"__type__": "str", "value": "` + huge + `"}`,
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, _, err := passwords.Verify(t.Context(), s, "password")
+		runtime.ReadMemStats(&after)
+		require.ErrorIs(t, err, ErrHashMalformed)
+		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<20))
 	}
 }
 

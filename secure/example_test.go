@@ -71,8 +71,8 @@ func ExampleHidden() {
 	}{"ali", secure.Hide("correct horse")}
 
 	fmt.Printf("%+v\n", login)
-	b, _ := json.Marshal(login)
-	fmt.Println(string(b))
+	b, err := json.Marshal(login)
+	fmt.Println(string(b), err)
 	slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {
 			return slog.Attr{}
@@ -82,7 +82,7 @@ func ExampleHidden() {
 	fmt.Println(login.Password.Reveal())
 	// Output:
 	// {User:ali Password:[redacted]}
-	// {"User":"ali","Password":"[redacted]"}
+	// {"User":"ali","Password":"[redacted]"} <nil>
 	// level=INFO msg=login password=[redacted]
 	// correct horse
 }

@@ -16,9 +16,14 @@ type KEK interface {
 	Unwrap(ctx context.Context, wrapped []byte) (key []byte, err error)
 }
 
+var errNoKEK = fmt.Errorf("%w: there is no KEK to wrap and unwrap with", ErrKey)
+
 // WrapKey gives the wrapped form of a key, to be stored and given to
 // [UnwrapKey] later.
 func WrapKey(ctx context.Context, kek KEK, key Key) ([]byte, error) {
+	if kek == nil {
+		return nil, errNoKEK
+	}
 	if key.isZero() {
 		return nil, fmt.Errorf("%w: it is empty; make it with ParseKey or GenerateKey", ErrKey)
 	}
@@ -34,6 +39,9 @@ func WrapKey(ctx context.Context, kek KEK, key Key) ([]byte, error) {
 // UnwrapKey gives the key of which [WrapKey] made the wrapped form. A result
 // that is not 32 bytes, or all zeros, is [ErrKey].
 func UnwrapKey(ctx context.Context, kek KEK, wrapped []byte) (Key, error) {
+	if kek == nil {
+		return Key{}, errNoKEK
+	}
 	raw, err := kek.Unwrap(ctx, wrapped)
 	if err != nil {
 		return Key{}, fmt.Errorf("secure: unwrap key: %w", err)

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -59,7 +60,7 @@ func TestParseKey(t *testing.T) {
 		"zeros in base64":         strings.Repeat("A", 43) + "=",
 		"zeros in hex":            strings.Repeat("0", 64),
 		"31 bytes":                base64.StdEncoding.EncodeToString(raw[:31]),
-		"33 bytes":                base64.StdEncoding.EncodeToString(append(raw, 1)),
+		"33 bytes":                base64.StdEncoding.EncodeToString(slices.Concat(raw, []byte{1})),
 		"31 bytes in hex":         hex.EncodeToString(raw[:31]),
 		"not hex":                 strings.Repeat("g", 64),
 		"left-over bits":          std[:42] + nextBase64(std[42]) + "=",
@@ -352,6 +353,10 @@ func TestKEK(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, key.Reveal(), got.Reveal())
 
+	_, err = WrapKey(ctx, nil, key)
+	require.ErrorIs(t, err, ErrKey)
+	_, err = UnwrapKey(ctx, nil, wrapped)
+	require.ErrorIs(t, err, ErrKey)
 	_, err = WrapKey(ctx, xorKEK{}, Key{})
 	require.ErrorIs(t, err, ErrKey)
 	_, err = UnwrapKey(ctx, xorKEK{}, wrapped[:20])

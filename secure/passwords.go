@@ -167,7 +167,7 @@ func (p *Passwords) Verify(ctx context.Context, encoded, password string) (ok, r
 	if err := p.check(password); err != nil {
 		return false, false, err
 	}
-	if p.python {
+	if p.python && len(encoded) <= maxEncoded {
 		if text, wrapped := unwrapPython([]byte(encoded)); wrapped {
 			encoded = string(text)
 		}
