@@ -438,6 +438,7 @@ func TestAttackBcryptCollisions(t *testing.T) {
 	for _, tc := range []struct{ password, candidate string }{
 		{long, long + "X"},
 		{long, long + long},
+		{long, long + "\x00"},
 		{"abc", "abc\x00"},
 		{"abc", "abc\x00abc"},
 		{"abc", "abc\x00abc\x00abc"},

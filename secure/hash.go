@@ -1,6 +1,7 @@
 package secure
 
 import (
+	"bytes"
 	"crypto/subtle"
 	"encoding/base64"
 	"fmt"
@@ -271,14 +272,9 @@ func (h *passwordHash) matches(candidate []byte, truncate bool) bool {
 // within is no difference. Such candidates are computed all the same: answering
 // them at once would tell that there is a bcrypt hash.
 func (h *passwordHash) matchesBcrypt(candidate []byte, truncate bool) bool {
-	possible := true
+	possible := bytes.IndexByte(candidate, 0) < 0
 	if len(candidate) > bcryptMax {
-		candidate, possible = candidate[:bcryptMax], truncate
-	}
-	for _, c := range candidate {
-		if c == 0 {
-			possible = false
-		}
+		candidate, possible = candidate[:bcryptMax], possible && truncate
 	}
 	return bcrypt.CompareHashAndPassword([]byte(h.encoded), candidate) == nil && possible
 }

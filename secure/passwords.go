@@ -56,9 +56,9 @@ func (o passwordOption) applyPasswords(s *passwordSettings) { o(s) }
 // MaxMemory bounds, in KiB, the memory of all computations that run at the same
 // time; the others wait. A single hash that takes more, because it was stored
 // under another policy, runs alone. The default is the memory of the policy
-// times GOMAXPROCS; more would not make more of them at a time. Go's
-// garbage collector frees a computation's memory some time after it, so that
-// the process's memory is about twice this bound under load.
+// times GOMAXPROCS, which keeps all processors at work. Go's garbage collector
+// frees a computation's memory some time after it, so that under load the
+// process takes about twice this bound.
 func MaxMemory(kib uint64) PasswordOption {
 	return passwordOption(func(s *passwordSettings) { s.budget, s.hasLimit = kib, true })
 }
