@@ -125,7 +125,7 @@ func TestVersioned(t *testing.T) {
 	}
 
 	_, err := codec.For[chan int](two)
-	require.ErrorContains(t, err, "version 1, json: JSON has no form for chan int")
+	require.ErrorContains(t, err, "version 1, json: there is no form for chan int")
 	_, err = codec.For[*int](codec.Versioned(codec.JSON, codec.Unversioned(codec.Gob)))
 	require.ErrorContains(t, err, "version 0, gob: ")
 	_, err = codec.For[*int](codec.Unversioned(codec.Gob))

@@ -171,7 +171,9 @@ func TestDecodeIsStrict(t *testing.T) {
 	refuses[*int](t, auto, "", "nil", "1.5")
 	refuses[[]int](t, auto, "", "[1,]", "[1]]")
 	refuses[map[string]int](t, auto, `{"a":"secret"}`)
-	refuses[string](t, codec.JSON, "", "text", `"a" "b"`, "1")
+	refuses[point](t, codec.JSON, "null", " null\n")
+	refuses[int](t, codec.JSON, "null")
+	refuses[string](t, codec.JSON, "", "null", "text", `"a" "b"`, "1")
 	refuses[uint8](t, codec.JSON, "256", "-1", "1.0", "1 2")
 }
 
@@ -288,9 +290,9 @@ func TestTypesWithoutAForm(t *testing.T) {
 	hopeless[struct{ A struct{ B func() } }](t, "field A: field B: ")
 	hopeless[error](t, "interface error")
 	hopeless[struct{ Err error }](t, "field Err: ")
-	hopeless[opaque](t, "none of the fields of codec_test.opaque")
-	hopeless[struct{ N atomic.Int64 }](t, "field N: none of the fields of atomic.Int64")
-	hopeless[hidden](t, "embedded pointer point")
+	hopeless[opaque](t, "codec_test.opaque has no exported fields")
+	hopeless[struct{ N atomic.Int64 }](t, "field N: atomic.Int64 has no exported fields")
+	hopeless[hidden](t, "the embedded pointer point")
 
 	for _, c := range []codec.Codec{codec.Auto, codec.JSON} {
 		require.NoError(t, codec.CheckType(c, reflect.TypeFor[cyclic]()))

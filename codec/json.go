@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,8 +10,10 @@ import (
 
 // JSON stores values as encoding/json does, including its defaults: names match without
 // regard to case, of a name that comes twice the last one counts, unknown names are skipped,
-// and bytes that are not UTF-8 become U+FFFD. Data after the value is refused. Methods with a
-// pointer receiver are found on values, too.
+// bytes that are not UTF-8 become U+FFFD, a null inside a value leaves numbers, strings and
+// structs zero, and the offset of a time is stored in whole minutes. Data after the value is
+// refused, and so is null where the type as a whole has no nil. Methods with a pointer receiver
+// are found on values, too.
 var JSON Codec = jsonCodec{}
 
 type jsonCodec struct{}
@@ -68,6 +71,9 @@ func jsonEncodeError(codec string, v any, err error) error {
 func decodeJSON(codec string, data []byte, v any) error {
 	err := json.Unmarshal(data, v)
 	if err == nil {
+		if len(data) < 16 && string(bytes.TrimSpace(data)) == "null" && !holdsNull(reflect.TypeOf(v).Elem()) {
+			return DecodeError(codec, v, data, "null, which the type does not hold")
+		}
 		return nil
 	}
 	var syntax *json.SyntaxError
@@ -80,6 +86,16 @@ func decodeJSON(codec string, data []byte, v any) error {
 		reason = fmt.Sprintf("the JSON value at offset %d does not fit in %s", mismatch.Offset, typeName(mismatch.Type))
 	}
 	return DecodeError(codec, v, data, reason)
+}
+
+// holdsNull tells whether null is a value of type t. For any other type json.Unmarshal would
+// leave the zero value in its place.
+func holdsNull(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Interface:
+		return true
+	}
+	return reflect.PointerTo(t).Implements(jsonUnmarshalerType)
 }
 
 // jsonTyped is the JSON form of T. It hands out pointers, which costs no more than boxing and
