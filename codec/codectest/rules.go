@@ -174,8 +174,8 @@ func checkTruncated(k *kit) error {
 			if err := wraps(err); err != nil {
 				return fmt.Errorf("%v, %d of %d bytes: %w", s, n, len(data), err)
 			}
-			// Nothing at all may stand for an empty text; a part of a text is another text.
-			if err == nil && (s.built || n > 0 && s.same(s.value, held(target))) {
+			// A part of a text may be another text, and so may nothing at all.
+			if err == nil && (s.built || !s.blank() && s.same(s.value, held(target))) {
 				return fmt.Errorf("%v, %d of %d bytes: no error", s, n, len(data))
 			}
 		}

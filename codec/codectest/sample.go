@@ -40,6 +40,12 @@ func newSample[T any](v T) sample {
 
 func (s sample) String() string { return fmt.Sprintf("%s %.60q", s.typ, fmt.Sprintf("%+v", s.value)) }
 
+// blank tells whether the sample is a text of no bytes.
+func (s sample) blank() bool {
+	v := reflect.ValueOf(s.value)
+	return (v.Kind() == reflect.String || v.Kind() == reflect.Slice) && v.Len() == 0
+}
+
 // target gives a pointer to a zero value, for Decode.
 func (s sample) target() any { return reflect.New(s.typ).Interface() }
 
@@ -126,13 +132,13 @@ func samples(precision time.Duration) []sample {
 
 var timeType = reflect.TypeFor[time.Time]()
 
-// same is reflect.DeepEqual, but for times, which may differ in how they hold their zone, and
-// floats, which must be the same to the bit.
+// same is like reflect.DeepEqual, but for times, which may differ in how they hold their zone,
+// and floats, which must be the same to the bit.
 func same(a, b reflect.Value) bool {
 	if !a.IsValid() || !b.IsValid() || a.Type() != b.Type() {
 		return a.IsValid() == b.IsValid()
 	}
-	if a.Type() == timeType {
+	if a.Type() == timeType && a.CanInterface() {
 		x, y := a.Interface().(time.Time), b.Interface().(time.Time)
 		_, xOffset := x.Zone()
 		_, yOffset := y.Zone()
@@ -141,7 +147,7 @@ func same(a, b reflect.Value) bool {
 	switch a.Kind() {
 	case reflect.Float32, reflect.Float64:
 		return math.Float64bits(a.Float()) == math.Float64bits(b.Float())
-	case reflect.Pointer:
+	case reflect.Pointer, reflect.Interface:
 		return a.IsNil() == b.IsNil() && same(a.Elem(), b.Elem())
 	case reflect.Slice:
 		return a.IsNil() == b.IsNil() && sameElements(a, b)
@@ -157,7 +163,7 @@ func same(a, b reflect.Value) bool {
 		}
 		return true
 	}
-	return reflect.DeepEqual(a.Interface(), b.Interface())
+	return a.Comparable() && a.Equal(b)
 }
 
 func sameElements(a, b reflect.Value) bool {

@@ -1,0 +1,96 @@
+package cbor_test
+
+import (
+	"math/big"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/redisimnest/redisimnest/codec"
+	"github.com/redisimnest/redisimnest/codec/cbor"
+	"github.com/redisimnest/redisimnest/codec/codectest"
+)
+
+func TestConformance(t *testing.T) {
+	codectest.Run(t, cbor.Codec, codectest.Values(nil, "not \xff UTF-8"), codectest.Values(nil, map[string]any{
+		"int": int64(1), "text": "a", "bytes": []byte{1}, "list": []any{true, nil, 1.5}, "map": map[string]any{"k": "v"},
+	}), codectest.Values(nil, *bigInt("18446744073709551616")))
+}
+
+func bigInt(s string) *big.Int {
+	n, ok := new(big.Int).SetString(s, 10)
+	if !ok {
+		panic(s)
+	}
+	return n
+}
+
+type document struct {
+	ID      int                `cbor:"1,keyasint"`
+	Title   string             `json:"title"`
+	At      time.Time          `json:"at"`
+	Tags    []string           `json:"tags,omitempty"`
+	Scores  map[string]float64 `json:"scores"`
+	Parent  *document          `json:"parent"`
+	Changes chan int           `json:"-"`
+}
+
+func TestForm(t *testing.T) {
+	typed, err := codec.For[map[string]int](cbor.Codec)
+	require.NoError(t, err)
+	stored, err := typed.Encode(map[string]int{"bb": 1, "a": 2})
+	require.NoError(t, err)
+	require.Equal(t, "\xa2\x61a\x02\x62bb\x01", stored)
+}
+
+func TestRefused(t *testing.T) {
+	for name, data := range map[string]string{
+		"null":              "\xf6",
+		"key twice":         "\xa2\x65title\x61a\x65title\x61b",
+		"indefinite length": "\xbf\x65title\x61a\xff",
+		"huge array":        "\xa1\x64tags\x9a\x7f\xff\xff\xff",
+		"too deep":          string(repeat(0x81, 5000)) + "\x01",
+		"two items":         "\xa0\xa0",
+	} {
+		err := cbor.Codec.Decode([]byte(data), new(document))
+		require.ErrorIs(t, err, codec.ErrDecode, name)
+		require.NotContains(t, err.Error(), "title")
+	}
+	require.Error(t, codec.CheckType(cbor.Codec, reflect.TypeFor[map[string]chan int]()))
+	require.Error(t, codec.CheckType(cbor.Codec, reflect.TypeFor[error]()))
+	require.NoError(t, codec.CheckType(cbor.Codec, reflect.TypeFor[document]()))
+}
+
+func repeat(b byte, n int) []byte {
+	out := make([]byte, n)
+	for i := range out {
+		out[i] = b
+	}
+	return out
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, v := range []document{{}, {ID: 1, Title: "a", At: time.Unix(0, 1).UTC(), Tags: []string{"x"}, Scores: map[string]float64{"s": .5}, Parent: &document{}}} {
+		data, err := cbor.Codec.Append(nil, v)
+		require.NoError(f, err)
+		f.Add(data)
+	}
+	f.Add([]byte("\x9b\x7f\xff\xff\xff\xff\xff\xff\xff"))
+	f.Add([]byte("\xc1\xfb\x41\xd4\x52\xd9\xe2\x00\x00\x00"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var v document
+		if err := cbor.Codec.Decode(data, &v); err != nil {
+			require.ErrorIs(t, err, codec.ErrDecode)
+		}
+		var some any
+		if err := cbor.Codec.Decode(data, &some); err != nil {
+			require.ErrorIs(t, err, codec.ErrDecode)
+			return
+		}
+		again, err := cbor.Codec.Append(nil, some)
+		require.NoError(t, err)
+		require.NoError(t, cbor.Codec.Decode(again, new(any)))
+	})
+}

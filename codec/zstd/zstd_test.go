@@ -1,0 +1,121 @@
+package zstd_test
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+
+	kzstd "github.com/klauspost/compress/zstd"
+	"github.com/stretchr/testify/require"
+
+	"github.com/redisimnest/redisimnest/codec"
+	"github.com/redisimnest/redisimnest/codec/codectest"
+	"github.com/redisimnest/redisimnest/codec/zstd"
+)
+
+func TestConformance(t *testing.T) {
+	long := strings.Repeat("the same again and again, ", 100)
+	for name, c := range map[string]codec.Codec{
+		"default":         zstd.Wrap(codec.JSON),
+		"everything":      zstd.Wrap(codec.JSON, zstd.Threshold(0), zstd.MaxSize(1<<20), zstd.Level(19)),
+		"in itself":       zstd.Wrap(zstd.Wrap(codec.Auto)),
+		"versions inside": zstd.Wrap(codec.Versioned(codec.JSON, codec.Unversioned(codec.Auto))),
+	} {
+		t.Run(name, func(t *testing.T) {
+			codectest.Run(t, c, codectest.Values(nil, long, long[:513]), codectest.Values(nil, []string{long, long}))
+		})
+	}
+	require.Equal(t, "zstd(json)", zstd.Wrap(codec.JSON).Name())
+}
+
+func TestFirstByte(t *testing.T) {
+	c := zstd.Wrap(codec.Raw)
+	short := strings.Repeat("a", 512)
+	noise := make([]byte, 4096)
+	for i := range noise {
+		noise[i] = byte(rand.Uint32())
+	}
+	for _, v := range []string{"", "text", short, string(noise)} {
+		data, err := c.Append(nil, v)
+		require.NoError(t, err)
+		require.Equal(t, "\x00"+v, string(data), "too short, or no shorter")
+	}
+	data, err := c.Append([]byte("before"), short+"a")
+	require.NoError(t, err)
+	require.True(t, bytes.HasPrefix(data, []byte("before\x01")))
+	require.Less(t, len(data), 64)
+	for _, data := range []string{"", "\x02", "text", "\x01", "\x01text"} {
+		require.ErrorIs(t, c.Decode([]byte(data), new(string)), codec.ErrDecode)
+		_, err := c.(codec.TypeTeller).StoredType([]byte(data))
+		require.ErrorIs(t, err, codec.ErrDecode)
+	}
+}
+
+func TestWrapsTheQuestions(t *testing.T) {
+	require.Error(t, codec.CheckType(zstd.Wrap(codec.Raw), reflect.TypeFor[int]()))
+	c := zstd.Wrap(codec.Tagged, zstd.Threshold(10))
+	data, err := c.Append(nil, strings.Repeat("a", 100))
+	require.NoError(t, err)
+	require.Equal(t, byte(1), data[0])
+	name, err := codec.StoredType(c, data)
+	require.NoError(t, err)
+	require.Equal(t, "str", name)
+}
+
+// TestBomb decodes a small value that claims to be, and is, a large one.
+func TestBomb(t *testing.T) {
+	enc, err := kzstd.NewWriter(nil)
+	require.NoError(t, err)
+	large := make([]byte, 256<<20)
+	bomb := append([]byte{1}, enc.EncodeAll(large, nil)...)
+	var stream bytes.Buffer
+	enc.Reset(&stream) // without a size in the header
+	_, err = enc.Write(large)
+	require.NoError(t, err)
+	require.NoError(t, enc.Close())
+	unsized := append([]byte{1}, stream.Bytes()...)
+	large = nil
+
+	c := zstd.Wrap(codec.Raw, zstd.MaxSize(1<<20))
+	for _, data := range [][]byte{bomb, unsized} {
+		require.Less(t, len(data), 64<<10)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		require.ErrorIs(t, c.Decode(data, new([]byte)), codec.ErrDecode)
+		runtime.ReadMemStats(&after)
+		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(32<<20))
+	}
+	_, err = c.Append(nil, strings.Repeat("a", 1<<20+1))
+	require.ErrorIs(t, err, codec.ErrEncode)
+	data, err := c.Append(nil, strings.Repeat("a", 1<<20))
+	require.NoError(t, err)
+	require.NoError(t, c.Decode(data, new(string)))
+}
+
+func FuzzDecode(f *testing.F) {
+	c := zstd.Wrap(codec.Raw, zstd.Threshold(4), zstd.MaxSize(1<<16))
+	for _, v := range []string{"", "text", strings.Repeat("again ", 20)} {
+		data, err := c.Append(nil, v)
+		require.NoError(f, err)
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var v string
+		if err := c.Decode(data, &v); err != nil {
+			require.ErrorIs(t, err, codec.ErrDecode)
+			return
+		}
+		require.LessOrEqual(t, len(v), max(1<<16, len(data)))
+		again, err := c.Append(nil, v)
+		if err != nil {
+			require.Greater(t, len(v), 1<<16)
+			return
+		}
+		var back string
+		require.NoError(t, c.Decode(again, &back))
+		require.Equal(t, v, back)
+	})
+}
