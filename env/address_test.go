@@ -47,7 +47,7 @@ func TestParseURL(t *testing.T) {
 	}
 	for in, want := range map[string]target{
 		"redis://h":                     {addrs: []string{"h:6379"}},
-		" redis://h:1/ \n":              {addrs: []string{"h:1"}},
+		"redis://h:1/":                  {addrs: []string{"h:1"}},
 		"redis://":                      {addrs: []string{"localhost:6379"}},
 		"redis://:2/3":                  {addrs: []string{"localhost:2"}, db: 3},
 		"valkey://[::1]":                {addrs: []string{"[::1]:6379"}},
@@ -72,6 +72,8 @@ func TestParseURL(t *testing.T) {
 		}
 		require.Equal(t, want, got, in)
 	}
+	_, err := parseURL(" redis://h\n") // as from a file
+	require.NoError(t, err)
 	o, err := parseURL("redis://h?protocol=2&client_cache=0&max_retries=0")
 	require.NoError(t, err)
 	require.True(t, o.AlwaysRESP2 && o.DisableCache && o.DisableRetry)

@@ -44,9 +44,10 @@ const (
 //   - One connection for each node, on which concurrent commands are pipelined: that is faster
 //     than several, takes half the memory, and lets a process read its own writes through the
 //     client-side cache.
-//   - 5 s to connect, 1 s for an answer, a PING after 300 ms of silence. A command that keeps the
-//     server busy for more than a second, such as a long script, breaks the connection; a URL
-//     with write_timeout=10s allows for it.
+//   - 5 s to connect, 1 s for an answer to arrive whole, a PING after 300 ms of silence. What
+//     keeps the server or the network busy for longer, such as a slow script or a value of
+//     100 MiB, breaks the connection, even under a context with more time; blocking commands
+//     are exempt. A URL with write_timeout=10s allows for it.
 //   - 64 KiB for each read and each write buffer; a client-side cache of 32 MiB for each node.
 //
 // Whether a single address is a Redis Cluster is found out when connecting. The error is an

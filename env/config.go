@@ -90,12 +90,14 @@ func WithDir(dir string) Option { return func(s *source) { s.dir = dir } }
 func Load(opts ...Option) (Config, error) {
 	src := source{environ: os.Environ()}
 	for _, opt := range opts {
-		opt(&src)
+		if opt != nil {
+			opt(&src)
+		}
 	}
-	real := dropEmpty(caarlos.ToMap(src.environ))
-	vars, found := readFiles(src.dir, real)
+	process := dropEmpty(caarlos.ToMap(src.environ))
+	vars, found := readFiles(src.dir, process)
 	vars = dropEmpty(vars)
-	maps.Copy(vars, real)
+	maps.Copy(vars, process)
 
 	c, malformed := parse(vars)
 	found = append(found, malformed...)
@@ -166,7 +168,7 @@ func parse(vars map[string]string) (Config, problems) {
 	all, _ := errors.AsType[caarlos.AggregateError](err)
 	for _, e := range all.Errors {
 		if wrong, ok := errors.AsType[caarlos.ParseError](e); ok {
-			found.add(names[wrong.Name], "%v", wrong.Err)
+			found.addf(names[wrong.Name], "%v", wrong.Err)
 		}
 	}
 	return c, found
@@ -232,7 +234,7 @@ func (c Config) check(isSet func(variable string) bool) problems {
 
 func checkRange(variable string, n, most int, found *problems) {
 	if n < 1 || n > most {
-		found.add(variable, "must be a number from 1 to %d", most)
+		found.addf(variable, "must be a number from 1 to %d", most)
 	}
 }
 
@@ -244,12 +246,12 @@ func (c Config) checkAddresses(isSet func(variable string) bool, found *problems
 	if isSet("REDIS_ADDRS") {
 		for _, name := range []string{"REDIS_HOST", "REDIS_PORT"} {
 			if isSet(name) {
-				found.add(name, "contradicts REDIS_ADDRS: set one of them")
+				found.addf(name, "contradicts REDIS_ADDRS: set one of them")
 			}
 		}
 	}
 	if isSet("REDIS_HOST") && !isHost(unbracket(c.Host)) {
-		found.add("REDIS_HOST", "must be a host name or an IP address: a port belongs into REDIS_PORT, several hosts into REDIS_ADDRS, a URL or a socket into REDIS_URL")
+		found.addf("REDIS_HOST", "must be a host name or an IP address: a port belongs into REDIS_PORT, several hosts into REDIS_ADDRS, a URL or a socket into REDIS_URL")
 	}
 	if isSet("REDIS_PORT") {
 		checkRange("REDIS_PORT", c.Port, maxPort, found)
@@ -259,20 +261,20 @@ func (c Config) checkAddresses(isSet func(variable string) bool, found *problems
 		address, err := parseAddress(addr, c.defaultPort())
 		switch {
 		case addr == "":
-			found.add("REDIS_ADDRS", "entry %d is empty: separate host:port by single commas", i+1)
+			found.addf("REDIS_ADDRS", "entry %d is empty: separate host:port by single commas", i+1)
 		case err != nil:
-			found.add("REDIS_ADDRS", "entry %d: %v", i+1, err)
+			found.addf("REDIS_ADDRS", "entry %d: %v", i+1, err)
 		case first[address] > 0:
-			found.add("REDIS_ADDRS", "entry %d repeats entry %d: remove one", i+1, first[address])
+			found.addf("REDIS_ADDRS", "entry %d repeats entry %d: remove one", i+1, first[address])
 		default:
 			first[address] = i + 1
 		}
 	}
 	if isSet("REDIS_DB") && c.DB < 0 {
-		found.add("REDIS_DB", "must be a database number, 0 or more")
+		found.addf("REDIS_DB", "must be a database number, 0 or more")
 	}
 	if c.DB > 0 && len(c.Addrs) > 1 && c.SentinelMaster == "" {
-		found.add("REDIS_DB", "a Redis Cluster, which several REDIS_ADDRS stand for, has database 0 only: remove it, or set REDIS_SENTINEL_MASTER if the addresses are sentinels")
+		found.addf("REDIS_DB", "a Redis Cluster, which several REDIS_ADDRS stand for, has database 0 only: remove it, or set REDIS_SENTINEL_MASTER if the addresses are sentinels")
 	}
 }
 
@@ -280,9 +282,9 @@ func (c Config) checkURL(isSet func(variable string) bool, found *problems) {
 	option, err := parseURL(c.URL.Reveal())
 	switch {
 	case err != nil:
-		found.add("REDIS_URL", "%v", err)
+		found.addf("REDIS_URL", "%v", err)
 	case option.SelectDB > 0 && len(option.InitAddress) > 1 && option.Sentinel.MasterSet == "":
-		found.add("REDIS_URL", "a Redis Cluster, which several addresses stand for, has database 0 only: remove the number, or add master_set if the addresses are sentinels")
+		found.addf("REDIS_URL", "a Redis Cluster, which several addresses stand for, has database 0 only: remove the number, or add master_set if the addresses are sentinels")
 	}
 	for _, other := range []struct{ name, instead string }{
 		{"REDIS_HOST", "host"},
@@ -293,13 +295,13 @@ func (c Config) checkURL(isSet func(variable string) bool, found *problems) {
 		{"REDIS_TLS", "rediss:// for TLS, redis:// for none"},
 	} {
 		if isSet(other.name) {
-			found.add(other.name, "contradicts REDIS_URL: remove it, and write it into the URL (%s)", other.instead)
+			found.addf(other.name, "contradicts REDIS_URL: remove it, and write it into the URL (%s)", other.instead)
 		}
 	}
 	if err == nil && (option.Username != "" || option.Password != "") {
 		for _, name := range []string{"REDIS_USERNAME", "REDIS_PASS"} {
 			if isSet(name) {
-				found.add(name, "REDIS_URL holds a user or a password already: remove one of them")
+				found.addf(name, "REDIS_URL holds a user or a password already: remove one of them")
 			}
 		}
 	}
@@ -308,7 +310,7 @@ func (c Config) checkURL(isSet func(variable string) bool, found *problems) {
 func (c Config) checkKeys(found *problems) {
 	if text := c.EncryptionKey.Reveal(); text != "" {
 		if _, ok := decodeKey(text, fernetEncoding); !ok {
-			found.add("MY_ENCRYPTION_KEY", "must be a Fernet key: 32 bytes, not all zero, as 44 characters of URL-safe base64 without white space")
+			found.addf("MY_ENCRYPTION_KEY", "must be a Fernet key: 32 bytes, not all zero, as 44 characters of URL-safe base64 without white space")
 		}
 	}
 	if c.Keyring.IsZero() {
@@ -319,11 +321,11 @@ func (c Config) checkKeys(found *problems) {
 		key, ok := decodeKey(text, keyringEncodings...)
 		switch {
 		case text == "":
-			found.add("NEST_KEYRING", "entry %d is empty: separate keys by single commas", i+1)
+			found.addf("NEST_KEYRING", "entry %d is empty: separate keys by single commas", i+1)
 		case !ok:
-			found.add("NEST_KEYRING", "entry %d must be 32 bytes, not all zero, in base64 (43 or 44 characters) or hexadecimal (64 digits) without white space", i+1)
+			found.addf("NEST_KEYRING", "entry %d must be 32 bytes, not all zero, in base64 (43 or 44 characters) or hexadecimal (64 digits) without white space", i+1)
 		case first[key] > 0:
-			found.add("NEST_KEYRING", "entry %d repeats entry %d: remove one", i+1, first[key])
+			found.addf("NEST_KEYRING", "entry %d repeats entry %d: remove one", i+1, first[key])
 		default:
 			first[key] = i + 1
 		}

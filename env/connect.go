@@ -48,9 +48,8 @@ func connect(ctx context.Context, option rueidis.ClientOption) (rueidis.Client, 
 // gate stands between rueidis, whose NewClient knows no context, and the network. Until it is
 // opened it can be shut, which ends every dial and every connection, and so NewClient.
 type gate struct {
-	dial dialFunc
-	life context.Context // over once the gate is shut
-	end  context.CancelFunc
+	dial   dialFunc
+	closed chan struct{} // closed by shut
 
 	mu     sync.Mutex
 	opened bool
@@ -61,8 +60,7 @@ func newGate(dial dialFunc) *gate {
 	if dial == nil {
 		dial = dialTCP
 	}
-	life, end := context.WithCancel(context.Background())
-	return &gate{dial: dial, life: life, end: end}
+	return &gate{dial: dial, closed: make(chan struct{})}
 }
 
 // dialTCP is what rueidis does when it has no dial function.
@@ -85,27 +83,45 @@ func (g *gate) open() {
 func (g *gate) shut() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.end()
+	if g.isShut() {
+		return
+	}
+	close(g.closed)
 	for _, conn := range g.conns {
 		_ = conn.Close()
 	}
 	g.conns = nil
 }
 
+func (g *gate) isShut() bool {
+	select {
+	case <-g.closed:
+		return true
+	default:
+		return false
+	}
+}
+
 // dialContext is what rueidis dials with.
 func (g *gate) dialContext(ctx context.Context, addr string, dialer *net.Dialer, config *tls.Config) (net.Conn, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(g.life, cancel)()
+	go func() {
+		select {
+		case <-g.closed:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	conn, err := g.dial(ctx, addr, dialer, config)
 	if err != nil {
 		return nil, err
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if err := g.life.Err(); err != nil {
+	if g.isShut() {
 		_ = conn.Close()
-		return nil, err
+		return nil, context.Canceled
 	}
 	if !g.opened {
 		g.conns = append(g.conns, conn)
@@ -135,6 +151,8 @@ func connectError(ctx context.Context, option rueidis.ClientOption, err error) e
 		switch code, _, _ := strings.Cut(refused.Error(), " "); code {
 		case "NOAUTH", "WRONGPASS", "NOPERM":
 			hint = "check REDIS_USERNAME and REDIS_PASS, or what REDIS_URL says of them, and the user's rights"
+		case "No": // "No such master with that name"
+			hint = "check REDIS_SENTINEL_MASTER, or master_set in REDIS_URL"
 		}
 	}
 	if answered && repeats(err.Error(), option.Password) {

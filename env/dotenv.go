@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -24,12 +25,12 @@ const (
 )
 
 // readFiles gives the variables of the .env file in dir, or of the file that USER_SETTINGS_FILE
-// names: in the real environment, then that file is read instead of .env; or in .env itself, then
+// names: in the environment of the process, then that file is read instead of .env; or in .env itself, then
 // it is read in addition and wins.
-func readFiles(dir string, real map[string]string) (map[string]string, problems) {
+func readFiles(dir string, process map[string]string) (map[string]string, problems) {
 	var found problems
 	vars := map[string]string{}
-	name := real[fileVariable]
+	name := process[fileVariable]
 	if name == "" {
 		var err error
 		path := filepath.Join(dir, defaultFile)
@@ -59,9 +60,7 @@ func readFiles(dir string, real map[string]string) (map[string]string, problems)
 			Err:      err,
 		})
 	}
-	for name, value := range dropEmpty(named) {
-		vars[name] = value
-	}
+	maps.Copy(vars, dropEmpty(named))
 	return vars, found
 }
 

@@ -59,7 +59,7 @@ func (e *Error) Unwrap() []error {
 // problems collects what is wrong.
 type problems []Problem
 
-func (p *problems) add(variable, format string, args ...any) {
+func (p *problems) addf(variable, format string, args ...any) {
 	*p = append(*p, Problem{Variable: variable, Message: fmt.Sprintf(format, args...)})
 }
 

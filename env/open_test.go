@@ -53,25 +53,28 @@ func freePort(t *testing.T) string {
 
 func TestOpenFails(t *testing.T) {
 	clash := nest.Cluster("root", nest.Sub(nest.Key[int]("a"), nest.Key[int]("a")))
-	canceled, cancel := context.WithCancel(t.Context())
-	cancel()
 	port := freePort(t)
 	for _, tt := range []struct {
 		name string
-		ctx  context.Context
+		over bool // the context
 		root *nest.ClusterDef
 		vars []string
 		is   []error
 	}{
-		{"the variables first", t.Context(), clash, []string{"REDIS_PORT=x"}, []error{ErrConfig}},
-		{"the tree before the server", t.Context(), clash, []string{"REDIS_PORT=" + port}, []error{nest.ErrDeclaration}},
-		{"no tree", t.Context(), nil, []string{"REDIS_PORT=" + port}, []error{nest.ErrDeclaration}},
-		{"no server", t.Context(), tree, []string{"REDIS_PORT=" + port, "REDIS_PASS=" + sentinel}, []error{ErrConnect}},
-		{"a context that is over", canceled, tree, []string{"REDIS_PORT=" + port}, []error{ErrConnect, context.Canceled}},
+		{"the variables first", false, clash, []string{"REDIS_PORT=x"}, []error{ErrConfig}},
+		{"the tree before the server", false, clash, []string{"REDIS_PORT=" + port}, []error{nest.ErrDeclaration}},
+		{"no tree", false, nil, []string{"REDIS_PORT=" + port}, []error{nest.ErrDeclaration}},
+		{"no server", false, tree, []string{"REDIS_PORT=" + port, "REDIS_PASS=" + sentinel}, []error{ErrConnect}},
+		{"a context that is over", true, tree, []string{"REDIS_PORT=" + port}, []error{ErrConnect, context.Canceled}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			setenv(t, tt.vars...)
-			scope, closeClient, err := Open(tt.ctx, tt.root)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			if tt.over {
+				cancel()
+			}
+			scope, closeClient, err := Open(ctx, tt.root)
 			for _, is := range tt.is {
 				require.ErrorIs(t, err, is)
 			}
@@ -93,8 +96,7 @@ func server(t *testing.T) (port, socket string) {
 		}
 		t.Skip("SKIPPED: needs redis-server on PATH")
 	}
-	dir, err := os.MkdirTemp("", "env") // t.TempDir may be too long for a socket
-	require.NoError(t, err)
+	dir := t.TempDir()
 	port, socket = freePort(t), filepath.Join(dir, "redis.sock")
 	cmd := exec.Command(path, "--port", port, "--bind", "127.0.0.1", "--unixsocket", socket, "--save", "",
 		"--appendonly", "no", "--dir", dir, "--requirepass", sentinel)
@@ -102,7 +104,6 @@ func server(t *testing.T) (port, socket string) {
 	t.Cleanup(func() {
 		require.NoError(t, cmd.Process.Kill())
 		_ = cmd.Wait()
-		require.NoError(t, os.RemoveAll(dir))
 	})
 	require.Eventually(t, func() bool {
 		conn, err := net.Dial("unix", socket)
