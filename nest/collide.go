@@ -123,7 +123,7 @@ func (p *proof) tail(e *edge, y *index, so string) {
 
 // literalBegins tells whether a name of the tail e can begin with the segment text and go on.
 func literalBegins(e *edge, text string) bool {
-	a, ok := &automaton{}, false
+	a := &automaton{}
 	from := []int{a.state()}
 	for i := range len(text) {
 		var on symbols
@@ -131,7 +131,7 @@ func literalBegins(e *edge, text string) bool {
 		from = []int{a.step(from, on)}
 	}
 	a.accept = from
-	_, ok = common(e.language(true), a)
+	_, ok := common(e.language(true), a)
 	return ok
 }
 

@@ -1,7 +1,6 @@
 package nest
 
 import (
-	"errors"
 	"net/netip"
 	"testing"
 	"time"
@@ -176,5 +175,5 @@ func TestHugeTreesAreRefused(t *testing.T) {
 	err := Check(c)
 	require.ErrorContains(t, err, "places")
 	var e *Error
-	require.True(t, errors.As(err, &e))
+	require.ErrorAs(t, err, &e)
 }

@@ -14,12 +14,12 @@ type symbols [8]uint64
 
 func (s *symbols) add(c int) { s[c>>6] |= 1 << (c & 63) }
 
-func (s symbols) and(o symbols) (both symbols, any bool) {
+func (s symbols) and(o symbols) (both symbols, meet bool) {
 	for i := range s {
 		both[i] = s[i] & o[i]
-		any = any || both[i] != 0
+		meet = meet || both[i] != 0
 	}
-	return both, any
+	return both, meet
 }
 
 // sample picks a symbol that reads well in an example.
@@ -138,13 +138,13 @@ func (p *param) automaton(a *automaton, from []int) []int {
 		}
 		return ends
 	}
-	any := p.anything()
+	on := p.anything()
 	if p.tail {
 		// Compared within one segment: the colons of a tail end the segment.
-		any[':'>>6] &^= 1 << (':' & 63)
+		on[':'>>6] &^= 1 << (':' & 63)
 	}
-	at := a.step(from, any)
-	a.moves[at] = append(a.moves[at], move{any, at})
+	at := a.step(from, on)
+	a.moves[at] = append(a.moves[at], move{on, at})
 	return []int{at}
 }
 

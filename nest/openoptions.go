@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 
 	"github.com/redisimnest/redisimnest/codec"
 )
@@ -101,6 +100,3 @@ func WithObserver(ob Observer) OpenOption {
 		return nil
 	})
 }
-
-// literalPrefix tells whether a scan below prefix has anything to hold on to.
-func literalPrefix(prefix string) bool { return strings.Trim(prefix, ":") != "" }

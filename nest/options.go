@@ -43,13 +43,16 @@ func (o keyOption) applyKey(c *config) error         { return o(c) }
 // no expiry. Which writes restart it depends on the kind; [KeyRef.Set] does.
 func TTL[D int | time.Duration](d D) Option {
 	return option(func(c *config) error {
-		ttl, ok := time.Duration(d), true
+		ttl := time.Duration(d)
 		if _, seconds := any(d).(int); seconds {
-			ok = int64(d) <= math.MaxInt64/int64(time.Second)
-			ttl *= time.Second
+			if int64(d) > math.MaxInt64/int64(time.Second) {
+				ttl = -1
+			} else {
+				ttl = time.Duration(int64(d) * int64(time.Second))
+			}
 		}
-		if err := checkTTL(ttl); err != nil || !ok {
-			return fmt.Errorf("TTL(%v): %w (NoTTL switches an inherited TTL off)", d, errTTL)
+		if err := checkTTL(ttl); err != nil {
+			return fmt.Errorf("TTL(%v): %w (NoTTL switches an inherited TTL off)", d, err)
 		}
 		c.ttl, c.set = ttl, c.set|hasTTL
 		return nil

@@ -169,7 +169,7 @@ func describeType[T any](s *paramSpec) (func(string) (T, error), error) {
 		}
 	case kind == reflect.String:
 		s.class = stringClass
-		parse = func(text string) (v T, err error) {
+		parse = func(text string) (v T, _ error) {
 			reflect.ValueOf(&v).Elem().SetString(text)
 			return v, nil
 		}

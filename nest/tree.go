@@ -3,6 +3,7 @@ package nest
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -65,8 +66,7 @@ func Check(root *ClusterDef, opts ...OpenOption) error {
 
 // asError gives the first of the joined errors of a tree, for the scope that goes with them.
 func asError(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
 	return &Error{Op: "open", Err: err}
@@ -154,9 +154,7 @@ func (b *builder) mount(parent *mounted, d *Declaration, specs map[string]*param
 	if len(d.config.params) > 0 {
 		inherited := specs
 		specs = make(map[string]*paramSpec, len(inherited)+len(d.config.params))
-		for name, s := range inherited {
-			specs[name] = s
-		}
+		maps.Copy(specs, inherited)
 		for _, s := range d.config.params {
 			specs[s.name] = s
 		}
