@@ -185,7 +185,7 @@ func (r CounterRef[N]) change(op *operation[N], n N, takes bool) command[N] {
 var counting = script{`local ttl, renew, command, by = ARGV[1], ARGV[2], ARGV[5], ARGV[6]
 local before = redis.call('GET', KEYS[1])
 local reply = redis.call(command, KEYS[1], by)
-local now = tonumber(reply) or tonumber(reply .. '.0') or math.huge
+local now = tonumber(reply) or tonumber(reply .. '.0') or 1/0
 if now < tonumber(ARGV[3]) or now > tonumber(ARGV[4]) then
 	if before then redis.call('SET', KEYS[1], before, 'KEEPTTL') else redis.call('DEL', KEYS[1]) end
 	return redis.error_reply('ERR increment or decrement would overflow')
