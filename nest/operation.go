@@ -23,6 +23,9 @@ type command[R any] struct {
 	op  *operation[R]
 	cmd rueidis.Completed
 	err error // the operation cannot be sent
+	// keyed, if there is one, reads the answer in place of the operation's reply: where the
+	// result depends on the key's name or on what the caller gave.
+	keyed func(ctx context.Context, r Ref, answer rueidis.RedisMessage) (R, error)
 	// skip tells that there is nothing to send: the result is the zero R.
 	skip bool
 }
@@ -59,18 +62,21 @@ func send[R any](ctx context.Context, r Ref, c command[R]) (R, error) {
 		return unsent(r, c)
 	}
 	answer, err := r.m.tree.client.Do(ctx, c.cmd).ToMessage()
-	return settle(ctx, r, c.op, answer, err)
+	return settle(ctx, r, c, answer, err)
 }
 
 // settle turns what came back for a command into the operation's result.
-func settle[R any](ctx context.Context, r Ref, op *operation[R], answer rueidis.RedisMessage, err error) (R, error) {
+func settle[R any](ctx context.Context, r Ref, c command[R], answer rueidis.RedisMessage, err error) (v R, _ error) {
 	if err != nil && !rueidis.IsRedisNil(err) {
-		var zero R
-		return zero, r.failed(ctx, op.name, err)
+		return v, r.failed(ctx, c.op.name, err)
 	}
-	v, err := op.reply(r.m, answer)
+	if c.keyed != nil {
+		v, err = c.keyed(ctx, r, answer)
+	} else {
+		v, err = c.op.reply(r.m, answer)
+	}
 	if err != nil {
-		return v, r.fail(op.name, err)
+		return v, r.fail(c.op.name, err)
 	}
 	return v, nil
 }
