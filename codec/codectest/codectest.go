@@ -45,6 +45,9 @@ func Unordered() Option { return func(k *kit) { k.unordered = true } }
 // Microseconds is for a codec that refuses times finer than that.
 func Microseconds() Option { return func(k *kit) { k.precision = time.Microsecond } }
 
+// Instants is for a codec that keeps the instant of a time but not its offset from UTC.
+func Instants() Option { return func(k *kit) { k.instants = true } }
+
 // Allocs allows n allocations to encode and decode a struct of ten fields. The default is 40.
 func Allocs(n float64) Option { return func(k *kit) { k.allocs = n } }
 
@@ -55,7 +58,7 @@ func Values[T any](equal func(a, b T) bool, values ...T) Option {
 		for _, v := range values {
 			s := newSample(v)
 			if equal != nil {
-				s.same = func(a, b any) bool { return equal(a.(T), b.(T)) }
+				s.equal = func(a, b any) bool { return equal(a.(T), b.(T)) }
 			}
 			k.add(s)
 		}
@@ -70,6 +73,7 @@ type kit struct {
 	unordered  bool
 	allocs     float64
 	precision  time.Duration // of times
+	instants   bool          // times are compared without their offsets
 }
 
 func newKit(c codec.Codec, options []Option) *kit {

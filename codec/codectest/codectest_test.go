@@ -33,7 +33,7 @@ func TestValuesOfOnesOwn(t *testing.T) {
 	k := newKit(codec.JSON, []Option{Values(equal, money{1, 2}, money{2, 4}), Values(nil, "mine")})
 	require.Len(t, k.samples, len(newKit(codec.JSON, nil).samples)+3)
 	added := k.samples[0]
-	require.True(t, added.same(money{1, 2}, money{2, 4}))
+	require.True(t, k.same(added, money{1, 2}, money{2, 4}))
 	require.NoError(t, checkRoundTrip(k))
 }
 

@@ -73,7 +73,7 @@ func (k *kit) roundTrip(s sample) error {
 		return nil
 	}
 	for _, got := range []any{back, typed} {
-		if !s.same(s.value, got) {
+		if !k.same(s, s.value, got) {
 			return fmt.Errorf("%v came back as %+v, stored as %.200q", s, got, stored)
 		}
 	}
@@ -119,7 +119,7 @@ func checkAliasing(k *kit) error {
 		for i := range input {
 			input[i] ^= 0xff
 		}
-		if !s.same(first, held(target)) {
+		if !k.same(s, first, held(target)) {
 			return fmt.Errorf("%v: changed together with the input of Decode", s)
 		}
 		if v, ok := s.value.([]byte); ok {
@@ -175,7 +175,7 @@ func checkTruncated(k *kit) error {
 				return fmt.Errorf("%v, %d of %d bytes: %w", s, n, len(data), err)
 			}
 			// A part of a text may be another text, and so may nothing at all.
-			if err == nil && (s.built || !s.blank() && s.same(s.value, held(target))) {
+			if err == nil && (s.built || !s.blank() && k.same(s, s.value, held(target))) {
 				return fmt.Errorf("%v, %d of %d bytes: no error", s, n, len(data))
 			}
 		}

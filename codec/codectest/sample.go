@@ -13,7 +13,7 @@ import (
 type sample struct {
 	typ   reflect.Type
 	value any
-	same  func(a, b any) bool
+	equal func(a, b any) bool // nil: as kit.same compares
 	typed func(codec.Codec) (string, any, error)
 	built bool // of several parts: no part of its encoded form is one of its type
 	empty bool // nil, empty, or a pointer to a zero value, or holding one
@@ -23,7 +23,6 @@ func newSample[T any](v T) sample {
 	return sample{
 		typ:   reflect.TypeFor[T](),
 		value: v,
-		same:  func(a, b any) bool { return same(reflect.ValueOf(a), reflect.ValueOf(b)) },
 		typed: func(c codec.Codec) (stored string, back any, err error) {
 			typed, err := codec.For[T](c)
 			if err != nil {
@@ -128,64 +127,4 @@ func samples(precision time.Duration) []sample {
 		empty[i].empty = true
 	}
 	return append(append(simple, built...), empty...)
-}
-
-var timeType = reflect.TypeFor[time.Time]()
-
-// same is like reflect.DeepEqual, but for times, which may differ in how they hold their zone,
-// and floats, which must be the same to the bit.
-func same(a, b reflect.Value) bool {
-	if !a.IsValid() || !b.IsValid() || a.Type() != b.Type() {
-		return a.IsValid() == b.IsValid()
-	}
-	if a.Type() == timeType && a.CanInterface() {
-		x, y := a.Interface().(time.Time), b.Interface().(time.Time)
-		_, xOffset := x.Zone()
-		_, yOffset := y.Zone()
-		return x.Equal(y) && xOffset == yOffset
-	}
-	switch a.Kind() {
-	case reflect.Float32, reflect.Float64:
-		return math.Float64bits(a.Float()) == math.Float64bits(b.Float())
-	case reflect.Pointer, reflect.Interface:
-		return a.IsNil() == b.IsNil() && same(a.Elem(), b.Elem())
-	case reflect.Slice:
-		return a.IsNil() == b.IsNil() && sameElements(a, b)
-	case reflect.Array:
-		return sameElements(a, b)
-	case reflect.Map:
-		return a.IsNil() == b.IsNil() && sameEntries(a, b)
-	case reflect.Struct:
-		for i := range a.NumField() {
-			if !same(a.Field(i), b.Field(i)) {
-				return false
-			}
-		}
-		return true
-	}
-	return a.Comparable() && a.Equal(b)
-}
-
-func sameElements(a, b reflect.Value) bool {
-	if a.Len() != b.Len() {
-		return false
-	}
-	for i := range a.Len() {
-		if !same(a.Index(i), b.Index(i)) {
-			return false
-		}
-	}
-	return true
-}
-
-func sameEntries(a, b reflect.Value) bool {
-	if a.Len() != b.Len() {
-		return false
-	}
-	for _, key := range a.MapKeys() {
-		if !same(a.MapIndex(key), b.MapIndex(key)) {
-			return false
-		}
-	}
-	return true
 }

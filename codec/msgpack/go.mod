@@ -2,12 +2,15 @@ module github.com/redisimnest/redisimnest/codec/msgpack
 
 go 1.26.0
 
-require github.com/redisimnest/redisimnest v0.0.0
+require (
+	github.com/redisimnest/redisimnest v0.0.0
+	github.com/stretchr/testify v1.12.1
+	github.com/vmihailenco/msgpack/v5 v5.4.1
+)
 
 require (
-	github.com/stretchr/testify v1.12.1 // indirect
-	github.com/vmihailenco/msgpack/v5 v5.4.1 // indirect
 	github.com/vmihailenco/tagparser/v2 v2.0.0 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
 )
 
 replace github.com/redisimnest/redisimnest => ../..

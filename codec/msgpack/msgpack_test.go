@@ -1,0 +1,165 @@
+package msgpack_test
+
+import (
+	"bytes"
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/redisimnest/redisimnest/codec"
+	"github.com/redisimnest/redisimnest/codec/codectest"
+	ours "github.com/redisimnest/redisimnest/codec/msgpack"
+)
+
+func TestConformance(t *testing.T) {
+	codectest.Run(t, ours.Codec, codectest.Unordered(), codectest.Instants(), codectest.Values(nil, "not \xff UTF-8"),
+		codectest.Values(nil, map[string]any{"b": true, "a": []any{"x", nil, 1.5}, "m": map[string]any{"k": []byte{1}}}))
+}
+
+type inner struct {
+	Small int8 `json:"small"`
+}
+
+type document struct {
+	inner
+	ID     int64             `msgpack:"id"`
+	Flags  uint16            `json:"flags,omitempty"`
+	Title  string            `json:"title"`
+	At     time.Time         `json:"at"`
+	Tags   []string          `json:"tags"`
+	Scores map[int8]float32  `json:"scores"`
+	Parent *document         `json:"parent"`
+	Any    any               `json:"any"`
+	Bytes  []byte            `json:"bytes"`
+	Pairs  [][2]uint8        `json:"pairs"`
+	Old    uint8             `msgpack:"new,alias:old"`
+	Queue  chan int          `msgpack:"-"`
+	Later  map[string]uint32 `json:"later"`
+	Weight float64           `json:"weight"`
+}
+
+func sample() document {
+	return document{
+		inner: inner{-128}, ID: math.MaxInt64, Flags: math.MaxUint16, Title: "t", At: time.Unix(1, 5), Tags: []string{"a"},
+		Scores: map[int8]float32{-1: 0.5}, Parent: &document{ID: math.MinInt64}, Any: uint64(math.MaxUint64), Bytes: []byte{255},
+		Old: 255, Later: map[string]uint32{"x": math.MaxUint32}, Weight: 1.5,
+	}
+}
+
+func TestRoundTrip(t *testing.T) {
+	typed, err := codec.For[document](ours.Codec)
+	require.NoError(t, err)
+	stored, err := typed.Encode(sample())
+	require.NoError(t, err)
+	back, err := typed.Decode(stored)
+	require.NoError(t, err)
+	require.Equal(t, sample(), back)
+}
+
+// TestIntegersHaveTheirPlace puts each integer where it has none.
+func TestIntegersHaveTheirPlace(t *testing.T) {
+	for name, data := range map[string]any{
+		"field of an embedded struct": map[string]any{"small": 128},
+		"unsigned field":              map[string]any{"flags": -1},
+		"after an unknown field":      map[string]any{"unknown": []any{map[string]any{"x": 1 << 40}}, "flags": 1 << 16},
+		"alias":                       map[string]any{"old": 256},
+		"key of a map":                map[string]any{"scores": map[any]any{128: 1}},
+		"integer in a float32":        map[string]any{"scores": map[any]any{1: 1<<24 + 1}},
+		"integer in a float64":        map[string]any{"weight": 1<<53 + 1},
+		"value of a map":              map[string]any{"later": map[string]any{"x": 1 << 32}},
+		"array in a slice":            map[string]any{"pairs": []any{[]any{1, 2}, []any{3, -4}}},
+		"behind a pointer":            map[string]any{"parent": map[string]any{"parent": map[string]any{"id": uint64(math.MaxInt64 + 1)}}},
+		"struct as a list":            []any{1000},
+	} {
+		raw, err := msgpack.Marshal(data)
+		require.NoError(t, err)
+		require.ErrorIs(t, ours.Codec.Decode(raw, new(document)), codec.ErrDecode, name)
+	}
+	raw, err := msgpack.Marshal(map[string]any{"unknown": -1 << 40, "any": 1 << 40, "flags": 1, "id": -1, "weight": 1 << 53})
+	require.NoError(t, err)
+	var d document
+	require.NoError(t, ours.Codec.Decode(raw, &d))
+	require.Equal(t, document{ID: -1, Flags: 1, Any: uint64(1 << 40), Weight: 1 << 53}, d)
+	for _, v := range []any{-1, 256} {
+		raw, err := msgpack.Marshal(v)
+		require.NoError(t, err)
+		require.ErrorIs(t, ours.Codec.Decode(raw, new(*uint8)), codec.ErrDecode)
+	}
+}
+
+func TestRefused(t *testing.T) {
+	for name, data := range map[string]string{
+		"nothing":     "",
+		"nil":         "\xc0",
+		"unused code": "\xc1",
+		"huge array":  "\x81\xa4tags\xdd\x7f\xff\xff\xff",
+		"huge map":    "\x81\xa6scores\xdf\x7f\xff\xff\xff",
+		"huge string": "\x81\xa5title\xdb\x7f\xff\xff\xff",
+		"huge bytes":  "\x81\xa5bytes\xc6\xff\xff\xff\xff",
+		"huge ext":    "\x81\xa2at\xc9\xff\xff\xff\xff\xff",
+		"too deep":    strings.Repeat("\x91", 5000) + "\x01",
+		"two values":  "\x80\x80",
+		"text":        "title",
+	} {
+		err := ours.Codec.Decode([]byte(data), new(document))
+		require.ErrorIs(t, err, codec.ErrDecode, name)
+		require.NotContains(t, err.Error(), "title")
+	}
+	require.Error(t, codec.CheckType(ours.Codec, reflect.TypeFor[[]chan int]()))
+	require.Error(t, codec.CheckType(ours.Codec, reflect.TypeFor[error]()))
+	require.NoError(t, codec.CheckType(ours.Codec, reflect.TypeFor[document]()))
+}
+
+// TestScanReadsWhatTheLibraryWrites has each code of MessagePack in it.
+func TestScanReadsWhatTheLibraryWrites(t *testing.T) {
+	for _, n := range []int{0, 1, 15, 16, 31, 32, 255, 256, 65535, 65536} {
+		for _, v := range []any{strings.Repeat("a", n), make([]byte, n), make([]bool, n), pairs(n), n, -n, int64(n) << 32, -int64(n) << 32, uint64(n) << 48, float32(n), float64(n)} {
+			data, err := ours.Codec.Append(nil, v)
+			require.NoError(t, err)
+			require.NoError(t, ours.Codec.Decode(data, reflect.New(reflect.TypeOf(v)).Interface()), "%T of %d", v, n)
+		}
+	}
+	for _, data := range []string{"\xd4\x05a", "\xd5\x05ab", "\xd6\xff\x00\x00\x00\x01", "\xd8\x05" + strings.Repeat("a", 16), "\xc7\x03\x05abc"} {
+		require.ErrorIs(t, ours.Codec.Decode([]byte(data+"\x00"), new(any)), codec.ErrDecode)
+	}
+	require.NoError(t, ours.Codec.Decode([]byte("\xd6\xff\x00\x00\x00\x01"), new(time.Time)))
+}
+
+func pairs(n int) map[int]bool {
+	m := make(map[int]bool, n)
+	for i := range n {
+		m[i] = true
+	}
+	return m
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, v := range []any{sample(), document{}, []any{1, -1, "a"}, map[string]any{"flags": 70000}} {
+		data, err := ours.Codec.Append(nil, v)
+		require.NoError(f, err)
+		f.Add(data)
+	}
+	f.Add([]byte("\x81\xa4tags\xdd\x7f\xff\xff\xff"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		before := bytes.Clone(data)
+		var some any
+		if err := ours.Codec.Decode(data, &some); err != nil {
+			require.ErrorIs(t, err, codec.ErrDecode)
+		}
+		var v document
+		err := ours.Codec.Decode(data, &v)
+		require.Equal(t, before, data)
+		if err != nil {
+			require.ErrorIs(t, err, codec.ErrDecode)
+			return
+		}
+		again, err := ours.Codec.Append(nil, v)
+		require.NoError(t, err)
+		require.NoError(t, ours.Codec.Decode(again, new(document)))
+	})
+}

@@ -1,0 +1,204 @@
+package msgpack
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+// The first bytes of MessagePack values that need a name here.
+const (
+	codeNil    = 0xc0
+	codeBin8   = 0xc4
+	codeExt8   = 0xc7
+	codeFloat  = 0xca
+	codeUint8  = 0xcc
+	codeInt8   = 0xd0
+	codeFixExt = 0xd4
+	codeStr8   = 0xd9
+	codeArr16  = 0xdc
+	codeMap16  = 0xde
+	negFix     = 0xe0
+)
+
+// maxDepth bounds how deeply values are nested.
+const maxDepth = 1000
+
+// kind is what the head of a value tells.
+type kind uint8
+
+const (
+	other   kind = iota // of size bytes, with nothing inside that counts here
+	integer             // whose value is in number
+	list                // of size values
+	dict                // of size pairs
+)
+
+// head is the beginning of a value.
+type head struct {
+	kind   kind
+	size   uint64
+	number bounds // of an integer: both bounds are its value, of which one may be out of reach
+}
+
+// bounds are the least and the greatest of some integers.
+type bounds struct {
+	least    int64
+	greatest uint64
+}
+
+// hold tells whether all of the integers within b are within o.
+func (o bounds) hold(b bounds) bool { return b.least >= o.least && b.greatest <= o.greatest }
+
+func (o *bounds) add(b bounds) {
+	o.least, o.greatest = min(o.least, b.least), max(o.greatest, b.greatest)
+}
+
+// reader reads heads. It never reads past the data.
+type reader struct {
+	data []byte
+	at   int
+}
+
+func (r *reader) left() uint64 { return uint64(len(r.data) - r.at) }
+
+// uint reads a number of the given bytes: 1, 2, 4 or 8.
+func (r *reader) uint(width int) (uint64, bool) {
+	if len(r.data)-r.at < width {
+		return 0, false
+	}
+	b := r.data[r.at:]
+	r.at += width
+	switch width {
+	case 1:
+		return uint64(b[0]), true
+	case 2:
+		return uint64(binary.BigEndian.Uint16(b)), true
+	case 4:
+		return uint64(binary.BigEndian.Uint32(b)), true
+	}
+	return binary.BigEndian.Uint64(b), true
+}
+
+// head reads the head of a value: all of it, if nothing is inside.
+func (r *reader) head() (head, bool) {
+	if r.at >= len(r.data) {
+		return head{}, false
+	}
+	c := r.data[r.at]
+	r.at++
+	switch {
+	case c < 0x80:
+		return head{kind: integer, number: bounds{0, uint64(c)}}, true
+	case c >= negFix:
+		return head{kind: integer, number: bounds{int64(int8(c)), 0}}, true
+	case c < 0x90:
+		return head{kind: dict, size: uint64(c & 0x0f)}, true
+	case c < 0xa0:
+		return head{kind: list, size: uint64(c & 0x0f)}, true
+	case c < 0xc0:
+		return r.pass(uint64(c & 0x1f))
+	}
+	return r.longHead(c)
+}
+
+func (r *reader) longHead(c byte) (head, bool) {
+	switch {
+	case c == 0xc1:
+		return head{}, false
+	case c < codeBin8:
+		return head{}, true // nil, false, true
+	case c < codeExt8:
+		n, ok := r.uint(1 << (c - codeBin8))
+		if !ok {
+			return head{}, false
+		}
+		return r.pass(n)
+	case c < codeFloat:
+		n, ok := r.uint(1 << (c - codeExt8))
+		if !ok {
+			return head{}, false
+		}
+		return r.pass(n + 1) // the type comes after the length
+	case c < codeUint8:
+		return r.pass(4 << (c - codeFloat))
+	case c < codeInt8:
+		n, ok := r.uint(1 << (c - codeUint8))
+		return head{kind: integer, number: bounds{0, n}}, ok
+	case c < codeFixExt:
+		return r.signed(1 << (c - codeInt8))
+	case c < codeStr8:
+		return r.pass(1 + 1<<(c-codeFixExt))
+	case c < codeArr16:
+		n, ok := r.uint(1 << (c - codeStr8))
+		if !ok {
+			return head{}, false
+		}
+		return r.pass(n)
+	case c < codeMap16:
+		n, ok := r.uint(2 << (c - codeArr16))
+		return head{kind: list, size: n}, ok
+	default:
+		n, ok := r.uint(2 << (c - codeMap16))
+		return head{kind: dict, size: n}, ok
+	}
+}
+
+// pass passes n bytes.
+func (r *reader) pass(n uint64) (head, bool) {
+	if n > r.left() {
+		return head{}, false
+	}
+	r.at += int(n)
+	return head{size: n}, true
+}
+
+func (r *reader) signed(width int) (head, bool) {
+	u, ok := r.uint(width)
+	unused := 64 - 8*width
+	if n := int64(u<<unused) >> unused; n < 0 {
+		return head{kind: integer, number: bounds{n, 0}}, ok
+	}
+	return head{kind: integer, number: bounds{0, u}}, ok
+}
+
+// scan tells whether data is one whole value: whether all that it says to hold is there, so
+// that the library can be let make room for it, and how large the integers in it are.
+func scan(data []byte) (bounds, bool) {
+	r := reader{data: data}
+	numbers := bounds{}
+	ok := r.skip(&numbers, 0)
+	return numbers, ok && r.at == len(data)
+}
+
+// skip passes a value.
+func (r *reader) skip(numbers *bounds, depth int) bool {
+	h, ok := r.head()
+	if !ok || h.kind == other {
+		return ok
+	}
+	if h.kind == integer {
+		numbers.add(h.number)
+		return true
+	}
+	n := h.values()
+	if depth >= maxDepth || n > r.left() {
+		return false
+	}
+	for range n {
+		if !r.skip(numbers, depth+1) {
+			return false
+		}
+	}
+	return true
+}
+
+// values gives how many values are inside.
+func (h head) values() uint64 {
+	if h.kind == dict {
+		return 2 * h.size
+	}
+	return h.size
+}
+
+// everything holds all integers that MessagePack has.
+var everything = bounds{math.MinInt64, math.MaxUint64}
