@@ -20,12 +20,12 @@ const maxProblems = 50
 // prove reports the colliding keys of an index.
 func prove(x *index) []*Error {
 	p := &proof{seen: make(map[[2]*index]bool), automata: make(map[*edge]*[2]*automaton)}
-	p.within(x, "")
+	p.within(x, nil)
 	return p.collisions
 }
 
 // within compares what stands below one node with itself.
-func (p *proof) within(x *index, so string) {
+func (p *proof) within(x *index, so *trail) {
 	if len(p.collisions) >= maxProblems {
 		return
 	}
@@ -33,16 +33,16 @@ func (p *proof) within(x *index, so string) {
 		p.report(x.keys[0], x.keys[1], so)
 	}
 	for text, n := range sorted(x.literals) {
-		p.within(n, join(so, text))
+		p.within(n, so.then(text))
 	}
 	for _, e := range x.patterns {
-		p.within(e.next, join(so, p.example(e)))
+		p.within(e.next, so.thenOne(e))
 	}
 	p.edges(x, x, so)
 }
 
 // across compares what stands below two nodes that one beginning of a name can lead to.
-func (p *proof) across(x, y *index, so string) {
+func (p *proof) across(x, y *index, so *trail) {
 	if p.seen[[2]*index{x, y}] || len(p.collisions) >= maxProblems {
 		return
 	}
@@ -57,7 +57,7 @@ func (p *proof) across(x, y *index, so string) {
 	}
 	for text, n := range sorted(small.literals) {
 		if o := large.literals[text]; o != nil {
-			p.across(n, o, join(so, text))
+			p.across(n, o, so.then(text))
 		}
 	}
 	p.edges(x, y, so)
@@ -66,11 +66,11 @@ func (p *proof) across(x, y *index, so string) {
 
 // edges compares the segments with parameters below x with every segment below y that begins
 // with a literal as long as theirs or shorter. Called for both orders, it compares them all.
-func (p *proof) edges(x, y *index, so string) {
+func (p *proof) edges(x, y *index, so *trail) {
 	for text, n := range sorted(y.literals) {
 		for e := range x.leading(text) {
 			if e.matches(text) {
-				p.across(e.next, n, join(so, text))
+				p.across(e.next, n, so.then(text))
 			}
 		}
 	}
@@ -79,8 +79,11 @@ func (p *proof) edges(x, y *index, so string) {
 			if o == e || x == y && o.lead() == e.lead() && o.order < e.order {
 				continue
 			}
+			if !e.endsLike(o.segment) {
+				continue
+			}
 			if text, ok := common(p.closed(e), p.closed(o)); ok {
-				p.across(e.next, o.next, join(so, text))
+				p.across(e.next, o.next, so.then(text))
 			}
 		}
 	}
@@ -88,7 +91,7 @@ func (p *proof) edges(x, y *index, so string) {
 		p.tail(e, y, so)
 		if x == y {
 			if len(e.keys) > 1 {
-				p.report(e.keys[0], e.keys[1], join(so, p.example(e)))
+				p.report(e.keys[0], e.keys[1], so.thenOne(e))
 			}
 			for _, o := range x.tails[i+1:] {
 				p.tails(e, o, so)
@@ -102,21 +105,21 @@ func (p *proof) edges(x, y *index, so string) {
 }
 
 // tail compares the tail e with everything below y.
-func (p *proof) tail(e *edge, y *index, so string) {
+func (p *proof) tail(e *edge, y *index, so *trail) {
 	for text, n := range sorted(y.literals) {
 		if len(n.keys) > 0 && e.matches(text) {
-			p.report(e.keys[0], n.keys[0], join(so, text))
+			p.report(e.keys[0], n.keys[0], so.then(text))
 		}
 		if literalBegins(e, text) {
-			p.swallow(e, n, join(so, text))
+			p.swallow(e, n, so.then(text))
 		}
 	}
 	for _, o := range y.patterns {
 		if text, ok := common(p.closed(e), p.closed(o)); ok && len(o.next.keys) > 0 {
-			p.report(e.keys[0], o.next.keys[0], join(so, text))
+			p.report(e.keys[0], o.next.keys[0], so.then(text))
 		}
 		if text, ok := common(p.open(e), p.closed(o)); ok {
-			p.swallow(e, o.next, join(so, text))
+			p.swallow(e, o.next, so.then(text))
 		}
 	}
 }
@@ -137,16 +140,16 @@ func literalBegins(e *edge, text string) bool {
 
 // swallow reports the first key below n, all of whose names the tail e can have too. Braces
 // are the exception: a tail escapes them.
-func (p *proof) swallow(e *edge, n *index, so string) {
+func (p *proof) swallow(e *edge, n *index, so *trail) {
 	for text, next := range sorted(n.literals) {
 		if strings.ContainsAny(text, "{}") {
 			continue
 		}
 		if len(next.keys) > 0 {
-			p.report(e.keys[0], next.keys[0], join(so, text))
+			p.report(e.keys[0], next.keys[0], so.then(text))
 			return
 		}
-		p.swallow(e, next, join(so, text))
+		p.swallow(e, next, so.then(text))
 	}
 	for _, edges := range [][]*edge{n.patterns, n.tails} {
 		for _, o := range edges {
@@ -155,10 +158,10 @@ func (p *proof) swallow(e *edge, n *index, so string) {
 			}
 			keys := append(slices.Clone(o.keys), o.next.keys...)
 			if len(keys) > 0 {
-				p.report(e.keys[0], keys[0], join(so, p.example(o)))
+				p.report(e.keys[0], keys[0], so.thenOne(o))
 				return
 			}
-			p.swallow(e, o.next, join(so, p.example(o)))
+			p.swallow(e, o.next, so.thenOne(o))
 		}
 	}
 }
@@ -168,20 +171,20 @@ func (s segment) hasBraces() bool {
 }
 
 // tails compares two tails that begin in the same segment.
-func (p *proof) tails(e, o *edge, so string) {
+func (p *proof) tails(e, o *edge, so *trail) {
 	if text, ok := common(p.closed(e), p.closed(o)); ok {
-		p.report(e.keys[0], o.keys[0], join(so, text))
+		p.report(e.keys[0], o.keys[0], so.then(text))
 	} else if text, ok := common(p.open(e), p.open(o)); ok {
-		p.report(e.keys[0], o.keys[0], join(so, text)+":x")
+		p.report(e.keys[0], o.keys[0], so.then(text+":x"))
 	}
 }
 
-func (p *proof) report(a, b *mounted, example string) {
+func (p *proof) report(a, b *mounted, so *trail) {
 	if len(p.collisions) >= maxProblems {
 		return
 	}
 	p.collisions = append(p.collisions, &Error{Op: "open", Template: a.template, Err: because(ErrCollision, fmt.Sprintf(
-		"%s %s and %s %s can both be named %q", a.def.kind, a.path(), b.def.kind, b.path(), example))})
+		"%s %s and %s %s can both be named %q", a.def.kind, a.path(), b.def.kind, b.path(), p.example(so)))})
 }
 
 func (p *proof) closed(e *edge) *automaton { return p.automaton(e, 0) }
@@ -199,17 +202,30 @@ func (p *proof) automaton(e *edge, which int) *automaton {
 	return both[which]
 }
 
-// example is a text that the segment matches.
-func (p *proof) example(e *edge) string {
-	text, _ := common(p.closed(e), p.closed(e))
-	return text
+// trail is how the proof got where it is: a text or an edge for each segment. The example of a
+// collision is made of it, and only then.
+type trail struct {
+	up   *trail
+	text string
+	edge *edge
 }
 
-func join(so, text string) string {
-	if so == "" {
+func (t *trail) then(text string) *trail { return &trail{up: t, text: text} }
+func (t *trail) thenOne(e *edge) *trail  { return &trail{up: t, edge: e} }
+
+// example gives a name that begins as the trail does.
+func (p *proof) example(t *trail) string {
+	if t == nil {
+		return ""
+	}
+	text := t.text
+	if t.edge != nil {
+		text, _ = common(p.closed(t.edge), p.closed(t.edge))
+	}
+	if t.up == nil {
 		return text
 	}
-	return so + ":" + text
+	return p.example(t.up) + ":" + text
 }
 
 // sorted goes through a map in the order of its keys, so that reports are the same each time.

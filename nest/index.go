@@ -65,7 +65,7 @@ func (x *index) number(m *mounted) {
 
 // insert finds or makes the edge for s among edges, which are sorted, and hands it to use.
 func insert(edges []*edge, s segment, use func(*edge)) []*edge {
-	order := s.lead() + "\x00" + s.signature()
+	order := s.order()
 	i, ok := slices.BinarySearchFunc(edges, order, func(e *edge, order string) int {
 		return strings.Compare(e.order, order)
 	})
@@ -75,6 +75,9 @@ func insert(edges []*edge, s segment, use func(*edge)) []*edge {
 	use(edges[i])
 	return edges
 }
+
+// order sorts segments by their lead, and is equal for those that match the same texts.
+func (s segment) order() string { return s.lead() + "\x00" + s.signature() }
 
 // seal prepares the lookup once all keys are in.
 func (x *index) seal() {
@@ -152,38 +155,50 @@ func (x *index) reaches(m *mounted) bool {
 	at := []*index{x}
 	for _, s := range m.segments() {
 		var next []*index
-		own := s.language(false)
 		for _, n := range at {
-			for _, e := range n.tails {
-				if _, ok := common(own, e.language(true)); ok && !m.holds(e.keys[0]) {
-					return true
-				}
+			if slices.ContainsFunc(n.tails, func(e *edge) bool { return !m.holds(e.keys[0]) && e.canBegin(s) }) {
+				return true
 			}
-			if text, ok := s.literal(); ok {
-				if o := n.literals[text]; o != nil {
-					next = append(next, o)
-				}
-			} else {
-				for text, o := range n.literals {
-					if s.matches(text) {
-						next = append(next, o)
-					}
-				}
-			}
-			for _, e := range n.patterns {
-				if _, ok := common(own, e.language(false)); ok {
-					next = append(next, e.next)
-				}
-			}
+			next = append(next, n.meeting(s)...)
 		}
 		at = next
 	}
-	for _, n := range at {
-		if n.below(m) {
-			return true
+	return slices.ContainsFunc(at, func(n *index) bool { return n.below(m) })
+}
+
+// meeting gives what is behind the segments that can have a text in common with s.
+func (x *index) meeting(s segment) []*index {
+	var next []*index
+	if text, ok := s.literal(); ok {
+		if n := x.literals[text]; n != nil {
+			next = append(next, n)
+		}
+		for e := range x.leading(text) {
+			if e.matches(text) {
+				next = append(next, e.next)
+			}
+		}
+		return next
+	}
+	for text, n := range x.literals {
+		if s.matches(text) {
+			next = append(next, n)
 		}
 	}
-	return false
+	for _, e := range x.patterns {
+		if e.order == s.order() {
+			next = append(next, e.next)
+		} else if _, ok := common(s.language(false), e.language(false)); ok {
+			next = append(next, e.next)
+		}
+	}
+	return next
+}
+
+// canBegin tells whether a name of the tail e can begin with a text of s and go on.
+func (e *edge) canBegin(s segment) bool {
+	_, ok := common(s.language(false), e.language(true))
+	return ok
 }
 
 // below tells whether a key behind this node, which stands for a prefix of m's, is not m's.
