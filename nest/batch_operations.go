@@ -8,6 +8,240 @@ import (
 	"github.com/redis/rueidis"
 )
 
+// CounterBatch holds the operations of a [CounterRef] in a batch. They have the same names and results;
+// their futures are settled when [Batch.Exec] returns.
+type CounterBatch[N Number] struct {
+	RefBatch
+	ref CounterRef[N]
+}
+
+// In puts the reference into a batch.
+func (r CounterRef[N]) In(b *Batch) CounterBatch[N] {
+	return CounterBatch[N]{RefBatch{b, r.Ref}, r}
+}
+
+// Add is [CounterRef.Add] in a batch.
+func (q CounterBatch[N]) Add(n N) *Future[N] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[N] { return r.add(n) })
+}
+
+// Copy is [CounterRef.Copy] in a batch.
+func (q CounterBatch[N]) Copy(to CounterRef[N], opts ...WriteOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+}
+
+// Decr is [CounterRef.Decr] in a batch.
+func (q CounterBatch[N]) Decr() *Future[N] {
+	r := q.ref
+	return add(q.b, r.Ref, r.decr)
+}
+
+// Get is [CounterRef.Get] in a batch.
+func (q CounterBatch[N]) Get() *Future[N] {
+	r := q.ref
+	return add(q.b, r.Ref, r.get)
+}
+
+// Incr is [CounterRef.Incr] in a batch.
+func (q CounterBatch[N]) Incr() *Future[N] {
+	r := q.ref
+	return add(q.b, r.Ref, r.incr)
+}
+
+// Lookup is [CounterRef.Lookup] in a batch.
+func (q CounterBatch[N]) Lookup() *FoundFuture[N] {
+	r := q.ref
+	return addFound(q.b, r.Ref, r.lookup)
+}
+
+// Rename is [CounterRef.Rename] in a batch.
+func (q CounterBatch[N]) Rename(to CounterRef[N], opts ...WriteOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+}
+
+// Reset is [CounterRef.Reset] in a batch.
+func (q CounterBatch[N]) Reset() *Future[N] {
+	r := q.ref
+	return add(q.b, r.Ref, r.reset)
+}
+
+// Set is [CounterRef.Set] in a batch.
+func (q CounterBatch[N]) Set(n N, opts ...SetOption) *Done {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[struct{}] { return r.set(n, opts) })
+}
+
+// Sub is [CounterRef.Sub] in a batch.
+func (q CounterBatch[N]) Sub(n N) *Future[N] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[N] { return r.sub(n) })
+}
+
+// HashBatch holds the operations of a [HashRef] in a batch. They have the same names and results;
+// their futures are settled when [Batch.Exec] returns.
+type HashBatch[V any] struct {
+	RefBatch
+	ref HashRef[V]
+}
+
+// In puts the reference into a batch.
+func (r HashRef[V]) In(b *Batch) HashBatch[V] {
+	return HashBatch[V]{RefBatch{b, r.Ref}, r}
+}
+
+// All is [HashRef.All] in a batch.
+func (q HashBatch[V]) All() *Future[map[string]V] {
+	r := q.ref
+	return add(q.b, r.Ref, r.all)
+}
+
+// Copy is [HashRef.Copy] in a batch.
+func (q HashBatch[V]) Copy(to HashRef[V], opts ...WriteOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+}
+
+// Decr is [HashRef.Decr] in a batch.
+func (q HashBatch[V]) Decr(field string, by V) *Future[V] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[V] { return r.add(&r.hash().decr, field, by, true) })
+}
+
+// DeleteFields is [HashRef.DeleteFields] in a batch.
+func (q HashBatch[V]) DeleteFields(fields ...string) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.deleteFields(fields) })
+}
+
+// ExpireFields is [HashRef.ExpireFields] in a batch.
+func (q HashBatch[V]) ExpireFields(d time.Duration, fields ...string) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.expireFields(d, fields) })
+}
+
+// ExpireFieldsAt is [HashRef.ExpireFieldsAt] in a batch.
+func (q HashBatch[V]) ExpireFieldsAt(t time.Time, fields ...string) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.expireFieldsAt(t, fields) })
+}
+
+// FieldTTL is [HashRef.FieldTTL] in a batch.
+func (q HashBatch[V]) FieldTTL(field string) *Future[time.Duration] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[time.Duration] { return r.leftOfField(field) })
+}
+
+// Fields is [HashRef.Fields] in a batch.
+func (q HashBatch[V]) Fields() *Future[[]string] {
+	r := q.ref
+	return add(q.b, r.Ref, r.fields)
+}
+
+// Get is [HashRef.Get] in a batch.
+func (q HashBatch[V]) Get(field string) *Future[V] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[V] { return r.get(field) })
+}
+
+// GetAndExpire is [HashRef.GetAndExpire] in a batch.
+func (q HashBatch[V]) GetAndExpire(d time.Duration, fields ...string) *Future[[]Optional[V]] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]Optional[V]] { return r.getAndExpire(d, fields) })
+}
+
+// GetMany is [HashRef.GetMany] in a batch.
+func (q HashBatch[V]) GetMany(fields ...string) *Future[[]Optional[V]] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]Optional[V]] { return r.getMany(fields) })
+}
+
+// Has is [HashRef.Has] in a batch.
+func (q HashBatch[V]) Has(field string) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.has(field) })
+}
+
+// Incr is [HashRef.Incr] in a batch.
+func (q HashBatch[V]) Incr(field string, by V) *Future[V] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[V] { return r.add(&r.hash().incr, field, by, false) })
+}
+
+// Len is [HashRef.Len] in a batch.
+func (q HashBatch[V]) Len() *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, r.length)
+}
+
+// Lookup is [HashRef.Lookup] in a batch.
+func (q HashBatch[V]) Lookup(field string) *FoundFuture[V] {
+	r := q.ref
+	return addFound(q.b, r.Ref, func() command[found[V]] { return r.lookup(field) })
+}
+
+// PersistFields is [HashRef.PersistFields] in a batch.
+func (q HashBatch[V]) PersistFields(fields ...string) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.persistFields(fields) })
+}
+
+// Random is [HashRef.Random] in a batch.
+func (q HashBatch[V]) Random(n int) *Future[map[string]V] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[map[string]V] { return r.random(n) })
+}
+
+// Rename is [HashRef.Rename] in a batch.
+func (q HashBatch[V]) Rename(to HashRef[V], opts ...WriteOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+}
+
+// Set is [HashRef.Set] in a batch.
+func (q HashBatch[V]) Set(field string, v V, opts ...FieldOption) *Done {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[struct{}] { return r.set(field, v, opts) })
+}
+
+// SetIfAbsent is [HashRef.SetIfAbsent] in a batch.
+func (q HashBatch[V]) SetIfAbsent(field string, v V, opts ...FieldOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.setIfAbsent(field, v, opts) })
+}
+
+// SetMany is [HashRef.SetMany] in a batch.
+func (q HashBatch[V]) SetMany(fields map[string]V, opts ...FieldOption) *Done {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[struct{}] { return r.setMany(fields, opts) })
+}
+
+// StrLen is [HashRef.StrLen] in a batch.
+func (q HashBatch[V]) StrLen(field string) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.strLen(field) })
+}
+
+// Take is [HashRef.Take] in a batch.
+func (q HashBatch[V]) Take(field string) *FoundFuture[V] {
+	r := q.ref
+	return addFound(q.b, r.Ref, func() command[found[V]] { return r.take(field) })
+}
+
+// TakeMany is [HashRef.TakeMany] in a batch.
+func (q HashBatch[V]) TakeMany(fields ...string) *Future[[]Optional[V]] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]Optional[V]] { return r.takeMany(fields) })
+}
+
+// Values is [HashRef.Values] in a batch.
+func (q HashBatch[V]) Values() *Future[[]V] {
+	r := q.ref
+	return add(q.b, r.Ref, r.values)
+}
+
 // KeyBatch holds the operations of a [KeyRef] in a batch. They have the same names and results;
 // their futures are settled when [Batch.Exec] returns.
 type KeyBatch[T any] struct {

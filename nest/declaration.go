@@ -76,7 +76,7 @@ func (d *Declaration) declare(node Node, kind Kind, constructor, text string, wh
 		where.refuse(constructor, text, err)
 	}
 	d.template = t
-	if err := apply(&d.config); err != nil {
+	if err := errors.Join(apply(&d.config), d.config.fits(kind)); err != nil {
 		where.refuse(constructor, text, err)
 	}
 }

@@ -91,6 +91,9 @@ func unsent[R any](r Ref, c command[R]) (zero R, err error) {
 
 // fail makes the error of an operation.
 func (r Ref) fail(op string, err error) error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e // of another reference, which the operation was given
+	}
 	return &Error{Op: op, Template: r.m.template, Key: r.m.redact(r.key), Err: err}
 }
 
@@ -134,13 +137,12 @@ func serverError(err error) error {
 	case strings.HasPrefix(text, "BUSYKEY"):
 		return ErrExists
 	case strings.HasPrefix(text, "unknown command"), strings.HasPrefix(text, "unknown subcommand"):
-		name, _, _ := strings.Cut(text, ", with args")
-		return because(ErrUnsupported, name)
+		return unsupported(text)
 	case strings.Contains(lower, "unknown redis command called from script"):
 		return because(ErrUnsupported, "a command of the operation is unknown to it")
 	case strings.Contains(text, "would overflow"), strings.Contains(text, "would produce NaN or Infinity"):
 		return ErrOverflow
-	case strings.Contains(text, "is not an integer"), strings.Contains(text, "is not a valid float"):
+	case strings.Contains(text, "is not an integer"), strings.Contains(text, "is not a valid float"), strings.Contains(text, "value is not a float"):
 		return because(ErrDecode, "no number that the server can add to")
 	}
 	return err

@@ -1,6 +1,8 @@
 package nest
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/redisimnest/redisimnest/codec"
@@ -58,4 +60,27 @@ type config struct {
 	hashTag    bool
 	hasDefault bool
 	def        any
+	fieldTTL   time.Duration
+	// special are the options that only some kinds have.
+	special []special
+}
+
+// special is an option that only some kinds have.
+type special struct {
+	option string
+	kinds  []Kind
+}
+
+func (c *config) onlyFor(option string, kinds ...Kind) {
+	c.special = append(c.special, special{option, kinds})
+}
+
+// fits tells which option is none of the kind's.
+func (c *config) fits(kind Kind) error {
+	for _, s := range c.special {
+		if !slices.Contains(s.kinds, kind) {
+			return fmt.Errorf("%s is no option of a %s", s.option, kind)
+		}
+	}
+	return nil
 }

@@ -1,0 +1,232 @@
+package nest
+
+import (
+	"context"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// Set writes a field (HSET). A running expiry of the field ends, unless [FieldTTL] starts
+// another one.
+func (r HashRef[V]) Set(ctx context.Context, field string, v V, opts ...FieldOption) error {
+	_, err := call(ctx, r.Ref, func() command[struct{}] { return r.set(field, v, opts) })
+	return err
+}
+
+func (r HashRef[V]) set(field string, v V, opts []FieldOption) command[struct{}] {
+	text, err := r.hash().encode(r.m, v)
+	if err != nil {
+		return refuse(&opSetField, atField(field, err))
+	}
+	ttl, err := r.fieldTTL(opts)
+	switch {
+	case err != nil:
+		return refuse(&opSetField, err)
+	case ttl > 0:
+		return command[struct{}]{op: &opSetField, cmd: r.setFields(false, ttl, []string{field, text})}
+	case r.m.settings.ttl > 0:
+		return command[struct{}]{op: &opSetField, cmd: r.write("HSET", field, text)}
+	}
+	return command[struct{}]{op: &opSetField, cmd: r.b().Hset().Key(r.key).FieldValue().FieldValue(field, text).Build()}
+}
+
+// SetMany writes several fields in one atomic step (HSET). Nothing is sent for an empty map.
+func (r HashRef[V]) SetMany(ctx context.Context, fields map[string]V, opts ...FieldOption) error {
+	_, err := call(ctx, r.Ref, func() command[struct{}] { return r.setMany(fields, opts) })
+	return err
+}
+
+func (r HashRef[V]) setMany(fields map[string]V, opts []FieldOption) command[struct{}] {
+	if len(fields) == 0 {
+		return skip(&opSetMany)
+	}
+	h := r.hash()
+	pairs := make([]string, 0, 2*len(fields))
+	for name, v := range fields {
+		text, err := h.encode(r.m, v)
+		if err != nil {
+			return refuse(&opSetMany, atField(name, err))
+		}
+		pairs = append(pairs, name, text)
+	}
+	ttl, err := r.fieldTTL(opts)
+	switch {
+	case err != nil:
+		return refuse(&opSetMany, err)
+	case ttl > 0:
+		return command[struct{}]{op: &opSetMany, cmd: r.setFields(false, ttl, pairs)}
+	}
+	return command[struct{}]{op: &opSetMany, cmd: r.writeMany("HSET", joinSum, nil, pairs)}
+}
+
+// SetIfAbsent writes a field only when it does not exist, and tells whether it did (HSETNX).
+func (r HashRef[V]) SetIfAbsent(ctx context.Context, field string, v V, opts ...FieldOption) (bool, error) {
+	return call(ctx, r.Ref, func() command[bool] { return r.setIfAbsent(field, v, opts) })
+}
+
+func (r HashRef[V]) setIfAbsent(field string, v V, opts []FieldOption) command[bool] {
+	text, err := r.hash().encode(r.m, v)
+	if err != nil {
+		return refuse(&opSetFieldIfAbsent, atField(field, err))
+	}
+	ttl, err := r.fieldTTL(opts)
+	switch {
+	case err != nil:
+		return refuse(&opSetFieldIfAbsent, err)
+	case ttl > 0:
+		return command[bool]{op: &opSetFieldIfAbsent, cmd: r.setFields(true, ttl, []string{field, text})}
+	}
+	return command[bool]{op: &opSetFieldIfAbsent, cmd: r.write("HSETNX", field, text)}
+}
+
+// Incr adds by to a field and gives the sum; a field that does not exist counts as 0 (HINCRBY,
+// or HINCRBYFLOAT when V is a float). The error wraps [ErrOverflow], and the field is unchanged,
+// when the sum is none of V; [ErrDecode] when the field holds no number; [ErrArgument] when V is
+// not a number that the codec stores in decimal, or by is NaN or infinite. A running expiry of
+// the field goes on.
+func (r HashRef[V]) Incr(ctx context.Context, field string, by V) (V, error) {
+	return call(ctx, r.Ref, func() command[V] { return r.add(&r.hash().incr, field, by, false) })
+}
+
+// Decr takes by off a field and gives the difference, as [HashRef.Incr] does the sum.
+func (r HashRef[V]) Decr(ctx context.Context, field string, by V) (V, error) {
+	return call(ctx, r.Ref, func() command[V] { return r.add(&r.hash().decr, field, by, true) })
+}
+
+func (r HashRef[V]) add(op *operation[V], field string, by V, negative bool) command[V] {
+	h := r.hash()
+	if h.number.command == "" {
+		return refuse(op, because(ErrArgument, "codec "+r.m.settings.codec.Name()+" does not store "+article(r.m.def.goType)+" as a decimal number"))
+	}
+	text, err := h.encode(r.m, by)
+	if err != nil {
+		return refuse(op, err)
+	}
+	if negative {
+		text = negated(text)
+	}
+	cmd, err := r.increment(h.number, field, text, nil)
+	if err != nil {
+		return refuse(op, err)
+	}
+	return command[V]{op: op, cmd: cmd}
+}
+
+// DeleteFields removes fields and tells how many of them were there (HDEL). The key is gone
+// with its last field.
+func (r HashRef[V]) DeleteFields(ctx context.Context, fields ...string) (int64, error) {
+	return call(ctx, r.Ref, func() command[int64] { return r.deleteFields(fields) })
+}
+
+func (r Ref) deleteFields(fields []string) command[int64] {
+	if len(fields) == 0 {
+		return skip(&opDeleteFields)
+	}
+	return command[int64]{op: &opDeleteFields, cmd: r.modifyMany("HDEL", joinSum, nil, fields)}
+}
+
+// Take removes a field and gives the value that it held (HGET and HDEL in one script). The
+// field is gone even when the value is no V.
+func (r HashRef[V]) Take(ctx context.Context, field string) (V, bool, error) {
+	return both(call(ctx, r.Ref, func() command[found[V]] { return r.take(field) }))
+}
+
+func (r HashRef[V]) take(field string) command[found[V]] {
+	return command[found[V]]{op: &r.hash().take, cmd: r.takeFields([]string{field})}
+}
+
+// TakeMany removes several fields and gives the values that they held, in the order in which
+// they are named (HMGET and HDEL in one script).
+func (r HashRef[V]) TakeMany(ctx context.Context, fields ...string) ([]Optional[V], error) {
+	return call(ctx, r.Ref, func() command[[]Optional[V]] { return r.takeMany(fields) })
+}
+
+func (r HashRef[V]) takeMany(fields []string) command[[]Optional[V]] {
+	op := &r.hash().takeMany
+	if len(fields) == 0 {
+		return skip(op)
+	}
+	return command[[]Optional[V]]{op: op, cmd: r.takeFields(fields)}
+}
+
+// taking gives fields and removes them, in parts that Lua's stack can hold; ARGV[1] is the TTL
+// to be restarted, or 0.
+var taking = script{`local taken = {}
+for from = 3, #ARGV, tonumber(ARGV[2]) do
+	local fields = {unpack(ARGV, from, math.min(from + ARGV[2] - 1, #ARGV))}
+	for i, value in ipairs(redis.call('HMGET', KEYS[1], unpack(fields))) do taken[from - 3 + i] = value end
+	redis.call('HDEL', KEYS[1], unpack(fields))
+end
+if ARGV[1] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return taken`}
+
+func (r Ref) takeFields(fields []string) rueidis.Completed {
+	ttl := int64(0)
+	if r.renews() {
+		ttl = r.m.ttl()
+	}
+	return r.b().Arbitrary("EVAL", taking.text, "1").Keys(r.key).Args(millis(ttl), millis(bulkSize)).Args(fields...).Build()
+}
+
+// Rename gives the hash, with its remaining TTL, to another key of the same type; what it does
+// with an existing target and with the TTL, [KeyRef.Rename] tells (RENAMENX or RENAME).
+func (r HashRef[V]) Rename(ctx context.Context, to HashRef[V], opts ...WriteOption) (bool, error) {
+	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+}
+
+// Copy writes the hash, with its remaining TTL, to another key of the same type too; what it
+// does with an existing target and with the TTL, [KeyRef.Copy] tells (COPY, Redis 6.2).
+func (r HashRef[V]) Copy(ctx context.Context, to HashRef[V], opts ...WriteOption) (bool, error) {
+	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+}
+
+// ExpireFields lets fields live for d from now, at least a millisecond, and tells how many of
+// them there are (HPEXPIRE, Redis 7.4 or Valkey 9). The error wraps [ErrUnsupported] on an
+// older server.
+func (r HashRef[V]) ExpireFields(ctx context.Context, d time.Duration, fields ...string) (int64, error) {
+	return call(ctx, r.Ref, func() command[int64] { return r.expireFields(d, fields) })
+}
+
+// ExpireFieldsAt lets fields live until t and tells how many of them there are (HPEXPIREAT,
+// Redis 7.4 or Valkey 9). A time in the past removes them; the zero time is [ErrArgument].
+func (r HashRef[V]) ExpireFieldsAt(ctx context.Context, t time.Time, fields ...string) (int64, error) {
+	return call(ctx, r.Ref, func() command[int64] { return r.expireFieldsAt(t, fields) })
+}
+
+// PersistFields takes the expiry of fields away, a declared one too, and tells how many of them
+// had one (HPERSIST, Redis 7.4 or Valkey 9).
+func (r HashRef[V]) PersistFields(ctx context.Context, fields ...string) (int64, error) {
+	return call(ctx, r.Ref, func() command[int64] { return r.persistFields(fields) })
+}
+
+// FieldTTL is how long a field still lives, [Forever] when it has no expiry of its own (HPTTL,
+// Redis 7.4 or Valkey 9). The error wraps [ErrNotFound] when the field does not exist.
+func (r HashRef[V]) FieldTTL(ctx context.Context, field string) (time.Duration, error) {
+	return call(ctx, r.Ref, func() command[time.Duration] { return r.leftOfField(field) })
+}
+
+// GetAndExpire gives the values of fields as [HashRef.GetMany] does, and lets them live for d
+// from now (HGETEX, Redis 8.0 or Valkey 9).
+func (r HashRef[V]) GetAndExpire(ctx context.Context, d time.Duration, fields ...string) ([]Optional[V], error) {
+	return call(ctx, r.Ref, func() command[[]Optional[V]] { return r.getAndExpire(d, fields) })
+}
+
+func (r HashRef[V]) getAndExpire(d time.Duration, fields []string) command[[]Optional[V]] {
+	op := &r.hash().manyRenewed
+	if len(fields) == 0 {
+		return skip(op)
+	}
+	if d < time.Millisecond {
+		return refuse(op, errFieldExpiry)
+	}
+	fixed := []string{"PX", millis(d.Milliseconds()), "FIELDS", millis(int64(len(fields)))}
+	return command[[]Optional[V]]{op: op, cmd: r.modify("HGETEX", append(fixed, fields...)...)}
+}
+
+var (
+	opSetField         = operation[struct{}]{"set", replyNone}
+	opSetMany          = operation[struct{}]{"set many", replyNone}
+	opSetFieldIfAbsent = operation[bool]{"set if absent", replyBool}
+	opDeleteFields     = operation[int64]{"delete fields", replyInt}
+)

@@ -1,0 +1,32 @@
+package nest
+
+import "strings"
+
+// needs tells since when servers know the commands that not every supported one knows.
+var needs = map[string]string{
+	"HPEXPIRE":    "redis 7.4, valkey 9",
+	"HPEXPIREAT":  "redis 7.4, valkey 9",
+	"HPTTL":       "redis 7.4, valkey 9",
+	"HPERSIST":    "redis 7.4, valkey 9",
+	"HGETEX":      "redis 8.0, valkey 9",
+	"HRANDFIELD":  "redis 6.2, valkey 7.2",
+	"XAUTOCLAIM":  "redis 6.2, valkey 7.2",
+	"SPUBLISH":    "redis 7.0, valkey 7.2",
+	"SSUBSCRIBE":  "redis 7.0, valkey 7.2",
+	"GETEX":       "redis 6.2, valkey 7.2",
+	"GETDEL":      "redis 6.2, valkey 7.2",
+	"COPY":        "redis 6.2, valkey 7.2",
+	"PEXPIRETIME": "redis 7.0, valkey 7.2",
+}
+
+// unsupported makes the error of a command that the server does not know out of its answer,
+// "unknown command 'HPTTL', with args beginning with ...". Only the command's own words are kept.
+func unsupported(answer string) error {
+	words, _, _ := strings.Cut(answer, ", with args")
+	words, _, _ = strings.Cut(words, "\n")
+	name := strings.Trim(strings.TrimPrefix(words, "unknown command "), "'`\" ")
+	if version, ok := needs[strings.ToUpper(name)]; ok {
+		return because(ErrUnsupported, "needs "+strings.ToUpper(name)+": "+version)
+	}
+	return because(ErrUnsupported, words)
+}
