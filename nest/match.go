@@ -13,6 +13,14 @@ type Match struct {
 // Key is the full name in Redis.
 func (m Match) Key() string { return m.key }
 
+// String gives the name with its sensitive parameters replaced by their templates.
+func (m Match) String() string {
+	if m.at == nil {
+		return m.key
+	}
+	return m.at.redact(m.key)
+}
+
 // Def is the declaration of the key, the very value that was declared, or nil when nothing
 // declares a key of this name.
 func (m Match) Def() Node {

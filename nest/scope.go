@@ -14,6 +14,14 @@ type Scope struct {
 // whose prefix has parameters, and for a scope with an error.
 func (s Scope) Prefix() string { return s.prefix }
 
+// String gives the prefix with its sensitive parameters replaced by their templates.
+func (s Scope) String() string {
+	if s.at == nil {
+		return ""
+	}
+	return s.redactedPrefix()
+}
+
 // Err is what is wrong with the scope: the [*Error] that every operation on it and below it
 // returns. It is nil for a good scope.
 func (s Scope) Err() error { return s.check("scope") }
