@@ -66,9 +66,9 @@ func (r KeyRef[T]) get() command[T] {
 // type [ErrWrongType].
 func (r KeyRef[T]) Get(ctx context.Context) (T, error) { return call(ctx, r.Ref, r.get) }
 
-// fetch is the command that reads the value, and renews the TTL where that is declared.
-func (r KeyRef[T]) fetch() rueidis.Completed {
-	if r.m.settings.autoRenew && r.m.settings.ttl > 0 {
+// fetch is the command that reads a whole string, and renews the TTL where that is declared.
+func (r Ref) fetch() rueidis.Completed {
+	if r.renews() {
 		return r.b().Getex().Key(r.key).PxMilliseconds(r.m.ttl()).Build()
 	}
 	return r.b().Get().Key(r.key).Build()
@@ -148,6 +148,11 @@ func (r KeyRef[T]) setIf(op *operation[bool], condition string, v T, opts []SetO
 	if err != nil {
 		return refuse(op, err)
 	}
+	return r.putIf(op, condition, text, opts)
+}
+
+// putIf writes a whole string under the condition NX or XX.
+func (r Ref) putIf(op *operation[bool], condition, text string, opts []SetOption) command[bool] {
 	e, err := r.expiry(opts)
 	if err != nil {
 		return refuse(op, err)
@@ -179,11 +184,16 @@ func (r KeyRef[T]) swap(v T) command[found[T]] {
 	if err != nil {
 		return refuse(op, err)
 	}
+	return command[found[T]]{op: op, cmd: r.exchange(text)}
+}
+
+// exchange is the command that writes a whole string and gives what was there before.
+func (r Ref) exchange(text string) rueidis.Completed {
 	b := r.b().Set().Key(r.key).Value(text).Get()
 	if ms := r.m.ttl(); ms > 0 {
-		return command[found[T]]{op: op, cmd: b.PxMilliseconds(ms).Build()}
+		return b.PxMilliseconds(ms).Build()
 	}
-	return command[found[T]]{op: op, cmd: b.Build()}
+	return b.Build()
 }
 
 func (r KeyRef[T]) take() command[found[T]] {
@@ -196,7 +206,7 @@ func (r KeyRef[T]) Take(ctx context.Context) (T, bool, error) {
 	return both(call(ctx, r.Ref, r.take))
 }
 
-func (r KeyRef[T]) raw() command[[]byte] {
+func (r Ref) raw() command[[]byte] {
 	return command[[]byte]{op: &opRaw, cmd: r.b().Get().Key(r.key).Build()}
 }
 

@@ -42,21 +42,29 @@ func replyTransfer(_ *mounted, a rueidis.RedisMessage) (bool, error) {
 
 // transfer renames or copies r to to, two references of the same kind.
 func (r Ref) transfer(op *operation[bool], to Ref, opts []WriteOption) command[bool] {
-	switch {
-	case to.Err() != nil:
-		return refuse(op, to.Err())
-	case !sameClient(to.m.tree, r.m.tree):
-		return refuse(op, because(ErrArgument, "the target belongs to another client"))
-	case to.key == r.key:
-		return refuse(op, because(ErrArgument, "the target is the key itself"))
-	case r.m.tree.client.Mode() == rueidis.ClientModeCluster && keySlot(r.key) != keySlot(to.key):
-		return refuse(op, because(ErrCrossSlot, "a HashTag on a cluster above both keys puts them into one"))
+	if err := r.reaches(to); err != nil {
+		return refuse(op, err)
 	}
 	replace := "0"
 	if replaces(opts) {
 		replace = "1"
 	}
 	return command[bool]{op: op, cmd: transferring.command(r.b(), []string{r.key, to.key}, op.name, replace, millis(to.m.ttl()))}
+}
+
+// reaches tells why nothing can go from r to to in one step.
+func (r Ref) reaches(to Ref) error {
+	switch {
+	case to.Err() != nil:
+		return to.Err()
+	case !sameClient(to.m.tree, r.m.tree):
+		return because(ErrArgument, "the target belongs to another client")
+	case to.key == r.key:
+		return because(ErrArgument, "the target is the key itself")
+	case r.m.tree.client.Mode() == rueidis.ClientModeCluster && keySlot(r.key) != keySlot(to.key):
+		return because(ErrCrossSlot, "a HashTag on a cluster above both keys puts them into one")
+	}
+	return nil
 }
 
 // sameClient tells whether two trees are opened on one client. Only a client that can be

@@ -58,6 +58,12 @@ func replySwapped(_ *mounted, a rueidis.RedisMessage) (swapped, error) {
 // An error of change is returned as it is and nothing is written. The error wraps
 // [ErrConflict] when 64 tries were not enough. Commands: GET, then one script (EVAL) per try.
 func (r KeyRef[T]) Update(ctx context.Context, change func(T, bool) (T, error)) (T, error) {
+	return revise(ctx, r.Ref, change, r.current, r.encode)
+}
+
+// revise is Update of every kind that stores one value as a string: decode gives the value of
+// what the key holds, or what stands for a missing one.
+func revise[T any](ctx context.Context, r Ref, change func(T, bool) (T, error), decode func(found[string]) (T, error), encode func(T) (string, error)) (T, error) {
 	var zero T
 	if err := r.ready(ctx); err != nil {
 		return zero, err
@@ -65,12 +71,12 @@ func (r KeyRef[T]) Update(ctx context.Context, change func(T, bool) (T, error)) 
 	if change == nil {
 		return zero, r.fail("update", because(ErrArgument, "the function is nil"))
 	}
-	now, err := run(ctx, r.Ref, command[found[string]]{op: &opStored, cmd: r.b().Get().Key(r.key).Build()})
+	now, err := run(ctx, r, r.stored())
 	if err != nil {
 		return zero, err
 	}
 	for try := range maxUpdates {
-		old, err := r.stored(now)
+		old, err := decode(now)
 		if err != nil {
 			return zero, r.fail("update", err)
 		}
@@ -78,11 +84,11 @@ func (r KeyRef[T]) Update(ctx context.Context, change func(T, bool) (T, error)) 
 		if err != nil {
 			return zero, err
 		}
-		text, err := r.encode(v)
+		text, err := encode(v)
 		if err != nil {
 			return zero, r.fail("update", err)
 		}
-		result, err := run(ctx, r.Ref, r.compare(now, text))
+		result, err := run(ctx, r, r.compare(now, text))
 		if err != nil {
 			return zero, err
 		}
@@ -97,6 +103,11 @@ func (r KeyRef[T]) Update(ctx context.Context, change func(T, bool) (T, error)) 
 	return zero, r.fail("update", ErrConflict)
 }
 
+// stored reads what the key holds, as it is.
+func (r Ref) stored() command[found[string]] {
+	return command[found[string]]{op: &opStored, cmd: r.b().Get().Key(r.key).Build()}
+}
+
 func replyStored(_ *mounted, a rueidis.RedisMessage) (found[string], error) {
 	if a.IsNil() {
 		return found[string]{}, nil
@@ -105,8 +116,8 @@ func replyStored(_ *mounted, a rueidis.RedisMessage) (found[string], error) {
 	return found[string]{text, err == nil}, err
 }
 
-// stored decodes what the key holds, or gives what stands for a missing key.
-func (r KeyRef[T]) stored(now found[string]) (v T, err error) {
+// current decodes what the key holds, or gives what stands for a missing key.
+func (r KeyRef[T]) current(now found[string]) (v T, err error) {
 	switch {
 	case now.ok:
 		if v, err = r.value().typed.Decode(now.value); err != nil {
@@ -118,7 +129,7 @@ func (r KeyRef[T]) stored(now found[string]) (v T, err error) {
 	return v, err
 }
 
-func (r KeyRef[T]) compare(was found[string], text string) command[swapped] {
+func (r Ref) compare(was found[string], text string) command[swapped] {
 	had := "0"
 	if was.ok {
 		had = "1"
