@@ -30,6 +30,7 @@ type Passwords struct {
 	want     params
 	dummy    passwordHash // never matches; costs what the policy costs
 	running  *semaphore
+	garbage  *garbage
 	python   bool
 	truncate bool
 
@@ -56,9 +57,9 @@ func (o passwordOption) applyPasswords(s *passwordSettings) { o(s) }
 // MaxMemory bounds, in KiB, the memory of all computations that run at the same
 // time; the others wait. A single hash that takes more, because it was stored
 // under another policy, runs alone. The default is the memory of the policy
-// times GOMAXPROCS, which keeps all processors at work. Go's garbage collector
-// frees a computation's memory some time after it, so that under load the
-// process takes about twice this bound.
+// times GOMAXPROCS, which keeps all processors at work. A computation's memory
+// is freed some time after it, so that under load the process takes about twice
+// this bound.
 func MaxMemory(kib uint64) PasswordOption {
 	return passwordOption(func(s *passwordSettings) { s.budget, s.hasLimit = kib, true })
 }
@@ -122,6 +123,7 @@ func NewPasswords(policy Policy, opts ...PasswordOption) (*Passwords, error) {
 		policy:   policy,
 		want:     policy.params(),
 		running:  &semaphore{size: s.budget, queue: s.waiting},
+		garbage:  &garbage{limit: s.budget / 2},
 		python:   s.python,
 		truncate: s.truncate,
 	}
@@ -232,7 +234,11 @@ func (p *Passwords) reserve(ctx context.Context, h *passwordHash) (release func(
 	if err != nil {
 		return nil, err
 	}
-	return func() { p.running.release(weight) }, nil
+	p.garbage.collect()
+	return func() {
+		p.garbage.add(kib)
+		p.running.release(weight)
+	}, nil
 }
 
 func (p *Passwords) try(ctx context.Context, h *passwordHash, password string) (bool, error) {

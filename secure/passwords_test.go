@@ -374,6 +374,37 @@ func TestGivingUpLetsOthersIn(t *testing.T) {
 	require.EqualValues(t, 10, s.used)
 }
 
+// A grant that comes together with the end of the context is given back.
+func TestGrantedTooLate(t *testing.T) {
+	s := &semaphore{size: 10, queue: 10}
+	for range 200 {
+		_, err := s.acquire(t.Context(), 10)
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if weight, err := s.acquire(ctx, 3); err == nil {
+				s.release(weight)
+			}
+		})
+		waitFor(func() bool {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.waiting.Len() == 1
+		})
+		s.mu.Lock() // the waiter sees its context end and stops here
+		cancel()
+		for range 20 {
+			runtime.Gosched()
+		}
+		s.used -= 10
+		s.grant()
+		s.mu.Unlock()
+		wg.Wait()
+		require.Zero(t, s.used)
+	}
+}
+
 // Grants and cancellations race; nothing may be lost or given twice.
 func TestSemaphoreUnderFire(t *testing.T) {
 	s := &semaphore{size: 7, queue: 1000}
