@@ -13,13 +13,13 @@ import (
 	"github.com/redisimnest/redisimnest/nest/nesttest"
 )
 
-func set(t *testing.T, client rueidis.Client, key string) {
+func set(t *testing.T, client rueidis.Client) {
 	t.Helper()
-	require.NoError(t, client.Do(t.Context(), client.B().Set().Key(key).Value("x").ExSeconds(60).Build()).Error())
+	require.NoError(t, client.Do(t.Context(), client.B().Set().Key("key").Value("x").ExSeconds(60).Build()).Error())
 }
 
-func exists(ctx context.Context, client rueidis.Client, key string) (bool, error) {
-	n, err := client.Do(ctx, client.B().Exists().Key(key).Build()).AsInt64()
+func exists(ctx context.Context, client rueidis.Client) (bool, error) {
+	n, err := client.Do(ctx, client.B().Exists().Key("key").Build()).AsInt64()
 	return n == 1, err
 }
 
@@ -35,19 +35,19 @@ func TestKillAndRestart(t *testing.T) {
 			}
 			server := nesttest.Start(t, opts...)
 			client := server.Client(t)
-			set(t, client, "key")
+			set(t, client)
 
 			server.Kill(t)
 			server.Kill(t) // a dead server stays dead
 			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 			defer cancel()
-			_, err := exists(ctx, client, "key")
+			_, err := exists(ctx, client)
 			require.Error(t, err)
 
 			server.Restart(t)
 			var there bool
 			require.Eventually(t, func() bool {
-				there, err = exists(t.Context(), client, "key")
+				there, err = exists(t.Context(), client)
 				return err == nil
 			}, 10*time.Second, 10*time.Millisecond)
 			require.Equal(t, persistent, there)
@@ -60,11 +60,11 @@ func TestAdvance(t *testing.T) {
 	server := nesttest.Start(t)
 	client := server.Client(t)
 	require.NoError(t, client.Do(t.Context(), client.B().Set().Key("key").Value("x").PxMilliseconds(200).Build()).Error())
-	there, err := exists(t.Context(), client, "key")
+	there, err := exists(t.Context(), client)
 	require.NoError(t, err)
 	require.True(t, there)
 	server.Advance(t, 250*time.Millisecond)
-	there, err = exists(t.Context(), client, "key")
+	there, err = exists(t.Context(), client)
 	require.NoError(t, err)
 	require.False(t, there)
 }
@@ -82,7 +82,7 @@ func TestEmbeddedIsEmbedded(t *testing.T) {
 	t.Parallel()
 	server := nesttest.Embedded(t)
 	require.Equal(t, nesttest.KindEmbedded, server.Kind())
-	set(t, server.Client(t), "key")
+	set(t, server.Client(t))
 	require.False(t, server.Has(t, nesttest.Tracking))
 }
 
@@ -97,7 +97,7 @@ func TestSharedServerIsNobodysOwn(t *testing.T) {
 	} {
 		require.Contains(t, fails(t, spoil), what)
 	}
-	_, err := exists(t.Context(), nesttest.Client(t), "key")
+	_, err := exists(t.Context(), nesttest.Client(t))
 	require.NoError(t, err)
 }
 
