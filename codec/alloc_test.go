@@ -1,6 +1,7 @@
 package codec_test
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -41,4 +42,24 @@ func allocates[T any](t *testing.T, c codec.Codec, v T, encode, decode float64) 
 	require.Equal(t, decode, testing.AllocsPerRun(100, func() { back, err = typed.Decode(stored) }), "decoding a %T", v)
 	require.NoError(t, err)
 	same(t, v, back)
+}
+
+// TestJSONAllocations holds JSON to what encoding/json needs, also behind another codec.
+func TestJSONAllocations(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	v := config{Name: "n", Tags: []string{"a", "b"}, Limit: map[string]int{"x": 1}, Next: &config{}}
+	data, err := json.Marshal(v)
+	require.NoError(t, err)
+	encode := testing.AllocsPerRun(100, func() { data, err = json.Marshal(v) })
+	require.NoError(t, err)
+	decode := testing.AllocsPerRun(100, func() {
+		var back config
+		err = json.Unmarshal(data, &back)
+	})
+	require.NoError(t, err)
+	allocates(t, codec.JSON, v, encode, decode)
+	allocates(t, codec.Auto, v, encode, decode)
+	allocates(t, codec.Versioned(codec.JSON), v, encode+1, decode) // for the version
 }

@@ -19,6 +19,7 @@ type field struct {
 // fields are the entries of a struct type, in the order of the declaration.
 type fields struct {
 	list []field
+	at   map[string]int // in list, by name
 	err  error
 }
 
@@ -34,6 +35,10 @@ func fieldsOf(t reflect.Type) fields {
 	found.list, found.err = collectFields(t, nil)
 	if found.err == nil && t.NumField() > 0 && len(found.list) == 0 {
 		found.err = fmt.Errorf("%s has no exported fields", t)
+	}
+	found.at = make(map[string]int, len(found.list))
+	for i, f := range found.list {
+		found.at[f.name] = i
 	}
 	knownFields.Store(t, found)
 	return found

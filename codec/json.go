@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"sync"
 )
 
 // JSON stores values as encoding/json does, including its defaults: names match without
@@ -34,25 +35,70 @@ func appendJSON(codec string, dst []byte, v any) ([]byte, error) {
 	if rv := reflect.ValueOf(v); wantsAddress(rv) {
 		v = addressable(rv).Interface()
 	}
-	b, err := json.Marshal(v)
+	if cap(dst) == 0 {
+		b, err := json.Marshal(v)
+		if err != nil {
+			return nil, jsonEncodeError(codec, v, err)
+		}
+		return b, nil
+	}
+	// Unlike Marshal, an Encoder writes where it is told to, and a line feed after that.
+	e := jsonEncoders.Get().(*jsonEncoder)
+	e.out = dst
+	err := e.enc.Encode(v)
+	out := e.out
+	e.out = nil
+	jsonEncoders.Put(e)
 	if err != nil {
 		return nil, jsonEncodeError(codec, v, err)
 	}
-	if cap(dst) == 0 {
-		return b, nil
-	}
-	return append(dst, b...), nil
+	return out[:len(out)-1], nil
 }
 
-// wantsAddress tells whether encoding/json may miss methods with a pointer receiver in v.
+// jsonEncoder is an encoder and what it appends to.
+type jsonEncoder struct {
+	enc *json.Encoder
+	out appender
+}
+
+var jsonEncoders = sync.Pool{New: func() any {
+	e := &jsonEncoder{}
+	e.enc = json.NewEncoder(&e.out)
+	return e
+}}
+
+var addressWanted sync.Map // reflect.Type → bool
+
+// wantsAddress tells whether encoding/json would miss methods with a pointer receiver in v.
 func wantsAddress(v reflect.Value) bool {
-	switch v.Kind() {
-	case reflect.Invalid, reflect.Pointer:
+	if !v.IsValid() {
 		return false
-	case reflect.Struct, reflect.Array:
-		return true
 	}
-	return v.Type().PkgPath() != ""
+	if known, ok := addressWanted.Load(v.Type()); ok {
+		return known.(bool)
+	}
+	wants := hidesMethods(v.Type())
+	addressWanted.Store(v.Type(), wants)
+	return wants
+}
+
+// hidesMethods looks where a value of type t, in an interface, cannot be pointed into: not
+// behind pointers and in slices.
+func hidesMethods(t reflect.Type) bool {
+	if ownJSON(reflect.PointerTo(t)) {
+		return !ownJSON(t)
+	}
+	switch t.Kind() {
+	case reflect.Array:
+		return hidesMethods(t.Elem())
+	case reflect.Struct:
+		for f := range t.Fields() {
+			if hidesMethods(f.Type) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func jsonEncodeError(codec string, v any, err error) error {

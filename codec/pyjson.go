@@ -2,6 +2,7 @@ package codec
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -30,11 +31,19 @@ const (
 // node is a JSON value with the place where it begins.
 type node struct {
 	kind   nodeKind
-	text   string // of a string; of a number as written; "true" or "false"
-	items  []node // of a list; the values of a dict
-	keys   []string
 	offset int
+	text   string // of a string; of a number as written; "true" or "false"
+	*inside
 }
+
+// inside is what stands in a list or dict.
+type inside struct {
+	items []node // of a list; the values of a dict
+	keys  []string
+}
+
+// index gives the place of key in a dict, or -1.
+func (in *inside) index(key string) int { return slices.Index(in.keys, key) }
 
 // badNode is an error that names the place of n and quotes nothing.
 func badNode(n node, reason string) error {
@@ -142,7 +151,7 @@ scan:
 }
 
 func (p *parser) list(n node) (node, error) {
-	n.kind = nodeList
+	n.kind, n.inside = nodeList, new(inside)
 	err := p.elements(']', func() error {
 		item, err := p.value()
 		n.items = append(n.items, item)
@@ -152,10 +161,8 @@ func (p *parser) list(n node) (node, error) {
 }
 
 func (p *parser) dict(n node) (node, error) {
-	n.kind = nodeDict
-	seen := map[string]bool{}
+	n.kind, n.inside = nodeDict, new(inside)
 	err := p.elements('}', func() error {
-		at := p.at
 		if p.peek() != '"' {
 			return p.bad("a key has to be a string")
 		}
@@ -163,10 +170,6 @@ func (p *parser) dict(n node) (node, error) {
 		if err != nil {
 			return err
 		}
-		if seen[key] {
-			return badNode(node{offset: at}, "a key that comes twice, of which one value would be lost")
-		}
-		seen[key] = true
 		p.space()
 		if p.peek() != ':' {
 			return p.bad("a colon is missing")
@@ -177,7 +180,28 @@ func (p *parser) dict(n node) (node, error) {
 		n.keys, n.items = append(n.keys, key), append(n.items, item)
 		return err
 	})
+	if err == nil && twice(n.keys) {
+		err = badNode(n, "a key that comes twice, of which one value would be lost")
+	}
 	return n, err
+}
+
+// twice tells whether one of the keys comes twice. A few are compared one by one, which is
+// faster.
+func twice(keys []string) bool {
+	if len(keys) <= 16 {
+		for i, key := range keys {
+			if slices.Contains(keys[:i], key) {
+				return true
+			}
+		}
+		return false
+	}
+	seen := make(map[string]bool, len(keys))
+	for _, key := range keys {
+		seen[key] = true
+	}
+	return len(seen) < len(keys)
 }
 
 // elements reads what stands between brackets, one element with each call of read.

@@ -3,7 +3,6 @@ package codec
 import (
 	"fmt"
 	"reflect"
-	"slices"
 )
 
 // Tagged stores the type beside the value, in the form of the Python library Redisimnest
@@ -142,11 +141,13 @@ const (
 
 // envelope takes {"__type__": …, "value": …} apart.
 func (n node) envelope() (name, value node, err error) {
-	t, v := slices.Index(n.keys, typeKey), slices.Index(n.keys, valueKey)
-	if len(n.keys) != 2 || t < 0 || v < 0 || n.items[t].kind != nodeString {
-		return name, value, badNode(n, `not a dict of "__type__" and "value"`)
+	if n.kind == nodeDict && len(n.keys) == 2 {
+		t, v := n.index(typeKey), n.index(valueKey)
+		if t >= 0 && v >= 0 && n.items[t].kind == nodeString {
+			return n.items[t], n.items[v], nil
+		}
 	}
-	return n.items[t], n.items[v], nil
+	return name, value, badNode(n, `not a dict of "__type__" and "value"`)
 }
 
 // datum is a JSON value with its type.
@@ -194,7 +195,7 @@ func inner(n node) (datum, error) {
 // innerDict tells plain dicts from values with a type. A plain one with the key "__type__" is
 // beyond telling: Python makes something else of it, or fails.
 func innerDict(n node) (datum, error) {
-	if !slices.Contains(n.keys, typeKey) {
+	if n.index(typeKey) < 0 {
 		return datum{tagDict, n}, nil
 	}
 	name, value, err := n.envelope()
@@ -223,7 +224,7 @@ func (d datum) fits() error {
 	case tagList, tagTuple, tagSet:
 		ok = d.node.kind == nodeList
 	case tagDict:
-		ok = d.node.kind == nodeDict && !slices.Contains(d.node.keys, typeKey)
+		ok = d.node.kind == nodeDict && d.node.index(typeKey) < 0
 	case tagNone:
 		ok = d.node.kind == nodeNull || d.node.kind == nodeString && d.node.text == "None"
 	default:

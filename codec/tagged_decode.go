@@ -185,22 +185,22 @@ func (d datum) into(v reflect.Value) error {
 		}
 		v.Set(p)
 		return nil
-	case d.tag == tagNone && (t.Kind() == reflect.Slice || t.Kind() == reflect.Map) && !hasText(t):
+	case d.tag == tagNone && (t.Kind() == reflect.Slice || t.Kind() == reflect.Map) && !infoOf(t).text:
 		v.SetZero()
 		return nil
 	}
-	want, err := tagOfType(t)
-	if err != nil {
-		return badNode(d.node, err.Error())
+	info := infoOf(t)
+	if info.err != nil {
+		return badNode(d.node, info.err.Error())
 	}
-	switch {
+	switch want := info.tag; {
 	case d.tag == want:
 	case d.tag == tagInt && want == tagFloat:
 	case d.tag == tagTuple && want == tagList:
 	default:
 		return badNode(d.node, fmt.Sprintf("%s, which does not go into %s", d.tag, t))
 	}
-	return d.set(v, want)
+	return d.set(v, info.tag)
 }
 
 // set sets v, whose type has the tag want, to d, which goes into it.
@@ -268,7 +268,7 @@ func (d datum) setInt(v reflect.Value) error {
 
 // setString sets a string or a type with text methods.
 func setString(v reflect.Value, s string, n node) error {
-	if !hasText(v.Type()) {
+	if !infoOf(v.Type()).text {
 		v.SetString(s)
 		return nil
 	}
@@ -360,15 +360,12 @@ func (d datum) setStruct(v reflect.Value) error {
 	if known.err != nil {
 		return badNode(d.node, known.err.Error())
 	}
-	at := make(map[string]node, len(d.node.items))
 	for i, item := range d.node.items {
-		at[d.node.keys[i]] = item
-	}
-	for _, f := range known.list {
-		item, ok := at[f.name]
+		at, ok := known.at[d.node.keys[i]]
 		if !ok {
 			continue
 		}
+		f := known.list[at]
 		if err := intoInner(item, v.FieldByIndex(f.index)); err != nil {
 			return fmt.Errorf("field %s: %w", f.name, err)
 		}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -81,18 +82,36 @@ func tagOf(v reflect.Value) (tag, reflect.Value, error) {
 			}
 			v = v.Elem()
 			continue
-		case reflect.Slice, reflect.Map:
-			if v.IsNil() && !hasText(v.Type()) {
-				return tagNone, v, nil
-			}
 		}
-		t, err := tagOfType(v.Type())
-		return t, v, err
+		info := infoOf(v.Type())
+		if !info.text && (v.Kind() == reflect.Slice || v.Kind() == reflect.Map) && v.IsNil() {
+			return tagNone, v, nil
+		}
+		return info.tag, v, info.err
 	}
 	return "", v, errDepth
 }
 
-// tagOfType gives the tag of the values of t, which is no pointer and no interface.
+// info is what Tagged needs to know of a type at each value.
+type info struct {
+	tag  tag
+	text bool  // it has text methods
+	err  error // why Tagged has no form for it
+}
+
+var knownInfo sync.Map // reflect.Type → info
+
+// infoOf gives the tag of the values of t, which is no pointer and no interface.
+func infoOf(t reflect.Type) info {
+	if known, ok := knownInfo.Load(t); ok {
+		return known.(info)
+	}
+	tag, err := tagOfType(t)
+	known := info{tag, hasText(t), err}
+	knownInfo.Store(t, known)
+	return known
+}
+
 func tagOfType(t reflect.Type) (tag, error) {
 	switch t {
 	case timeType:
@@ -220,7 +239,7 @@ func appendPythonFloat(dst []byte, f float64, bits int) []byte {
 
 // stringOf gives the text of a value whose tag is str, or of a dict's key.
 func stringOf(v reflect.Value) (string, error) {
-	if !hasText(v.Type()) {
+	if !infoOf(v.Type()).text {
 		return v.String(), nil
 	}
 	b, err := appendText(Tagged.Name(), nil, addressable(v).Interface())
@@ -277,16 +296,11 @@ func appendDict(dst []byte, v reflect.Value, depth int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	seen := make(map[string]bool, len(entries))
 	dst = append(dst, '{')
 	for i, e := range entries {
 		if e.key == typeKey {
 			return nil, errTypeKey
 		}
-		if seen[e.key] {
-			return nil, errors.New("a dict with one key twice")
-		}
-		seen[e.key] = true
 		if i > 0 {
 			dst = append(dst, ", "...)
 		}
@@ -306,13 +320,15 @@ func entriesOf(v reflect.Value) ([]entry, error) {
 	var entries []entry
 	switch {
 	case v.Type() == dictType:
+		entries = make([]entry, 0, v.Len())
 		for i := range v.Len() {
 			item := v.Index(i)
 			entries = append(entries, entry{item.Field(0).String(), item.Field(1)})
 		}
-		return entries, nil
+		return entries, noneTwice(entries)
 	case v.Kind() == reflect.Struct:
 		known := fieldsOf(v.Type())
+		entries = make([]entry, 0, len(known.list))
 		for _, f := range known.list {
 			if value := v.FieldByIndex(f.index); !f.left(value) {
 				entries = append(entries, entry{f.name, value})
@@ -320,6 +336,7 @@ func entriesOf(v reflect.Value) ([]entry, error) {
 		}
 		return entries, known.err
 	}
+	entries = make([]entry, 0, v.Len())
 	for key, value := range v.Seq2() {
 		name, err := keyOf(key)
 		if err != nil {
@@ -328,7 +345,18 @@ func entriesOf(v reflect.Value) ([]entry, error) {
 		entries = append(entries, entry{name, value})
 	}
 	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.key, b.key) })
-	return entries, nil
+	return entries, noneTwice(entries)
+}
+
+func noneTwice(entries []entry) error {
+	keys := make([]string, len(entries))
+	for i, e := range entries {
+		keys[i] = e.key
+	}
+	if twice(keys) {
+		return errors.New("a dict with one key twice")
+	}
+	return nil
 }
 
 // keyOf gives a map's key as the key of a dict, which is a string: an integer becomes one.

@@ -85,7 +85,8 @@ const notText = "its UnmarshalText gave an error"
 // hasText tells whether a variable of type t can be turned into text and set from it. It says
 // no to pointers, which may be nil.
 func hasText(t reflect.Type) bool {
-	if t.Kind() == reflect.Pointer || t.Kind() == reflect.Interface {
+	builtin := t.Name() != "" && t.PkgPath() == ""
+	if builtin || t.Kind() == reflect.Pointer || t.Kind() == reflect.Interface {
 		return false
 	}
 	p := reflect.PointerTo(t)

@@ -92,6 +92,9 @@ func (v versioned) CheckType(t reflect.Type) error {
 
 func (v versioned) Append(dst []byte, value any) ([]byte, error) {
 	newest := len(v.versions) - 1
+	if cap(dst) == 0 {
+		dst = make([]byte, 0, 64) // most values need no more
+	}
 	dst = append(dst, versionMark...)
 	dst = append(dst, byte(newest))
 	return v.versions[newest].Append(dst, value)

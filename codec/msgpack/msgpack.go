@@ -54,16 +54,19 @@ const (
 
 func (c msgpackCodec) Append(dst []byte, v any) ([]byte, error) {
 	e := encoders.Get().(*encoder)
-	e.out = dst
+	e.out = e.out[:0]
 	e.enc.ResetWriter(&e.out)
 	err := e.enc.Encode(v)
-	out := e.out
-	e.out = nil
-	encoders.Put(e)
+	if err == nil {
+		dst = append(dst, e.out...)
+	}
+	if cap(e.out) <= keptRoom {
+		encoders.Put(e)
+	}
 	if err != nil {
 		return nil, codec.EncodeError(c.Name(), v, "MessagePack has no form for it, or a method of it gave an error")
 	}
-	return out, nil
+	return dst, nil
 }
 
 func (c msgpackCodec) Decode(data []byte, v any) error {
@@ -114,7 +117,10 @@ func decode(data []byte, v any) (err error) {
 	return d.dec.Decode(v)
 }
 
-// encoder is an encoder with the options of Codec and what it appends to.
+// keptRoom is how many bytes of room an encoder may keep between two values.
+const keptRoom = 64 << 10
+
+// encoder is an encoder with the options of Codec and what it writes to.
 type encoder struct {
 	enc *msgpack.Encoder
 	out appender

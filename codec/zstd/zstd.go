@@ -4,6 +4,7 @@ package zstd
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
@@ -80,27 +81,43 @@ func (z *zstdCodec) Name() string { return "zstd(" + z.inner.Name() + ")" }
 func (z *zstdCodec) CheckType(t reflect.Type) error { return codec.CheckType(z.inner, t) }
 
 func (z *zstdCodec) Append(dst []byte, v any) ([]byte, error) {
-	start := len(dst)
-	dst, err := z.inner.Append(append(dst, plain), v)
-	if err != nil {
-		return nil, err
+	room := rooms.Get().(*[]byte)
+	payload, err := z.inner.Append((*room)[:0], v)
+	if err == nil {
+		dst, err = z.pack(dst, payload, v)
 	}
-	payload := dst[start+1:]
+	if err == nil && cap(payload) <= keptRoom {
+		*room = payload
+	}
+	rooms.Put(room)
+	return dst, err
+}
+
+// keptRoom is how many bytes of room are kept between two values.
+const keptRoom = 64 << 10
+
+var rooms = sync.Pool{New: func() any {
+	room := make([]byte, 0, 256)
+	return &room
+}}
+
+// pack appends what the codec inside wrote, compressed if that pays.
+func (z *zstdCodec) pack(dst, payload []byte, v any) ([]byte, error) {
 	if len(payload) > z.maxSize {
 		return nil, codec.EncodeError(z.Name(), v, fmt.Sprintf("%d bytes, of which %d are allowed", len(payload), z.maxSize))
 	}
-	if len(payload) <= z.threshold {
-		return dst, nil
+	dst = slices.Grow(dst, 1+len(payload))
+	if len(payload) > z.threshold {
+		coder, err := z.coder()
+		if err != nil {
+			return nil, codec.EncodeError(z.Name(), v, "the compressor does not start")
+		}
+		small := coder.enc.EncodeAll(payload, append(dst, compressed))
+		if len(small)-len(dst) <= len(payload) {
+			return small, nil
+		}
 	}
-	coder, err := z.coder()
-	if err != nil {
-		return nil, codec.EncodeError(z.Name(), v, "the compressor does not start")
-	}
-	small := coder.enc.EncodeAll(payload, make([]byte, 0, len(payload)))
-	if len(small) >= len(payload) {
-		return dst, nil
-	}
-	return append(append(dst[:start], compressed), small...), nil
+	return append(append(dst, plain), payload...), nil
 }
 
 func (z *zstdCodec) Decode(data []byte, v any) error {
