@@ -186,3 +186,37 @@ func replyFlags(m *mounted, a rueidis.RedisMessage) ([]bool, error) {
 	}
 	return flags, nil
 }
+
+// replyInts reads a list of numbers.
+func replyInts(m *mounted, a rueidis.RedisMessage) ([]int64, error) {
+	if a.IsNil() {
+		return nil, nil
+	}
+	answers, err := a.ToArray()
+	if err != nil {
+		return nil, errAnswer
+	}
+	var ns []int64
+	for _, answer := range answers {
+		n, err := replyInt(m, answer)
+		if err != nil {
+			return nil, err
+		}
+		ns = append(ns, n)
+	}
+	return ns, nil
+}
+
+var errCount = because(ErrArgument, "a number of elements is not negative")
+
+// sliceDefault gives the declared default of a kind whose whole is a []T.
+func sliceDefault[T any](d *Declaration, constructor string) []T {
+	if !d.config.hasDefault {
+		return nil
+	}
+	fallback, err := fitDefault[[]T](d.config.def)
+	if err != nil {
+		d.where.refuse(constructor, d.template.text, err)
+	}
+	return fallback
+}

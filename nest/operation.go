@@ -140,6 +140,10 @@ func serverError(err error) error {
 		return unsupported(text)
 	case strings.Contains(lower, "unknown redis command called from script"):
 		return because(ErrUnsupported, "a command of the operation is unknown to it")
+	case strings.Contains(text, "no such key"):
+		return ErrNotFound
+	case strings.Contains(text, "index out of range"):
+		return because(ErrNotFound, "no element at this index")
 	case strings.Contains(text, "would overflow"), strings.Contains(text, "would produce NaN or Infinity"):
 		return ErrOverflow
 	case strings.Contains(text, "is not an integer"), strings.Contains(text, "is not a valid float"), strings.Contains(text, "value is not a float"):
