@@ -43,6 +43,7 @@ type item struct {
 	// unsent is why the operation cannot be sent; skip that there is nothing to send.
 	unsent error
 	skip   bool
+	fenced bool // it writes to a cached key
 	// settle gives the operation's future what came back, and returns the operation's error.
 	settle func(ctx context.Context, answer rueidis.RedisMessage, err error) error
 	// refuse gives the future an error without anything having been sent for it.
@@ -102,6 +103,7 @@ func fill[R any](b *Batch, r Ref, build func() command[R], f *Future[R]) {
 	default:
 		c := build()
 		i.op, i.cmd, i.skip = c.op.name, c.cmd, c.skip
+		i.fenced = c.writesCached || r.m.settings.cached > 0 && !c.cmd.IsReadOnly()
 		if c.err != nil {
 			i.unsent = r.fail(c.op.name, c.err)
 		}
@@ -215,7 +217,7 @@ func (b *Batch) pipeline(ctx context.Context, items []item) []error {
 	if len(cmds) == 0 {
 		return errs
 	}
-	answers := b.tree.client.DoMulti(ctx, cmds...)
+	answers := b.tree.client.DoMulti(ctx, append(cmds, fences(items)...)...)
 	for i, it := range items {
 		if it.unsent == nil && !it.skip {
 			answer, err := answers[0].ToMessage()
@@ -224,6 +226,17 @@ func (b *Batch) pipeline(ctx context.Context, items []item) []error {
 		}
 	}
 	return errs
+}
+
+// fences gives the commands that end a batch with writes to cached keys.
+func fences(items []item) []rueidis.Completed {
+	var cmds []rueidis.Completed
+	for _, it := range items {
+		if it.fenced && it.unsent == nil && !it.skip {
+			cmds = append(cmds, fence(it.ref))
+		}
+	}
+	return cmds
 }
 
 // transact sends the items as one transaction and gives each one's error.
@@ -251,8 +264,10 @@ func (b *Batch) transact(ctx context.Context, items []item) []error {
 	if len(sent) == 0 {
 		return errs
 	}
-	answers := b.tree.client.DoMulti(ctx, append(cmds, b.tree.client.B().Exec().Build())...)
-	results, err := answers[len(answers)-1].ToArray()
+	exec := len(cmds)
+	cmds = append(cmds, b.tree.client.B().Exec().Build())
+	answers := b.tree.client.DoMulti(ctx, append(cmds, fences(items)...)...)
+	results, err := answers[exec].ToArray()
 	if err == nil && len(results) != len(sent) {
 		err = errors.New("unexpected answer to EXEC")
 	}

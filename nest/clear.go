@@ -70,6 +70,9 @@ func (s Scope) clearNode(ctx context.Context, node rueidis.Client, o scanOptions
 	for cursor, more := uint64(0), true; more || len(doomed) > 0; {
 		cmds := s.unlinks(node, doomed, o.chunk)
 		n := len(cmds)
+		if s.at.tree.caches {
+			cmds = append(cmds, s.fences(node, doomed)...)
+		}
 		if more {
 			cmds = append(cmds, s.scan(node, cursor, o.count))
 		}
@@ -83,7 +86,7 @@ func (s Scope) clearNode(ctx context.Context, node rueidis.Client, o scanOptions
 			deleted += gone
 		}
 		if more {
-			page, err := answers[n].AsScanEntry()
+			page, err := answers[len(answers)-1].AsScanEntry()
 			if err != nil {
 				return deleted, err
 			}
@@ -125,6 +128,20 @@ func (s Scope) unlinks(node rueidis.Client, names []string, chunk int) []rueidis
 	cmds := make([]rueidis.Completed, 0, len(names)/chunk+2)
 	for part := range slices.Chunk(names, chunk) {
 		cmds = append(cmds, b.Unlink().Key(part...).Build())
+	}
+	return cmds
+}
+
+// fences makes the commands that end a round of deletions where keys are cached: one for the
+// server, or one for each key of a Redis Cluster, since each may live on a server of its own.
+func (s Scope) fences(node rueidis.Client, names []string) []rueidis.Completed {
+	client := s.at.tree.client
+	if client.Mode() != rueidis.ClientModeCluster {
+		client, names = node, names[max(0, len(names)-1):]
+	}
+	cmds := make([]rueidis.Completed, len(names))
+	for i, name := range names {
+		cmds[i] = client.B().Arbitrary("EXISTS").Keys(name).Build()
 	}
 	return cmds
 }

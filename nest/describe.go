@@ -28,7 +28,9 @@ type Description struct {
 	AutoRenew bool    `json:"auto_renew,omitempty"`
 	Jitter    float64 `json:"jitter,omitempty"`
 	Protected bool    `json:"protected,omitempty"`
-	Codec     string  `json:"codec,omitempty"`
+	// Cached is how long reads may be served from the client's memory, in seconds.
+	Cached float64 `json:"cached,omitempty"`
+	Codec  string  `json:"codec,omitempty"`
 	// HashTag tells that the cluster's prefix stands in braces.
 	HashTag bool `json:"hash_tag,omitempty"`
 	// Default tells that reads of a missing key give a declared default.
@@ -80,6 +82,7 @@ func (s Scope) describe(m *mounted) (Description, int) {
 		AutoRenew: m.settings.autoRenew,
 		Jitter:    m.settings.jitter,
 		Protected: m.settings.protected,
+		Cached:    m.settings.cached.Seconds(),
 		HashTag:   m.def.config.hashTag,
 		Default:   m.def.config.hasDefault,
 		Doc:       m.def.config.doc,
@@ -160,6 +163,7 @@ func (d Description) notes() []string {
 	add(d.TTL > 0, "ttl "+d.ttl())
 	add(d.AutoRenew, "renewed on read")
 	add(d.Jitter > 0, "jitter")
+	add(d.Cached > 0, "cached")
 	add(d.Default, "has a default")
 	add(d.HashTag, "hash tag")
 	add(d.Protected, "protected")

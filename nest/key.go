@@ -58,7 +58,7 @@ type KeyRef[T any] struct {
 func (r KeyRef[T]) value() *value[T] { return r.m.bound.(*value[T]) }
 
 func (r KeyRef[T]) get() command[T] {
-	return command[T]{op: &r.value().get, cmd: r.fetch()}
+	return command[T]{op: &r.value().get, cmd: r.fetch(), cacheable: true}
 }
 
 // Get gives the value, else the declared default, else an error that wraps [ErrNotFound] (GET,
@@ -75,7 +75,7 @@ func (r Ref) fetch() rueidis.Completed {
 }
 
 func (r KeyRef[T]) lookup() command[found[T]] {
-	return command[found[T]]{op: &r.value().lookup, cmd: r.fetch()}
+	return command[found[T]]{op: &r.value().lookup, cmd: r.fetch(), cacheable: true}
 }
 
 // Lookup gives the value and whether the key exists, without the default (GET, or GETEX with

@@ -26,6 +26,11 @@ type command[R any] struct {
 	// keyed, if there is one, reads the answer in place of the operation's reply: where the
 	// result depends on the key's name or on what the caller gave.
 	keyed func(ctx context.Context, r Ref, answer rueidis.RedisMessage) (R, error)
+	// cacheable tells that the answer can be served from the client's cache, where the key
+	// is declared so: it depends on nothing but what the key holds.
+	cacheable bool
+	// writesCached tells that the command changes a cached key besides its own.
+	writesCached bool
 	// skip tells that there is nothing to send: the result is the zero R.
 	skip bool
 }
@@ -61,8 +66,28 @@ func send[R any](ctx context.Context, r Ref, c command[R]) (R, error) {
 	if c.err != nil || c.skip {
 		return unsent(r, c)
 	}
-	answer, err := r.m.tree.client.Do(ctx, c.cmd).ToMessage()
+	answer, err := exchange(ctx, r, c)
 	return settle(ctx, r, c, answer, err)
+}
+
+// exchange sends a command and gives the server's answer, or the cache's.
+func exchange[R any](ctx context.Context, r Ref, c command[R]) (rueidis.RedisMessage, error) {
+	client := r.m.tree.client
+	switch cached := r.m.settings.cached; {
+	case cached == 0 && !c.writesCached:
+		return client.Do(ctx, c.cmd).ToMessage()
+	case c.cacheable && cached > 0:
+		return client.DoCache(ctx, rueidis.Cacheable(c.cmd), cached).ToMessage()
+	case c.cmd.IsReadOnly():
+		return client.Do(ctx, c.cmd).ToMessage()
+	}
+	return client.DoMulti(ctx, c.cmd, fence(r))[0].ToMessage()
+}
+
+// fence makes the command that follows a write to a cached key. The server tells the client to
+// forget the old value after it has answered the write, and before it answers this.
+func fence(r Ref) rueidis.Completed {
+	return r.b().Arbitrary("EXISTS").Keys(r.key).Build()
 }
 
 // settle turns what came back for a command into the operation's result.

@@ -122,6 +122,27 @@ func Jitter(fraction float64) Option {
 	})
 }
 
+// Cached serves reads from the client's memory, where the server keeps them up to date
+// (server-assisted client-side caching, Redis 6.0 with RESP3): a value is fetched once, and again
+// when it was changed or d has passed. d is at least a millisecond; it bounds how old a value can
+// be when the connection is dead and nobody has noticed. The default is not to cache; Cached(0)
+// switches an inherited cache off. Together with AutoRenew it is refused, since a read that is
+// served locally renews nothing.
+//
+// Once a write of this process has returned, no read of this process gives the older value. That
+// holds for a client with one connection to each server (rueidis' PipelineMultiplex of -1, as
+// package env sets it); it costs a second command with every write. A client that caches nothing,
+// such as one for an embedded server, reads as if nothing were declared.
+func Cached(d time.Duration) Option {
+	return option(func(c *config) error {
+		if d < 0 || d > 0 && d < time.Millisecond {
+			return fmt.Errorf("Cached(%v): at least a millisecond, or 0 for no cache", d)
+		}
+		c.cached, c.set = d, c.set|hasCached
+		return nil
+	})
+}
+
 // Codec sets how values are encoded. The default is [codec.Auto].
 func Codec(c codec.Codec) Option {
 	return option(func(conf *config) error {

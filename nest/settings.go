@@ -17,6 +17,7 @@ type settings struct {
 	jitter    float64
 	autoRenew bool
 	protected bool
+	cached    time.Duration // 0: not
 	codec     codec.Codec
 }
 
@@ -27,6 +28,7 @@ const (
 	hasJitter
 	hasAutoRenew
 	hasProtected
+	hasCached
 	hasCodec
 )
 
@@ -43,6 +45,9 @@ func (s settings) under(parent settings) settings {
 	}
 	if s.set&hasProtected == 0 {
 		s.protected = parent.protected
+	}
+	if s.set&hasCached == 0 {
+		s.cached = parent.cached
 	}
 	if s.set&hasCodec == 0 {
 		s.codec = parent.codec

@@ -49,7 +49,10 @@ func (r Ref) transfer(op *operation[bool], to Ref, opts []WriteOption) command[b
 	if replaces(opts) {
 		replace = "1"
 	}
-	return command[bool]{op: op, cmd: transferring.command(r.b(), []string{r.key, to.key}, op.name, replace, millis(to.m.ttl()))}
+	return command[bool]{
+		op: op, cmd: transferring.command(r.b(), []string{r.key, to.key}, op.name, replace, millis(to.m.ttl())),
+		writesCached: to.m.settings.cached > 0,
+	}
 }
 
 // reaches tells why nothing can go from r to to in one step.

@@ -20,6 +20,7 @@ type tree struct {
 	mounts  []*mounted // in the order of declaration, parents before children
 	index   *index
 	flights flights
+	caches  bool // some key is declared Cached
 
 	// table finds the places of a declaration by its number: open addressing, a power of
 	// two of rows, at most half of them taken.
@@ -249,6 +250,10 @@ func (b *builder) bind() {
 		if m.def.bind == nil {
 			continue
 		}
+		if m.settings.cached > 0 && m.settings.autoRenew && m.settings.ttl > 0 {
+			b.problem(m.template, fmt.Errorf("Cached and AutoRenew exclude each other (%s): a read that is served locally renews nothing", m.def.where))
+		}
+		b.caches = b.caches || m.settings.cached > 0
 		bound, err := m.def.bind(m)
 		if err != nil {
 			b.problem(m.template, fmt.Errorf("%w (%s)", err, m.def.where))
