@@ -169,7 +169,7 @@ func autoFor[T any](t reflect.Type) Typed[T] {
 	case formInt, formUint, formFloat:
 		return numberFor[T](t.Kind(), name)
 	}
-	return jsonFor[T](Auto, t)
+	return jsonFor[T](Auto.Name(), t)
 }
 
 func numberFor[T any](kind reflect.Kind, name string) Typed[T] {

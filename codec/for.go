@@ -22,7 +22,7 @@ func For[T any](c Codec) (Typed[T], error) {
 	case auto:
 		return autoFor[T](t), nil
 	case jsonCodec:
-		return jsonFor[T](c, t), nil
+		return jsonFor[T](c.Name(), t), nil
 	case raw:
 		return rawFor[T](t), nil
 	}

@@ -144,21 +144,20 @@ func holdsNull(t reflect.Type) bool {
 	return reflect.PointerTo(t).Implements(jsonUnmarshalerType)
 }
 
-// jsonTyped is the JSON form of T. It hands out pointers, which costs no more than boxing and
-// makes methods with a pointer receiver count.
+// jsonTyped is the JSON form of T, under the name of the codec.
 type jsonTyped[T any] struct{ codec string }
 
-// jsonFor is the JSON form of T under the name of c, which is JSON or falls back on it.
-func jsonFor[T any](c Codec, t reflect.Type) Typed[T] {
-	switch t.Kind() {
-	case reflect.Pointer, reflect.Map:
-		return boxed[T]{c} // fits in an interface without an allocation
+// jsonFor is the JSON form of T under the name of JSON or of a codec that falls back on it.
+func jsonFor[T any](name string, t reflect.Type) Typed[T] {
+	typed := jsonTyped[T]{name}
+	if hidesMethods(t) || t.Kind() == reflect.Interface {
+		return jsonPointed[T]{typed}
 	}
-	return jsonTyped[T]{c.Name()}
+	return typed
 }
 
 func (j jsonTyped[T]) Encode(v T) (string, error) {
-	b, err := json.Marshal(&v)
+	b, err := json.Marshal(v)
 	if err != nil {
 		return "", jsonEncodeError(j.codec, v, err)
 	}
@@ -172,4 +171,15 @@ func (j jsonTyped[T]) Decode(data string) (T, error) {
 		return zero, err
 	}
 	return v, nil
+}
+
+// jsonPointed hands out a pointer, so that methods with a pointer receiver count.
+type jsonPointed[T any] struct{ jsonTyped[T] }
+
+func (j jsonPointed[T]) Encode(v T) (string, error) {
+	b, err := json.Marshal(&v)
+	if err != nil {
+		return "", jsonEncodeError(j.codec, v, err)
+	}
+	return text(b), nil
 }

@@ -7,11 +7,13 @@ import (
 
 // The first bytes of MessagePack values that need a name here.
 const (
+	codeStr    = 0xa0
 	codeNil    = 0xc0
 	codeBin8   = 0xc4
 	codeExt8   = 0xc7
 	codeFloat  = 0xca
 	codeUint8  = 0xcc
+	codeUint32 = 0xce
 	codeInt8   = 0xd0
 	codeFixExt = 0xd4
 	codeStr8   = 0xd9
@@ -172,6 +174,9 @@ func scan(data []byte) (bounds, bool) {
 
 // skip passes a value.
 func (r *reader) skip(numbers *bounds, depth int) bool {
+	if passed := r.skipShort(numbers); passed {
+		return true
+	}
 	h, ok := r.head()
 	if !ok || h.kind == other {
 		return ok
@@ -190,6 +195,29 @@ func (r *reader) skip(numbers *bounds, depth int) bool {
 		}
 	}
 	return true
+}
+
+// skipShort passes what most values are, faster than a head is read: a small integer, a short
+// string, an integer of four bytes.
+func (r *reader) skipShort(numbers *bounds) bool {
+	b := r.data[r.at:]
+	if len(b) == 0 {
+		return false
+	}
+	switch c := b[0]; {
+	case c < 0x80:
+		numbers.greatest = max(numbers.greatest, uint64(c))
+		r.at++
+		return true
+	case c >= codeStr && c < codeNil && len(b) > int(c-codeStr):
+		r.at += 1 + int(c-codeStr)
+		return true
+	case c == codeUint32 && len(b) > 4:
+		numbers.greatest = max(numbers.greatest, uint64(binary.BigEndian.Uint32(b[1:])))
+		r.at += 5
+		return true
+	}
+	return false
 }
 
 // values gives how many values are inside.

@@ -21,6 +21,8 @@ var Codec codec.Codec = protoCodec{}
 
 type protoCodec struct{}
 
+const notMessage = "it is not a protocol buffer message"
+
 var (
 	messageType = reflect.TypeFor[proto.Message]()
 	marshal     = proto.MarshalOptions{Deterministic: true}
@@ -42,7 +44,7 @@ func (protoCodec) CheckType(t reflect.Type) error {
 func (c protoCodec) Append(dst []byte, v any) ([]byte, error) {
 	m, ok := v.(proto.Message)
 	if !ok {
-		return nil, codec.EncodeError(c.Name(), v, "it is not a protocol buffer message")
+		return nil, codec.EncodeError(c.Name(), v, notMessage)
 	}
 	if rv := reflect.ValueOf(m); rv.Kind() == reflect.Pointer && rv.IsNil() {
 		return nil, codec.EncodeError(c.Name(), v, "a nil message has no form")
@@ -60,18 +62,28 @@ func (c protoCodec) Decode(data []byte, v any) error {
 	if p.Kind() != reflect.Pointer || p.IsNil() {
 		return codec.DecodeError(c.Name(), v, data, "the target is not a pointer to a value")
 	}
-	m, ok := v.(proto.Message)
-	if !ok {
-		if c.CheckType(p.Type().Elem()) != nil {
-			return codec.DecodeError(c.Name(), v, data, "it is not a protocol buffer message")
+	if p.Elem().Kind() != reflect.Pointer {
+		m, ok := v.(proto.Message)
+		if !ok {
+			return codec.DecodeError(c.Name(), v, data, notMessage)
 		}
-		m = reflect.New(p.Type().Elem().Elem()).Interface().(proto.Message)
+		return c.decode(data, m, v)
 	}
-	if err := proto.Unmarshal(data, m); err != nil {
-		return codec.DecodeError(c.Name(), v, data, "not a message of this type")
-	}
+	fresh := reflect.New(p.Type().Elem().Elem())
+	m, ok := fresh.Interface().(proto.Message)
 	if !ok {
-		p.Elem().Set(reflect.ValueOf(m))
+		return codec.DecodeError(c.Name(), v, data, notMessage)
+	}
+	if err := c.decode(data, m, v); err != nil {
+		return err
+	}
+	p.Elem().Set(fresh)
+	return nil
+}
+
+func (c protoCodec) decode(data []byte, m proto.Message, target any) error {
+	if err := proto.Unmarshal(data, m); err != nil {
+		return codec.DecodeError(c.Name(), target, data, "not a message of this type")
 	}
 	return nil
 }
