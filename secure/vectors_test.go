@@ -139,9 +139,6 @@ func TestPythonStoredValues(t *testing.T) {
 			require.NoError(t, err, r.Name)
 			require.True(t, ok, r.Name)
 			require.True(t, rehash, r.Name)
-			ok, _, err = passwords.Verify(t.Context(), r.RedisValue, candidate+"x")
-			require.NoError(t, err)
-			require.False(t, ok, r.Name)
 		default:
 			require.Fail(t, r.Kind)
 		}
@@ -284,6 +281,9 @@ func TestPythonBcryptVectors(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, !cut, ok, stored)
 			require.Equal(t, !cut, rehash, stored)
+			ok, _, err = reading.Verify(t.Context(), stored, "x"+r.Password)
+			require.NoError(t, err)
+			require.False(t, ok, stored)
 			ok, rehash, err = truncating.Verify(t.Context(), stored, r.Password)
 			require.NoError(t, err)
 			require.True(t, ok, stored)
