@@ -320,6 +320,271 @@ func (q KeyBatch[T]) Take() *FoundFuture[T] {
 	return addFound(q.b, r.Ref, r.take)
 }
 
+// ListBatch holds the operations of a [ListRef] in a batch. They have the same names and results;
+// their futures are settled when [Batch.Exec] returns.
+type ListBatch[T any] struct {
+	RefBatch
+	ref ListRef[T]
+}
+
+// In puts the reference into a batch.
+func (r ListRef[T]) In(b *Batch) ListBatch[T] {
+	return ListBatch[T]{RefBatch{b, r.Ref}, r}
+}
+
+// All is [ListRef.All] in a batch.
+func (q ListBatch[T]) All() *Future[[]T] {
+	r := q.ref
+	return add(q.b, r.Ref, r.all)
+}
+
+// Copy is [ListRef.Copy] in a batch.
+func (q ListBatch[T]) Copy(to ListRef[T], opts ...WriteOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+}
+
+// Index is [ListRef.Index] in a batch.
+func (q ListBatch[T]) Index(i int64) *FoundFuture[T] {
+	r := q.ref
+	return addFound(q.b, r.Ref, func() command[found[T]] { return r.index(i) })
+}
+
+// IndexOf is [ListRef.IndexOf] in a batch.
+func (q ListBatch[T]) IndexOf(v T, opts ...IndexOption) *FoundFuture[int64] {
+	r := q.ref
+	return addFound(q.b, r.Ref, func() command[found[int64]] { return indexCommand(r, &opIndexOf, v, opts) })
+}
+
+// IndexesOf is [ListRef.IndexesOf] in a batch.
+func (q ListBatch[T]) IndexesOf(v T, n int64, opts ...IndexOption) *Future[[]int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]int64] {
+		return indexCommand(r, &opIndexesOf, v, append([]IndexOption{{"COUNT", n}}, opts...))
+	})
+}
+
+// InsertAfter is [ListRef.InsertAfter] in a batch.
+func (q ListBatch[T]) InsertAfter(pivot T, v T) *FoundFuture[int64] {
+	r := q.ref
+	return addFound(q.b, r.Ref, func() command[found[int64]] { return r.insert(&opInsertAfter, "AFTER", pivot, v) })
+}
+
+// InsertBefore is [ListRef.InsertBefore] in a batch.
+func (q ListBatch[T]) InsertBefore(pivot T, v T) *FoundFuture[int64] {
+	r := q.ref
+	return addFound(q.b, r.Ref, func() command[found[int64]] { return r.insert(&opInsertBefore, "BEFORE", pivot, v) })
+}
+
+// Len is [ListRef.Len] in a batch.
+func (q ListBatch[T]) Len() *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, r.length)
+}
+
+// Move is [ListRef.Move] in a batch.
+func (q ListBatch[T]) Move(from End, to ListRef[T], at End) *FoundFuture[T] {
+	r := q.ref
+	return addFound(q.b, r.Ref, func() command[found[T]] { return r.move(from, to, at) })
+}
+
+// PopLeft is [ListRef.PopLeft] in a batch.
+func (q ListBatch[T]) PopLeft() *FoundFuture[T] {
+	r := q.ref
+	return addFound(q.b, r.Ref, r.popLeft)
+}
+
+// PopLeftN is [ListRef.PopLeftN] in a batch.
+func (q ListBatch[T]) PopLeftN(n int64) *Future[[]T] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]T] { return r.popN(&r.list().popLeftN, "LPOP", n) })
+}
+
+// PopRight is [ListRef.PopRight] in a batch.
+func (q ListBatch[T]) PopRight() *FoundFuture[T] {
+	r := q.ref
+	return addFound(q.b, r.Ref, r.popRight)
+}
+
+// PopRightN is [ListRef.PopRightN] in a batch.
+func (q ListBatch[T]) PopRightN(n int64) *Future[[]T] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]T] { return r.popN(&r.list().popRightN, "RPOP", n) })
+}
+
+// PushLeft is [ListRef.PushLeft] in a batch.
+func (q ListBatch[T]) PushLeft(vs ...T) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.push(&opPushLeft, "LPUSH", vs) })
+}
+
+// PushLeftIfExists is [ListRef.PushLeftIfExists] in a batch.
+func (q ListBatch[T]) PushLeftIfExists(vs ...T) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.push(&opPushLeftIf, "LPUSHX", vs) })
+}
+
+// PushRight is [ListRef.PushRight] in a batch.
+func (q ListBatch[T]) PushRight(vs ...T) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.push(&opPushRight, "RPUSH", vs) })
+}
+
+// PushRightIfExists is [ListRef.PushRightIfExists] in a batch.
+func (q ListBatch[T]) PushRightIfExists(vs ...T) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.push(&opPushRightIf, "RPUSHX", vs) })
+}
+
+// Range is [ListRef.Range] in a batch.
+func (q ListBatch[T]) Range(first int64, last int64) *Future[[]T] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]T] { return r.span(first, last) })
+}
+
+// Remove is [ListRef.Remove] in a batch.
+func (q ListBatch[T]) Remove(v T, n int64) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.remove(v, n) })
+}
+
+// Rename is [ListRef.Rename] in a batch.
+func (q ListBatch[T]) Rename(to ListRef[T], opts ...WriteOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+}
+
+// Set is [ListRef.Set] in a batch.
+func (q ListBatch[T]) Set(i int64, v T) *Done {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[struct{}] { return r.set(i, v) })
+}
+
+// Trim is [ListRef.Trim] in a batch.
+func (q ListBatch[T]) Trim(first int64, last int64) *Done {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[struct{}] { return r.trim(first, last) })
+}
+
+// RecordBatch holds the operations of a [RecordRef] in a batch. They have the same names and results;
+// their futures are settled when [Batch.Exec] returns.
+type RecordBatch[S any] struct {
+	RefBatch
+	ref RecordRef[S]
+}
+
+// In puts the reference into a batch.
+func (r RecordRef[S]) In(b *Batch) RecordBatch[S] {
+	return RecordBatch[S]{RefBatch{b, r.Ref}, r}
+}
+
+// Copy is [RecordRef.Copy] in a batch.
+func (q RecordBatch[S]) Copy(to RecordRef[S], opts ...WriteOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+}
+
+// DeleteFields is [RecordRef.DeleteFields] in a batch.
+func (q RecordBatch[S]) DeleteFields(fields ...string) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.deleteFieldsOf(fields) })
+}
+
+// ExpireFields is [RecordRef.ExpireFields] in a batch.
+func (q RecordBatch[S]) ExpireFields(d time.Duration, fields ...string) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] {
+		names, err := r.allNames(fields)
+		if err != nil {
+			return refuse(&opExpireFields, err)
+		}
+		return r.expireFields(d, names)
+	})
+}
+
+// FieldTTL is [RecordRef.FieldTTL] in a batch.
+func (q RecordBatch[S]) FieldTTL(field string) *Future[time.Duration] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[time.Duration] {
+		if _, err := r.record().field(field); err != nil {
+			return refuse(&opFieldTTL, err)
+		}
+		return r.leftOfField(field)
+	})
+}
+
+// Get is [RecordRef.Get] in a batch.
+func (q RecordBatch[S]) Get() *Future[S] {
+	r := q.ref
+	return add(q.b, r.Ref, r.get)
+}
+
+// GetFields is [RecordRef.GetFields] in a batch.
+func (q RecordBatch[S]) GetFields(fields ...string) *Future[S] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[S] { return r.getFields(fields) })
+}
+
+// Incr is [RecordRef.Incr] in a batch.
+func (q RecordBatch[S]) Incr(field string, by int64) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.incr(field, by) })
+}
+
+// IncrFloat is [RecordRef.IncrFloat] in a batch.
+func (q RecordBatch[S]) IncrFloat(field string, by float64) *Future[float64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[float64] { return r.incrFloat(field, by) })
+}
+
+// Lookup is [RecordRef.Lookup] in a batch.
+func (q RecordBatch[S]) Lookup() *FoundFuture[S] {
+	r := q.ref
+	return addFound(q.b, r.Ref, r.lookup)
+}
+
+// PersistFields is [RecordRef.PersistFields] in a batch.
+func (q RecordBatch[S]) PersistFields(fields ...string) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] {
+		names, err := r.allNames(fields)
+		if err != nil {
+			return refuse(&opPersistFields, err)
+		}
+		return r.persistFields(names)
+	})
+}
+
+// Rename is [RecordRef.Rename] in a batch.
+func (q RecordBatch[S]) Rename(to RecordRef[S], opts ...WriteOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+}
+
+// Set is [RecordRef.Set] in a batch.
+func (q RecordBatch[S]) Set(s S, opts ...SetOption) *Done {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[struct{}] { return r.set(&s, opts) })
+}
+
+// SetFields is [RecordRef.SetFields] in a batch.
+func (q RecordBatch[S]) SetFields(s S, fields ...string) *Done {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[struct{}] { return r.setFieldsOf(&s, fields) })
+}
+
+// SetIfAbsent is [RecordRef.SetIfAbsent] in a batch.
+func (q RecordBatch[S]) SetIfAbsent(s S, opts ...SetOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.setIf(&opSetRecordIfAbsent, "0", &s, opts) })
+}
+
+// SetIfPresent is [RecordRef.SetIfPresent] in a batch.
+func (q RecordBatch[S]) SetIfPresent(s S, opts ...SetOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.setIf(&opSetRecordIfPresent, "1", &s, opts) })
+}
+
 // RefBatch holds the operations that every reference has, in a batch. It is embedded in the
 // batch types of all kinds.
 type RefBatch struct {
@@ -409,4 +674,196 @@ func (q RefBatch) Touch() *Future[bool] {
 func (q RefBatch) Type() *Future[string] {
 	r := q.ref
 	return add(q.b, r, r.redisType)
+}
+
+// SecretBatch holds the operations of a [SecretRef] in a batch. They have the same names and results;
+// their futures are settled when [Batch.Exec] returns.
+type SecretBatch[T any] struct {
+	RefBatch
+	ref SecretRef[T]
+}
+
+// In puts the reference into a batch.
+func (r SecretRef[T]) In(b *Batch) SecretBatch[T] {
+	return SecretBatch[T]{RefBatch{b, r.Ref}, r}
+}
+
+// Get is [SecretRef.Get] in a batch.
+func (q SecretBatch[T]) Get() *Future[T] {
+	r := q.ref
+	return add(q.b, r.Ref, r.get)
+}
+
+// Lookup is [SecretRef.Lookup] in a batch.
+func (q SecretBatch[T]) Lookup() *FoundFuture[T] {
+	r := q.ref
+	return addFound(q.b, r.Ref, r.lookup)
+}
+
+// Raw is [SecretRef.Raw] in a batch.
+func (q SecretBatch[T]) Raw() *Future[[]byte] {
+	r := q.ref
+	return add(q.b, r.Ref, r.raw)
+}
+
+// Set is [SecretRef.Set] in a batch.
+func (q SecretBatch[T]) Set(v T, opts ...SetOption) *Done {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[struct{}] { return r.set(v, opts) })
+}
+
+// SetIfAbsent is [SecretRef.SetIfAbsent] in a batch.
+func (q SecretBatch[T]) SetIfAbsent(v T, opts ...SetOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.setIf(&opSetIfAbsent, "NX", v, opts) })
+}
+
+// SetIfPresent is [SecretRef.SetIfPresent] in a batch.
+func (q SecretBatch[T]) SetIfPresent(v T, opts ...SetOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.setIf(&opSetIfPresent, "XX", v, opts) })
+}
+
+// Swap is [SecretRef.Swap] in a batch.
+func (q SecretBatch[T]) Swap(v T) *FoundFuture[T] {
+	r := q.ref
+	return addFound(q.b, r.Ref, func() command[found[T]] { return r.swap(v) })
+}
+
+// Take is [SecretRef.Take] in a batch.
+func (q SecretBatch[T]) Take() *FoundFuture[T] {
+	r := q.ref
+	return addFound(q.b, r.Ref, r.take)
+}
+
+// SetBatch holds the operations of a [SetRef] in a batch. They have the same names and results;
+// their futures are settled when [Batch.Exec] returns.
+type SetBatch[T any] struct {
+	RefBatch
+	ref SetRef[T]
+}
+
+// In puts the reference into a batch.
+func (r SetRef[T]) In(b *Batch) SetBatch[T] {
+	return SetBatch[T]{RefBatch{b, r.Ref}, r}
+}
+
+// Add is [SetRef.Add] in a batch.
+func (q SetBatch[T]) Add(members ...T) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.add(members) })
+}
+
+// Copy is [SetRef.Copy] in a batch.
+func (q SetBatch[T]) Copy(to SetRef[T], opts ...WriteOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+}
+
+// Diff is [SetRef.Diff] in a batch.
+func (q SetBatch[T]) Diff(others ...SetRef[T]) *Future[[]T] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]T] { return r.combine(&r.bound().diff, "SDIFF", others) })
+}
+
+// Has is [SetRef.Has] in a batch.
+func (q SetBatch[T]) Has(v T) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.has(v) })
+}
+
+// HasMany is [SetRef.HasMany] in a batch.
+func (q SetBatch[T]) HasMany(vs ...T) *Future[[]bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]bool] { return r.hasMany(vs) })
+}
+
+// Inter is [SetRef.Inter] in a batch.
+func (q SetBatch[T]) Inter(others ...SetRef[T]) *Future[[]T] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]T] { return r.combine(&r.bound().inter, "SINTER", others) })
+}
+
+// InterLen is [SetRef.InterLen] in a batch.
+func (q SetBatch[T]) InterLen(limit int64, others ...SetRef[T]) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.interLen(limit, others) })
+}
+
+// Len is [SetRef.Len] in a batch.
+func (q SetBatch[T]) Len() *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, r.length)
+}
+
+// Members is [SetRef.Members] in a batch.
+func (q SetBatch[T]) Members() *Future[[]T] {
+	r := q.ref
+	return add(q.b, r.Ref, r.members)
+}
+
+// Move is [SetRef.Move] in a batch.
+func (q SetBatch[T]) Move(v T, to SetRef[T]) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.move(v, to) })
+}
+
+// Pop is [SetRef.Pop] in a batch.
+func (q SetBatch[T]) Pop() *FoundFuture[T] {
+	r := q.ref
+	return addFound(q.b, r.Ref, r.pop)
+}
+
+// PopN is [SetRef.PopN] in a batch.
+func (q SetBatch[T]) PopN(n int64) *Future[[]T] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]T] { return r.popN(n) })
+}
+
+// Random is [SetRef.Random] in a batch.
+func (q SetBatch[T]) Random() *FoundFuture[T] {
+	r := q.ref
+	return addFound(q.b, r.Ref, r.random)
+}
+
+// RandomN is [SetRef.RandomN] in a batch.
+func (q SetBatch[T]) RandomN(n int64) *Future[[]T] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]T] { return r.randomN(n) })
+}
+
+// Remove is [SetRef.Remove] in a batch.
+func (q SetBatch[T]) Remove(members ...T) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.remove(members) })
+}
+
+// Rename is [SetRef.Rename] in a batch.
+func (q SetBatch[T]) Rename(to SetRef[T], opts ...WriteOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+}
+
+// StoreDiff is [SetRef.StoreDiff] in a batch.
+func (q SetBatch[T]) StoreDiff(others ...SetRef[T]) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.store(&opStoreDiff, "SDIFFSTORE", others) })
+}
+
+// StoreInter is [SetRef.StoreInter] in a batch.
+func (q SetBatch[T]) StoreInter(others ...SetRef[T]) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.store(&opStoreInter, "SINTERSTORE", others) })
+}
+
+// StoreUnion is [SetRef.StoreUnion] in a batch.
+func (q SetBatch[T]) StoreUnion(others ...SetRef[T]) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.store(&opStoreUnion, "SUNIONSTORE", others) })
+}
+
+// Union is [SetRef.Union] in a batch.
+func (q SetBatch[T]) Union(others ...SetRef[T]) *Future[[]T] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]T] { return r.combine(&r.bound().union, "SUNION", others) })
 }

@@ -1,0 +1,344 @@
+package nest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// KindRecord is the kind of [Record].
+const KindRecord Kind = "record"
+
+// RecordDef declares a key that holds a struct of type S, as a Redis hash.
+type RecordDef[S any] struct {
+	Declaration
+}
+
+// Record declares a key that holds a struct, each of its exported fields as a field of a Redis
+// hash, encoded by the key's codec. Fields can be read, written and added to on their own.
+//
+//	type Account struct {
+//		Name    string    `nest:"name"`
+//		Plan    string    `nest:"plan,default=free"`
+//		Credit  int64     `nest:"credit"`
+//		Email   *string   `nest:"mail,was=email"`
+//		Seen    time.Time `nest:"seen,omitzero"`
+//		Session *Session  `nest:"-"`
+//	}
+//
+// A field is stored under the name of its tag, or under its own. "-" leaves it out. A nil
+// pointer is stored as no field, and so is a zero value with "omitzero" (as in encoding/json, an
+// IsZero method decides). The fields of an embedded struct without a tag count as the record's
+// own.
+//
+// What old records lack is read as its "default=" (strings, numbers, booleans; not written), or
+// else as the zero value. A renamed field is found under the name that it had, "was=", which may
+// be given several times, newest first; the next write of the field moves it. Fields of the hash
+// that the struct does not have are neither read nor touched. Redis keeps no empty hash: a
+// record exists as long as one of its fields does.
+//
+// Record panics, with the file and line of the call, on a malformed template, option or tag, on
+// an S that is no struct, on two fields of one name, and on a [Default] that is no S.
+func Record[S any](template string, opts ...KeyOption) *RecordDef[S] {
+	d := &RecordDef[S]{}
+	where := caller(1)
+	typ := reflect.TypeFor[S]()
+	d.goType = typ.String()
+	constructor := "Record[" + d.goType + "]"
+	d.declare(d, KindRecord, constructor, template, where, applyKeyOptions(opts))
+	fields, err := compileRecord(typ)
+	if err != nil {
+		where.refuse(constructor, template, err)
+	}
+	var fallback S
+	if d.config.hasDefault {
+		if fallback, err = fitDefault[S](d.config.def); err != nil {
+			where.refuse(constructor, template, err)
+		}
+	}
+	d.bind = func(m *mounted) (any, error) { return bindRecord(m, fields, &fallback) }
+	return d
+}
+
+// At gives the reference of the key below s; what args are, [KeyDef.At] tells.
+func (d *RecordDef[S]) At(s Scope, args ...any) RecordRef[S] {
+	if d == nil {
+		return RecordRef[S]{Ref{err: nilDeclaration(s)}}
+	}
+	return RecordRef[S]{d.ref(&s, args)}
+}
+
+// RecordRef is one key that holds a struct, with all its parameters filled in.
+//
+// Fields are named as they are stored: by their tag, or by their Go name without one. A name
+// that no field has is [ErrArgument].
+type RecordRef[S any] struct {
+	Ref
+}
+
+// record is what Open prepares for a key that holds an S.
+type record[S any] struct {
+	*recordFields
+	bound    []boundField
+	fallback []found[string] // the default's fields, encoded; nil without a default
+
+	get       operation[S]
+	lookup    operation[found[S]]
+	getFields operation[S]
+}
+
+func bindRecord[S any](m *mounted, fields *recordFields, fallback *S) (any, error) {
+	r := &record[S]{
+		recordFields: fields,
+		get:          operation[S]{"get", replyRecord[S]},
+		lookup:       operation[found[S]]{"lookup", replyFoundRecord[S]},
+		getFields:    operation[S]{"get fields", replyRecordFields[S]},
+	}
+	var errs []error
+	for i := range fields.fields {
+		f, err := bindField(&fields.fields[i], m.settings.codec)
+		errs = append(errs, err)
+		r.bound = append(r.bound, f)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	if !m.def.config.hasDefault {
+		return r, nil
+	}
+	r.fallback = make([]found[string], len(r.bound))
+	for i := range r.bound {
+		text, ok, err := r.bound[i].encode(m, reflect.ValueOf(fallback).Elem())
+		if err == nil && ok {
+			var s S
+			err = r.bound[i].decode(m, reflect.ValueOf(&s).Elem(), text)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("field %s of the default cannot be stored and read back with codec %s", r.bound[i].goName, m.settings.codec.Name())
+		}
+		r.fallback[i] = found[string]{text, ok}
+	}
+	return r, nil
+}
+
+func (r RecordRef[S]) record() *record[S] { return r.m.bound.(*record[S]) }
+
+// Get gives the whole record, else the declared default, else an error that wraps [ErrNotFound]
+// (HMGET). A field that cannot be decoded is [ErrDecode], which names it.
+func (r RecordRef[S]) Get(ctx context.Context) (S, error) { return call(ctx, r.Ref, r.get) }
+
+func (r RecordRef[S]) get() command[S] {
+	return command[S]{op: &r.record().get, cmd: r.fetch()}
+}
+
+func (r RecordRef[S]) fetch() rueidis.Completed {
+	if r.renews() {
+		return r.read("HMGET", r.record().names...)
+	}
+	return r.b().Hmget().Key(r.key).Field(r.record().names...).Build()
+}
+
+// Lookup gives the whole record and whether it exists, without the default (HMGET).
+func (r RecordRef[S]) Lookup(ctx context.Context) (S, bool, error) {
+	return both(call(ctx, r.Ref, r.lookup))
+}
+
+func (r RecordRef[S]) lookup() command[found[S]] {
+	return command[found[S]]{op: &r.record().lookup, cmd: r.fetch()}
+}
+
+// GetFields gives a record of which only the named fields are read; the others are zero. When
+// the record does not exist the fields are those of the declared default, else the error wraps
+// [ErrNotFound] (HMGET and EXISTS in one script).
+func (r RecordRef[S]) GetFields(ctx context.Context, fields ...string) (S, error) {
+	return call(ctx, r.Ref, func() command[S] { return r.getFields(fields) })
+}
+
+// selecting gives names and values, nil for what is not there, or nil alone without the key.
+// ARGV[1] is the TTL to be restarted, or 0.
+var selecting = script{`if redis.call('EXISTS', KEYS[1]) == 0 then return {0, unpack(ARGV, 2)} end
+local values, reply = redis.call('HMGET', KEYS[1], unpack(ARGV, 2)), {1}
+for i = 2, #ARGV do
+	reply[#reply + 1] = ARGV[i]
+	reply[#reply + 1] = values[i - 1]
+end
+if ARGV[1] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return reply`}
+
+func (r RecordRef[S]) getFields(fields []string) command[S] {
+	op := &r.record().getFields
+	if len(fields) == 0 {
+		return skip(op)
+	}
+	ttl := "0"
+	if r.renews() {
+		ttl = millis(r.m.ttl())
+	}
+	args := []string{ttl}
+	for _, name := range fields {
+		f, err := r.record().field(name)
+		if err != nil {
+			return refuse(op, err)
+		}
+		args = append(append(args, f.name), f.was...)
+	}
+	return command[S]{op: op, cmd: selecting.command(r.b(), []string{r.key}, args...)}
+}
+
+// field finds a field by its present name.
+func (r *record[S]) field(name string) (*boundField, error) {
+	p, ok := r.places[name]
+	if !ok || p.age > 0 {
+		known := make([]string, len(r.bound))
+		for i := range r.bound {
+			known[i] = r.bound[i].name
+		}
+		hint := "there are " + strings.Join(known, ", ")
+		if near := nearest(name, known); near != "" {
+			hint = "did you mean " + near + "?"
+		}
+		return nil, because(ErrArgument, `the record has no field "`+printable(name)+`": `+hint)
+	}
+	return &r.bound[p.field], nil
+}
+
+// FieldTTL is how long a field still lives, [Forever] when it has no expiry of its own (HPTTL,
+// Redis 7.4 or Valkey 9). The error wraps [ErrNotFound] when the field is not stored
+// under its present name.
+func (r RecordRef[S]) FieldTTL(ctx context.Context, field string) (time.Duration, error) {
+	return call(ctx, r.Ref, func() command[time.Duration] {
+		if _, err := r.record().field(field); err != nil {
+			return refuse(&opFieldTTL, err)
+		}
+		return r.leftOfField(field)
+	})
+}
+
+func replyRecord[S any](m *mounted, a rueidis.RedisMessage) (s S, err error) {
+	v, err := replyFoundRecord[S](m, a)
+	if err != nil || v.ok {
+		return v.value, err
+	}
+	return m.bound.(*record[S]).defaultRecord(m, nil)
+}
+
+func replyFoundRecord[S any](m *mounted, a rueidis.RedisMessage) (found[S], error) {
+	r := m.bound.(*record[S])
+	answers, err := a.ToArray()
+	if err != nil || len(answers) != len(r.names) {
+		return found[S]{}, errAnswer
+	}
+	stored := func(a rueidis.RedisMessage) bool { return !a.IsNil() }
+	if !slices.ContainsFunc(answers, stored) {
+		return found[S]{}, nil
+	}
+	var s S
+	v := reflect.ValueOf(&s).Elem()
+	for i := range r.bound {
+		f := &r.bound[i]
+		at := i
+		if answers[at].IsNil() && len(f.was) > 0 {
+			if k := slices.IndexFunc(answers[f.wasAt:f.wasAt+len(f.was)], stored); k >= 0 {
+				at = f.wasAt + k
+			}
+		}
+		if err := f.read(m, v, answers[at]); err != nil {
+			var zero S
+			return found[S]{value: zero}, err
+		}
+	}
+	return found[S]{s, true}, nil
+}
+
+// read decodes what is stored, or gives the field what stands for nothing.
+func (f *boundField) read(m *mounted, record reflect.Value, a rueidis.RedisMessage) error {
+	if a.IsNil() {
+		f.absent(record)
+		return nil
+	}
+	text, err := a.ToString()
+	if err != nil {
+		return errAnswer
+	}
+	return f.decode(m, record, text)
+}
+
+// replyRecordFields reads the answer of selecting.
+func replyRecordFields[S any](m *mounted, a rueidis.RedisMessage) (s S, err error) {
+	r := m.bound.(*record[S])
+	answers, err := a.ToArray()
+	if err != nil || len(answers) == 0 {
+		return s, errAnswer
+	}
+	exists, err := replyBool(m, answers[0])
+	if err != nil {
+		return s, errAnswer
+	}
+	answers = answers[1:]
+	if !exists {
+		names := make([]string, len(answers))
+		for i := range answers {
+			if names[i], err = answers[i].ToString(); err != nil {
+				return s, errAnswer
+			}
+		}
+		return r.defaultRecord(m, names)
+	}
+	v := reflect.ValueOf(&s).Elem()
+	for len(answers) > 0 {
+		n, err := r.readOne(m, v, answers)
+		if err != nil {
+			var zero S
+			return zero, err
+		}
+		answers = answers[n:]
+	}
+	return s, nil
+}
+
+// readOne reads the first field of answers, names and values by turns, with the names that it
+// had before, and gives how many answers it has read.
+func (r *record[S]) readOne(m *mounted, record reflect.Value, answers []rueidis.RedisMessage) (int, error) {
+	name, err := answers[0].ToString()
+	p, ok := r.places[name]
+	if err != nil || !ok || p.age > 0 {
+		return 0, errAnswer
+	}
+	f := &r.bound[p.field]
+	n := 2 * (1 + len(f.was))
+	if len(answers) < n {
+		return 0, errAnswer
+	}
+	at := 1
+	for i := 1; i < n; i += 2 {
+		if !answers[i].IsNil() {
+			at = i
+			break
+		}
+	}
+	return n, f.read(m, record, answers[at])
+}
+
+// defaultRecord gives the named fields of the declared default, or all.
+func (r *record[S]) defaultRecord(m *mounted, names []string) (s S, err error) {
+	if r.fallback == nil {
+		return s, ErrNotFound
+	}
+	v := reflect.ValueOf(&s).Elem()
+	for i := range r.bound {
+		if names != nil && !slices.Contains(names, r.bound[i].name) || !r.fallback[i].ok {
+			continue
+		}
+		if err := r.bound[i].decode(m, v, r.fallback[i].value); err != nil {
+			var zero S
+			return zero, err
+		}
+	}
+	return s, nil
+}

@@ -1,0 +1,128 @@
+package nest
+
+import (
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/redisimnest/redisimnest/codec"
+)
+
+// fieldCodec encodes and decodes one field of a record. It is chosen when a tree is opened, by
+// the type of the field; v is of that type and can be addressed.
+type fieldCodec interface {
+	encode(f *recordField, v reflect.Value) (string, error)
+	decode(f *recordField, v reflect.Value, text string) error
+}
+
+// plainField is a field of a type that is known here: neither encoding nor decoding boxes it.
+type plainField[T any] struct{ typed codec.Typed[T] }
+
+func (c plainField[T]) encode(_ *recordField, v reflect.Value) (string, error) {
+	return c.typed.Encode(*v.Addr().Interface().(*T))
+}
+
+func (c plainField[T]) decode(_ *recordField, v reflect.Value, text string) error {
+	t, err := c.typed.Decode(text)
+	if err == nil {
+		*v.Addr().Interface().(*T) = t
+	}
+	return err
+}
+
+// boxedField is a field of any other type.
+type boxedField struct{ codec codec.Codec }
+
+func (c boxedField) encode(f *recordField, v reflect.Value) (string, error) {
+	box := v.Addr() // of an interface, so that it is written as what it is read as
+	if f.typ.Kind() != reflect.Interface {
+		box = v
+	}
+	data, err := c.codec.Append(nil, box.Interface())
+	return string(data), err
+}
+
+func (c boxedField) decode(_ *recordField, v reflect.Value, text string) error {
+	return c.codec.Decode([]byte(text), v.Addr().Interface())
+}
+
+func plain[T any](c codec.Codec) (fieldCodec, error) {
+	typed, err := codec.For[T](c)
+	return plainField[T]{typed}, err
+}
+
+// plainFields are the types that most fields have.
+var plainFields = map[reflect.Type]func(codec.Codec) (fieldCodec, error){
+	reflect.TypeFor[string]():        plain[string],
+	reflect.TypeFor[[]byte]():        plain[[]byte],
+	reflect.TypeFor[bool]():          plain[bool],
+	reflect.TypeFor[int]():           plain[int],
+	reflect.TypeFor[int8]():          plain[int8],
+	reflect.TypeFor[int16]():         plain[int16],
+	reflect.TypeFor[int32]():         plain[int32],
+	reflect.TypeFor[int64]():         plain[int64],
+	reflect.TypeFor[uint]():          plain[uint],
+	reflect.TypeFor[uint8]():         plain[uint8],
+	reflect.TypeFor[uint16]():        plain[uint16],
+	reflect.TypeFor[uint32]():        plain[uint32],
+	reflect.TypeFor[uint64]():        plain[uint64],
+	reflect.TypeFor[float32]():       plain[float32],
+	reflect.TypeFor[float64]():       plain[float64],
+	reflect.TypeFor[time.Time]():     plain[time.Time],
+	reflect.TypeFor[time.Duration](): plain[time.Duration],
+	reflect.TypeFor[[]string]():      plain[[]string],
+}
+
+// codecOf chooses how a field is encoded.
+func codecOf(f *recordField, c codec.Codec) (fieldCodec, error) {
+	if choose, ok := plainFields[f.typ]; ok {
+		return choose(c)
+	}
+	if err := codec.CheckType(c, f.typ); err != nil {
+		return nil, fmt.Errorf("codec: %s: type %s: %w", c.Name(), f.typ, err)
+	}
+	return boxedField{c}, nil
+}
+
+// boundField is a field with its codec.
+type boundField struct {
+	*recordField
+	codec  fieldCodec
+	number number // how to add to it, when it is a number that the codec stores in decimal
+}
+
+func bindField(f *recordField, c codec.Codec) (boundField, error) {
+	fc, err := codecOf(f, c)
+	if err != nil {
+		return boundField{}, fmt.Errorf("field %s: %w", f.goName, err)
+	}
+	b := boundField{recordField: f, codec: fc}
+	if n := numberOf(f.typ); n.command != "" {
+		twelve := reflect.New(f.typ).Elem()
+		convert(twelve, reflect.ValueOf(int8(12)))
+		if text, err := fc.encode(f, twelve); err == nil && text == "12" {
+			b.number = n
+		}
+	}
+	return b, nil
+}
+
+// encode gives the text of the field in a record, and false when it is stored as no field.
+func (f *boundField) encode(m *mounted, record reflect.Value) (string, bool, error) {
+	v, ok := f.stored(record)
+	if !ok {
+		return "", false, nil
+	}
+	text, err := f.codec.encode(f.recordField, v)
+	if err != nil {
+		return "", false, atField(f.name, encodeError(m, err))
+	}
+	return text, true, nil
+}
+
+func (f *boundField) decode(m *mounted, record reflect.Value, text string) error {
+	if err := f.codec.decode(f.recordField, f.target(record), text); err != nil {
+		return atField(f.name, decodeError(m, err))
+	}
+	return nil
+}
