@@ -31,6 +31,14 @@ var (
 	ErrDecode = errors.New("cannot decode the stored value")
 	// ErrEncode: the codec cannot write the given value.
 	ErrEncode = errors.New("cannot encode the value")
+	// ErrOpen: a stored secret or password does not open: it was altered, moved here from another
+	// place, sealed by a key that is not in the keyring, or not sealed at all. It comes with the
+	// keyring's own error, which tells which.
+	ErrOpen = errors.New("cannot open the stored value")
+	// ErrNoKeyring: a secret is declared, or to be rotated, and there is no [WithKeyring].
+	ErrNoKeyring = errors.New("no keyring")
+	// ErrNoHasher: a password is declared and there is no [WithPasswords].
+	ErrNoHasher = errors.New("no password hasher")
 	// ErrWrongType: the key holds another Redis type than the declared one.
 	ErrWrongType = errors.New("wrong type")
 	// ErrProtected: clearing needs [Force].

@@ -19,6 +19,10 @@ type openOptions struct {
 	namesOnly bool
 	scan      scanOptions
 	observers []Observer
+
+	sealer      Sealer
+	hasher      Hasher
+	plainHashes bool
 }
 
 func defaultOptions() openOptions {

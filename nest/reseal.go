@@ -1,0 +1,139 @@
+package nest
+
+import (
+	"context"
+
+	"github.com/redis/rueidis"
+)
+
+// Sealed strings are written back only over the bytes that were read, so that a value which
+// somebody else wrote meanwhile stands, and with the TTL that they have.
+
+var (
+	opReplace  = operation[bool]{"rotate", replyBool}
+	opRehash   = operation[bool]{"rehash", replyBool}
+	opMoved    = operation[moved]{"rename", replyMoved}
+	opMoveCopy = operation[moved]{"copy", replyMoved}
+)
+
+// replacing writes ARGV[2] over ARGV[1], and leaves anything else alone.
+var replacing = script{`if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
+return 1`}
+
+func (r Ref) replace(op *operation[bool], old, text string) command[bool] {
+	return command[bool]{op: op, cmd: replacing.command(r.b(), []string{r.key}, old, text)}
+}
+
+// reseal seals the key's string anew where that is due, and tells whether it did.
+func (r Ref) reseal(ctx context.Context) (bool, error) {
+	if err := r.ready(ctx); err != nil {
+		return false, err
+	}
+	s := r.m.bound.(sealed)
+	for try := range maxUpdates {
+		now, err := run(ctx, r, r.stored())
+		switch {
+		case err != nil:
+			return false, err
+		case !now.ok:
+			return false, r.fail(opReplace.name, ErrNotFound)
+		case s.current(now.value):
+			return false, nil
+		}
+		plaintext, err := s.open(r.key, "", now.value)
+		if err != nil {
+			return false, r.fail(opReplace.name, err)
+		}
+		text, err := s.seal(r.key, "", plaintext)
+		if err != nil {
+			return false, r.fail(opReplace.name, err)
+		}
+		if done, err := run(ctx, r, r.replace(&opReplace, now.value, text)); done || err != nil {
+			return done, err
+		}
+		if err := pause(ctx, try); err != nil {
+			return false, r.fail(opReplace.name, err)
+		}
+	}
+	return false, r.fail(opReplace.name, ErrConflict)
+}
+
+// moved is what came of moving.
+type moved int64
+
+const (
+	movedNot     moved = 0 // the target exists
+	movedDone    moved = 1
+	movedChanged moved = -1 // the source holds something else by now
+)
+
+func replyMoved(_ *mounted, a rueidis.RedisMessage) (moved, error) {
+	n, err := a.AsInt64()
+	return moved(n), err
+}
+
+// moving writes ARGV[2] to KEYS[2] if KEYS[1] still holds ARGV[1]: with what is left of its TTL
+// or, if it has none, with ARGV[3] milliseconds, unless that is 0. ARGV[4] = 1 writes over what
+// is there, ARGV[5] = 1 deletes the source.
+var moving = script{`if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
+if ARGV[4] == '0' and redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+local left = redis.call('PTTL', KEYS[1])
+if left == -1 then left = tonumber(ARGV[3]) else left = math.max(left, 1) end
+if left == 0 then
+	redis.call('SET', KEYS[2], ARGV[2])
+else
+	redis.call('SET', KEYS[2], ARGV[2], 'PX', left)
+end
+if ARGV[5] == '1' then redis.call('DEL', KEYS[1]) end
+return 1`}
+
+// renameSealed and copySealed give the string of r, with its remaining TTL, to a key of the same
+// kind, sealed for the name that it gets.
+func (r Ref) renameSealed(ctx context.Context, to Ref, opts []WriteOption) (bool, error) {
+	return r.move(ctx, &opMoved, "1", to, opts)
+}
+
+func (r Ref) copySealed(ctx context.Context, to Ref, opts []WriteOption) (bool, error) {
+	return r.move(ctx, &opMoveCopy, "0", to, opts)
+}
+
+func (r Ref) move(ctx context.Context, op *operation[moved], remove string, to Ref, opts []WriteOption) (bool, error) {
+	if err := r.ready(ctx); err != nil {
+		return false, err
+	}
+	if err := r.reaches(to); err != nil {
+		return false, r.fail(op.name, err)
+	}
+	replace := "0"
+	if replaces(opts) {
+		replace = "1"
+	}
+	from, into := r.m.bound.(sealed), to.m.bound.(sealed)
+	for try := range maxUpdates {
+		now, err := run(ctx, r, r.stored())
+		if err != nil {
+			return false, err
+		}
+		if !now.ok {
+			return false, r.fail(op.name, ErrNotFound)
+		}
+		plaintext, err := from.open(r.key, "", now.value)
+		if err != nil {
+			return false, r.fail(op.name, err)
+		}
+		text, err := into.seal(to.key, "", plaintext)
+		if err != nil {
+			return false, to.fail(op.name, err)
+		}
+		cmd := moving.command(r.b(), []string{r.key, to.key}, now.value, text, millis(to.m.ttl()), replace, remove)
+		result, err := run(ctx, r, command[moved]{op: op, cmd: cmd})
+		if err != nil || result != movedChanged {
+			return result == movedDone, err
+		}
+		if err := pause(ctx, try); err != nil {
+			return false, r.fail(op.name, err)
+		}
+	}
+	return false, r.fail(op.name, ErrConflict)
+}

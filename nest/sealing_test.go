@@ -1,0 +1,85 @@
+package nest
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/redisimnest/redisimnest/secure"
+)
+
+// What package secure makes is what this package asks for.
+var (
+	_ Sealer = (*secure.Keyring)(nil)
+	_ Sealer = (*secure.Holder)(nil)
+	_ Hasher = (*secure.Passwords)(nil)
+)
+
+func keyring(t *testing.T) *secure.Keyring {
+	t.Helper()
+	ring, err := secure.NewKeyring(secure.GenerateKey())
+	require.NoError(t, err)
+	return ring
+}
+
+// A program that declares no secret links no cryptography but that of the connection.
+func TestThisPackageBringsNoCryptography(t *testing.T) {
+	deps, err := exec.Command("go", "list", "-deps", ".").Output()
+	require.NoError(t, err)
+	require.Contains(t, string(deps), "rueidis", "the list is that of this package")
+	for dep := range strings.Lines(string(deps)) {
+		dep = strings.TrimSpace(dep)
+		require.False(t, strings.HasPrefix(dep, "golang.org/x/crypto"), dep)
+		require.NotContains(t, dep, "redisimnest/secure")
+	}
+}
+
+func TestSecretsNeedAKeyring(t *testing.T) {
+	tree := Cluster("root", Sub(Secret[string]("first"), Cluster("user:<id>", Sub(Secret[int]("second"))), Key[int]("third")))
+	err := Check(tree)
+	require.ErrorIs(t, err, ErrNoKeyring)
+	require.ErrorIs(t, err, ErrDeclaration)
+	require.ErrorContains(t, err, `"root:first"`)
+	require.ErrorContains(t, err, `"root:user:<id>:second"`)
+	require.ErrorContains(t, err, "sealing_test.go:")
+	require.NotContains(t, err.Error(), "third")
+
+	_, err = Open(nil, tree)
+	require.ErrorIs(t, err, ErrNoKeyring)
+	require.NoError(t, Check(tree, WithKeyring(keyring(t))))
+	require.NoError(t, Check(tree, NamesOnly()), "names need no keyring")
+
+	for _, none := range []Sealer{nil, (*secure.Keyring)(nil), (*secure.Holder)(nil)} {
+		require.ErrorContains(t, Check(tree, WithKeyring(none)), "nil keyring")
+	}
+}
+
+func TestSecretDeclarations(t *testing.T) {
+	d := Secret[int]("limit:<n>", Default(3), TTL(60), Doc("how many"))
+	require.Equal(t, KindSecret, d.Kind())
+	require.Equal(t, "int", d.GoType())
+	require.Equal(t, "secret limit:<n>", d.String())
+	s := open(t, Cluster("root", Sub(d)))
+	require.Equal(t, "root:limit:7", d.At(s, 7).Key())
+	require.ErrorIs(t, d.At(s).Err(), ErrMissingParam)
+	require.ErrorIs(t, (*SecretDef[int])(nil).At(s).Err(), ErrNotMounted)
+	require.Contains(t, s.Describe().String(), "limit:<n>  secret int  [ttl 1m")
+
+	require.Contains(t, refusedAt(func() { Secret[int]("age", Default("x")) }), "does not fit an int")
+	require.Contains(t, refusedAt(func() { Secret[int]("age", nil) }), "a nil option")
+	require.ErrorContains(t, Check(Cluster("root", Sub(Secret[chan int]("c"))), WithKeyring(keyring(t))), "chan")
+}
+
+// refusedAt gives the text of the panic of a declaration in this file.
+func refusedAt(declare func()) (text string) {
+	defer func() {
+		text, _ = recover().(string)
+		if !strings.Contains(text, "sealing_test.go:") {
+			text = "without its place: " + text
+		}
+	}()
+	declare()
+	return ""
+}

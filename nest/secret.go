@@ -1,0 +1,257 @@
+package nest
+
+import (
+	"context"
+	"reflect"
+
+	"github.com/redis/rueidis"
+)
+
+// KindSecret is the kind of [Secret].
+const KindSecret Kind = "secret"
+
+// SecretDef declares a key that holds one encrypted value of type T, as a Redis string.
+type SecretDef[T any] struct {
+	Declaration
+}
+
+// Secret declares a key that holds one value of type T, encrypted by the keyring that
+// [WithKeyring] gives. Whoever reads Redis sees its length and nothing else of it; whoever writes
+// Redis cannot make one up, nor take one from another place: a value opens only under the name
+// of its key, as a secret, and with the codec, that it was stored with. So another [Codec], or
+// another [WithPrefix], makes older values unreadable; [SecretRef.Rename] and [SecretRef.Copy]
+// seal anew.
+//
+// The [Default] is not encrypted: it stands in the program. Secret panics as [Key] does.
+func Secret[T any](template string, opts ...KeyOption) *SecretDef[T] {
+	d := &SecretDef[T]{}
+	where := caller(1)
+	d.goType = reflect.TypeFor[T]().String()
+	constructor := "Secret[" + d.goType + "]"
+	d.declare(d, KindSecret, constructor, template, where, applyKeyOptions(opts))
+	var fallback T
+	if d.config.hasDefault {
+		var err error
+		if fallback, err = fitDefault[T](d.config.def); err != nil {
+			where.refuse(constructor, template, err)
+		}
+	}
+	d.bind = func(m *mounted) (any, error) { return bindSecret(m, fallback, d.config.hasDefault) }
+	return d
+}
+
+// At gives the reference of the key below s; what args are, [KeyDef.At] tells.
+func (d *SecretDef[T]) At(s Scope, args ...any) SecretRef[T] {
+	if d == nil {
+		return SecretRef[T]{Ref{err: nilDeclaration(s)}}
+	}
+	return SecretRef[T]{d.ref(&s, args)}
+}
+
+// SecretRef is one key that holds an encrypted T, with all its parameters filled in.
+//
+// A stored value that does not open is [ErrOpen], never the stored bytes, the default or an empty
+// value. What [Ref.Restore] and [Ref.Do] bring from another key does not open.
+type SecretRef[T any] struct {
+	Ref
+}
+
+// secretValue is what Open prepares for a key that holds an encrypted T.
+type secretValue[T any] struct {
+	*value[T]
+	sealing
+	// The ways to read an answer, made once.
+	one   func(context.Context, Ref, rueidis.RedisMessage) (T, error)
+	maybe func(context.Context, Ref, rueidis.RedisMessage) (found[T], error)
+}
+
+func bindSecret[T any](m *mounted, fallback T, hasDefault bool) (any, error) {
+	o := &m.tree.options
+	if o.sealer == nil && !o.namesOnly {
+		return nil, because(ErrNoKeyring, "a secret needs the option WithKeyring")
+	}
+	v, err := bindValue(m, fallback, hasDefault)
+	if err != nil {
+		return nil, err
+	}
+	return &secretValue[T]{
+		value:   v.(*value[T]),
+		sealing: sealing{o.sealer, KindSecret, m.settings.codec.Name(), textsOf(m, reflect.TypeFor[T]())},
+		one:     readSecret[T],
+		maybe:   findSecret[T],
+	}, nil
+}
+
+func (r SecretRef[T]) secret() *secretValue[T] { return r.m.bound.(*secretValue[T]) }
+
+func readSecret[T any](_ context.Context, r Ref, a rueidis.RedisMessage) (T, error) {
+	s := r.m.bound.(*secretValue[T])
+	if a.IsNil() {
+		if s.hasDefault {
+			return s.defaultValue()
+		}
+		var zero T
+		return zero, ErrNotFound
+	}
+	return s.unseal(r, a)
+}
+
+func findSecret[T any](_ context.Context, r Ref, a rueidis.RedisMessage) (found[T], error) {
+	if a.IsNil() {
+		return found[T]{}, nil
+	}
+	v, err := r.m.bound.(*secretValue[T]).unseal(r, a)
+	return found[T]{v, err == nil}, err
+}
+
+func (s *secretValue[T]) unseal(r Ref, a rueidis.RedisMessage) (v T, err error) {
+	stored, err := a.ToString()
+	if err != nil {
+		return v, errAnswer
+	}
+	return s.unsealText(r, stored)
+}
+
+func (s *secretValue[T]) unsealText(r Ref, stored string) (v T, err error) {
+	plaintext, err := s.open(r.key, "", stored)
+	if err != nil {
+		return v, err
+	}
+	if v, err = s.typed.Decode(plaintext); err != nil {
+		return v, decodeError(r.m, err)
+	}
+	return v, nil
+}
+
+func (r SecretRef[T]) encode(v T) (string, error) {
+	s := r.secret()
+	plaintext, err := s.typed.Encode(v)
+	if err != nil {
+		return "", encodeError(r.m, err)
+	}
+	return s.seal(r.key, "", plaintext)
+}
+
+func (r SecretRef[T]) get() command[T] {
+	s := r.secret()
+	return command[T]{op: &s.value.get, cmd: r.fetch(), keyed: s.one}
+}
+
+// Get gives the value, else the declared default, else an error that wraps [ErrNotFound] (GET,
+// or GETEX with AutoRenew). A stored value that does not open is [ErrOpen], also when it is not
+// sealed at all.
+func (r SecretRef[T]) Get(ctx context.Context) (T, error) { return call(ctx, r.Ref, r.get) }
+
+func (r SecretRef[T]) lookup() command[found[T]] {
+	s := r.secret()
+	return command[found[T]]{op: &s.value.lookup, cmd: r.fetch(), keyed: s.maybe}
+}
+
+// Lookup gives the value and whether the key exists, without the default (GET, or GETEX with
+// AutoRenew).
+func (r SecretRef[T]) Lookup(ctx context.Context) (T, bool, error) {
+	return both(call(ctx, r.Ref, r.lookup))
+}
+
+// Set seals and writes the value and starts the declared TTL (SET). With [KeepTTL] the running
+// one goes on, with [ExpireIn], [ExpireUntil] and [NoExpiry] the caller decides. Whatever the
+// value looks like, it is sealed.
+func (r SecretRef[T]) Set(ctx context.Context, v T, opts ...SetOption) error {
+	_, err := call(ctx, r.Ref, func() command[struct{}] { return r.set(v, opts) })
+	return err
+}
+
+func (r SecretRef[T]) set(v T, opts []SetOption) command[struct{}] {
+	text, err := r.encode(v)
+	if err != nil {
+		return refuse(&opSet, err)
+	}
+	return r.put(text, opts)
+}
+
+// SetIfAbsent writes the value only when the key does not exist, and tells whether it did (SET
+// NX).
+func (r SecretRef[T]) SetIfAbsent(ctx context.Context, v T, opts ...SetOption) (bool, error) {
+	return call(ctx, r.Ref, func() command[bool] { return r.setIf(&opSetIfAbsent, "NX", v, opts) })
+}
+
+// SetIfPresent writes the value only when the key exists, and tells whether it did (SET XX).
+func (r SecretRef[T]) SetIfPresent(ctx context.Context, v T, opts ...SetOption) (bool, error) {
+	return call(ctx, r.Ref, func() command[bool] { return r.setIf(&opSetIfPresent, "XX", v, opts) })
+}
+
+func (r SecretRef[T]) setIf(op *operation[bool], condition string, v T, opts []SetOption) command[bool] {
+	text, err := r.encode(v)
+	if err != nil {
+		return refuse(op, err)
+	}
+	return r.putIf(op, condition, text, opts)
+}
+
+// Swap writes the value, starts the declared TTL and gives what was there before (SET GET,
+// Redis 6.2). The write stands even when the old value does not open.
+func (r SecretRef[T]) Swap(ctx context.Context, v T) (old T, existed bool, err error) {
+	return both(call(ctx, r.Ref, func() command[found[T]] { return r.swap(v) }))
+}
+
+func (r SecretRef[T]) swap(v T) command[found[T]] {
+	s := r.secret()
+	text, err := r.encode(v)
+	if err != nil {
+		return refuse(&s.value.swap, err)
+	}
+	return command[found[T]]{op: &s.value.swap, cmd: r.exchange(text), keyed: s.maybe}
+}
+
+func (r SecretRef[T]) take() command[found[T]] {
+	s := r.secret()
+	return command[found[T]]{op: &s.value.take, cmd: r.b().Getdel().Key(r.key).Build(), keyed: s.maybe}
+}
+
+// Take removes the key and gives the value that it held (GETDEL, Redis 6.2). The key is gone
+// even when the value does not open.
+func (r SecretRef[T]) Take(ctx context.Context) (T, bool, error) {
+	return both(call(ctx, r.Ref, r.take))
+}
+
+// Update replaces the value by what change makes of it, as [KeyRef.Update] does.
+func (r SecretRef[T]) Update(ctx context.Context, change func(T, bool) (T, error)) (T, error) {
+	return revise(ctx, r.Ref, change, r.current, r.encode)
+}
+
+func (r SecretRef[T]) current(now found[string]) (v T, err error) {
+	switch s := r.secret(); {
+	case now.ok:
+		return s.unsealText(r.Ref, now.value)
+	case s.hasDefault:
+		return s.defaultValue()
+	}
+	return v, nil
+}
+
+// Raw gives the sealed bytes as they are stored (GET). The error wraps [ErrNotFound] when the
+// key does not exist.
+func (r SecretRef[T]) Raw(ctx context.Context) ([]byte, error) { return call(ctx, r.Ref, r.raw) }
+
+// Rotate seals the value anew if it is not sealed by the keyring's primary key, keeps its TTL,
+// and tells whether it did. A value that somebody else writes meanwhile is not overwritten but
+// looked at again; the error wraps [ErrConflict] when 64 tries were not enough, [ErrNotFound]
+// when the key does not exist and [ErrOpen] when the value does not open, which leaves it as it
+// is. Commands: GET, then one script (EVAL) per try. The function [Rotate] does this for all
+// keys of a scope.
+func (r SecretRef[T]) Rotate(ctx context.Context) (bool, error) { return r.reseal(ctx) }
+
+// Rename gives the value, with its remaining TTL, to another key of the same type, sealed for
+// its new name, and tells whether it did: an existing target is left alone, unless [Replace] is
+// given. A target declared with a TTL never ends up without one. The error wraps [ErrNotFound]
+// when this key does not exist, [ErrOpen] when its value does not open and [ErrConflict] when
+// others wrote it in between 64 times. Commands: GET, then one script (EVAL) per try.
+func (r SecretRef[T]) Rename(ctx context.Context, to SecretRef[T], opts ...WriteOption) (bool, error) {
+	return r.renameSealed(ctx, to.Ref, opts)
+}
+
+// Copy writes the value, with its remaining TTL, to another key of the same type too, sealed for
+// that key's name, and tells whether it did. In all else it is as [SecretRef.Rename].
+func (r SecretRef[T]) Copy(ctx context.Context, to SecretRef[T], opts ...WriteOption) (bool, error) {
+	return r.copySealed(ctx, to.Ref, opts)
+}
