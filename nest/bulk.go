@@ -22,15 +22,16 @@ const (
 var joined = script{`local size, ttl, renew, join, command, fixed = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
 local reply
 for from = 7 + fixed, #ARGV, size do
-	local args = {unpack(ARGV, 7, 6 + fixed)}
-	for i = from, math.min(from + size - 1, #ARGV) do args[#args + 1] = ARGV[i] end
-	local part = redis.call(command, KEYS[1], unpack(args))
+	local args, to = {unpack(ARGV, 7, 6 + fixed)}, math.min(from + size, #ARGV + 1) - 1
+	for i = from, to do args[fixed + 1 + i - from] = ARGV[i] end
+	local part = redis.call(command, KEYS[1], unpack(args, 1, fixed + 1 + to - from))
 	if not reply or join == 'last' then
 		reply = part
 	elseif join == 'sum' then
 		reply = reply + part
 	else
-		for i = 1, #part do reply[#reply + 1] = part[i] end
+		local before = from - 7 - fixed
+		for i = 1, #part do reply[before + i] = part[i] end
 	end
 end
 if renew == '1' or redis.call('PTTL', KEYS[1]) == -1 then redis.call('PEXPIRE', KEYS[1], ttl) end

@@ -3,6 +3,7 @@ package suite_test
 import (
 	"context"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -78,4 +79,18 @@ func requireExpiry[R keyRef](t *testing.T, open opener[R], fill func(context.Con
 			})
 		}
 	}
+}
+
+// manyTexts gives more elements than a script can hand to a command at once: 100,000, or what
+// the embedded server takes in a second.
+func manyTexts(t *testing.T) []string {
+	t.Helper()
+	many := make([]string, 100_000)
+	if nesttest.Shared(t).Kind() == nesttest.KindEmbedded {
+		many = many[:10_000]
+	}
+	for i := range many {
+		many[i] = strconv.Itoa(i)
+	}
+	return many
 }

@@ -3,7 +3,6 @@ package suite_test
 import (
 	"context"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -371,10 +370,7 @@ func TestListOfMany(t *testing.T) {
 	settings(t, func(t *testing.T, opts ...nest.KeyOption) {
 		ctx := t.Context()
 		r := listOf[string](t, opts...)
-		many := make([]string, 100_000)
-		for i := range many {
-			many[i] = strconv.Itoa(i)
-		}
+		many := manyTexts(t)
 		n, err := r.PushRight(ctx, many...)
 		require.NoError(t, err)
 		require.Equal(t, int64(len(many)), n)

@@ -1,0 +1,346 @@
+package nest
+
+import (
+	"context"
+	"iter"
+	"reflect"
+	"strconv"
+)
+
+// KindSet is what [Set] declares.
+const KindSet Kind = "set"
+
+// SetDef declares a key that holds a set of Ts.
+type SetDef[T any] struct {
+	Declaration
+}
+
+// Set declares a key that holds a set: members of type T, each once, in no order. Two members
+// are the same when they are encoded to the same bytes. A set without members does not exist.
+// Its [Default] is a []T, which [SetRef.Members] gives when there is no set.
+//
+// The template is that of [Key], and so is when Set panics.
+func Set[T any](template string, opts ...KeyOption) *SetDef[T] {
+	d := &SetDef[T]{}
+	where := caller(1)
+	d.goType = reflect.TypeFor[T]().String()
+	d.declare(d, KindSet, "Set["+d.goType+"]", template, where, applyKeyOptions(opts))
+	fallback := sliceDefault[T](&d.Declaration, "Set["+d.goType+"]")
+	d.bind = func(m *mounted) (any, error) { return bindSet(m, fallback, d.config.hasDefault) }
+	return d
+}
+
+// At gives the reference of the set below s, as [KeyDef.At] does.
+func (d *SetDef[T]) At(s Scope, args ...any) SetRef[T] {
+	if d == nil {
+		return SetRef[T]{Ref{err: nilDeclaration(s)}}
+	}
+	return SetRef[T]{d.ref(&s, args)}
+}
+
+// SetRef is one set, with all its parameters filled in.
+//
+// Add and Move start the declared TTL when they create a set and let a running one go on;
+// StoreUnion and its like, which replace a whole set, start it anew. With AutoRenew every
+// operation restarts it.
+type SetRef[T any] struct {
+	Ref
+}
+
+// set is what Open prepares for a key that holds a set of Ts.
+type set[T any] struct {
+	elements[T]
+
+	members, randomN, popN operation[[]T]
+	union, inter, diff     operation[[]T]
+	random, pop            operation[found[T]]
+}
+
+func bindSet[T any](m *mounted, fallback []T, hasDefault bool) (any, error) {
+	e, err := bindElements(m, fallback, hasDefault)
+	return &set[T]{
+		elements: e,
+		members:  operation[[]T]{"members", replyWhole[T]},
+		randomN:  operation[[]T]{"random n", replyElements[T]},
+		popN:     operation[[]T]{"pop n", replyElements[T]},
+		union:    operation[[]T]{"union", replyElements[T]},
+		inter:    operation[[]T]{"inter", replyElements[T]},
+		diff:     operation[[]T]{"diff", replyElements[T]},
+		random:   operation[found[T]]{"random", replyElement[T]},
+		pop:      operation[found[T]]{"pop", replyElement[T]},
+	}, err
+}
+
+var (
+	opAdd        = operation[int64]{"add", replyInt}
+	opRemove     = operation[int64]{"remove", replyInt}
+	opHas        = operation[bool]{"has", replyBool}
+	opHasMany    = operation[[]bool]{"has many", replyFlags}
+	opSetMove    = operation[bool]{"move", replyBool}
+	opStoreUnion = operation[int64]{"store union", replyInt}
+	opStoreInter = operation[int64]{"store inter", replyInt}
+	opStoreDiff  = operation[int64]{"store diff", replyInt}
+	opInterLen   = operation[int64]{"inter len", replyInt}
+	opIterate    = operation[page]{"iterate", replyPage}
+)
+
+func (r SetRef[T]) bound() *set[T] { return r.m.bound.(*set[T]) }
+
+// Add adds members and gives the number of those that were not there (SADD). Without members
+// nothing is sent.
+func (r SetRef[T]) Add(ctx context.Context, members ...T) (int64, error) {
+	return call(ctx, r.Ref, func() command[int64] { return r.add(members) })
+}
+
+func (r SetRef[T]) add(members []T) command[int64] {
+	if len(members) == 0 {
+		return skip(&opAdd)
+	}
+	var few [8]string
+	texts, err := r.bound().encodeAll(r.m, few[:0], members)
+	if err != nil {
+		return refuse(&opAdd, err)
+	}
+	return command[int64]{op: &opAdd, cmd: r.writeMany("SADD", joinSum, nil, texts)}
+}
+
+// Remove removes members and gives the number of those that were there (SREM). Without members
+// nothing is sent.
+func (r SetRef[T]) Remove(ctx context.Context, members ...T) (int64, error) {
+	return call(ctx, r.Ref, func() command[int64] { return r.remove(members) })
+}
+
+func (r SetRef[T]) remove(members []T) command[int64] {
+	if len(members) == 0 {
+		return skip(&opRemove)
+	}
+	var few [8]string
+	texts, err := r.bound().encodeAll(r.m, few[:0], members)
+	if err != nil {
+		return refuse(&opRemove, err)
+	}
+	return command[int64]{op: &opRemove, cmd: r.modifyMany("SREM", joinSum, nil, texts)}
+}
+
+// Has tells whether v is a member (SISMEMBER).
+func (r SetRef[T]) Has(ctx context.Context, v T) (bool, error) {
+	return call(ctx, r.Ref, func() command[bool] { return r.has(v) })
+}
+
+func (r SetRef[T]) has(v T) command[bool] {
+	text, err := r.bound().encode(r.m, v)
+	if err != nil {
+		return refuse(&opHas, err)
+	}
+	return command[bool]{op: &opHas, cmd: r.read("SISMEMBER", text)}
+}
+
+// HasMany tells of each of vs whether it is a member (SMISMEMBER, Redis 6.2). Without vs nothing
+// is sent.
+func (r SetRef[T]) HasMany(ctx context.Context, vs ...T) ([]bool, error) {
+	return call(ctx, r.Ref, func() command[[]bool] { return r.hasMany(vs) })
+}
+
+func (r SetRef[T]) hasMany(vs []T) command[[]bool] {
+	if len(vs) == 0 {
+		return skip(&opHasMany)
+	}
+	var few [8]string
+	texts, err := r.bound().encodeAll(r.m, few[:0], vs)
+	if err != nil {
+		return refuse(&opHasMany, err)
+	}
+	return command[[]bool]{op: &opHasMany, cmd: r.readMany("SMISMEMBER", nil, texts)}
+}
+
+func (r SetRef[T]) members() command[[]T] {
+	return command[[]T]{op: &r.bound().members, cmd: r.read("SMEMBERS")}
+}
+
+// Members gives all members in the server's order, else the declared default (SMEMBERS).
+// [SetRef.Iterate] does not hold them all in memory.
+func (r SetRef[T]) Members(ctx context.Context) ([]T, error) { return call(ctx, r.Ref, r.members) }
+
+func (r SetRef[T]) length() command[int64] {
+	return command[int64]{op: &opLen, cmd: r.read("SCARD")}
+}
+
+// Len is the number of members, 0 when there is no set (SCARD).
+func (r SetRef[T]) Len(ctx context.Context) (int64, error) { return call(ctx, r.Ref, r.length) }
+
+func (r SetRef[T]) random() command[found[T]] {
+	return command[found[T]]{op: &r.bound().random, cmd: r.read("SRANDMEMBER")}
+}
+
+// Random gives a member at random, and leaves it in the set (SRANDMEMBER).
+func (r SetRef[T]) Random(ctx context.Context) (T, bool, error) {
+	return both(call(ctx, r.Ref, r.random))
+}
+
+// RandomN gives up to n different members at random or, when n is negative, -n members of which
+// one can come several times (SRANDMEMBER with a count).
+func (r SetRef[T]) RandomN(ctx context.Context, n int64) ([]T, error) {
+	return call(ctx, r.Ref, func() command[[]T] { return r.randomN(n) })
+}
+
+func (r SetRef[T]) randomN(n int64) command[[]T] {
+	op := &r.bound().randomN
+	if n == 0 {
+		return skip(op)
+	}
+	return command[[]T]{op: op, cmd: r.read("SRANDMEMBER", strconv.FormatInt(n, 10))}
+}
+
+func (r SetRef[T]) pop() command[found[T]] {
+	return command[found[T]]{op: &r.bound().pop, cmd: r.modify("SPOP")}
+}
+
+// Pop takes a member out of the set at random (SPOP). It is gone even when it is no T.
+func (r SetRef[T]) Pop(ctx context.Context) (T, bool, error) { return both(call(ctx, r.Ref, r.pop)) }
+
+// PopN takes up to n members out of the set at random (SPOP with a count).
+func (r SetRef[T]) PopN(ctx context.Context, n int64) ([]T, error) {
+	return call(ctx, r.Ref, func() command[[]T] { return r.popN(n) })
+}
+
+func (r SetRef[T]) popN(n int64) command[[]T] {
+	op := &r.bound().popN
+	switch {
+	case n < 0:
+		return refuse(op, errCount)
+	case n == 0:
+		return skip(op)
+	}
+	return command[[]T]{op: op, cmd: r.modify("SPOP", strconv.FormatInt(n, 10))}
+}
+
+// Iterate streams the members in pages of about [ScanCount] (SSCAN), so that a set of any size
+// takes little memory. The order is the server's; a member that is added or removed meanwhile
+// may be missing, and a member may come twice while the server resizes its table. An error, of
+// decoding too, ends the stream. The default is not used.
+func (r SetRef[T]) Iterate(ctx context.Context, opts ...ScanOption) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var zero T
+		for texts, err := range r.scanPages(ctx, &opIterate, "SSCAN", opts) {
+			if err != nil {
+				yield(zero, err)
+				return
+			}
+			for _, text := range texts {
+				v, err := r.bound().decodeText(r.m, text)
+				if err != nil {
+					yield(zero, r.fail(opIterate.name, err))
+					return
+				}
+				if !yield(v, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Move takes v out of this set and adds it to another one, as one step, and tells whether it was
+// a member (SMOVE). Both sets must live in one slot of a Redis Cluster; else the error wraps
+// [ErrCrossSlot].
+func (r SetRef[T]) Move(ctx context.Context, v T, to SetRef[T]) (bool, error) {
+	return call(ctx, r.Ref, func() command[bool] { return r.move(v, to) })
+}
+
+func (r SetRef[T]) move(v T, to SetRef[T]) command[bool] {
+	text, err := r.bound().encode(r.m, v)
+	if err != nil {
+		return refuse(&opSetMove, err)
+	}
+	uses, err := usesOf(r.Ref, changes, []SetRef[T]{to}, creates)
+	if err != nil {
+		return refuse(&opSetMove, err)
+	}
+	return command[bool]{op: &opSetMove, cmd: joint([]string{"SMOVE"}, uses, -1, text)}
+}
+
+// Union gives the members of this set and of all others, each once (SUNION). The sets must live
+// in one slot of a Redis Cluster; else the error wraps [ErrCrossSlot]. Defaults are not used.
+func (r SetRef[T]) Union(ctx context.Context, others ...SetRef[T]) ([]T, error) {
+	return call(ctx, r.Ref, func() command[[]T] { return r.combine(&r.bound().union, "SUNION", others) })
+}
+
+// Inter gives the members that this set and all others have (SINTER), under the conditions of
+// [SetRef.Union].
+func (r SetRef[T]) Inter(ctx context.Context, others ...SetRef[T]) ([]T, error) {
+	return call(ctx, r.Ref, func() command[[]T] { return r.combine(&r.bound().inter, "SINTER", others) })
+}
+
+// Diff gives the members of this set that no other has (SDIFF), under the conditions of
+// [SetRef.Union].
+func (r SetRef[T]) Diff(ctx context.Context, others ...SetRef[T]) ([]T, error) {
+	return call(ctx, r.Ref, func() command[[]T] { return r.combine(&r.bound().diff, "SDIFF", others) })
+}
+
+func (r SetRef[T]) combine(op *operation[[]T], name string, others []SetRef[T]) command[[]T] {
+	uses, err := usesOf(r.Ref, reads, others, reads)
+	if err != nil {
+		return refuse(op, err)
+	}
+	return command[[]T]{op: op, cmd: joint([]string{name}, uses, -1)}
+}
+
+// InterLen is how many members this set and all others have, counted up to limit, or to the end
+// when limit is 0 (SINTERCARD, Redis 7.0). The conditions are those of [SetRef.Union].
+func (r SetRef[T]) InterLen(ctx context.Context, limit int64, others ...SetRef[T]) (int64, error) {
+	return call(ctx, r.Ref, func() command[int64] { return r.interLen(limit, others) })
+}
+
+func (r SetRef[T]) interLen(limit int64, others []SetRef[T]) command[int64] {
+	if limit < 0 {
+		return refuse(&opInterLen, errCount)
+	}
+	uses, err := usesOf(r.Ref, reads, others, reads)
+	if err != nil {
+		return refuse(&opInterLen, err)
+	}
+	return command[int64]{op: &opInterLen, cmd: joint([]string{"SINTERCARD"}, uses, 0, "LIMIT", strconv.FormatInt(limit, 10))}
+}
+
+// StoreUnion makes this set the union of others, itself only if it is among them, starts the
+// declared TTL and gives the number of members (SUNIONSTORE). Without others nothing is sent and
+// nothing changes. The sets must live in one slot of a Redis Cluster; else the error wraps
+// [ErrCrossSlot].
+func (r SetRef[T]) StoreUnion(ctx context.Context, others ...SetRef[T]) (int64, error) {
+	return call(ctx, r.Ref, func() command[int64] { return r.store(&opStoreUnion, "SUNIONSTORE", others) })
+}
+
+// StoreInter makes this set the intersection of others (SINTERSTORE), under the conditions of
+// [SetRef.StoreUnion]. An empty result removes the set.
+func (r SetRef[T]) StoreInter(ctx context.Context, others ...SetRef[T]) (int64, error) {
+	return call(ctx, r.Ref, func() command[int64] { return r.store(&opStoreInter, "SINTERSTORE", others) })
+}
+
+// StoreDiff makes this set the members of the first of others that no later one has
+// (SDIFFSTORE), under the conditions of [SetRef.StoreUnion]. An empty result removes the set.
+func (r SetRef[T]) StoreDiff(ctx context.Context, others ...SetRef[T]) (int64, error) {
+	return call(ctx, r.Ref, func() command[int64] { return r.store(&opStoreDiff, "SDIFFSTORE", others) })
+}
+
+func (r SetRef[T]) store(op *operation[int64], name string, others []SetRef[T]) command[int64] {
+	if len(others) == 0 {
+		return skip(op)
+	}
+	uses, err := usesOf(r.Ref, creates, others, reads)
+	if err != nil {
+		return refuse(op, err)
+	}
+	return command[int64]{op: op, cmd: joint([]string{name}, uses, -1)}
+}
+
+// Rename gives the set, with its remaining TTL, to another key, as [KeyRef.Rename] does
+// (RENAMENX or RENAME).
+func (r SetRef[T]) Rename(ctx context.Context, to SetRef[T], opts ...WriteOption) (bool, error) {
+	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+}
+
+// Copy writes the set, with its remaining TTL, to another key too, as [KeyRef.Copy] does (COPY,
+// Redis 6.2).
+func (r SetRef[T]) Copy(ctx context.Context, to SetRef[T], opts ...WriteOption) (bool, error) {
+	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+}
