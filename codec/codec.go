@@ -1,4 +1,3 @@
-// Package codec turns Go values into the bytes that Redis stores, and back.
 package codec
 
 import "reflect"

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -134,16 +135,58 @@ func TestVersioned(t *testing.T) {
 	require.ErrorIs(t, err, codec.ErrDecode)
 	require.Equal(t, "versioned", two.Name())
 
+	stores(t, codec.Versioned(codec.JSON, slices.Repeat([]codec.Codec{codec.Retired}, 254)...), 5, "\xC1V\xff5")
 	for _, wrong := range []func(){
 		func() { codec.Versioned(nil) },
+		func() { codec.Versioned(codec.Upcoming(codec.JSON)) },
+		func() { codec.Versioned(codec.Upcoming(codec.JSON), codec.Retired) },
+		func() { codec.Versioned(codec.JSON, codec.Upcoming(codec.Gob), codec.JSON) },
+		func() { codec.Versioned(codec.JSON, codec.Upcoming(codec.Gob)) },
+		func() { codec.Versioned(codec.Upcoming(nil), codec.JSON) },
+		func() { codec.Versioned(codec.Upcoming(codec.Unversioned(codec.Gob)), codec.JSON) },
 		func() { codec.Versioned(codec.Retired, codec.JSON) },
-		func() { codec.Versioned(codec.Unversioned(codec.JSON)) },
 		func() { codec.Versioned(codec.JSON, codec.Unversioned(codec.JSON), codec.Gob) },
 		func() { codec.Versioned(codec.JSON, nil, codec.Gob) },
-		func() { codec.Versioned(codec.JSON, make([]codec.Codec, 255)...) },
+		func() { codec.Versioned(codec.JSON, slices.Repeat([]codec.Codec{codec.JSON}, 255)...) },
 	} {
 		require.Panics(t, wrong)
 	}
+}
+
+// TestVersionedRollOut moves a key while old and new processes run side by side: each step's
+// processes read what those of the step before and the step after write.
+func TestVersionedRollOut(t *testing.T) {
+	steps := []codec.Codec{
+		codec.Auto,
+		codec.Versioned(codec.Upcoming(codec.Gob), codec.Unversioned(codec.Auto)),
+		codec.Versioned(codec.Gob, codec.Unversioned(codec.Auto)),
+		codec.Versioned(codec.Upcoming(codec.JSON), codec.Gob, codec.Unversioned(codec.Auto)),
+		codec.Versioned(codec.JSON, codec.Gob),
+		codec.Versioned(codec.JSON, codec.Retired),
+	}
+	var stored []string
+	for _, c := range steps {
+		typed, err := codec.For[string](c)
+		require.NoError(t, err)
+		s, err := typed.Encode("a")
+		require.NoError(t, err)
+		stored = append(stored, s)
+	}
+	require.Equal(t, []string{"a", "a", "\xC1V\x01" + gobOf(t, "a"), "\xC1V\x01" + gobOf(t, "a"), "\xC1V\x02\"a\"", "\xC1V\x02\"a\""}, stored)
+	for i, c := range steps[:5] {
+		for j := max(i-1, 0); j <= i+1; j++ {
+			var got string
+			require.NoError(t, c.Decode([]byte(stored[j]), &got), "step %d reads step %d", i, j)
+			require.Equal(t, "a", got)
+		}
+	}
+	_, err := steps[1].Append(nil, "\xC1V and so on")
+	require.ErrorIs(t, err, codec.ErrEncode)
+	require.NoError(t, codec.CheckType(codec.Upcoming(codec.JSON), reflect.TypeFor[int]()))
+	require.Error(t, codec.CheckType(codec.Upcoming(codec.JSON), reflect.TypeFor[chan int]()))
+	name, err := codec.StoredType(codec.Upcoming(codec.Tagged), []byte(envelope("int", "1")))
+	require.NoError(t, err)
+	require.Equal(t, "int", name)
 }
 
 func gobOf(t *testing.T, v any) string {

@@ -109,7 +109,7 @@ func FuzzGob(f *testing.F) {
 }
 
 func FuzzVersioned(f *testing.F) {
-	c := codec.Versioned(codec.Gob, codec.Tagged, codec.Retired, codec.Unversioned(codec.Auto))
+	c := codec.Versioned(codec.Upcoming(codec.JSON), codec.Gob, codec.Tagged, codec.Retired, codec.Unversioned(codec.Auto))
 	for _, s := range []string{"", "text", "\xC1", "\xC1V", "\xC1V\x01x", "\xC1V\x02" + envelope("str", `"a"`), "\xC1V\x03\x04\x0c\x00\x01a", "\xC1V\x09"} {
 		f.Add(s)
 	}

@@ -1,9 +1,11 @@
 package codec
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 )
 
 // Versioned writes with the first of its codecs and reads what any of them wrote, so that a
@@ -13,33 +15,41 @@ import (
 //
 // A value begins with three bytes, C1 56 and its version, which no text, JSON, gob,
 // MessagePack or CBOR value begins with. Values from before versioning have no such bytes;
-// the codec that wrote them goes last, wrapped in [Unversioned]. A codec that is no longer
-// needed leaves [Retired] in its place.
+// the codec that wrote them goes last, wrapped in [Unversioned]. A codec in front that is
+// wrapped in [Upcoming] is read already, and not written yet. One that is no longer needed
+// leaves [Retired] in its place.
 //
 //	codec.Versioned(msgpack.Codec, codec.Unversioned(codec.Auto)) // now, and since ever
 //
 // A value of a version that is not there is an [ErrDecode]. The name is "versioned" whatever
-// the codecs, since it has to outlive them. Versioned panics if the first codec cannot write:
-// none, nil, Retired or Unversioned, if Unversioned is not the last, or on more than 255.
+// the codecs, since it has to outlive them. Versioned panics if there is nothing to write with,
+// if a codec is nil, if Unversioned is not the last or Upcoming not in front, and on more than
+// 255 versions.
 func Versioned(newest Codec, older ...Codec) Codec {
-	v := versioned{versions: make([]Codec, 1, 2+len(older))}
-	if last := len(older) - 1; last >= 0 {
-		if plain, ok := older[last].(unversioned); ok {
-			v.versions[0] = plain.Codec
-			older = older[:last]
+	all := append([]Codec{newest}, older...)
+	v := versioned{versions: []Codec{nil}}
+	if plain, ok := all[len(all)-1].(unversioned); ok {
+		v.versions[0] = plain.Codec
+		all = all[:len(all)-1]
+	}
+	ahead := false
+	for _, c := range slices.Backward(all) {
+		next, unwritten := c.(upcoming)
+		switch {
+		case unwritten:
+			ahead, c = true, next.Codec
+		case ahead:
+			panic("codec: Versioned: Upcoming stands behind a codec that is in use")
+		default:
+			v.write = len(v.versions)
 		}
-	}
-	for i := len(older) - 1; i >= 0; i-- {
-		v.versions = append(v.versions, older[i])
-	}
-	v.versions = append(v.versions, newest)
-	for _, c := range v.versions[1:] {
-		if _, ok := c.(unversioned); ok || c == nil {
+		if _, plain := c.(unversioned); plain || c == nil {
 			panic("codec: Versioned: a codec is nil, or Unversioned and not the last")
 		}
+		v.versions = append(v.versions, c)
 	}
-	if newest == Retired || len(v.versions) > 256 {
-		panic("codec: Versioned: the newest codec is Retired, or there are more than 255")
+	if writer := v.versions[v.write]; writer == nil || writer == Retired || len(v.versions) > 256 {
+		panic("codec: Versioned: there is no codec to write with, or there are more than 255 versions")
 	}
 	return v
 }
@@ -53,6 +63,16 @@ type unversioned struct{ Codec }
 func (u unversioned) CheckType(t reflect.Type) error { return CheckType(u.Codec, t) }
 
 func (u unversioned) StoredType(data []byte) (string, error) { return StoredType(u.Codec, data) }
+
+// Upcoming marks the codec of a version that [Versioned] is to read, and not to write before
+// all processes read it. By itself it is that codec.
+func Upcoming(c Codec) Codec { return upcoming{c} }
+
+type upcoming struct{ Codec }
+
+func (u upcoming) CheckType(t reflect.Type) error { return CheckType(u.Codec, t) }
+
+func (u upcoming) StoredType(data []byte) (string, error) { return StoredType(u.Codec, data) }
 
 // Retired stands in [Versioned] for a version of which no value is left.
 var Retired Codec = retired{}
@@ -72,7 +92,10 @@ func (r retired) Decode(data []byte, v any) error {
 }
 
 // versioned holds the codecs by version. At 0 stands the unversioned one, or nil.
-type versioned struct{ versions []Codec }
+type versioned struct {
+	versions []Codec
+	write    int
+}
 
 const versionMark = "\xC1V"
 
@@ -91,13 +114,24 @@ func (v versioned) CheckType(t reflect.Type) error {
 }
 
 func (v versioned) Append(dst []byte, value any) ([]byte, error) {
-	newest := len(v.versions) - 1
+	if v.write == 0 {
+		return v.appendPlain(dst, value)
+	}
 	if cap(dst) == 0 {
 		dst = make([]byte, 0, 64) // most values need no more
 	}
 	dst = append(dst, versionMark...)
-	dst = append(dst, byte(newest))
-	return v.versions[newest].Append(dst, value)
+	dst = append(dst, byte(v.write))
+	return v.versions[v.write].Append(dst, value)
+}
+
+// appendPlain writes a value without a version.
+func (v versioned) appendPlain(dst []byte, value any) ([]byte, error) {
+	out, err := v.versions[0].Append(dst, value)
+	if err == nil && bytes.HasPrefix(out[len(dst):], []byte(versionMark)) {
+		return nil, EncodeError(v.Name(), value, "it would be stored as if it had a version")
+	}
+	return out, err
 }
 
 func (v versioned) Decode(data []byte, value any) error {
@@ -119,7 +153,7 @@ func (v versioned) StoredType(data []byte) (string, error) {
 
 // split finds the codec that wrote data, and what it wrote.
 func (v versioned) split(data []byte) (Codec, []byte, error) {
-	if len(data) < len(versionMark) || string(data[:len(versionMark)]) != versionMark {
+	if !bytes.HasPrefix(data, []byte(versionMark)) {
 		if v.versions[0] == nil {
 			return nil, nil, errors.New("the value has no version")
 		}

@@ -25,6 +25,7 @@ func TestTagged(t *testing.T) { Run(t, codec.Tagged, Microseconds(), Allocs(100)
 func TestVersioned(t *testing.T) {
 	Run(t, codec.Versioned(codec.JSON, codec.Gob))
 	Run(t, codec.Versioned(codec.JSON, codec.Unversioned(codec.Auto)))
+	Run(t, codec.Versioned(codec.Upcoming(codec.Gob), codec.Unversioned(codec.JSON)))
 }
 
 func TestValuesOfOnesOwn(t *testing.T) {
