@@ -261,7 +261,7 @@ func checkRange(k *kit) error {
 
 // damage calls visit with many bytes that are almost data.
 func damage(data []byte, visit func([]byte) error) error {
-	for i := range min(len(data), 150) {
+	for i := range min(len(data), 100) {
 		for _, flip := range []byte{0x01, 0x80, 0xff, data[i] ^ 0x7f, data[i] ^ 0xff} {
 			hurt := bytes.Clone(data)
 			hurt[i] ^= flip
