@@ -28,17 +28,36 @@ func escapesOf(next byte, tail bool) *escapes {
 
 const upperHex = "0123456789ABCDEF"
 
-// appendEscaped appends the escaped form of s to dst.
-func appendEscaped[S string | []byte](dst []byte, s S, e *escapes) []byte {
-	start := 0
-	for i := range len(s) {
-		if c := s[i]; e[c] {
-			dst = append(dst, s[start:i]...)
-			dst = append(dst, '%', upperHex[c>>4], upperHex[c&15])
-			start = i + 1
+// appendEscaped appends the escaped form of s to dst. Most values need no escape: finding that
+// out is kept small enough to be inlined.
+func appendEscaped(dst []byte, s string, e *escapes) []byte {
+	if i := e.first(s); i >= 0 {
+		return e.appendFrom(dst, s, i)
+	}
+	return append(dst, s...)
+}
+
+// first gives the index of the first byte of s to escape, or -1.
+func (e *escapes) first(s string) int {
+	for i := 0; i < len(s); i++ { //nolint:intrange // ranging makes slower code here
+		if e[s[i]] {
+			return i
 		}
 	}
-	return append(dst, s[start:]...)
+	return -1
+}
+
+// appendFrom appends the escaped form of s, whose first i bytes need no escape.
+func (e *escapes) appendFrom(dst []byte, s string, i int) []byte {
+	dst = append(dst, s[:i]...)
+	for ; i < len(s); i++ {
+		if c := s[i]; e[c] {
+			dst = append(dst, '%', upperHex[c>>4], upperHex[c&15])
+		} else {
+			dst = append(dst, c)
+		}
+	}
+	return dst
 }
 
 // escapedEnd gives the length of the longest prefix of s that is an escaped value: it ends

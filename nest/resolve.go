@@ -34,56 +34,22 @@ func (d *Declaration) at(s *Scope, args []any) (*mounted, string, *Error) {
 	return m, name, err
 }
 
-// join makes the name for arguments that need no check, which is nearly all of them. One and two
-// parameters, the usual numbers, are a single concatenation.
+// join makes the name for arguments that need no check, which is nearly all of them. It appends
+// to the stack and allocates once, which takes fewer instructions than concatenation does.
 func (m *mounted) join(s *Scope, open []piece, args []any) (string, bool) {
 	if len(open) == 0 {
 		return s.prefix + m.end[len(s.at.end):], true
 	}
+	var stack [stackName]byte
+	name := stack[:0]
 	// The first literal repeats what the scope's prefix ends with. Without a parameter
 	// above, that is all of the prefix.
-	before, first := s.prefix, open[0].literal
 	if len(s.at.pieces) == 0 {
-		before = ""
+		name = append(name, open[0].literal...)
 	} else {
-		first = first[len(s.at.end):]
+		name = append(name, s.prefix...)
+		name = append(name, open[0].literal[len(s.at.end):]...)
 	}
-	switch len(open) {
-	case 1:
-		p := open[0].param
-		var digits [20]byte
-		var n int64
-		switch a := args[0].(type) {
-		case string:
-			if p.plain(a) {
-				return before + first + a + m.end, true
-			}
-			return m.append(before, first, open, args)
-		case int:
-			n = int64(a)
-		case int64:
-			n = a
-		default:
-			return "", false
-		}
-		if p.fast&fastInt == 0 {
-			return "", false
-		}
-		return before + first + string(strconv.AppendInt(digits[:0], n, 10)) + m.end, true
-	case 2:
-		a, ok := args[0].(string)
-		b, ok2 := args[1].(string)
-		if ok && ok2 && open[0].param.plain(a) && open[1].param.plain(b) {
-			return before + first + a + open[1].literal + b + m.end, true
-		}
-	}
-	return m.append(before, first, open, args)
-}
-
-// append makes the name for any number of parameters, with escapes where they are needed.
-func (m *mounted) append(before, first string, open []piece, args []any) (string, bool) {
-	var stack [stackName]byte
-	name := append(append(stack[:0], before...), first...)
 	for i := range open {
 		p := open[i].param
 		if i > 0 {
@@ -109,20 +75,10 @@ func (m *mounted) append(before, first string, open []piece, args []any) (string
 			return "", false
 		}
 	}
-	return string(append(name, m.end...)), true
-}
-
-// plain tells whether s is a value of p as it stands.
-func (p *param) plain(s string) bool {
-	if p.fast&fastString == 0 || s == "" || len(s) > p.maxLen {
-		return false
+	if m.end != "" {
+		name = append(name, m.end...)
 	}
-	for i := range len(s) {
-		if p.escapes[s[i]] {
-			return false
-		}
-	}
-	return true
+	return string(name), true
 }
 
 // resolve is at for every kind of argument, and with every check.
@@ -158,7 +114,7 @@ func (m *mounted) resolve(s *Scope, args []any) (string, *Error) {
 		if problem != (argProblem{}) {
 			return "", m.badArg(p, at, len(args), problem)
 		}
-		name = appendEscaped(name, text, p.escapes)
+		name = appendEscaped(name, string(text), p.escapes)
 	}
 	for plain < len(args) && isNamed(args[plain]) {
 		plain++

@@ -29,6 +29,7 @@ type tree struct {
 
 type row struct {
 	def    *Declaration
+	only   *mounted // where there is one place
 	mounts []*mounted
 }
 
@@ -218,8 +219,11 @@ func (b *builder) tabulate() {
 		for b.table[i].def != nil && b.table[i].def != m.def {
 			i = (i + 1) & (size - 1)
 		}
-		b.table[i].def = m.def
-		b.table[i].mounts = append(b.table[i].mounts, m)
+		r := &b.table[i]
+		r.def, r.only = m.def, m
+		if r.mounts = append(r.mounts, m); len(r.mounts) > 1 {
+			r.only = nil
+		}
 	}
 }
 
@@ -262,28 +266,19 @@ func (b *builder) bind() {
 	}
 }
 
-// find gives the only place of d at or below at, or nil.
+// find gives the only place of d at or below at, or nil. Nearly always d is mounted once and
+// stands in the row that its number names.
 func (t *tree) find(at *mounted, d *Declaration) *mounted {
-	mask := len(t.table) - 1
-	for i := int(d.id) & mask; ; i = (i + 1) & mask {
-		r := &t.table[i]
-		if r.def == nil {
+	if r := &t.table[int(d.id)&(len(t.table)-1)]; r.def == d && r.only != nil {
+		if !at.holds(r.only) {
 			return nil
 		}
-		if r.def != d {
-			continue
-		}
-		if len(r.mounts) == 1 {
-			if m := r.mounts[0]; at.first <= m.first && m.first <= at.last {
-				return m
-			}
-			return nil
-		}
-		if below := within(r.mounts, at); len(below) == 1 {
-			return below[0]
-		}
-		return nil
+		return r.only
 	}
+	if below := within(t.places(d), at); len(below) == 1 {
+		return below[0]
+	}
+	return nil
 }
 
 // within gives the places at or below at.
