@@ -33,7 +33,9 @@
 // The best of some runs of "go test -bench Codec ./bench/" with Go 1.26 on two cores of a shared
 // machine: good for comparing, not for planning. Of protobuf the struct is another one and the
 // slice is of a hundred short strings. The same benchmark holds each codec against the bare
-// library; none needs more allocations than that.
+// library that it stands on (Tagged stands on none, and is held against encoding/json). None
+// needs more allocations than its library. The look that msgpack takes at the data, before it
+// lets the library decode them, takes up to a fifth of the time.
 //
 // # Moving a key from one codec to another
 //
