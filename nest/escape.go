@@ -6,58 +6,86 @@ package nest
 // [Scope.Match] the exact inverse of At.
 
 // escapes is the set of bytes that one parameter escapes.
-type escapes [256]bool
+type escapes struct {
+	set [256]bool
+	// usual tells that the value ends at a ':', which plain knows how to look for.
+	usual bool
+}
 
 // escapesOf gives the set for a parameter that is followed by next, the first byte of the
 // literal that ends it within its segment, or ':' at a segment's end. A tail keeps its colons.
 func escapesOf(next byte, tail bool) *escapes {
-	e := new(escapes)
+	e := &escapes{usual: next == ':' && !tail}
 	for c := range 0x20 {
-		e[c] = true
+		e.set[c] = true
 	}
-	e[0x7f] = true
+	e.set[0x7f] = true
 	for _, c := range []byte("%:{}<>") {
-		e[c] = true
+		e.set[c] = true
 	}
-	e[next] = true
+	e.set[next] = true
 	if tail {
-		e[':'] = false
+		e.set[':'] = false
 	}
 	return e
 }
 
+// plain tells whether a value stands in a name as it is. It looks at eight bytes at once and
+// takes some for odd that would do, which costs no more than the walk through the table.
+func (e *escapes) plain(s string) bool {
+	n := len(s)
+	switch {
+	case n < 4 || !e.usual:
+		for i := range len(s) {
+			if e.set[s[i]] {
+				return false
+			}
+		}
+		return true
+	case n < 8:
+		return unusual(four(s, 0)|four(s, n-4)<<32) == 0
+	}
+	found := unusual(eight(s, n-8))
+	for i := 0; i < n-8; i += 8 {
+		found |= unusual(eight(s, i))
+	}
+	return found == 0
+}
+
+// unusual is not 0 when one of eight bytes is none that identifiers are made of: ASCII from '&' to
+// '9' and from '?' to 'z'. The high bit of each byte of a sum tells how that byte compares.
+func unusual(w uint64) uint64 {
+	const each, high = 0x0101010101010101, 0x8080808080808080
+	return (w | (w - '&'*each) | (w + (0x80-'{')*each) |
+		((w + (0x80-':')*each) ^ (w + (0x80-'?')*each))) & high
+}
+
+// eight and four give bytes of s as a little-endian number, in one load.
+
+func eight(s string, i int) uint64 {
+	b := s[i : i+8]
+	return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+		uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+}
+
+func four(s string, i int) uint64 {
+	b := s[i : i+4]
+	return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24
+}
+
 const upperHex = "0123456789ABCDEF"
 
-// appendEscaped appends the escaped form of s to dst. Most values need no escape: finding that
-// out is kept small enough to be inlined.
-func appendEscaped(dst []byte, s string, e *escapes) []byte {
-	if i := e.first(s); i >= 0 {
-		return e.appendFrom(dst, s, i)
-	}
-	return append(dst, s...)
-}
-
-// first gives the index of the first byte of s to escape, or -1.
-func (e *escapes) first(s string) int {
-	for i := 0; i < len(s); i++ { //nolint:intrange // ranging makes slower code here
-		if e[s[i]] {
-			return i
-		}
-	}
-	return -1
-}
-
-// appendFrom appends the escaped form of s, whose first i bytes need no escape.
-func (e *escapes) appendFrom(dst []byte, s string, i int) []byte {
-	dst = append(dst, s[:i]...)
-	for ; i < len(s); i++ {
-		if c := s[i]; e[c] {
+// appendEscaped appends the escaped form of s to dst.
+func appendEscaped[S string | []byte](dst []byte, s S, e *escapes) []byte {
+	start := 0
+	for i := range len(s) {
+		if c := s[i]; e.set[c] {
+			dst = append(dst, s[start:i]...)
 			dst = append(dst, '%', upperHex[c>>4], upperHex[c&15])
-		} else {
-			dst = append(dst, c)
+			start = i + 1
 		}
 	}
-	return dst
+	return append(dst, s[start:]...)
 }
 
 // escapedEnd gives the length of the longest prefix of s that is an escaped value: it ends
@@ -68,11 +96,11 @@ func escapedEnd(s string, e *escapes) int {
 		switch c := s[i]; {
 		case c == '%':
 			v, ok := unhex(s[i:])
-			if !ok || !e[v] {
+			if !ok || !e.set[v] {
 				return i
 			}
 			i += 3
-		case e[c]:
+		case e.set[c]:
 			return i
 		default:
 			i++

@@ -40,7 +40,7 @@ func (s symbols) sample() int {
 // of gives the set of the symbols that p writes for the given bytes.
 func (p *param) of(text string) (s symbols) {
 	for _, c := range []byte(text) {
-		if p.escapes[c] {
+		if p.escapes.set[c] {
 			s.add(256 + int(c))
 		} else {
 			s.add(int(c))
@@ -52,7 +52,7 @@ func (p *param) of(text string) (s symbols) {
 // anything gives the symbols that p writes for any byte.
 func (p *param) anything() (s symbols) {
 	for c := range 256 {
-		if p.escapes[c] {
+		if p.escapes.set[c] {
 			s.add(256 + c)
 		} else {
 			s.add(c)

@@ -15,6 +15,7 @@ type mounted struct {
 
 	pieces   []piece // each parameter from the top down, with the literal before it
 	end      string  // the literal after the last parameter
+	endBlock block   // end, as at appends it
 	template string  // "root:user:<user_id>:age"
 
 	settings settings
@@ -31,6 +32,33 @@ type mounted struct {
 type piece struct {
 	literal string
 	param   *param
+	block   block // literal, as at appends it
+}
+
+func newPiece(literal string, p *param) piece {
+	return piece{literal: literal, param: p, block: newBlock(literal)}
+}
+
+// block is a text that a name is made of. A short one is copied with a fixed size, which is one
+// move and no call.
+type block struct {
+	start [16]byte
+	text  string
+}
+
+func newBlock(text string) block {
+	b := block{text: text}
+	copy(b.start[:], text)
+	return b
+}
+
+func (b *block) append(dst []byte) []byte {
+	n := len(dst)
+	if len(b.text) <= len(b.start) && n+len(b.start) <= cap(dst) {
+		*(*[16]byte)(dst[n : n+16]) = b.start
+		return dst[:n+len(b.text)]
+	}
+	return append(dst, b.text...)
 }
 
 // param is a parameter at its place in a tree: what is declared of it, and what its neighbours
@@ -39,16 +67,11 @@ type param struct {
 	paramSpec
 	tail    bool
 	escapes *escapes
-	// fast tells which plain arguments need no check but the escape of strings.
-	fast fastBits
+	// fastInt tells that an int or int64 needs no check, fastLen how long a string that needs
+	// none but the escape may be: 0 when all do.
+	fastInt bool
+	fastLen int
 }
-
-type fastBits uint8
-
-const (
-	fastInt    fastBits = 1 << iota // int and int64 as they are
-	fastString                      // strings that are not empty and not too long
-)
 
 // extend gives the full name of a declaration below m: pieces, end and readable template.
 func (m *mounted) extend(t template, tag bool, specs map[string]*paramSpec, sets map[escapeKey]*escapes) (pieces []piece, end, text string) {
@@ -83,7 +106,7 @@ func (m *mounted) extend(t template, tag bool, specs map[string]*paramSpec, sets
 		if after != "" {
 			next = after[0]
 		}
-		pieces = append(pieces, piece{join + s.literal, newParam(s, specs[s.name], next, sets)})
+		pieces = append(pieces, newPiece(join+s.literal, newParam(s, specs[s.name], next, sets)))
 		join = ""
 	}
 	return pieces, t.end + closing, text
@@ -109,15 +132,15 @@ func newParam(s slot, spec *paramSpec, next byte, sets map[escapeKey]*escapes) *
 	if p.validate != nil {
 		return p
 	}
-	digitsPlain := !p.escapes['-'] && p.maxLen >= len("-9223372036854775808")
+	digitsPlain := !p.escapes.set['-'] && p.maxLen >= len("-9223372036854775808")
 	for c := '0'; c <= '9'; c++ {
-		digitsPlain = digitsPlain && !p.escapes[c]
+		digitsPlain = digitsPlain && !p.escapes.set[c]
 	}
 	if digitsPlain && (p.class == anyClass || p.class == intClass && p.bits == 64) {
-		p.fast |= fastInt
+		p.fastInt = true
 	}
 	if p.class == anyClass || p.class == stringClass {
-		p.fast |= fastString
+		p.fastLen = p.maxLen
 	}
 	return p
 }

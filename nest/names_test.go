@@ -373,7 +373,7 @@ func FuzzMatch(f *testing.F) {
 				args[i] = Arg{name: m.at.pieces[i].param.name, class: textClass, text: v, typ: m.at.pieces[i].param.typ}
 			}
 		}
-		again, refErr := m.at.resolve(&s, args)
+		_, again, refErr := m.at.resolve(&s, args)
 		require.Nil(t, refErr)
 		require.Equal(t, name, again)
 	})

@@ -29,7 +29,7 @@ type tree struct {
 
 type row struct {
 	def    *Declaration
-	only   *mounted // where there is one place
+	only   *mounted // the place of a declaration that has one
 	mounts []*mounted
 }
 
@@ -164,6 +164,7 @@ func (b *builder) mount(parent *mounted, d *Declaration, specs map[string]*param
 	m := &mounted{tree: b.tree, def: d, parent: parent, first: len(b.mounts)}
 	b.mounts = append(b.mounts, m)
 	m.pieces, m.end, m.template = parent.extend(d.template, d.config.hashTag, specs, b.sets)
+	m.endBlock = newBlock(m.end)
 	m.settings = d.config.settings.under(parent.settings)
 	m.guarded = m.settings.protected
 	m.hashTag = parent.hashTag || d.config.hashTag
@@ -220,8 +221,8 @@ func (b *builder) tabulate() {
 			i = (i + 1) & (size - 1)
 		}
 		r := &b.table[i]
-		r.def, r.only = m.def, m
-		if r.mounts = append(r.mounts, m); len(r.mounts) > 1 {
+		r.def, r.mounts = m.def, append(r.mounts, m)
+		if r.only = m; len(r.mounts) > 1 {
 			r.only = nil
 		}
 	}
@@ -266,15 +267,8 @@ func (b *builder) bind() {
 	}
 }
 
-// find gives the only place of d at or below at, or nil. Nearly always d is mounted once and
-// stands in the row that its number names.
+// find gives the only place of d at or below at, or nil.
 func (t *tree) find(at *mounted, d *Declaration) *mounted {
-	if r := &t.table[int(d.id)&(len(t.table)-1)]; r.def == d && r.only != nil {
-		if !at.holds(r.only) {
-			return nil
-		}
-		return r.only
-	}
 	if below := within(t.places(d), at); len(below) == 1 {
 		return below[0]
 	}
