@@ -169,7 +169,7 @@ func serverError(err error) error {
 		return ErrNotFound
 	case strings.Contains(text, "index out of range"):
 		return because(ErrNotFound, "no element at this index")
-	case strings.Contains(text, "would overflow"), strings.Contains(text, "would produce NaN or Infinity"):
+	case strings.Contains(text, "would overflow"), strings.Contains(text, "would produce NaN or Infinity"), strings.Contains(text, "not a number (NaN)"):
 		return ErrOverflow
 	case strings.Contains(text, "is not an integer"), strings.Contains(text, "is not a valid float"), strings.Contains(text, "value is not a float"):
 		return because(ErrDecode, "no number that the server can add to")

@@ -1,0 +1,377 @@
+package nest
+
+import (
+	"context"
+	"iter"
+	"math"
+	"reflect"
+	"strconv"
+)
+
+// KindSortedSet is what [SortedSet] declares.
+const KindSortedSet Kind = "sorted set"
+
+// Scored is a member of a sorted set and its score.
+type Scored[T any] struct {
+	Member T
+	Score  float64
+}
+
+// Ranked is the place of a member of a sorted set, counted from 0, and its score.
+type Ranked struct {
+	Rank  int64
+	Score float64
+}
+
+// SortedSetDef declares a key that holds a sorted set of Ts.
+type SortedSetDef[T any] struct {
+	Declaration
+}
+
+// SortedSet declares a key that holds a sorted set: members of type T, each once, in the order
+// of their scores and, where these are equal, of the bytes that they are encoded to. A sorted
+// set without members does not exist. Its [Default] is a []Scored[T], which [SortedSetRef.All]
+// gives when there is no sorted set.
+//
+// The template is that of [Key], and so is when SortedSet panics.
+func SortedSet[T any](template string, opts ...KeyOption) *SortedSetDef[T] {
+	d := &SortedSetDef[T]{}
+	where := caller(1)
+	d.goType = reflect.TypeFor[T]().String()
+	d.declare(d, KindSortedSet, "SortedSet["+d.goType+"]", template, where, applyKeyOptions(opts))
+	fallback := sliceDefault[Scored[T]](&d.Declaration, "SortedSet["+d.goType+"]")
+	d.bind = func(m *mounted) (any, error) { return bindSortedSet(m, fallback, d.config.hasDefault) }
+	return d
+}
+
+// At gives the reference of the sorted set below s, as [KeyDef.At] does.
+func (d *SortedSetDef[T]) At(s Scope, args ...any) SortedSetRef[T] {
+	if d == nil {
+		return SortedSetRef[T]{Ref{err: nilDeclaration(s)}}
+	}
+	return SortedSetRef[T]{d.ref(&s, args)}
+}
+
+// SortedSetRef is one sorted set, with all its parameters filled in.
+//
+// Add, Incr and their like start the declared TTL when they create the set and let a running one
+// go on; StoreUnion and its like, which replace the whole set, start it anew. With AutoRenew
+// every operation restarts it. A score that is not a number is [ErrArgument].
+type SortedSetRef[T any] struct {
+	Ref
+}
+
+// zset is what Open prepares for a key that holds a sorted set of Ts.
+type zset[T any] struct {
+	elements[T]
+	scores []float64 // of the default
+
+	all, rangeScored, randomScoredN, popMinN, popMaxN operation[[]Scored[T]]
+	union, inter, diff, waitPopMinN, waitPopMaxN      operation[[]Scored[T]]
+	popMin, popMax, waitPopMin, waitPopMax            operation[found[Scored[T]]]
+	span, randomN                                     operation[[]T]
+	random                                            operation[found[T]]
+}
+
+func bindSortedSet[T any](m *mounted, fallback []Scored[T], hasDefault bool) (any, error) {
+	members := make([]T, len(fallback))
+	z := &zset[T]{scores: make([]float64, len(fallback))}
+	for i, f := range fallback {
+		members[i], z.scores[i] = f.Member, f.Score
+	}
+	var err error
+	z.elements, err = bindElements(m, members, hasDefault)
+	z.all = operation[[]Scored[T]]{"all", replyAllScored[T]}
+	z.rangeScored = operation[[]Scored[T]]{"range scored", replyScored[T]}
+	z.randomScoredN = operation[[]Scored[T]]{"random scored n", replyScored[T]}
+	z.popMinN = operation[[]Scored[T]]{"pop min n", replyScored[T]}
+	z.popMaxN = operation[[]Scored[T]]{"pop max n", replyScored[T]}
+	z.union = operation[[]Scored[T]]{"union", replyScored[T]}
+	z.inter = operation[[]Scored[T]]{"inter", replyScored[T]}
+	z.diff = operation[[]Scored[T]]{"diff", replyScored[T]}
+	z.waitPopMinN = operation[[]Scored[T]]{"wait pop min n", replyScoredPoppedN[T]}
+	z.waitPopMaxN = operation[[]Scored[T]]{"wait pop max n", replyScoredPoppedN[T]}
+	z.popMin = operation[found[Scored[T]]]{"pop min", replyOneScored[T]}
+	z.popMax = operation[found[Scored[T]]]{"pop max", replyOneScored[T]}
+	z.waitPopMin = operation[found[Scored[T]]]{"wait pop min", replyScoredPopped[T]}
+	z.waitPopMax = operation[found[Scored[T]]]{"wait pop max", replyScoredPopped[T]}
+	z.span = operation[[]T]{"range", replyElements[T]}
+	z.randomN = operation[[]T]{"random n", replyElements[T]}
+	z.random = operation[found[T]]{"random", replyElement[T]}
+	return z, err
+}
+
+var (
+	opZAdd         = operation[bool]{"add", replyBool}
+	opZAddMany     = operation[int64]{"add many", replyInt}
+	opZIncr        = operation[float64]{"incr", replyScore}
+	opZIncrIf      = operation[found[float64]]{"incr if", replyFoundScore}
+	opZScore       = operation[found[float64]]{"score", replyFoundScore}
+	opZScores      = operation[[]Optional[float64]]{"scores", replyScores}
+	opRank         = operation[found[int64]]{"rank", replyFoundInt}
+	opRevRank      = operation[found[int64]]{"rev rank", replyFoundInt}
+	opRankScore    = operation[found[Ranked]]{"rank with score", replyRanked}
+	opRevRankScore = operation[found[Ranked]]{"rev rank with score", replyRanked}
+)
+
+func (r SortedSetRef[T]) zset() *zset[T] { return r.m.bound.(*zset[T]) }
+
+// AddOption is an option of the operations that add members: a condition, or what is counted.
+type AddOption uint8
+
+// The options of adding. IfNew goes with none of the other conditions, and only one of
+// IfGreater and IfLess can be given. They leave new members alone.
+const (
+	IfNew        AddOption = 1 << iota // add new members, change no score (NX)
+	IfPresent                          // change scores, add no members (XX)
+	IfGreater                          // change scores to greater ones only (GT, Redis 6.2)
+	IfLess                             // change scores to smaller ones only (LT, Redis 6.2)
+	CountChanged                       // count changed scores beside new members (CH)
+)
+
+// addWords gives the words of options in the order that Redis wants.
+func addWords(opts []AddOption) ([]string, error) {
+	var all AddOption
+	for _, o := range opts {
+		all |= o
+	}
+	if all&IfNew != 0 && all&(IfPresent|IfGreater|IfLess) != 0 || all&IfGreater != 0 && all&IfLess != 0 {
+		return nil, because(ErrArgument, "conditions that exclude each other")
+	}
+	var words []string
+	for i, word := range [...]string{"NX", "XX", "GT", "LT", "CH"} {
+		if all&(1<<i) != 0 {
+			words = append(words, word)
+		}
+	}
+	return words, nil
+}
+
+var errNaN = because(ErrArgument, "a score is a number")
+
+// scoreText gives a score as Redis reads it.
+func scoreText(f float64) string {
+	switch {
+	case math.IsInf(f, 1):
+		return "+inf"
+	case math.IsInf(f, -1):
+		return "-inf"
+	}
+	return strconv.FormatFloat(f, 'g', -1, 64)
+}
+
+// Add adds a member with its score, or gives it that score, and tells whether it is new (ZADD).
+// With [CountChanged] it tells whether anything changed.
+func (r SortedSetRef[T]) Add(ctx context.Context, member T, score float64, opts ...AddOption) (bool, error) {
+	return call(ctx, r.Ref, func() command[bool] { return r.add(member, score, opts) })
+}
+
+func (r SortedSetRef[T]) add(member T, score float64, opts []AddOption) command[bool] {
+	words, texts, err := r.addition([]Scored[T]{{member, score}}, opts)
+	if err != nil {
+		return refuse(&opZAdd, err)
+	}
+	return command[bool]{op: &opZAdd, cmd: r.writeMany("ZADD", joinSum, words, texts)}
+}
+
+// AddMany adds members with their scores, or gives them those scores, and gives the number of
+// those that are new (ZADD). With [CountChanged] it counts all that changed. Without members
+// nothing is sent.
+func (r SortedSetRef[T]) AddMany(ctx context.Context, members []Scored[T], opts ...AddOption) (int64, error) {
+	return call(ctx, r.Ref, func() command[int64] { return r.addMany(members, opts) })
+}
+
+func (r SortedSetRef[T]) addMany(members []Scored[T], opts []AddOption) command[int64] {
+	if len(members) == 0 {
+		return skip(&opZAddMany)
+	}
+	words, texts, err := r.addition(members, opts)
+	if err != nil {
+		return refuse(&opZAddMany, err)
+	}
+	return command[int64]{op: &opZAddMany, cmd: r.writeMany("ZADD", joinSum, words, texts)}
+}
+
+func (r SortedSetRef[T]) addition(members []Scored[T], opts []AddOption) (words, texts []string, err error) {
+	if words, err = addWords(opts); err != nil {
+		return nil, nil, err
+	}
+	texts = make([]string, 0, 2*len(members))
+	for i, s := range members {
+		text, err := r.zset().encode(r.m, s.Member)
+		if err == nil && math.IsNaN(s.Score) {
+			err = errNaN
+		}
+		if err != nil {
+			return nil, nil, locate("element "+strconv.Itoa(i), err)
+		}
+		texts = append(texts, scoreText(s.Score), text)
+	}
+	return words, texts, nil
+}
+
+// Incr adds by to the score of a member, which is 0 before it is added, and gives the new score
+// (ZINCRBY). The error wraps [ErrOverflow] when the sum is not a number.
+func (r SortedSetRef[T]) Incr(ctx context.Context, member T, by float64) (float64, error) {
+	return call(ctx, r.Ref, func() command[float64] { return r.incr(member, by) })
+}
+
+func (r SortedSetRef[T]) incr(member T, by float64) command[float64] {
+	text, err := r.zset().encode(r.m, member)
+	if err == nil && math.IsNaN(by) {
+		err = errNaN
+	}
+	if err != nil {
+		return refuse(&opZIncr, err)
+	}
+	return command[float64]{op: &opZIncr, cmd: r.write("ZINCRBY", scoreText(by), text)}
+}
+
+// IncrIf is [SortedSetRef.Incr] under conditions, and tells whether they held (ZADD INCR).
+func (r SortedSetRef[T]) IncrIf(ctx context.Context, member T, by float64, opts ...AddOption) (float64, bool, error) {
+	return both(call(ctx, r.Ref, func() command[found[float64]] { return r.incrIf(member, by, opts) }))
+}
+
+func (r SortedSetRef[T]) incrIf(member T, by float64, opts []AddOption) command[found[float64]] {
+	words, texts, err := r.addition([]Scored[T]{{member, by}}, opts)
+	if err != nil {
+		return refuse(&opZIncrIf, err)
+	}
+	return command[found[float64]]{op: &opZIncrIf, cmd: r.write("ZADD", append(append(words, "INCR"), texts...)...)}
+}
+
+// Remove removes members and gives the number of those that were there (ZREM). Without members
+// nothing is sent.
+func (r SortedSetRef[T]) Remove(ctx context.Context, members ...T) (int64, error) {
+	return call(ctx, r.Ref, func() command[int64] { return r.remove(members) })
+}
+
+func (r SortedSetRef[T]) remove(members []T) command[int64] {
+	if len(members) == 0 {
+		return skip(&opRemove)
+	}
+	var few [8]string
+	texts, err := r.zset().encodeAll(r.m, few[:0], members)
+	if err != nil {
+		return refuse(&opRemove, err)
+	}
+	return command[int64]{op: &opRemove, cmd: r.modifyMany("ZREM", joinSum, nil, texts)}
+}
+
+// Score gives the score of a member (ZSCORE).
+func (r SortedSetRef[T]) Score(ctx context.Context, member T) (float64, bool, error) {
+	return both(call(ctx, r.Ref, func() command[found[float64]] { return askMember(r, &opZScore, "ZSCORE", member) }))
+}
+
+// Rank gives the place of a member by ascending scores, counted from 0 (ZRANK).
+func (r SortedSetRef[T]) Rank(ctx context.Context, member T) (int64, bool, error) {
+	return both(call(ctx, r.Ref, func() command[found[int64]] { return askMember(r, &opRank, "ZRANK", member) }))
+}
+
+// RevRank gives the place of a member by descending scores, counted from 0 (ZREVRANK).
+func (r SortedSetRef[T]) RevRank(ctx context.Context, member T) (int64, bool, error) {
+	return both(call(ctx, r.Ref, func() command[found[int64]] { return askMember(r, &opRevRank, "ZREVRANK", member) }))
+}
+
+func askMember[T, R any](r SortedSetRef[T], op *operation[R], name string, member T) command[R] {
+	text, err := r.zset().encode(r.m, member)
+	if err != nil {
+		return refuse(op, err)
+	}
+	return command[R]{op: op, cmd: r.read(name, text)}
+}
+
+// Scores gives the score of each of members (ZMSCORE, Redis 6.2). Without members nothing is
+// sent.
+func (r SortedSetRef[T]) Scores(ctx context.Context, members ...T) ([]Optional[float64], error) {
+	return call(ctx, r.Ref, func() command[[]Optional[float64]] { return r.scores(members) })
+}
+
+func (r SortedSetRef[T]) scores(members []T) command[[]Optional[float64]] {
+	if len(members) == 0 {
+		return skip(&opZScores)
+	}
+	var few [8]string
+	texts, err := r.zset().encodeAll(r.m, few[:0], members)
+	if err != nil {
+		return refuse(&opZScores, err)
+	}
+	return command[[]Optional[float64]]{op: &opZScores, cmd: r.readMany("ZMSCORE", nil, texts)}
+}
+
+// ranking asks for a rank and a score in one step, on servers before Redis 7.2 too, where ZRANK
+// has no WITHSCORE.
+var ranking = script{`local rank = redis.call(ARGV[1], KEYS[1], ARGV[2])
+if ARGV[3] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+if not rank then return false end
+return {rank, redis.call('ZSCORE', KEYS[1], ARGV[2])}`}
+
+// RankWithScore gives the place of a member by ascending scores, counted from 0, and its score
+// (ZRANK and ZSCORE in one script).
+func (r SortedSetRef[T]) RankWithScore(ctx context.Context, member T) (Ranked, bool, error) {
+	return both(call(ctx, r.Ref, func() command[found[Ranked]] { return r.ranked(&opRankScore, "ZRANK", member) }))
+}
+
+// RevRankWithScore gives the place of a member by descending scores, counted from 0, and its
+// score (ZREVRANK and ZSCORE in one script).
+func (r SortedSetRef[T]) RevRankWithScore(ctx context.Context, member T) (Ranked, bool, error) {
+	return both(call(ctx, r.Ref, func() command[found[Ranked]] { return r.ranked(&opRevRankScore, "ZREVRANK", member) }))
+}
+
+func (r SortedSetRef[T]) ranked(op *operation[found[Ranked]], name string, member T) command[found[Ranked]] {
+	text, err := r.zset().encode(r.m, member)
+	if err != nil {
+		return refuse(op, err)
+	}
+	renewal := "0"
+	if r.renews() {
+		renewal = millis(r.m.ttl())
+	}
+	return command[found[Ranked]]{op: op, cmd: ranking.command(r.b(), []string{r.key}, name, text, renewal)}
+}
+
+func (r SortedSetRef[T]) length() command[int64] {
+	return command[int64]{op: &opLen, cmd: r.read("ZCARD")}
+}
+
+// Len is the number of members, 0 when there is no sorted set (ZCARD).
+func (r SortedSetRef[T]) Len(ctx context.Context) (int64, error) {
+	return call(ctx, r.Ref, r.length)
+}
+
+// Iterate streams the members with their scores in pages of about [ScanCount] (ZSCAN), so that a
+// sorted set of any size takes little memory. The order is the server's, not that of the scores;
+// a member that is added or removed meanwhile may be missing, and one may come twice while the
+// server resizes its table. An error, of decoding too, ends the stream. The default is not used.
+func (r SortedSetRef[T]) Iterate(ctx context.Context, opts ...ScanOption) iter.Seq2[Scored[T], error] {
+	return func(yield func(Scored[T], error) bool) {
+		for texts, err := range r.scanPages(ctx, &opIterate, "ZSCAN", opts) {
+			if err != nil {
+				yield(Scored[T]{}, err)
+				return
+			}
+			for i := 0; i+1 < len(texts); i += 2 {
+				s, err := scoredText[T](r.m, texts[i], texts[i+1])
+				if err != nil {
+					yield(Scored[T]{}, r.fail(opIterate.name, err))
+					return
+				}
+				if !yield(s, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Rename gives the sorted set, with its remaining TTL, to another key, as [KeyRef.Rename] does
+// (RENAMENX or RENAME).
+func (r SortedSetRef[T]) Rename(ctx context.Context, to SortedSetRef[T], opts ...WriteOption) (bool, error) {
+	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+}
+
+// Copy writes the sorted set, with its remaining TTL, to another key too, as [KeyRef.Copy] does
+// (COPY, Redis 6.2).
+func (r SortedSetRef[T]) Copy(ctx context.Context, to SortedSetRef[T], opts ...WriteOption) (bool, error) {
+	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+}
