@@ -18,7 +18,7 @@ const (
 	reads   useMode = iota
 	changes         // writes, but never creates
 	creates
-	replaces // writes the whole, and so starts the expiry anew
+	overwrites // writes the whole, and so starts the expiry anew
 )
 
 // spanning runs a command on several keys and sets their expiries in the same step. ARGV begins
@@ -65,7 +65,7 @@ func joint(words []string, uses []use, countAt int, after ...string) rueidis.Com
 	for i, u := range uses {
 		rules[i] = "0"
 		switch {
-		case u.renews(), u.mode == replaces && u.m.settings.ttl > 0:
+		case u.renews(), u.mode == overwrites && u.m.settings.ttl > 0:
 			rules[i], ruled = "r"+millis(u.m.ttl()), true
 		case u.mode == creates && u.m.settings.ttl > 0:
 			rules[i], ruled = "s"+millis(u.m.ttl()), true

@@ -326,7 +326,7 @@ func (r SetRef[T]) store(op *operation[int64], name string, others []SetRef[T]) 
 	if len(others) == 0 {
 		return skip(op)
 	}
-	uses, err := usesOf(r.Ref, replaces, others, reads)
+	uses, err := usesOf(r.Ref, overwrites, others, reads)
 	if err != nil {
 		return refuse(op, err)
 	}

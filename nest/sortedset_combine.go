@@ -122,7 +122,7 @@ func (r SortedSetRef[T]) store(op *operation[int64], name string, others []Sorte
 	if err != nil {
 		return refuse(op, err)
 	}
-	uses, err := usesOf(r.Ref, replaces, others, reads)
+	uses, err := usesOf(r.Ref, overwrites, others, reads)
 	if err != nil {
 		return refuse(op, err)
 	}

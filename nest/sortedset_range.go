@@ -235,7 +235,7 @@ func (r SortedSetRef[T]) storeRange(from SortedSetRef[T], span Span) command[int
 	if err := span.check(); err != nil {
 		return refuse(&opStoreRange, err)
 	}
-	uses, err := usesOf(r.Ref, replaces, []SortedSetRef[T]{from}, reads)
+	uses, err := usesOf(r.Ref, overwrites, []SortedSetRef[T]{from}, reads)
 	if err != nil {
 		return refuse(&opStoreRange, err)
 	}
