@@ -1,0 +1,22 @@
+// Package bench measures Redisimnest beside what one would write without it: the same work, on
+// the same server, in the same run, by the standard library, by rueidis alone and by go-redis.
+//
+//	go test -run '^$' -bench Resolve ./bench/       # names: no server
+//	go test -run '^$' -bench 'Get|Set' ./bench/     # values: on a real server
+//	go test -run '^$' -bench 'Open|Match' ./bench/  # large trees: no server
+//	go test -run '^$' -bench Clear ./bench/         # a million keys: on a real server
+//
+// A benchmark's last name is who does the work, and what stands before it is the work, so that
+// its rivals stand beside each other:
+//
+//	BenchmarkResolve/int/root/nest
+//	BenchmarkResolve/int/root/concat
+//
+// One run tells little on a machine that does other things too. This one command measures in
+// many short runs, and makes medians, spreads, ratios and a plot of them:
+//
+//	go test -run '^$' -bench Resolve -benchmem -count 20 -benchtime 50ms ./bench/ | go run ./bench/report -svg resolve.svg
+//
+// The server is the one at REDIS_TEST_ADDR, or one that package nesttest starts; the embedded
+// one would be measured instead of what is to be measured, so it is refused.
+package bench

@@ -1,0 +1,40 @@
+// Report turns what "go test -bench" prints into a table in Markdown: for each work the rivals
+// beside each other, the median of their runs, how far the middle half of the runs lies apart,
+// and how long nest takes for each second of theirs. With -svg it also draws the last column.
+//
+//	go test -run '^$' -bench Resolve -benchmem -count 20 -benchtime 50ms ./bench/ | go run ./bench/report -svg resolve.svg
+//
+// What it reads that is no measurement, such as the machine, it hands on in a code block; a
+// failed test makes it fail too.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+)
+
+func main() {
+	plot := flag.String("svg", "", "also draw a plot into this file")
+	ours := flag.String("ours", "nest", "who is compared with the others")
+	flag.Parse()
+	if err := report(os.Stdin, os.Stdout, *ours, *plot); err != nil {
+		fmt.Fprintln(os.Stderr, "report:", err)
+		os.Exit(1)
+	}
+}
+
+func report(in io.Reader, out io.Writer, ours, plot string) error {
+	m, err := read(in)
+	if err != nil {
+		return err
+	}
+	if _, err := io.WriteString(out, m.markdown(ours)); err != nil {
+		return err
+	}
+	if plot == "" {
+		return nil
+	}
+	return os.WriteFile(plot, []byte(m.svg(ours)), 0o600)
+}
