@@ -3,6 +3,7 @@
 package nest
 
 import (
+	"context"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -466,6 +467,60 @@ func (q ListBatch[T]) Trim(first int64, last int64) *Done {
 	return add(q.b, r.Ref, func() command[struct{}] { return r.trim(first, last) })
 }
 
+// PasswordBatch holds the operations of a [PasswordRef] in a batch. They have the same names and results;
+// their futures are settled when [Batch.Exec] returns.
+type PasswordBatch struct {
+	RefBatch
+	ref PasswordRef
+}
+
+// In puts the reference into a batch.
+func (r PasswordRef) In(b *Batch) PasswordBatch {
+	return PasswordBatch{RefBatch{b, r.Ref}, r}
+}
+
+// Reveal is [PasswordRef.Reveal] in a batch.
+func (q PasswordBatch) Reveal() *Future[string] {
+	r := q.ref
+	return add(q.b, r.Ref, r.reveal)
+}
+
+// Set is [PasswordRef.Set] in a batch.
+func (q PasswordBatch) Set(password string, opts ...SetOption) *Done {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[struct{}] { return r.set(context.Background(), password, opts) })
+}
+
+// SetHash is [PasswordRef.SetHash] in a batch.
+func (q PasswordBatch) SetHash(encoded string, opts ...SetOption) *Done {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[struct{}] { return r.setHash(encoded, opts) })
+}
+
+// SetIfAbsent is [PasswordRef.SetIfAbsent] in a batch.
+func (q PasswordBatch) SetIfAbsent(password string, opts ...SetOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.setIf(context.Background(), &opSetIfAbsent, "NX", password, opts) })
+}
+
+// SetIfPresent is [PasswordRef.SetIfPresent] in a batch.
+func (q PasswordBatch) SetIfPresent(password string, opts ...SetOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.setIf(context.Background(), &opSetIfPresent, "XX", password, opts) })
+}
+
+// Verify is [PasswordRef.Verify] in a batch.
+func (q PasswordBatch) Verify(candidate string) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.verify(candidate) })
+}
+
+// VerifyDetail is [PasswordRef.VerifyDetail] in a batch.
+func (q PasswordBatch) VerifyDetail(candidate string) *Future[Verification] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[Verification] { return r.verifyDetail(candidate) })
+}
+
 // RecordBatch holds the operations of a [RecordRef] in a batch. They have the same names and results;
 // their futures are settled when [Batch.Exec] returns.
 type RecordBatch[S any] struct {
@@ -734,4 +789,352 @@ func (q SecretBatch[T]) Swap(v T) *FoundFuture[T] {
 func (q SecretBatch[T]) Take() *FoundFuture[T] {
 	r := q.ref
 	return addFound(q.b, r.Ref, r.take)
+}
+
+// SetBatch holds the operations of a [SetRef] in a batch. They have the same names and results;
+// their futures are settled when [Batch.Exec] returns.
+type SetBatch[T any] struct {
+	RefBatch
+	ref SetRef[T]
+}
+
+// In puts the reference into a batch.
+func (r SetRef[T]) In(b *Batch) SetBatch[T] {
+	return SetBatch[T]{RefBatch{b, r.Ref}, r}
+}
+
+// Add is [SetRef.Add] in a batch.
+func (q SetBatch[T]) Add(members ...T) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.add(members) })
+}
+
+// Copy is [SetRef.Copy] in a batch.
+func (q SetBatch[T]) Copy(to SetRef[T], opts ...WriteOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+}
+
+// Diff is [SetRef.Diff] in a batch.
+func (q SetBatch[T]) Diff(others ...SetRef[T]) *Future[[]T] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]T] { return r.combine(&r.bound().diff, "SDIFF", others) })
+}
+
+// Has is [SetRef.Has] in a batch.
+func (q SetBatch[T]) Has(v T) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.has(v) })
+}
+
+// HasMany is [SetRef.HasMany] in a batch.
+func (q SetBatch[T]) HasMany(vs ...T) *Future[[]bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]bool] { return r.hasMany(vs) })
+}
+
+// Inter is [SetRef.Inter] in a batch.
+func (q SetBatch[T]) Inter(others ...SetRef[T]) *Future[[]T] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]T] { return r.combine(&r.bound().inter, "SINTER", others) })
+}
+
+// InterLen is [SetRef.InterLen] in a batch.
+func (q SetBatch[T]) InterLen(limit int64, others ...SetRef[T]) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.interLen(limit, others) })
+}
+
+// Len is [SetRef.Len] in a batch.
+func (q SetBatch[T]) Len() *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, r.length)
+}
+
+// Members is [SetRef.Members] in a batch.
+func (q SetBatch[T]) Members() *Future[[]T] {
+	r := q.ref
+	return add(q.b, r.Ref, r.members)
+}
+
+// Move is [SetRef.Move] in a batch.
+func (q SetBatch[T]) Move(v T, to SetRef[T]) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.move(v, to) })
+}
+
+// Pop is [SetRef.Pop] in a batch.
+func (q SetBatch[T]) Pop() *FoundFuture[T] {
+	r := q.ref
+	return addFound(q.b, r.Ref, r.pop)
+}
+
+// PopN is [SetRef.PopN] in a batch.
+func (q SetBatch[T]) PopN(n int64) *Future[[]T] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]T] { return r.popN(n) })
+}
+
+// Random is [SetRef.Random] in a batch.
+func (q SetBatch[T]) Random() *FoundFuture[T] {
+	r := q.ref
+	return addFound(q.b, r.Ref, r.random)
+}
+
+// RandomN is [SetRef.RandomN] in a batch.
+func (q SetBatch[T]) RandomN(n int64) *Future[[]T] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]T] { return r.randomN(n) })
+}
+
+// Remove is [SetRef.Remove] in a batch.
+func (q SetBatch[T]) Remove(members ...T) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.remove(members) })
+}
+
+// Rename is [SetRef.Rename] in a batch.
+func (q SetBatch[T]) Rename(to SetRef[T], opts ...WriteOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+}
+
+// StoreDiff is [SetRef.StoreDiff] in a batch.
+func (q SetBatch[T]) StoreDiff(others ...SetRef[T]) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.store(&opStoreDiff, "SDIFFSTORE", others) })
+}
+
+// StoreInter is [SetRef.StoreInter] in a batch.
+func (q SetBatch[T]) StoreInter(others ...SetRef[T]) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.store(&opStoreInter, "SINTERSTORE", others) })
+}
+
+// StoreUnion is [SetRef.StoreUnion] in a batch.
+func (q SetBatch[T]) StoreUnion(others ...SetRef[T]) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.store(&opStoreUnion, "SUNIONSTORE", others) })
+}
+
+// Union is [SetRef.Union] in a batch.
+func (q SetBatch[T]) Union(others ...SetRef[T]) *Future[[]T] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]T] { return r.combine(&r.bound().union, "SUNION", others) })
+}
+
+// SortedSetBatch holds the operations of a [SortedSetRef] in a batch. They have the same names and results;
+// their futures are settled when [Batch.Exec] returns.
+type SortedSetBatch[T any] struct {
+	RefBatch
+	ref SortedSetRef[T]
+}
+
+// In puts the reference into a batch.
+func (r SortedSetRef[T]) In(b *Batch) SortedSetBatch[T] {
+	return SortedSetBatch[T]{RefBatch{b, r.Ref}, r}
+}
+
+// Add is [SortedSetRef.Add] in a batch.
+func (q SortedSetBatch[T]) Add(member T, score float64, opts ...AddOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.add(member, score, opts) })
+}
+
+// AddMany is [SortedSetRef.AddMany] in a batch.
+func (q SortedSetBatch[T]) AddMany(members []Scored[T], opts ...AddOption) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.addMany(members, opts) })
+}
+
+// All is [SortedSetRef.All] in a batch.
+func (q SortedSetBatch[T]) All() *Future[[]Scored[T]] {
+	r := q.ref
+	return add(q.b, r.Ref, r.all)
+}
+
+// Copy is [SortedSetRef.Copy] in a batch.
+func (q SortedSetBatch[T]) Copy(to SortedSetRef[T], opts ...WriteOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+}
+
+// Count is [SortedSetRef.Count] in a batch.
+func (q SortedSetBatch[T]) Count(span Span) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.count(span) })
+}
+
+// Diff is [SortedSetRef.Diff] in a batch.
+func (q SortedSetBatch[T]) Diff(others ...SortedSetRef[T]) *Future[[]Scored[T]] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]Scored[T]] { return r.combine(&r.zset().diff, "ZDIFF", others, nil) })
+}
+
+// Incr is [SortedSetRef.Incr] in a batch.
+func (q SortedSetBatch[T]) Incr(member T, by float64) *Future[float64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[float64] { return r.incr(member, by) })
+}
+
+// IncrIf is [SortedSetRef.IncrIf] in a batch.
+func (q SortedSetBatch[T]) IncrIf(member T, by float64, opts ...AddOption) *FoundFuture[float64] {
+	r := q.ref
+	return addFound(q.b, r.Ref, func() command[found[float64]] { return r.incrIf(member, by, opts) })
+}
+
+// Inter is [SortedSetRef.Inter] in a batch.
+func (q SortedSetBatch[T]) Inter(others []SortedSetRef[T], opts ...CombineOption) *Future[[]Scored[T]] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]Scored[T]] { return r.combine(&r.zset().inter, "ZINTER", others, opts) })
+}
+
+// InterLen is [SortedSetRef.InterLen] in a batch.
+func (q SortedSetBatch[T]) InterLen(limit int64, others ...SortedSetRef[T]) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.interLen(limit, others) })
+}
+
+// Len is [SortedSetRef.Len] in a batch.
+func (q SortedSetBatch[T]) Len() *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, r.length)
+}
+
+// PopMax is [SortedSetRef.PopMax] in a batch.
+func (q SortedSetBatch[T]) PopMax() *FoundFuture[Scored[T]] {
+	r := q.ref
+	return addFound(q.b, r.Ref, r.popMax)
+}
+
+// PopMaxN is [SortedSetRef.PopMaxN] in a batch.
+func (q SortedSetBatch[T]) PopMaxN(n int64) *Future[[]Scored[T]] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]Scored[T]] { return r.popN(&r.zset().popMaxN, "ZPOPMAX", n) })
+}
+
+// PopMin is [SortedSetRef.PopMin] in a batch.
+func (q SortedSetBatch[T]) PopMin() *FoundFuture[Scored[T]] {
+	r := q.ref
+	return addFound(q.b, r.Ref, r.popMin)
+}
+
+// PopMinN is [SortedSetRef.PopMinN] in a batch.
+func (q SortedSetBatch[T]) PopMinN(n int64) *Future[[]Scored[T]] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]Scored[T]] { return r.popN(&r.zset().popMinN, "ZPOPMIN", n) })
+}
+
+// Random is [SortedSetRef.Random] in a batch.
+func (q SortedSetBatch[T]) Random() *FoundFuture[T] {
+	r := q.ref
+	return addFound(q.b, r.Ref, r.random)
+}
+
+// RandomN is [SortedSetRef.RandomN] in a batch.
+func (q SortedSetBatch[T]) RandomN(n int64) *Future[[]T] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]T] { return r.randomN(n) })
+}
+
+// RandomScoredN is [SortedSetRef.RandomScoredN] in a batch.
+func (q SortedSetBatch[T]) RandomScoredN(n int64) *Future[[]Scored[T]] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]Scored[T]] { return r.randomScoredN(n) })
+}
+
+// Range is [SortedSetRef.Range] in a batch.
+func (q SortedSetBatch[T]) Range(span Span) *Future[[]T] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]T] { return r.span(span) })
+}
+
+// RangeScored is [SortedSetRef.RangeScored] in a batch.
+func (q SortedSetBatch[T]) RangeScored(span Span) *Future[[]Scored[T]] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]Scored[T]] { return r.rangeScored(span) })
+}
+
+// Rank is [SortedSetRef.Rank] in a batch.
+func (q SortedSetBatch[T]) Rank(member T) *FoundFuture[int64] {
+	r := q.ref
+	return addFound(q.b, r.Ref, func() command[found[int64]] { return askMember(r, &opRank, "ZRANK", member) })
+}
+
+// RankWithScore is [SortedSetRef.RankWithScore] in a batch.
+func (q SortedSetBatch[T]) RankWithScore(member T) *FoundFuture[Ranked] {
+	r := q.ref
+	return addFound(q.b, r.Ref, func() command[found[Ranked]] { return r.ranked(&opRankScore, "ZRANK", member) })
+}
+
+// Remove is [SortedSetRef.Remove] in a batch.
+func (q SortedSetBatch[T]) Remove(members ...T) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.remove(members) })
+}
+
+// RemoveRange is [SortedSetRef.RemoveRange] in a batch.
+func (q SortedSetBatch[T]) RemoveRange(span Span) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.removeRange(span) })
+}
+
+// Rename is [SortedSetRef.Rename] in a batch.
+func (q SortedSetBatch[T]) Rename(to SortedSetRef[T], opts ...WriteOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+}
+
+// RevRank is [SortedSetRef.RevRank] in a batch.
+func (q SortedSetBatch[T]) RevRank(member T) *FoundFuture[int64] {
+	r := q.ref
+	return addFound(q.b, r.Ref, func() command[found[int64]] { return askMember(r, &opRevRank, "ZREVRANK", member) })
+}
+
+// RevRankWithScore is [SortedSetRef.RevRankWithScore] in a batch.
+func (q SortedSetBatch[T]) RevRankWithScore(member T) *FoundFuture[Ranked] {
+	r := q.ref
+	return addFound(q.b, r.Ref, func() command[found[Ranked]] { return r.ranked(&opRevRankScore, "ZREVRANK", member) })
+}
+
+// Score is [SortedSetRef.Score] in a batch.
+func (q SortedSetBatch[T]) Score(member T) *FoundFuture[float64] {
+	r := q.ref
+	return addFound(q.b, r.Ref, func() command[found[float64]] { return askMember(r, &opZScore, "ZSCORE", member) })
+}
+
+// Scores is [SortedSetRef.Scores] in a batch.
+func (q SortedSetBatch[T]) Scores(members ...T) *Future[[]Optional[float64]] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]Optional[float64]] { return r.scores(members) })
+}
+
+// StoreDiff is [SortedSetRef.StoreDiff] in a batch.
+func (q SortedSetBatch[T]) StoreDiff(others ...SortedSetRef[T]) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.store(&opStoreDiff, "ZDIFFSTORE", others, nil) })
+}
+
+// StoreInter is [SortedSetRef.StoreInter] in a batch.
+func (q SortedSetBatch[T]) StoreInter(others []SortedSetRef[T], opts ...CombineOption) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.store(&opStoreInter, "ZINTERSTORE", others, opts) })
+}
+
+// StoreRange is [SortedSetRef.StoreRange] in a batch.
+func (q SortedSetBatch[T]) StoreRange(from SortedSetRef[T], span Span) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.storeRange(from, span) })
+}
+
+// StoreUnion is [SortedSetRef.StoreUnion] in a batch.
+func (q SortedSetBatch[T]) StoreUnion(others []SortedSetRef[T], opts ...CombineOption) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.store(&opStoreUnion, "ZUNIONSTORE", others, opts) })
+}
+
+// Union is [SortedSetRef.Union] in a batch.
+func (q SortedSetBatch[T]) Union(others []SortedSetRef[T], opts ...CombineOption) *Future[[]Scored[T]] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]Scored[T]] { return r.combine(&r.zset().union, "ZUNION", others, opts) })
 }

@@ -1,7 +1,10 @@
 package nest
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -82,4 +85,50 @@ func refusedAt(declare func()) (text string) {
 	}()
 	declare()
 	return ""
+}
+
+func TestPasswordDeclarations(t *testing.T) {
+	hasher, err := secure.NewPasswords(secure.Minimum())
+	require.NoError(t, err)
+	d := Password("password", TTL(60))
+	require.Equal(t, KindPassword, d.Kind())
+	tree := Cluster("user:<id>", Sub(d))
+	err = Check(tree)
+	require.ErrorIs(t, err, ErrNoHasher)
+	require.ErrorIs(t, err, ErrDeclaration)
+	require.ErrorContains(t, err, "sealing_test.go:")
+	require.NoError(t, Check(tree, NamesOnly()))
+	require.NoError(t, Check(tree, WithPasswords(hasher)), "a keyring is not needed")
+	for _, none := range []Hasher{nil, (*secure.Passwords)(nil)} {
+		require.ErrorContains(t, Check(tree, WithPasswords(none)), "nil hasher")
+	}
+
+	s := open(t, tree)
+	require.Equal(t, "user:7:password", d.At(s, 7).Key())
+	require.ErrorIs(t, (*PasswordDef)(nil).At(s).Err(), ErrNotMounted)
+	require.Contains(t, s.Describe().String(), "password  password  [ttl 1m")
+	require.Contains(t, refusedAt(func() { Password("password", Default("simple_pass")) }), "no Default")
+	require.Contains(t, refusedAt(func() { Password("password:{x}") }), "braces")
+}
+
+// There is no way to read a password, not even by mistake: it does not compile.
+func TestPasswordsCannotBeRead(t *testing.T) {
+	for _, typ := range []reflect.Type{reflect.TypeFor[PasswordRef](), reflect.TypeFor[PasswordBatch]()} {
+		for _, name := range []string{"Get", "Lookup", "Swap", "Take", "Update", "GetOrLoad", "Raw", "StoredType"} {
+			_, there := typ.MethodByName(name)
+			require.False(t, there, "%v.%s", typ, name)
+		}
+		_, there := typ.MethodByName("Verify")
+		require.True(t, there, "%v.Verify", typ)
+	}
+	build := func(call string) string {
+		file := filepath.Join(t.TempDir(), "main.go")
+		source := "package main\n\nimport \"github.com/redisimnest/redisimnest/nest\"\n\n" +
+			"func main() { var r nest.PasswordRef; " + call + " }\n"
+		require.NoError(t, os.WriteFile(file, []byte(source), 0o600))
+		out, _ := exec.Command("go", "build", "-o", os.DevNull, file).CombinedOutput()
+		return string(out)
+	}
+	require.Contains(t, build("_, _ = r.Get(nil)"), "r.Get undefined")
+	require.Empty(t, build("_ = r.Verify"), "and all else does")
 }

@@ -134,7 +134,7 @@ func (r SecretRef[T]) encode(v T) (string, error) {
 
 func (r SecretRef[T]) get() command[T] {
 	s := r.secret()
-	return command[T]{op: &s.value.get, cmd: r.fetch(), keyed: s.one}
+	return command[T]{op: &s.value.get, cmd: r.fetch(), keyed: s.one, cacheable: true}
 }
 
 // Get gives the value, else the declared default, else an error that wraps [ErrNotFound] (GET,
@@ -144,7 +144,7 @@ func (r SecretRef[T]) Get(ctx context.Context) (T, error) { return call(ctx, r.R
 
 func (r SecretRef[T]) lookup() command[found[T]] {
 	s := r.secret()
-	return command[found[T]]{op: &s.value.lookup, cmd: r.fetch(), keyed: s.maybe}
+	return command[found[T]]{op: &s.value.lookup, cmd: r.fetch(), keyed: s.maybe, cacheable: true}
 }
 
 // Lookup gives the value and whether the key exists, without the default (GET, or GETEX with

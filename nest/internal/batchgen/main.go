@@ -151,7 +151,7 @@ func addMethod(fset *token.FileSet, refs map[string]*reference, d *ast.FuncDecl)
 	if len(recv.Names) != 1 || recv.Names[0].Name != "r" {
 		return fmt.Errorf("%s: the receiver of %s.%s must be named r", fset.Position(d.Pos()), base, d.Name.Name)
 	}
-	m := method{name: d.Name.Name, ref: source(fset, run.Args[1]), build: source(fset, run.Args[2])}
+	m := method{name: d.Name.Name, ref: source(fset, run.Args[1]), build: withoutContext(fset, run.Args[2])}
 	var params []string
 	for _, p := range d.Type.Params.List[1:] {
 		for _, n := range p.Names {
@@ -190,6 +190,18 @@ func theCall(body *ast.BlockStmt) *ast.CallExpr {
 		return nil
 	}
 	return outer
+}
+
+// withoutContext gives the source of a builder in a batch, which has no context yet: what must
+// be computed to build the command is then computed to its end.
+func withoutContext(fset *token.FileSet, build ast.Expr) string {
+	ast.Inspect(build, func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok && id.Name == "ctx" {
+			id.Name = "context.Background()"
+		}
+		return true
+	})
+	return source(fset, build)
 }
 
 func named(e ast.Expr, name string) bool {

@@ -1,0 +1,302 @@
+package nest
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/redis/rueidis"
+
+	"github.com/redisimnest/redisimnest/codec"
+)
+
+// KindPassword is the kind of [Password].
+const KindPassword Kind = "password"
+
+// PasswordDef declares a key that holds the hash of a password, as a Redis string.
+type PasswordDef struct {
+	Declaration
+}
+
+// Password declares a key that holds the hash of a password, which can be verified and not read.
+// [WithPasswords] gives what hashes it. With [WithKeyring] the hash is encrypted too, and bound
+// to the name of its key, so that a hash which was copied from one user to another does not
+// verify.
+//
+// A password has no [Default]. [Codec], [Cached] and [AutoRenew] have no effect on it: what is
+// verified is what the server holds at that time, and an attempt to log in prolongs nothing.
+//
+// Password panics, with the file and line of the call, on a malformed template or option.
+func Password(template string, opts ...KeyOption) *PasswordDef {
+	d := &PasswordDef{}
+	where := caller(1)
+	d.declare(d, KindPassword, "Password", template, where, applyKeyOptions(opts))
+	if d.config.hasDefault {
+		where.refuse("Password", template, errors.New("a password has no Default: who has none set cannot log in"))
+	}
+	d.bind = func(m *mounted) (any, error) { return bindPassword(m) }
+	return d
+}
+
+// At gives the reference of the key below s; what args are, [KeyDef.At] tells.
+func (d *PasswordDef) At(s Scope, args ...any) PasswordRef {
+	if d == nil {
+		return PasswordRef{Ref{err: nilDeclaration(s)}}
+	}
+	return PasswordRef{d.ref(&s, args)}
+}
+
+// PasswordRef is one key that holds the hash of a password, with all its parameters filled in.
+// It has no Get: there is nothing to get.
+//
+// With a keyring, a stored string that is not sealed for this key is [ErrOpen]; what
+// [Ref.Restore] and [Ref.Do] bring from another key does not open.
+type PasswordRef struct {
+	Ref
+}
+
+// Verification is what came of a candidate for a password.
+type Verification struct {
+	// Matched tells that the candidate is the password.
+	Matched bool
+	// Missing tells that there is no password. An answer that lets this be seen, or be told
+	// from a wrong password, tells who has an account.
+	Missing bool
+	// Rehashed tells that the password, which matched, was hashed and stored anew, because its
+	// hash was weaker than new ones are.
+	Rehashed bool
+}
+
+// passwords is what Open prepares for a key that holds the hash of a password.
+type passwords struct {
+	sealing // without a sealer when there is no keyring
+	hasher  Hasher
+	plain   bool // AcceptPlainHashes
+}
+
+// hashCodec is what sealed hashes are bound to as their codec: the form of their text.
+const hashCodec = "phc"
+
+func bindPassword(m *mounted) (any, error) {
+	o := &m.tree.options
+	if o.hasher == nil && !o.namesOnly {
+		return nil, because(ErrNoHasher, "a password needs the option WithPasswords")
+	}
+	return &passwords{sealing{o.sealer, KindPassword, hashCodec, nil}, o.hasher, o.plainHashes}, nil
+}
+
+func (p *passwords) seal(key, field, encoded string) (string, error) {
+	if p.sealer == nil {
+		return encoded, nil
+	}
+	return p.sealing.seal(key, field, encoded)
+}
+
+func (p *passwords) open(key, field, stored string) (string, error) {
+	if p.sealer == nil {
+		if p.plain {
+			stored = unwrapPython(stored)
+		}
+		return stored, nil
+	}
+	encoded, err := p.sealing.open(key, field, stored)
+	if err != nil && p.plain {
+		if plain := unwrapPython(stored); p.hasher.Validate(plain) == nil {
+			return plain, nil
+		}
+	}
+	return encoded, err
+}
+
+func (p *passwords) current(stored string) bool {
+	return p.sealer == nil || p.sealing.current(stored)
+}
+
+// maxWrapped is the length in bytes up to which a stored string is looked at for the Python
+// library's JSON; what is within is no longer than a hash.
+const maxWrapped = 1024
+
+// unwrapPython takes the JSON off that the Python library puts round a hash.
+func unwrapPython(stored string) string {
+	var encoded string
+	if len(stored) > maxWrapped || !strings.HasPrefix(stored, "{") || codec.Tagged.Decode([]byte(stored), &encoded) != nil {
+		return stored
+	}
+	return encoded
+}
+
+// Set hashes the password and writes the hash, and starts the declared TTL (SET). With [KeepTTL]
+// the running one goes on, with [ExpireIn], [ExpireUntil] and [NoExpiry] the caller decides.
+// Whatever the password looks like, it is hashed; its length is 1 to 1024 bytes with package
+// secure's hasher. The error wraps the hasher's own. In a batch the hash is made when the
+// operation is put into it.
+func (r PasswordRef) Set(ctx context.Context, password string, opts ...SetOption) error {
+	_, err := call(ctx, r.Ref, func() command[struct{}] { return r.set(ctx, password, opts) })
+	return err
+}
+
+func (r PasswordRef) set(ctx context.Context, password string, opts []SetOption) command[struct{}] {
+	text, err := r.hash(ctx, password)
+	if err != nil {
+		return refuse(&opSet, err)
+	}
+	return r.put(text, opts)
+}
+
+// SetIfAbsent writes the hash only when there is no password yet, and tells whether it did (SET
+// NX).
+func (r PasswordRef) SetIfAbsent(ctx context.Context, password string, opts ...SetOption) (bool, error) {
+	return call(ctx, r.Ref, func() command[bool] { return r.setIf(ctx, &opSetIfAbsent, "NX", password, opts) })
+}
+
+// SetIfPresent writes the hash only when there is a password already, and tells whether it did
+// (SET XX).
+func (r PasswordRef) SetIfPresent(ctx context.Context, password string, opts ...SetOption) (bool, error) {
+	return call(ctx, r.Ref, func() command[bool] { return r.setIf(ctx, &opSetIfPresent, "XX", password, opts) })
+}
+
+func (r PasswordRef) setIf(ctx context.Context, op *operation[bool], condition, password string, opts []SetOption) command[bool] {
+	text, err := r.hash(ctx, password)
+	if err != nil {
+		return refuse(op, err)
+	}
+	return r.putIf(op, condition, text, opts)
+}
+
+// hash makes what is stored for a password.
+func (r PasswordRef) hash(ctx context.Context, password string) (string, error) {
+	p := r.passwords()
+	encoded, err := p.hasher.Hash(ctx, password)
+	if err != nil {
+		return "", err
+	}
+	return p.seal(r.key, "", encoded)
+}
+
+func (r PasswordRef) passwords() *passwords { return r.m.bound.(*passwords) }
+
+// SetHash writes the hash of a password that was made elsewhere, in the form of PHC strings or of
+// bcrypt, and starts the declared TTL (SET). The error wraps [ErrArgument] when the hasher would
+// refuse to verify it.
+func (r PasswordRef) SetHash(ctx context.Context, encoded string, opts ...SetOption) error {
+	_, err := call(ctx, r.Ref, func() command[struct{}] { return r.setHash(encoded, opts) })
+	return err
+}
+
+func (r PasswordRef) setHash(encoded string, opts []SetOption) command[struct{}] {
+	p := r.passwords()
+	if err := p.hasher.Validate(encoded); err != nil {
+		return refuse(&opSetHash, &declined{ErrArgument, err})
+	}
+	text, err := p.seal(r.key, "", encoded)
+	if err != nil {
+		return refuse(&opSetHash, err)
+	}
+	return r.put(text, opts)
+}
+
+// Verify tells whether candidate is the password (GET). A wrong candidate and a missing password
+// are no errors: both are false, and take the same time. A hash that is weaker than new ones are
+// is replaced after a match, unless somebody else wrote meanwhile (EVAL); its TTL goes on, and
+// whether that succeeds does not change the result.
+//
+// The error wraps [ErrOpen] when the stored hash does not open, and the hasher's own error when
+// the stored string is no hash that it computes, the candidate is too long, or too many are being
+// verified.
+func (r PasswordRef) Verify(ctx context.Context, candidate string) (bool, error) {
+	return call(ctx, r.Ref, func() command[bool] { return r.verify(candidate) })
+}
+
+func (r PasswordRef) verify(candidate string) command[bool] {
+	return command[bool]{op: &opVerify, cmd: r.b().Get().Key(r.key).Build(),
+		keyed: func(ctx context.Context, r Ref, a rueidis.RedisMessage) (bool, error) {
+			v, err := verifyPassword(ctx, r, a, candidate)
+			return v.Matched, err
+		}}
+}
+
+// VerifyDetail is [PasswordRef.Verify], and tells more of what came of it.
+func (r PasswordRef) VerifyDetail(ctx context.Context, candidate string) (Verification, error) {
+	return call(ctx, r.Ref, func() command[Verification] { return r.verifyDetail(candidate) })
+}
+
+func (r PasswordRef) verifyDetail(candidate string) command[Verification] {
+	return command[Verification]{op: &opVerifyDetail, cmd: r.b().Get().Key(r.key).Build(),
+		keyed: func(ctx context.Context, r Ref, a rueidis.RedisMessage) (Verification, error) {
+			return verifyPassword(ctx, r, a, candidate)
+		}}
+}
+
+func verifyPassword(ctx context.Context, r Ref, a rueidis.RedisMessage, candidate string) (Verification, error) {
+	p := r.m.bound.(*passwords)
+	if a.IsNil() {
+		err := p.hasher.VerifyMissing(ctx, candidate)
+		return Verification{Missing: err == nil}, err
+	}
+	stored, err := a.ToString()
+	if err != nil {
+		return Verification{}, errAnswer
+	}
+	encoded, err := p.open(r.key, "", stored)
+	if err != nil {
+		return Verification{}, err
+	}
+	matched, rehash, err := p.hasher.Verify(ctx, encoded, candidate)
+	if err != nil || !matched {
+		return Verification{}, err
+	}
+	return Verification{Matched: true, Rehashed: rehash && p.rehash(ctx, r, stored, candidate)}, nil
+}
+
+// rehash replaces what was stored by a new hash, and tells whether it did. That it failed is told
+// to the observers alone: the login is right.
+func (p *passwords) rehash(ctx context.Context, r Ref, stored, password string) bool {
+	text, err := PasswordRef{r}.hash(ctx, password)
+	cmd := refuse(&opRehash, err)
+	if err == nil {
+		cmd = r.replace(&opRehash, stored, text)
+	}
+	done, err := run(ctx, r, cmd)
+	return done && err == nil
+}
+
+// Reveal gives the stored hash, in the form of PHC strings or of bcrypt (GET): whoever has it can
+// try out passwords. The error wraps [ErrNotFound] when there is no password.
+func (r PasswordRef) Reveal(ctx context.Context) (string, error) { return call(ctx, r.Ref, r.reveal) }
+
+func (r PasswordRef) reveal() command[string] {
+	return command[string]{op: &opReveal, cmd: r.b().Get().Key(r.key).Build(), keyed: revealPassword}
+}
+
+func revealPassword(_ context.Context, r Ref, a rueidis.RedisMessage) (string, error) {
+	if a.IsNil() {
+		return "", ErrNotFound
+	}
+	stored, err := a.ToString()
+	if err != nil {
+		return "", errAnswer
+	}
+	return r.m.bound.(*passwords).open(r.key, "", stored)
+}
+
+// Rotate seals the hash anew if it is not sealed by the keyring's primary key, as
+// [SecretRef.Rotate] does. Without a keyring there is nothing to do.
+func (r PasswordRef) Rotate(ctx context.Context) (bool, error) { return r.reseal(ctx) }
+
+// Rename gives the password, with its remaining TTL, to another key, sealed for its new name, as
+// [SecretRef.Rename] does.
+func (r PasswordRef) Rename(ctx context.Context, to PasswordRef, opts ...WriteOption) (bool, error) {
+	return r.renameSealed(ctx, to.Ref, opts)
+}
+
+// Copy writes the password, with its remaining TTL, to another key too, as [SecretRef.Copy] does.
+func (r PasswordRef) Copy(ctx context.Context, to PasswordRef, opts ...WriteOption) (bool, error) {
+	return r.copySealed(ctx, to.Ref, opts)
+}
+
+var (
+	opSetHash      = operation[struct{}]{"set hash", replyNone}
+	opVerify       = operation[bool]{name: "verify"}
+	opVerifyDetail = operation[Verification]{name: "verify"}
+	opReveal       = operation[string]{name: "reveal"}
+)
