@@ -2,6 +2,7 @@ package suite_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,14 +28,18 @@ func TestMatchOnLiveData(t *testing.T) {
 		want[session.At(s, id, h).Key()] = origin{session, []string{fmt.Sprint(id), h}}
 		require.NoError(t, line.At(s, h, i+1).Set(ctx, h))
 		want[line.At(s, h, i+1).Key()] = origin{line, []string{h, fmt.Sprint(i + 1)}}
+		require.NoError(t, part.At(s, "parts", h, h).Set(ctx, h))
+		want[part.At(s, "parts", h, h).Key()] = origin{part, []string{"parts", h, h}}
 	}
-	require.Len(t, want, 2*len(hostile), "different parameters, different names")
+	require.Len(t, want, 3*len(hostile), "different parameters, different names")
 
+	segments := strings.Count(part.At(s, "parts", "x", "y").Key(), ":")
 	got := map[string]origin{}
 	for m, err := range s.Keys(ctx) {
 		require.NoError(t, err)
 		_, params := m.Params()
 		got[m.Key()] = origin{m.Def(), params}
+		require.Equal(t, segments, strings.Count(m.Key(), ":"), "a parameter ends its segment in %q", m.Key())
 		again, err := s.Match(m.Key())
 		require.NoError(t, err)
 		require.Equal(t, m, again)

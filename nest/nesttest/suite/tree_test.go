@@ -31,7 +31,8 @@ var (
 		nest.Sub(name, age, tags, session, pinned))
 
 	line = nest.Key[string]("line:<n>")
-	room = nest.Cluster("room:<room>", nest.Sub(line))
+	part = nest.Key[string]("part:<model>-<serial>")
+	room = nest.Cluster("room:<room>", nest.Sub(line, part))
 
 	// What moves from key to key needs one slot.
 	draft = nest.Key[string]("draft")
