@@ -167,6 +167,8 @@ func serverError(err error) error {
 		return because(ErrUnsupported, "a command of the operation is unknown to it")
 	case strings.Contains(text, "no such key"):
 		return ErrNotFound
+	case strings.Contains(text, "could not decode requested zset member"):
+		return because(ErrNotFound, "no such member to search from")
 	case strings.Contains(text, "index out of range"):
 		return because(ErrNotFound, "no element at this index")
 	case strings.Contains(text, "would overflow"), strings.Contains(text, "would produce NaN or Infinity"), strings.Contains(text, "not a number (NaN)"):

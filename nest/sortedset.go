@@ -246,12 +246,15 @@ func (r SortedSetRef[T]) Remove(ctx context.Context, members ...T) (int64, error
 	return call(ctx, r.Ref, func() command[int64] { return r.remove(members) })
 }
 
-func (r SortedSetRef[T]) remove(members []T) command[int64] {
+func (r SortedSetRef[T]) remove(members []T) command[int64] { return removeSorted(r.Ref, members) }
+
+// removeSorted removes members from what is stored as a sorted set.
+func removeSorted[T any](r Ref, members []T) command[int64] {
 	if len(members) == 0 {
 		return skip(&opRemove)
 	}
 	var few [8]string
-	texts, err := r.zset().encodeAll(r.m, few[:0], members)
+	texts, err := elementsIn[T](r.m).encodeAll(r.m, few[:0], members)
 	if err != nil {
 		return refuse(&opRemove, err)
 	}
