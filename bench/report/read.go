@@ -45,7 +45,9 @@ func read(in io.Reader) (*measurements, error) {
 		case strings.HasPrefix(line, "--- FAIL"), strings.HasPrefix(line, "FAIL"), strings.HasPrefix(line, "panic:"):
 			return nil, errors.New("the run failed: " + line)
 		case strings.HasPrefix(line, "goos:"), strings.HasPrefix(line, "goarch:"), strings.HasPrefix(line, "cpu:"):
-			m.machine = append(m.machine, line)
+			if !slices.Contains(m.machine, line) { // said again by each of several runs
+				m.machine = append(m.machine, line)
+			}
 		case strings.HasPrefix(line, "Benchmark"):
 			m.add(strings.Fields(line))
 		}
