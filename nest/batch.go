@@ -3,6 +3,7 @@ package nest
 import (
 	"context"
 	"errors"
+	"net"
 	"slices"
 	"sync"
 	"time"
@@ -86,8 +87,8 @@ func addFound[T any](b *Batch, r Ref, build func() command[found[T]]) *FoundFutu
 
 func fill[R any](b *Batch, r Ref, build func() command[R], f *Future[R]) {
 	var zero R
-	if b == nil {
-		f.settle(zero, &Error{Op: "batch", Err: because(ErrBatch, "the batch is nil")})
+	if b == nil || b.tree == nil && b.err == nil {
+		f.settle(zero, errNoBatch)
 		return
 	}
 	b.mu.Lock()
@@ -144,8 +145,8 @@ func (b *Batch) Len() int {
 // the others wrap [ErrUnsent]. When the server refuses the transaction they wrap [ErrAborted],
 // when the connection is lost on the way [ErrOutcomeUnknown].
 func (b *Batch) Exec(ctx context.Context) error {
-	if b == nil {
-		return errNotRun
+	if b == nil || b.tree == nil && b.err == nil {
+		return errNoBatch
 	}
 	b.mu.Lock()
 	if b.ran {
@@ -164,14 +165,18 @@ func (b *Batch) Exec(ctx context.Context) error {
 	}
 	start := time.Now()
 	var errs []error
+	var whole error // of the transaction, not of an operation
 	if b.atomic {
-		errs = b.transact(ctx, items)
+		errs, whole = b.transact(ctx, items)
 	} else {
 		for part := range slices.Chunk(items, maxPipeline) {
 			errs = append(errs, b.pipeline(ctx, part)...)
 		}
 	}
 	b.observe(ctx, items, start, errs)
+	if whole != nil {
+		return whole
+	}
 	return errors.Join(slices.DeleteFunc(slices.Clone(errs), func(err error) bool {
 		return err == nil || errors.Is(err, ErrNotFound)
 	})...)
@@ -239,17 +244,21 @@ func fences(items []item) []rueidis.Completed {
 	return cmds
 }
 
-// transact sends the items as one transaction and gives each one's error.
-func (b *Batch) transact(ctx context.Context, items []item) []error {
+// transact sends the items as one transaction. It gives each one's error and, when the
+// transaction as a whole came to nothing, the reason.
+func (b *Batch) transact(ctx context.Context, items []item) ([]error, error) {
 	errs := make([]error, len(items))
-	if bad := b.unsendable(items); bad != nil {
-		for i, it := range items {
-			if errs[i] = it.unsent; errs[i] == nil {
-				errs[i] = &Error{Op: "atomic", Err: &declined{ErrUnsent, bad}}
-			}
-			it.refuse(errs[i])
+	decline := func(i int, reason error) {
+		if errs[i] = items[i].unsent; errs[i] == nil {
+			errs[i] = items[i].ref.fail(items[i].op, reason)
 		}
-		return errs
+		items[i].refuse(errs[i])
+	}
+	if bad := b.unsendable(items); bad != nil {
+		for i := range items {
+			decline(i, &declined{ErrUnsent, bareReason(bad)})
+		}
+		return errs, bad
 	}
 	var sent []int
 	cmds := []rueidis.Completed{b.tree.client.B().Multi().Build()}
@@ -262,7 +271,7 @@ func (b *Batch) transact(ctx context.Context, items []item) []error {
 		cmds = append(cmds, it.cmd)
 	}
 	if len(sent) == 0 {
-		return errs
+		return errs, nil
 	}
 	exec := len(cmds)
 	cmds = append(cmds, b.tree.client.B().Exec().Build())
@@ -271,16 +280,25 @@ func (b *Batch) transact(ctx context.Context, items []item) []error {
 	if err == nil && len(results) != len(sent) {
 		err = errors.New("unexpected answer to EXEC")
 	}
+	var whole error
 	for n, i := range sent {
-		it := items[i]
 		if err != nil {
-			errs[i] = it.ref.fail(it.op, refusal(answers[1+n].Error(), err))
-			it.refuse(errs[i])
+			reason := refusal(answers[1+n].Error(), err)
+			decline(i, reason)
+			whole = errs[i]
 			continue
 		}
-		errs[i] = it.settle(ctx, results[n], results[n].Error())
+		errs[i] = items[i].settle(ctx, results[n], results[n].Error())
 	}
-	return errs
+	return errs, whole
+}
+
+// bareReason is an error without the operation and the key that it was about.
+func bareReason(err error) error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Err
+	}
+	return err
 }
 
 // unsendable tells why a transaction cannot be sent.
@@ -304,6 +322,9 @@ func (b *Batch) unsendable(items []item) error {
 // queued is what the server said to the operation, exec what it said to EXEC.
 func refusal(queued, exec error) error {
 	if _, answered := rueidis.IsRedisErr(exec); !answered {
+		if dial, ok := errors.AsType[*net.OpError](exec); ok && dial.Op == "dial" {
+			return &declined{ErrUnsent, exec}
+		}
 		return &declined{ErrOutcomeUnknown, exec}
 	}
 	if _, answered := rueidis.IsRedisErr(queued); answered {

@@ -3,6 +3,7 @@ package nest
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/redis/rueidis"
 )
@@ -24,14 +25,22 @@ func Force() ClearOption { return forceOption{} }
 //
 // The keys are deleted in chunks as the scan finds them, in flat memory; Clear is not atomic.
 func (s Scope) Clear(ctx context.Context, opts ...ClearOption) (int64, error) {
-	if err := s.checkClient("clear"); err != nil {
+	if err := s.ready(ctx, "clear"); err != nil {
 		return 0, err
 	}
+	start := time.Now()
+	deleted, err := s.clear(ctx, opts)
+	s.observe(ctx, "clear", start, err)
+	return deleted, err
+}
+
+func (s Scope) clear(ctx context.Context, opts []ClearOption) (int64, error) {
 	o := s.at.tree.options.scan
 	for _, opt := range opts {
-		if opt != nil {
-			opt.applyClear(&o)
+		if opt == nil {
+			return 0, s.fail("clear", because(ErrArgument, errNilOption.Error()))
 		}
+		opt.applyClear(&o)
 	}
 	if !o.force {
 		if err := s.checkForce(); err != nil {

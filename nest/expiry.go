@@ -25,7 +25,7 @@ func KeepTTL() SetOption { return SetOption{mode: expireKeep} }
 // ExpireIn lets the value live for d, at least a millisecond.
 func ExpireIn(d time.Duration) SetOption { return SetOption{mode: expireIn, d: d} }
 
-// ExpireUntil lets the value live until t.
+// ExpireUntil lets the value live until t, which must not have passed.
 func ExpireUntil(t time.Time) SetOption { return SetOption{mode: expireUntil, at: t} }
 
 // NoExpiry lets the value live until it is deleted, whatever the declared TTL.
@@ -64,8 +64,8 @@ func (r Ref) expiry(opts []SetOption) (expiry, error) {
 		}
 		return expiry{expireIn, o.d.Milliseconds()}, nil
 	case expireUntil:
-		if o.at.UnixMilli() <= 0 {
-			return expiry{}, because(ErrArgument, "ExpireUntil takes a time after 1970")
+		if !o.at.After(time.Now()) || o.at.Year() > 9999 {
+			return expiry{}, because(ErrArgument, "ExpireUntil takes a time from now on, up to the year 9999")
 		}
 		return expiry{expireUntil, o.at.UnixMilli()}, nil
 	}

@@ -44,4 +44,6 @@ type FoundFuture[T any] struct {
 // wraps [ErrBatch].
 func (f *FoundFuture[T]) Value() (T, bool, error) { return both(f.Future.Value()) }
 
+var errNoBatch = &Error{Op: "batch", Err: because(ErrBatch, "the batch is nil or zero: make it with a scope's Batch or Atomic")}
+
 var errNotRun = &Error{Op: "batch", Err: because(ErrBatch, "the result is there once Exec has returned")}

@@ -53,14 +53,21 @@ var errLoaderPanicked = errors.New("the loader panicked in another goroutine")
 // load runs with its context, and if that ends before the load does, the others try again. A
 // value that somebody else stored during the load is not overwritten: it is what GetOrLoad
 // gives. An error of load is returned as it is and nothing is stored; when load panics, the
-// panic goes to the caller whose load it was, and the others get an error.
+// panic goes to the caller whose load it was, and the others get an error. A load that calls
+// GetOrLoad for the same key waits for itself.
 func (r KeyRef[T]) GetOrLoad(ctx context.Context, load func(context.Context) (T, error)) (T, error) {
+	return watched(ctx, r.Ref, opLoad, func() (T, error) { return r.getOrLoad(ctx, load) })
+}
+
+func (r KeyRef[T]) getOrLoad(ctx context.Context, load func(context.Context) (T, error)) (v T, err error) {
+	if err := r.ready(ctx); err != nil {
+		return v, err
+	}
 	if load == nil {
-		var zero T
-		return zero, &Error{Op: opLoad, Err: because(ErrArgument, "the loader is nil")}
+		return v, r.fail(opLoad, because(ErrArgument, "the loader is nil"))
 	}
 	for {
-		v, ok, err := r.Lookup(ctx)
+		v, ok, err := both(send(ctx, r.Ref, r.lookup()))
 		if ok || err != nil {
 			return v, err
 		}
@@ -95,9 +102,12 @@ var errAbandoned = errors.New("the load was abandoned")
 func (r KeyRef[T]) fly(ctx context.Context, f *flight, load func(context.Context) (T, error)) (v T, err error) {
 	f.err = errLoaderPanicked
 	defer func() { r.m.tree.flights.land(r.key, f) }()
-	v, err = load(ctx)
-	if err == nil {
-		v, err = r.keepLoaded(ctx, v)
+	// Between this caller's miss and its turn another load may have landed.
+	v, ok, err := both(send(ctx, r.Ref, r.lookup()))
+	if !ok && err == nil {
+		if v, err = load(ctx); err == nil {
+			v, err = r.keepLoaded(ctx, v)
+		}
 	}
 	switch {
 	case err == nil:
@@ -115,11 +125,11 @@ func (r KeyRef[T]) fly(ctx context.Context, f *flight, load func(context.Context
 
 // keepLoaded stores a loaded value unless somebody was faster, and gives what is stored.
 func (r KeyRef[T]) keepLoaded(ctx context.Context, v T) (T, error) {
-	stored, err := r.SetIfAbsent(ctx, v)
+	stored, err := send(ctx, r.Ref, r.setIf(&opSetIfAbsent, "NX", v, nil))
 	if stored || err != nil {
 		return v, err
 	}
-	now, ok, err := r.Lookup(ctx)
+	now, ok, err := both(send(ctx, r.Ref, r.lookup()))
 	if err == nil && !ok {
 		return v, nil // it came and went: what was loaded is as good
 	}

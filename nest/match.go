@@ -75,11 +75,11 @@ func (s Scope) Match(key string) (Match, error) {
 	if m := s.identify(key); m != nil {
 		return Match{key, m}, nil
 	}
-	return Match{key: key}, errNoMatch(s)
-}
-
-func errNoMatch(s Scope) error {
-	return &Error{Op: "match", Template: s.at.template, Err: ErrNoMatch}
+	err := error(ErrNoMatch)
+	if _, below := s.within(key); !below {
+		err = because(ErrNoMatch, "the name is not below the scope")
+	}
+	return Match{key: key}, &Error{Op: "match", Template: s.at.template, Err: err}
 }
 
 // identify gives the place below the scope that a name belongs to, or nil.

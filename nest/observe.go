@@ -17,10 +17,33 @@ type Observer interface {
 type Event struct {
 	Op       string        // "get"
 	Template string        // "root:user:<user_id>:age"
-	Key      string        // "root:user:42:age"
+	Key      string        // "root:user:42:age"; the prefix for an operation on a scope
 	Start    time.Time     // when the operation was handed to the client
 	Duration time.Duration // until its result was decoded
 	Err      error         // what the caller got
+}
+
+// watched runs an operation that takes several commands, and tells the observers of it once.
+func watched[R any](ctx context.Context, r Ref, op string, do func() (R, error)) (R, error) {
+	if r.m == nil || len(r.m.tree.options.observers) == 0 {
+		return do()
+	}
+	start := time.Now()
+	v, err := do()
+	r.observe(ctx, op, start, err)
+	return v, err
+}
+
+// observe tells the observers of an operation on the scope.
+func (s Scope) observe(ctx context.Context, op string, start time.Time, err error) {
+	observers := s.at.tree.options.observers
+	if len(observers) == 0 {
+		return
+	}
+	e := Event{Op: op, Template: s.at.template, Key: s.redactedPrefix(), Start: start, Duration: time.Since(start), Err: err}
+	for _, o := range observers {
+		o.Observe(ctx, e)
+	}
 }
 
 // logObserver logs events at the debug level.

@@ -54,8 +54,8 @@ func TTL[D int | time.Duration](d D) Option {
 		if err := checkTTL(ttl); err != nil {
 			return fmt.Errorf("TTL(%v): %w (NoTTL switches an inherited TTL off)", d, err)
 		}
-		c.ttl, c.set = ttl, c.set|hasTTL
-		return nil
+		c.ttl = ttl
+		return c.mark(hasTTL, "TTL")
 	})
 }
 
@@ -72,8 +72,8 @@ func checkTTL(d time.Duration) error {
 // NoTTL switches an inherited TTL off: the keys live until they are deleted.
 func NoTTL() Option {
 	return option(func(c *config) error {
-		c.ttl, c.set = 0, c.set|hasTTL
-		return nil
+		c.ttl = 0
+		return c.mark(hasTTL, "TTL")
 	})
 }
 
@@ -83,8 +83,8 @@ func NoTTL() Option {
 func AutoRenew(on ...bool) Option {
 	return option(func(c *config) error {
 		v, err := onOff("AutoRenew", on)
-		c.autoRenew, c.set = v, c.set|hasAutoRenew
-		return err
+		c.autoRenew = v
+		return errors.Join(err, c.mark(hasAutoRenew, "AutoRenew"))
 	})
 }
 
@@ -94,8 +94,8 @@ func AutoRenew(on ...bool) Option {
 func Protected(on ...bool) Option {
 	return option(func(c *config) error {
 		v, err := onOff("Protected", on)
-		c.protected, c.set = v, c.set|hasProtected
-		return err
+		c.protected = v
+		return errors.Join(err, c.mark(hasProtected, "Protected"))
 	})
 }
 
@@ -117,8 +117,8 @@ func Jitter(fraction float64) Option {
 		if !(fraction >= 0 && fraction < 1) {
 			return fmt.Errorf("Jitter(%v): the fraction is at least 0 and less than 1", fraction)
 		}
-		c.jitter, c.set = fraction, c.set|hasJitter
-		return nil
+		c.jitter = fraction
+		return c.mark(hasJitter, "Jitter")
 	})
 }
 
@@ -138,8 +138,8 @@ func Cached(d time.Duration) Option {
 		if d < 0 || d > 0 && d < time.Millisecond {
 			return fmt.Errorf("Cached(%v): at least a millisecond, or 0 for no cache", d)
 		}
-		c.cached, c.set = d, c.set|hasCached
-		return nil
+		c.cached = d
+		return c.mark(hasCached, "Cached")
 	})
 }
 
@@ -149,8 +149,8 @@ func Codec(c codec.Codec) Option {
 		if c == nil {
 			return errors.New("Codec: a nil codec")
 		}
-		conf.codec, conf.set = c, conf.set|hasCodec
-		return nil
+		conf.codec = c
+		return conf.mark(hasCodec, "Codec")
 	})
 }
 

@@ -166,15 +166,19 @@ func (r Ref) Expire(ctx context.Context, d time.Duration) (bool, error) {
 // ExpireIf is [Ref.Expire] under a condition, and tells whether the expiry was set. It needs
 // Redis 7.0.
 func (r Ref) ExpireIf(ctx context.Context, d time.Duration, condition ExpireCondition) (bool, error) {
-	return call(ctx, r, func() command[bool] { return r.expire(d, condition) })
+	return call(ctx, r, func() command[bool] { return r.expireIf(d, condition) })
+}
+
+func (r Ref) expireIf(d time.Duration, condition ExpireCondition) command[bool] {
+	if condition == 0 || condition > IfShorter {
+		return refuse(&opExpire, because(ErrArgument, "unknown condition"))
+	}
+	return r.expire(d, condition)
 }
 
 func (r Ref) expire(d time.Duration, condition ExpireCondition) command[bool] {
 	if d < time.Millisecond {
 		return refuse(&opExpire, because(ErrArgument, "an expiry is at least a millisecond from now: Delete removes a key"))
-	}
-	if condition > IfShorter {
-		return refuse(&opExpire, because(ErrArgument, "unknown condition"))
 	}
 	cmd := r.b().Arbitrary("PEXPIRE").Keys(r.key).Args(millis(d.Milliseconds()))
 	if condition != 0 {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/redis/rueidis"
 )
@@ -81,39 +83,49 @@ func (n DeleteChunkOption) applyOpen(o *openOptions) error {
 // twice while the server resizes its table. An error ends the stream.
 func (s Scope) Keys(ctx context.Context, opts ...ScanOption) iter.Seq2[Match, error] {
 	return func(yield func(Match, error) bool) {
-		if err := s.checkClient("keys"); err != nil {
+		if err := s.ready(ctx, "keys"); err != nil {
 			yield(Match{}, err)
 			return
 		}
-		o := s.at.tree.options.scan
-		for _, opt := range opts {
-			if opt != nil {
-				opt.applyScan(&o)
-			}
-		}
-		nodes, err := s.at.tree.primaries(ctx)
+		start := time.Now()
+		err := s.keys(ctx, opts, yield)
+		s.observe(ctx, "keys", start, err)
 		if err != nil {
-			yield(Match{}, s.fail("keys", err))
-			return
+			yield(Match{}, err)
 		}
-		for _, node := range nodes {
-			for names, err := range s.pages(ctx, node, o.count) {
-				if err != nil {
-					yield(Match{}, s.fail("keys", err))
-					return
+	}
+}
+
+// keys hands the names below the scope to yield until that has enough.
+func (s Scope) keys(ctx context.Context, opts []ScanOption, yield func(Match, error) bool) error {
+	o := s.at.tree.options.scan
+	for _, opt := range opts {
+		if opt == nil {
+			return s.fail("keys", because(ErrArgument, errNilOption.Error()))
+		}
+		opt.applyScan(&o)
+	}
+	nodes, err := s.at.tree.primaries(ctx)
+	if err != nil {
+		return s.fail("keys", err)
+	}
+	for _, node := range nodes {
+		for names, err := range s.pages(ctx, node, o.count) {
+			if err != nil {
+				return s.fail("keys", err)
+			}
+			for _, name := range names {
+				m := s.at.tree.index.find(name)
+				if m != nil && !s.at.holds(m) {
+					continue
 				}
-				for _, name := range names {
-					m := s.at.tree.index.find(name)
-					if m != nil && !s.at.holds(m) {
-						continue
-					}
-					if !yield(Match{name, m}, nil) {
-						return
-					}
+				if !yield(Match{name, m}, nil) {
+					return nil
 				}
 			}
 		}
 	}
+	return nil
 }
 
 // Subkeys gives the names that exist below the scope, declared or not, sorted and each once
@@ -183,14 +195,32 @@ func escapeGlob(s string) string {
 	return string(b)
 }
 
-// primaries gives a client for every server that holds keys of its own. A Redis Cluster's
-// list of nodes holds the replicas too, and a scan through it sees one node only.
+// server is a server that holds keys of its own, and the name by which the client knows it.
+type server struct {
+	addr   string
+	client rueidis.Client
+}
+
+// primaries gives a client for every server that holds keys of its own.
 func (t *tree) primaries(ctx context.Context) ([]rueidis.Client, error) {
-	if t.client.Mode() != rueidis.ClientModeCluster {
-		return []rueidis.Client{t.client}, nil
+	servers, err := t.servers(ctx)
+	clients := make([]rueidis.Client, len(servers))
+	for i, s := range servers {
+		clients[i] = s.client
 	}
-	var primaries []rueidis.Client
-	for _, node := range t.client.Nodes() {
+	return clients, err
+}
+
+// servers gives every server that holds keys of its own, in the order of their names. A Redis
+// Cluster's list of nodes holds the replicas too, and a scan through it sees one node only.
+func (t *tree) servers(ctx context.Context) ([]server, error) {
+	if t.client.Mode() != rueidis.ClientModeCluster {
+		return []server{{"", t.client}}, nil
+	}
+	var primaries []server
+	nodes := t.client.Nodes()
+	for _, addr := range slices.Sorted(maps.Keys(nodes)) {
+		node := nodes[addr]
 		role, err := node.Do(ctx, node.B().Role().Build()).ToArray()
 		if err != nil {
 			return nil, err
@@ -199,7 +229,7 @@ func (t *tree) primaries(ctx context.Context) ([]rueidis.Client, error) {
 			continue
 		}
 		if name, err := role[0].ToString(); err == nil && name == "master" {
-			primaries = append(primaries, node)
+			primaries = append(primaries, server{addr, node})
 		}
 	}
 	return primaries, nil

@@ -1,5 +1,7 @@
 package nest
 
+import "context"
+
 // Scope is a declaration tree bound to a client, with the parameters so far filled in. It is an
 // immutable value: safe for concurrent use and cheap to copy. [Open] gives the first one,
 // [ClusterDef.At] those below it.
@@ -33,6 +35,17 @@ func (s Scope) check(op string) error {
 		return s.err
 	case s.at == nil:
 		return &Error{Op: op, Err: because(ErrNoClient, "the zero Scope is bound to nothing: use the one that Open returns")}
+	}
+	return nil
+}
+
+// ready is checkClient for operations that send something at once.
+func (s Scope) ready(ctx context.Context, op string) error {
+	if err := s.checkClient(op); err != nil {
+		return err
+	}
+	if ctx == nil {
+		return s.fail(op, because(ErrArgument, "the context is nil"))
 	}
 	return nil
 }

@@ -21,6 +21,15 @@ type settings struct {
 	codec     codec.Codec
 }
 
+// mark notes that a declaration sets something, which it can do once.
+func (s *settings) mark(bit settingBits, option string) error {
+	if s.set&bit != 0 {
+		return fmt.Errorf("%s is given twice", option)
+	}
+	s.set |= bit
+	return nil
+}
+
 type settingBits uint8
 
 const (

@@ -287,6 +287,8 @@ func (t *tree) notFound(at *mounted, d *Declaration) *Error {
 	all := t.places(d)
 	where := "the scope " + at.path()
 	switch below := within(all, at); {
+	case d.node == nil:
+		return &Error{Op: "at", Err: because(ErrNotMounted, "the declaration is a zero value: make it with Cluster, Key or another constructor")}
 	case len(all) == 0:
 		return &Error{Op: "at", Template: d.template.text, Err: because(ErrNotMounted,
 			fmt.Sprintf("%s (%s) is not in the tree that was opened: put it in a Sub", d, d.where))}

@@ -58,7 +58,9 @@ func replySwapped(_ *mounted, a rueidis.RedisMessage) (swapped, error) {
 // An error of change is returned as it is and nothing is written. The error wraps
 // [ErrConflict] when 64 tries were not enough. Commands: GET, then one script (EVAL) per try.
 func (r KeyRef[T]) Update(ctx context.Context, change func(T, bool) (T, error)) (T, error) {
-	return revise(ctx, r.Ref, change, r.current, r.encode)
+	return watched(ctx, r.Ref, "update", func() (T, error) {
+		return revise(ctx, r.Ref, change, r.current, r.encode)
+	})
 }
 
 // revise is Update of every kind that stores one value as a string: decode gives the value of
@@ -71,7 +73,7 @@ func revise[T any](ctx context.Context, r Ref, change func(T, bool) (T, error), 
 	if change == nil {
 		return zero, r.fail("update", because(ErrArgument, "the function is nil"))
 	}
-	now, err := run(ctx, r, r.stored())
+	now, err := send(ctx, r, r.stored())
 	if err != nil {
 		return zero, err
 	}
@@ -88,7 +90,7 @@ func revise[T any](ctx context.Context, r Ref, change func(T, bool) (T, error), 
 		if err != nil {
 			return zero, r.fail("update", err)
 		}
-		result, err := run(ctx, r, r.compare(now, text))
+		result, err := send(ctx, r, r.compare(now, text))
 		if err != nil {
 			return zero, err
 		}

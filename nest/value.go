@@ -151,6 +151,9 @@ func fitDefault[T any](v any) (T, error) {
 		return t, fmt.Errorf("Default(nil) does not fit: %s has no nil", to.Type())
 	}
 	if !convert(to, from) {
+		if isNumber(to.Kind()) && isNumber(from.Kind()) {
+			return t, fmt.Errorf("Default: %s cannot hold this %s exactly", to.Type(), from.Type())
+		}
 		return t, fmt.Errorf("Default: a value of type %s does not fit %s", from.Type(), article(to.Type().String()))
 	}
 	return t, nil
