@@ -12,10 +12,10 @@
 //	BenchmarkResolve/int/root/nest
 //	BenchmarkResolve/int/root/concat
 //
-// One run tells little on a machine that does other things too. This one command measures in
-// many short runs, and makes medians, spreads, ratios and a plot of them:
+// One run tells little on a machine that does other things too. This command measures in many
+// short passes, and makes medians, ratios and a plot of them:
 //
-//	go test -run '^$' -bench Resolve -benchmem -count 20 -benchtime 50ms ./bench/ | go run ./bench/report -svg resolve.svg
+//	for i in $(seq 20); do go test -run '^$' -bench Resolve -benchmem -benchtime 20ms ./bench/; done | go run ./bench/report -svg resolve.svg
 //
 // The server is the one at REDIS_TEST_ADDR, or one that package nesttest starts; the embedded
 // one would be measured instead of what is to be measured, so it is refused.

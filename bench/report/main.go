@@ -1,11 +1,12 @@
-// Report turns what "go test -bench" prints into a table in Markdown: for each work the rivals
-// beside each other, the median of their runs, how far the middle half of the runs lies apart,
-// and how long nest takes for each second of theirs. With -svg it also draws the last column.
+// Report turns what several runs of "go test -bench" print into a table in Markdown: for each
+// work the rivals beside each other, the median of their runs, how far the middle half of the runs
+// lies apart, the fastest run, and how long nest takes for each second of theirs. With -svg it
+// also draws that ratio.
 //
-//	go test -run '^$' -bench Resolve -benchmem -count 20 -benchtime 50ms ./bench/ | go run ./bench/report -svg resolve.svg
+//	for i in $(seq 20); do go test -run '^$' -bench Resolve -benchmem -benchtime 20ms ./bench/; done | go run ./bench/report -svg resolve.svg
 //
-// What it reads that is no measurement, such as the machine, it hands on in a code block; a
-// failed test makes it fail too.
+// Many short passes over all rivals, not many runs of one after the other (-count), because a
+// machine's mood changes: what is compared was measured in the same mood.
 package main
 
 import (

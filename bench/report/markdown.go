@@ -13,25 +13,22 @@ func (m *measurements) markdown(ours string) string {
 		fmt.Fprintf(&b, "```\n%s\n```\n\n", strings.Join(m.machine, "\n"))
 	}
 	units := m.units()
-	fmt.Fprintf(&b, "| work | by | median | spread | memory | allocations | %s / by |", ours)
+	fmt.Fprintf(&b, "| work | by | median | spread | fastest | memory | allocations | %[1]s / by | %[1]s / by, fastest |", ours)
 	for _, unit := range units {
 		fmt.Fprintf(&b, " %s |", unit)
 	}
-	b.WriteString("\n| --- | --- |" + strings.Repeat(" ---: |", 5+len(units)) + "\n")
+	b.WriteString("\n| --- | --- |" + strings.Repeat(" ---: |", 7+len(units)) + "\n")
 	for _, w := range m.works {
 		for _, r := range w.rivals {
-			ratio := ""
-			if x, ok := w.ratio(ours, r); ok && r.name != ours {
-				ratio = fmt.Sprintf("%.2f", x)
-			}
-			fmt.Fprintf(&b, "| %s | %s | %s | ± %.0f %% | %s | %s | %s |", w.name, r.name, duration(r.time()),
-				50*r.spread(), r.median("B/op", bytes), r.median("allocs/op", number), ratio)
+			fmt.Fprintf(&b, "| %s | %s | %s | ± %.0f %% | %s | %s | %s | %s | %s |", w.name, r.name,
+				r.at("ns/op", 0.5, duration), 50*r.spread(), r.at("ns/op", 0, duration),
+				r.at("B/op", 0.5, bytes), r.at("allocs/op", 0.5, number), times(w.ratio(ours, r)), times(w.best(ours, r)))
 			for _, unit := range units {
 				form := number
 				if strings.HasSuffix(unit, "-B") {
 					form = bytes
 				}
-				fmt.Fprintf(&b, " %s |", r.median(unit, form))
+				fmt.Fprintf(&b, " %s |", r.at(unit, 0.5, form))
 			}
 			b.WriteByte('\n')
 		}
@@ -55,12 +52,19 @@ func (m *measurements) units() []string {
 	return units
 }
 
-func (r *rival) median(unit string, form func(float64) string) string {
-	n, ok := r.quantile(unit, 0.5)
+func (r *rival) at(unit string, q float64, form func(float64) string) string {
+	n, ok := r.quantile(unit, q)
 	if !ok {
 		return ""
 	}
 	return form(n)
+}
+
+func times(ratio float64, ok bool) string {
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("%.2f", ratio)
 }
 
 func duration(ns float64) string {

@@ -129,11 +129,30 @@ func (r *rival) spread() float64 {
 	return (high - low) / r.time()
 }
 
-// ratio gives how long ours takes for each second of r, if ours does this work.
+// ratio gives how long ours takes for each second of r, if ours does this work: the median of
+// the ratios of the first runs of both, of the second, and so on. Where the runs are passes over
+// all of the work, those of one pass were measured under the same conditions.
 func (w *work) ratio(ours string, r *rival) (float64, bool) {
 	o := w.rival(ours)
-	if o == nil || r.time() == 0 {
+	if o == nil || o == r {
 		return 0, false
 	}
-	return o.time() / r.time(), true
+	ratios := rival{runs: make(map[string][]float64)}
+	for i, t := range r.runs["ns/op"] {
+		if mine := o.runs["ns/op"]; i < len(mine) && t > 0 {
+			ratios.runs[""] = append(ratios.runs[""], mine[i]/t)
+		}
+	}
+	return ratios.quantile("", 0.5)
+}
+
+// best gives the ratio of the fastest runs: that of a machine that does nothing else.
+func (w *work) best(ours string, r *rival) (float64, bool) {
+	o := w.rival(ours)
+	if o == nil || o == r {
+		return 0, false
+	}
+	mine, ok := o.quantile("ns/op", 0)
+	theirs, ok2 := r.quantile("ns/op", 0)
+	return mine / theirs, ok && ok2 && theirs > 0
 }

@@ -27,10 +27,9 @@ func (m *measurements) svg(ours string) string {
 		}
 		text(&b, 8, y+13, "bold", w.name)
 		for _, r := range w.rivals {
-			times := r.time() / o.time()
-			colour, end := "#9ab", ""
-			if r == o {
-				colour = "#c33"
+			times, colour, end := 1.0, "#c33", ""
+			if x, ok := w.ratio(ours, r); ok && x > 0 {
+				times, colour = 1/x, "#9ab"
 			}
 			if times > longestBar {
 				end = " →"
