@@ -140,7 +140,8 @@ func (d datum) float(bits int) (float64, error) {
 	if reason != "" {
 		return 0, badNode(d.node, reason)
 	}
-	if d.node.kind == nodeInt && strconv.FormatFloat(f, 'f', -1, 64) != d.node.text {
+	// All digits of f, not the shortest: these would stand for integers that f is only near to.
+	if d.node.kind == nodeInt && strconv.FormatFloat(f, 'f', 0, 64) != d.node.text {
 		return 0, badNode(d.node, "an integer that a float does not hold exactly")
 	}
 	return f, nil

@@ -123,6 +123,19 @@ func TestTaggedIntoAnotherType(t *testing.T) {
 	f, err := float.Decode(envelope("int", "9007199254740992"))
 	require.NoError(t, err)
 	require.Equal(t, 9007199254740992.0, f)
+	for stored, want := range map[string]float64{
+		"9223372036854775808": 1 << 63, "-9223372036854775808": -1 << 63, "1152921504606846976": 1 << 60, "0": 0,
+		"99999999999999991611392": 1e23,
+	} {
+		f, err = float.Decode(envelope("int", stored))
+		require.NoError(t, err, stored)
+		require.Equal(t, want, f, stored)
+	}
+	half, err := codec.For[float32](tagged)
+	require.NoError(t, err)
+	h, err := half.Decode(envelope("int", "9223372036854775808"))
+	require.NoError(t, err)
+	require.Equal(t, float32(1<<63), h)
 	list, err := codec.For[[]int](tagged)
 	require.NoError(t, err)
 	l, err := list.Decode(envelope("tuple", "[1, 2]"))
@@ -135,6 +148,7 @@ func TestTaggedIntoAnotherType(t *testing.T) {
 	require.Equal(t, account{base: base{ID: 3}}, a)
 
 	refuses[float64](t, tagged, envelope("int", "9007199254740993"), envelope("int", "1"+strings.Repeat("0", 400)), envelope("str", `"1"`))
+	refuses[float64](t, tagged, envelope("int", "100000000000000000000000"), envelope("int", "9223372036854776000"), envelope("float", "9223372036854776000"))
 	refuses[float32](t, tagged, envelope("int", "16777217"), envelope("float", "1e39"))
 	refuses[int](t, tagged, envelope("float", "1.0"), envelope("int", "9223372036854775808"), envelope("str", `"1"`), envelope("bool", "true"), envelope("none", "null"), envelope("int", "-0"))
 	refuses[int8](t, tagged, envelope("int", "128"))
