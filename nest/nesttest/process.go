@@ -130,7 +130,13 @@ func (p *process) restart() error {
 	// Only the answer of this very process counts. On a port that somebody else took, somebody
 	// else's server may answer.
 	pid := strconv.Itoa(p.cmd.Process.Pid)
-	err = waitFor(done, func() error { return expect(p.addr, "process_id", pid, "INFO", "server") })
+	err = waitFor(done, func() error {
+		if err := expect(p.addr, "process_id", pid, "INFO", "server"); err != nil {
+			return err
+		}
+		_, err := ask(p.addr, "PING") // refused until the data are loaded, which INFO is not
+		return err
+	})
 	if err != nil {
 		return errors.Join(fmt.Errorf("start %s at %s: %w; it printed: %s", p.program, p.addr, err, p.output.String()), p.kill())
 	}
