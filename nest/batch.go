@@ -11,9 +11,10 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// maxPipeline is how many commands of a batch travel together. From 2,000 on, rueidis sends a
-// pipeline over a connection of its own.
-const maxPipeline = 1000
+// maxPipeline is how many operations of a batch travel together. With the commands that may
+// follow them they must stay below 2,000: from there on rueidis sends a pipeline over a connection
+// of its own.
+const maxPipeline = 999
 
 // Batch collects operations and sends them together: one round trip for each server, or for
 // each thousand operations where there are more. A reference's In method puts it into a batch,
@@ -45,11 +46,18 @@ type item struct {
 	unsent error
 	skip   bool
 	fenced bool // it writes to a cached key
+	uses   []use
 	// settle gives the operation's future what came back, and returns the operation's error.
 	settle func(ctx context.Context, answer rueidis.RedisMessage, err error) error
 	// refuse gives the future an error without anything having been sent for it.
 	refuse func(err error)
 }
+
+// String gives the key with its sensitive parameters replaced by their templates.
+func (q RefBatch) String() string { return q.ref.String() }
+
+// GoString is String: sensitive parameters stay out of every form of printing.
+func (q RefBatch) GoString() string { return q.ref.String() }
 
 // Batch starts a batch. Its operations are sent in order, and each has a result and an error of
 // its own; other clients' commands may come between them.
@@ -104,7 +112,7 @@ func fill[R any](b *Batch, r Ref, build func() command[R], f *Future[R]) {
 	default:
 		c := build()
 		i.op, i.cmd, i.skip = c.op.name, c.cmd, c.skip
-		i.fenced = c.writesCached || r.m.settings.cached > 0 && !c.cmd.IsReadOnly()
+		i.fenced, i.uses = c.writesCached(r), c.uses
 		if c.err != nil {
 			i.unsent = r.fail(c.op.name, c.err)
 		}
@@ -132,6 +140,9 @@ func (b *Batch) admits(r Ref) error {
 
 // Len is how many operations the batch holds.
 func (b *Batch) Len() int {
+	if b == nil {
+		return 0
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return len(b.items)
@@ -189,6 +200,9 @@ func (b *Batch) ready(ctx context.Context) error {
 	if ctx == nil {
 		return &Error{Op: "batch", Err: because(ErrArgument, "the context is nil")}
 	}
+	if err := ctx.Err(); err != nil {
+		return &Error{Op: "batch", Err: err}
+	}
 	return nil
 }
 
@@ -222,7 +236,7 @@ func (b *Batch) pipeline(ctx context.Context, items []item) []error {
 	if len(cmds) == 0 {
 		return errs
 	}
-	answers := b.tree.client.DoMulti(ctx, append(cmds, fences(items)...)...)
+	answers := b.tree.client.DoMulti(ctx, append(cmds, b.fences(items)...)...)
 	for i, it := range items {
 		if it.unsent == nil && !it.skip {
 			answer, err := answers[0].ToMessage()
@@ -233,12 +247,16 @@ func (b *Batch) pipeline(ctx context.Context, items []item) []error {
 	return errs
 }
 
-// fences gives the commands that end a batch with writes to cached keys.
-func fences(items []item) []rueidis.Completed {
+// fences gives the commands that end a batch with writes to cached keys: one for a server, which
+// is one for each key of a Redis Cluster.
+func (b *Batch) fences(items []item) []rueidis.Completed {
 	var cmds []rueidis.Completed
+	single := b.tree.client.Mode() != rueidis.ClientModeCluster
 	for _, it := range items {
 		if it.fenced && it.unsent == nil && !it.skip {
-			cmds = append(cmds, fence(it.ref))
+			if cmds = append(cmds, fence(it.ref)); single {
+				break
+			}
 		}
 	}
 	return cmds
@@ -275,7 +293,12 @@ func (b *Batch) transact(ctx context.Context, items []item) ([]error, error) {
 	}
 	exec := len(cmds)
 	cmds = append(cmds, b.tree.client.B().Exec().Build())
-	answers := b.tree.client.DoMulti(ctx, append(cmds, fences(items)...)...)
+	answers := b.tree.client.DoMulti(ctx, cmds...)
+	// A large transaction travels on a connection of its own. Once it has been answered, the
+	// server has told the connection that caches, which a command after it waits for.
+	if after := b.fences(items); len(after) > 0 {
+		b.tree.client.DoMulti(ctx, after...)
+	}
 	results, err := answers[exec].ToArray()
 	if err == nil && len(results) != len(sent) {
 		err = errors.New("unexpected answer to EXEC")
@@ -308,11 +331,13 @@ func (b *Batch) unsendable(items []item) error {
 		if it.unsent != nil {
 			return it.unsent
 		}
-		switch s := int(keySlot(it.ref.key)); {
-		case slot < 0:
-			slot = s
-		case slot != s:
-			return it.ref.fail("atomic", because(ErrCrossSlot, "a HashTag on a cluster above all keys of the batch puts them into one slot"))
+		for _, u := range append(it.uses, use{Ref: it.ref}) {
+			switch s := int(keySlot(u.key)); {
+			case slot < 0:
+				slot = s
+			case slot != s:
+				return it.ref.fail("atomic", because(ErrCrossSlot, "a HashTag on a cluster above all keys of the batch puts them into one slot"))
+			}
 		}
 	}
 	return nil

@@ -218,7 +218,7 @@ func (r BitmapRef) store(op *operation[int64], name string, others []BitmapRef) 
 	if err != nil {
 		return refuse(op, err)
 	}
-	return command[int64]{op: op, cmd: joint([]string{"BITOP", name}, uses, -1)}
+	return command[int64]{op: op, cmd: joint([]string{"BITOP", name}, uses, -1), uses: uses}
 }
 
 // Rename gives the bitmap, with its remaining TTL, to another key, as [KeyRef.Rename] does

@@ -110,16 +110,19 @@ func (s Scope) clearNode(ctx context.Context, node rueidis.Client, o scanOptions
 // Cluster the deletions go through the client that follows a slot to where it has moved.
 func (s Scope) send(ctx context.Context, node rueidis.Client, cmds []rueidis.Completed, scan bool) []rueidis.RedisResult {
 	client := s.at.tree.client
+	var answers []rueidis.RedisResult
 	if client.Mode() != rueidis.ClientModeCluster {
-		return client.DoMulti(ctx, cmds...)
+		for part := range slices.Chunk(cmds, maxPipeline) {
+			answers = append(answers, node.DoMulti(ctx, part...)...)
+		}
+		return answers
 	}
 	deletions := len(cmds)
 	if scan {
 		deletions--
 	}
-	var answers []rueidis.RedisResult
-	if deletions > 0 {
-		answers = client.DoMulti(ctx, cmds[:deletions]...)
+	for part := range slices.Chunk(cmds[:deletions], maxPipeline) {
+		answers = append(answers, client.DoMulti(ctx, part...)...)
 	}
 	if scan {
 		answers = append(answers, node.Do(ctx, cmds[deletions]))
@@ -157,7 +160,7 @@ func (s Scope) fences(node rueidis.Client, names []string) []rueidis.Completed {
 
 // owns tells whether Clear may delete a name below the scope's prefix.
 func (s Scope) owns(name string) bool {
-	groups := s.at.def != nil && s.at.def.template.text == "" && s.prefix != s.at.tree.options.prefix
+	groups := s.at.def != nil && s.at.def.template.text == "" && s.at.first > 0
 	if !groups && !s.at.shares && s.prefix != "" {
 		return true
 	}

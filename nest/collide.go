@@ -69,7 +69,7 @@ func (p *proof) across(x, y *index, so *trail) {
 func (p *proof) edges(x, y *index, so *trail) {
 	for text, n := range sorted(y.literals) {
 		for e := range x.leading(text) {
-			if e.matches(text) {
+			if e.possible(text) {
 				p.across(e.next, n, so.then(text))
 			}
 		}
@@ -107,7 +107,7 @@ func (p *proof) edges(x, y *index, so *trail) {
 // tail compares the tail e with everything below y.
 func (p *proof) tail(e *edge, y *index, so *trail) {
 	for text, n := range sorted(y.literals) {
-		if len(n.keys) > 0 && e.matches(text) {
+		if len(n.keys) > 0 && e.possible(text) {
 			p.report(e.keys[0], n.keys[0], so.then(text))
 		}
 		if literalBegins(e, text) {

@@ -1,6 +1,7 @@
 package nest
 
 import (
+	"math"
 	"net/netip"
 	"testing"
 	"time"
@@ -61,7 +62,7 @@ type (
 func TestDefaultFitsWhatCanHoldIt(t *testing.T) {
 	Key[int]("a", Default(0))
 	Key[float64]("a", Default(0))
-	Key[float32]("a", Default(0.5))
+	Key[float32]("a", Default(0.1))
 	Key[float64]("a", Default(float32(0.1)))
 	Key[uint8]("a", Default(255))
 	Key[uint64]("a", Default(uint64(1<<63)))
@@ -80,7 +81,8 @@ func TestDefaultFitsWhatCanHoldIt(t *testing.T) {
 		func() { Key[uint64]("a", Default(1e20)) },
 		func() { Key[int64]("a", Default(9.3e18)) },
 		func() { Key[float32]("a", Default(16777217)) },
-		func() { Key[float32]("a", Default(0.1)) },
+		func() { Key[float32]("a", Default(1e39)) },
+		func() { Key[float64]("a", Default(int64(math.MaxInt64))) },
 		func() { Key[float64]("a", Default(1<<53+1)) },
 		func() { Key[colour]("a", Default(1)) },
 		func() { Key[string]("a", Default([]byte("x"))) },

@@ -96,8 +96,10 @@ func (e *Error) Error() string {
 		b.WriteString(printable(name))
 		b.WriteString(`"`)
 	}
-	b.WriteString(": ")
-	b.WriteString(e.Err.Error())
+	if e.Err != nil {
+		b.WriteString(": ")
+		b.WriteString(e.Err.Error())
+	}
 	return b.String()
 }
 

@@ -157,7 +157,7 @@ func (r GeoRef[T]) store(op *operation[int64], from GeoRef[T], words []string) c
 	if err != nil {
 		return refuse(op, err)
 	}
-	return command[int64]{op: op, cmd: joint([]string{"GEOSEARCHSTORE"}, uses, -1, words...)}
+	return command[int64]{op: op, cmd: joint([]string{"GEOSEARCHSTORE"}, uses, -1, words...), uses: uses}
 }
 
 func wordsAround(around Point, area Area) ([]string, error) {

@@ -112,7 +112,7 @@ func (r HyperLogLogRef[T]) countUnion(others []HyperLogLogRef[T]) command[int64]
 	if err != nil {
 		return refuse(&opCountUnion, err)
 	}
-	return command[int64]{op: &opCountUnion, cmd: joint([]string{"PFCOUNT"}, uses, -1)}
+	return command[int64]{op: &opCountUnion, cmd: joint([]string{"PFCOUNT"}, uses, -1), uses: uses}
 }
 
 // Merge adds to this one what was added to others (PFMERGE). Without others nothing is sent.
@@ -130,7 +130,7 @@ func (r HyperLogLogRef[T]) merge(others []HyperLogLogRef[T]) command[struct{}] {
 	if err != nil {
 		return refuse(&opMerge, err)
 	}
-	return command[struct{}]{op: &opMerge, cmd: joint([]string{"PFMERGE"}, uses, -1)}
+	return command[struct{}]{op: &opMerge, cmd: joint([]string{"PFMERGE"}, uses, -1), uses: uses}
 }
 
 // Rename gives the HyperLogLog, with its remaining TTL, to another key, as [KeyRef.Rename] does

@@ -174,14 +174,14 @@ func (x *index) meeting(s segment) []*index {
 			next = append(next, n)
 		}
 		for e := range x.leading(text) {
-			if e.matches(text) {
+			if e.possible(text) {
 				next = append(next, e.next)
 			}
 		}
 		return next
 	}
 	for text, n := range x.literals {
-		if s.matches(text) {
+		if s.possible(text) {
 			next = append(next, n)
 		}
 	}

@@ -291,7 +291,7 @@ func (r ListRef[T]) move(from End, to ListRef[T], at End) command[found[T]] {
 	if err != nil {
 		return refuse(op, err)
 	}
-	return command[found[T]]{op: op, cmd: joint([]string{"LMOVE"}, uses, -1, string(from), string(at))}
+	return command[found[T]]{op: op, cmd: joint([]string{"LMOVE"}, uses, -1, string(from), string(at)), uses: uses}
 }
 
 // IndexOption is an option of [ListRef.IndexOf] and [ListRef.IndexesOf].

@@ -44,7 +44,7 @@ func (f *flights) land(key string, mine *flight) {
 const opLoad = "get or load"
 
 // errLoaderPanicked is what those get who waited for a loader that panicked.
-var errLoaderPanicked = errors.New("the loader panicked in another goroutine")
+var errLoaderPanicked = errors.New("the load of another goroutine panicked or ended that goroutine")
 
 // GetOrLoad gives the stored value or, when the key does not exist, what load makes, which it
 // stores with the declared TTL (GET, SET NX). The default is not used.

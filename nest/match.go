@@ -13,6 +13,9 @@ type Match struct {
 // Key is the full name in Redis.
 func (m Match) Key() string { return m.key }
 
+// GoString is String: sensitive parameters stay out of every form of printing.
+func (m Match) GoString() string { return m.String() }
+
 // String gives the name with its sensitive parameters replaced by their templates.
 func (m Match) String() string {
 	if m.at == nil {

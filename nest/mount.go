@@ -74,7 +74,7 @@ type param struct {
 }
 
 // extend gives the full name of a declaration below m: pieces, end and readable template.
-func (m *mounted) extend(t template, tag bool, specs map[string]*paramSpec, sets map[escapeKey]*escapes) (pieces []piece, end, text string) {
+func (m *mounted) extend(t template, tag bool, specs map[string]*declaredParam, sets map[escapeKey]*escapes) (pieces []piece, end, text string) {
 	if t.text == "" {
 		return m.pieces, m.end, m.template
 	}
@@ -117,10 +117,10 @@ type escapeKey struct {
 	tail bool
 }
 
-func newParam(s slot, spec *paramSpec, next byte, sets map[escapeKey]*escapes) *param {
+func newParam(s slot, spec *declaredParam, next byte, sets map[escapeKey]*escapes) *param {
 	p := &param{tail: s.tail}
 	if spec != nil {
-		p.paramSpec = *spec
+		p.paramSpec = *spec.paramSpec
 	} else {
 		p.paramSpec = paramSpec{name: s.name, maxLen: DefaultMaxLen}
 	}

@@ -29,8 +29,8 @@ type command[R any] struct {
 	// cacheable tells that the answer can be served from the client's cache, where the key
 	// is declared so: it depends on nothing but what the key holds.
 	cacheable bool
-	// writesCached tells that the command changes a cached key besides its own.
-	writesCached bool
+	// uses are all keys of a command that takes several.
+	uses []use
 	// skip tells that there is nothing to send: the result is the zero R.
 	skip bool
 }
@@ -67,21 +67,33 @@ func send[R any](ctx context.Context, r Ref, c command[R]) (R, error) {
 		return unsent(r, c)
 	}
 	answer, err := exchange(ctx, r, c)
-	return settle(ctx, r, c, answer, err)
+	v, err := settle(ctx, r, c, answer, err)
+	if errors.Is(err, ErrWrongType) {
+		err = r.tellType(ctx, err)
+	}
+	return v, err
 }
 
 // exchange sends a command and gives the server's answer, or the cache's.
 func exchange[R any](ctx context.Context, r Ref, c command[R]) (rueidis.RedisMessage, error) {
-	client := r.m.tree.client
-	switch cached := r.m.settings.cached; {
-	case cached == 0 && !c.writesCached:
-		return client.Do(ctx, c.cmd).ToMessage()
+	client, cached := r.m.tree.client, r.m.settings.cached
+	switch {
 	case c.cacheable && cached > 0:
 		return client.DoCache(ctx, rueidis.Cacheable(c.cmd), cached).ToMessage()
-	case c.cmd.IsReadOnly():
+	case cached == 0 && c.uses == nil || !c.writesCached(r):
 		return client.Do(ctx, c.cmd).ToMessage()
 	}
 	return client.DoMulti(ctx, c.cmd, fence(r))[0].ToMessage()
+}
+
+// writesCached tells whether the command changes a key that reads are cached of.
+func (c *command[R]) writesCached(r Ref) bool {
+	for _, u := range c.uses {
+		if u.mode != reads && u.m.settings.cached > 0 {
+			return true
+		}
+	}
+	return r.m.settings.cached > 0 && !c.cmd.IsReadOnly()
 }
 
 // fence makes the command that follows a write to a cached key. The server tells the client to
@@ -93,7 +105,7 @@ func fence(r Ref) rueidis.Completed {
 // settle turns what came back for a command into the operation's result.
 func settle[R any](ctx context.Context, r Ref, c command[R], answer rueidis.RedisMessage, err error) (v R, _ error) {
 	if err != nil && !rueidis.IsRedisNil(err) {
-		return v, r.failed(ctx, c.op.name, err)
+		return v, r.fail(c.op.name, serverError(err))
 	}
 	if c.keyed != nil {
 		v, err = c.keyed(ctx, r, answer)
@@ -122,17 +134,20 @@ func (r Ref) fail(op string, err error) error {
 	return &Error{Op: op, Template: r.m.template, Key: r.m.redact(r.key), Err: err}
 }
 
-// failed makes the error of an operation out of what the client or the server said. A wrong
-// type is asked for, so that the error can tell what the key really holds.
-func (r Ref) failed(ctx context.Context, op string, err error) error {
-	err = serverError(err)
-	if errors.Is(err, ErrWrongType) {
-		client := r.m.tree.client
-		if holds, typeErr := client.Do(ctx, client.B().Type().Key(r.key).Build()).ToString(); typeErr == nil {
-			err = because(ErrWrongType, "holds "+typeNoun(holds))
-		}
+// tellType asks what a key of another type than the declared one really holds, so that the error
+// can tell it.
+func (r Ref) tellType(ctx context.Context, err error) error {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return err
 	}
-	return r.fail(op, err)
+	holds, typeErr := r.m.tree.client.Do(ctx, r.b().Type().Key(r.key).Build()).ToString()
+	if typeErr != nil {
+		return err
+	}
+	told := *e
+	told.Err = because(ErrWrongType, "holds "+typeNoun(holds))
+	return &told
 }
 
 // typeNoun names what the TYPE command answered.
@@ -161,6 +176,12 @@ func serverError(err error) error {
 		return ErrWrongType
 	case strings.HasPrefix(text, "BUSYKEY"):
 		return ErrExists
+	case strings.Contains(text, "NOGROUP "), strings.Contains(text, "requires the key to exist"):
+		return because(ErrNotFound, "the stream or its group does not exist")
+	case strings.HasPrefix(text, "no such key"):
+		return ErrNotFound
+	case strings.Contains(text, "equal or smaller than"):
+		return because(ErrArgument, "the ID is not greater than the stream's last one")
 	case strings.HasPrefix(text, "unknown command"), strings.HasPrefix(text, "unknown subcommand"):
 		return unsupported(text)
 	case strings.Contains(lower, "unknown redis command called from script"):

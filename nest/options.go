@@ -45,7 +45,7 @@ func TTL[D int | time.Duration](d D) Option {
 	return option(func(c *config) error {
 		ttl := time.Duration(d)
 		if _, seconds := any(d).(int); seconds {
-			if int64(d) > math.MaxInt64/int64(time.Second) {
+			if int64(d) <= 0 || int64(d) > math.MaxInt64/int64(time.Second) {
 				ttl = -1
 			} else {
 				ttl = time.Duration(int64(d) * int64(time.Second))
@@ -77,8 +77,9 @@ func NoTTL() Option {
 	})
 }
 
-// AutoRenew restarts the TTL on every read of the value and, for kinds whose writes keep a
-// running TTL, on every write. Without a TTL it has no effect. The default is false;
+// AutoRenew restarts the declared TTL on every read of the value and, for kinds whose writes keep
+// a running TTL, on every write, whatever expiry the key had: a read also ends what ExpireIn,
+// NoExpiry or Persist gave it. Without a TTL it has no effect. The default is false;
 // AutoRenew(false) switches an inherited one off. Reads are sent as GETEX, which needs Redis 6.2.
 func AutoRenew(on ...bool) Option {
 	return option(func(c *config) error {
@@ -174,8 +175,8 @@ func (o DocOption) applyParam(s *paramSpec) error {
 func Params(params ...AnyParam) Option {
 	return option(func(c *config) error {
 		for _, p := range params {
-			if isNil(p) {
-				return errors.New("Params: a nil parameter")
+			if isNil(p) || p.param() == nil {
+				return errors.New("Params: a nil or zero parameter: make it with Param")
 			}
 			for _, earlier := range c.params {
 				if earlier.name == p.Name() {
@@ -192,8 +193,8 @@ func Params(params ...AnyParam) Option {
 func Sub(nodes ...Node) ClusterOption {
 	return clusterOption(func(c *config) error {
 		for i, n := range nodes {
-			if isNil(n) {
-				return fmt.Errorf("Sub: argument %d is nil: is its variable initialised later?", i+1)
+			if isNil(n) || n.declared().id == 0 {
+				return fmt.Errorf("Sub: argument %d is nil or a zero value: is its variable initialised later?", i+1)
 			}
 		}
 		c.subs = append(c.subs, nodes...)

@@ -34,7 +34,7 @@ func Param[T any](name string, opts ...ParamOption) *ParamDef[T] {
 	if !isParamName(name) {
 		where.refuse("Param", name, fmt.Errorf("a parameter's name is made of lower-case letters, digits and '_' and begins with a letter"))
 	}
-	d := &ParamDef[T]{spec: &paramSpec{name: name, maxLen: DefaultMaxLen, where: where, typ: reflect.TypeFor[T]()}}
+	d := &ParamDef[T]{spec: &paramSpec{id: lastID.Add(1), name: name, maxLen: DefaultMaxLen, where: where, typ: reflect.TypeFor[T]()}}
 	var err error
 	if d.parse, err = describeType[T](d.spec); err != nil {
 		where.refuse("Param", name, err)
@@ -55,6 +55,9 @@ func (d *ParamDef[T]) Name() string { return d.spec.name }
 
 // Of names and types a value for At, which then takes it in any order.
 func (d *ParamDef[T]) Of(v T) Arg {
+	if d == nil || d.spec == nil {
+		return Arg{}
+	}
 	a := Arg{name: d.spec.name}
 	switch d.spec.class {
 	case intClass:
@@ -81,6 +84,10 @@ func (d *ParamDef[T]) Of(v T) Arg {
 // From gives the parameter's value in a match. The error wraps [ErrMissingParam] when the
 // matched declaration has no such parameter, [ErrParamValue] when its text is no T.
 func (d *ParamDef[T]) From(m Match) (T, error) {
+	if d == nil || d.spec == nil {
+		var zero T
+		return zero, &Error{Op: "from", Template: m.template(), Err: because(ErrMissingParam, "the parameter is a zero value: make it with Param")}
+	}
 	text, ok := m.Param(d.spec.name)
 	if !ok {
 		var zero T
@@ -110,6 +117,12 @@ type Arg struct {
 	typ   reflect.Type // of a textClass value
 }
 
+// String gives the parameter that the argument is for, without the value.
+func (a Arg) String() string { return "<" + a.name + ">" }
+
+// GoString is String: the value stays out of every form of printing.
+func (a Arg) GoString() string { return a.String() }
+
 // class is what a parameter holds, as far as names are concerned.
 type class uint8
 
@@ -126,6 +139,7 @@ const (
 // paramSpec is what Param declares, without its type parameter. It is not changed after Param
 // returns.
 type paramSpec struct {
+	id        uint32 // of the declaration: equal for one Param only
 	name      string
 	class     class
 	typ       reflect.Type

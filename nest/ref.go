@@ -53,6 +53,9 @@ func (r Ref) DeclaredTTL() time.Duration {
 	return r.m.settings.ttl
 }
 
+// GoString is String: sensitive parameters stay out of every form of printing.
+func (r Ref) GoString() string { return r.String() }
+
 // String gives the key with its sensitive parameters replaced by their templates.
 func (r Ref) String() string {
 	if r.m == nil {
@@ -285,6 +288,9 @@ func (r Ref) do(cmd string, args []string) command[rueidis.RedisMessage] {
 	words := strings.Fields(cmd)
 	if len(words) == 0 {
 		return refuse(&opDo, because(ErrArgument, "the command is empty"))
+	}
+	if strings.HasSuffix(strings.ToUpper(words[0]), "SUBSCRIBE") {
+		return refuse(&opDo, because(ErrArgument, "a subscription changes the connection that all operations share"))
 	}
 	return command[rueidis.RedisMessage]{op: &opDo, cmd: r.b().Arbitrary(words...).Keys(r.key).Args(args...).Build()}
 }

@@ -127,7 +127,7 @@ func (r Ref) move(ctx context.Context, op *operation[moved], remove string, to R
 			return false, to.fail(op.name, err)
 		}
 		cmd := moving.command(r.b(), []string{r.key, to.key}, now.value, text, millis(to.m.ttl()), replace, remove)
-		result, err := run(ctx, r, command[moved]{op: op, cmd: cmd, writesCached: to.m.settings.cached > 0})
+		result, err := run(ctx, r, command[moved]{op: op, cmd: cmd, uses: []use{{r, changes}, {to, overwrites}}})
 		if err != nil || result != movedChanged {
 			return result == movedDone, err
 		}

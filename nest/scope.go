@@ -16,6 +16,9 @@ type Scope struct {
 // whose prefix has parameters, and for a scope with an error.
 func (s Scope) Prefix() string { return s.prefix }
 
+// GoString is String: sensitive parameters stay out of every form of printing.
+func (s Scope) GoString() string { return s.String() }
+
 // String gives the prefix with its sensitive parameters replaced by their templates.
 func (s Scope) String() string {
 	if s.at == nil {

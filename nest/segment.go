@@ -1,6 +1,9 @@
 package nest
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // segment is one part of a full template between two colons, as the index and the collision
 // proof see it: literals and parameters in turn. Values hold no colon, so segments of names and
@@ -93,12 +96,18 @@ func (p *param) languageOf() string {
 	if p.class == anyClass {
 		return ""
 	}
-	return p.typ.String() + "@" + p.where.String()
+	return strconv.FormatUint(uint64(p.id), 10)
 }
 
 // matches tells whether text is one that the segment's parameters can have made. For a tail,
 // text is all that is left of the name.
-func (s segment) matches(text string) bool {
+func (s segment) matches(text string) bool { return s.consists(text, (*param).accepts) }
+
+// possible is matches for the proof, which holds whatever a validation says and however long a
+// value may be.
+func (s segment) possible(text string) bool { return s.consists(text, (*param).writes) }
+
+func (s segment) consists(text string, of func(p *param, escaped string) bool) bool {
 	for _, t := range s.tokens {
 		if t.param == nil {
 			rest, ok := strings.CutPrefix(text, t.literal)
@@ -109,7 +118,7 @@ func (s segment) matches(text string) bool {
 			continue
 		}
 		end := escapedEnd(text, t.param.escapes)
-		if !t.param.accepts(text[:end]) {
+		if !of(t.param, text[:end]) {
 			return false
 		}
 		text = text[end:]
@@ -129,4 +138,9 @@ func (p *param) accepts(escaped string) bool {
 	return len(text) <= p.maxLen &&
 		(p.canonical == nil || p.canonical(text)) &&
 		(p.validate == nil || p.validate(text) == nil)
+}
+
+// writes tells whether the parameter's type has a value with this escaped text.
+func (p *param) writes(escaped string) bool {
+	return escaped != "" && (p.canonical == nil || p.canonical(unescape(escaped)))
 }

@@ -256,7 +256,7 @@ func (r SetRef[T]) move(v T, to SetRef[T]) command[bool] {
 	if err != nil {
 		return refuse(&opSetMove, err)
 	}
-	return command[bool]{op: &opSetMove, cmd: joint([]string{"SMOVE"}, uses, -1, text)}
+	return command[bool]{op: &opSetMove, cmd: joint([]string{"SMOVE"}, uses, -1, text), uses: uses}
 }
 
 // Union gives the members of this set and of all others, each once (SUNION). The sets must live
@@ -282,7 +282,7 @@ func (r SetRef[T]) combine(op *operation[[]T], name string, others []SetRef[T]) 
 	if err != nil {
 		return refuse(op, err)
 	}
-	return command[[]T]{op: op, cmd: joint([]string{name}, uses, -1)}
+	return command[[]T]{op: op, cmd: joint([]string{name}, uses, -1), uses: uses}
 }
 
 // InterLen is how many members this set and all others have, counted up to limit, or to the end
@@ -299,7 +299,7 @@ func (r SetRef[T]) interLen(limit int64, others []SetRef[T]) command[int64] {
 	if err != nil {
 		return refuse(&opInterLen, err)
 	}
-	return command[int64]{op: &opInterLen, cmd: joint([]string{"SINTERCARD"}, uses, 0, "LIMIT", strconv.FormatInt(limit, 10))}
+	return command[int64]{op: &opInterLen, cmd: joint([]string{"SINTERCARD"}, uses, 0, "LIMIT", strconv.FormatInt(limit, 10)), uses: uses}
 }
 
 // StoreUnion makes this set the union of others, itself only if it is among them, starts the
@@ -330,7 +330,7 @@ func (r SetRef[T]) store(op *operation[int64], name string, others []SetRef[T]) 
 	if err != nil {
 		return refuse(op, err)
 	}
-	return command[int64]{op: op, cmd: joint([]string{name}, uses, -1)}
+	return command[int64]{op: op, cmd: joint([]string{name}, uses, -1), uses: uses}
 }
 
 // Rename gives the set, with its remaining TTL, to another key, as [KeyRef.Rename] does

@@ -72,7 +72,7 @@ func (r SortedSetRef[T]) combine(op *operation[[]Scored[T]], name string, others
 	if err != nil {
 		return refuse(op, err)
 	}
-	return command[[]Scored[T]]{op: op, cmd: joint([]string{name}, uses, 0, append(words, "WITHSCORES")...)}
+	return command[[]Scored[T]]{op: op, cmd: joint([]string{name}, uses, 0, append(words, "WITHSCORES")...), uses: uses}
 }
 
 // InterLen is how many members this sorted set and all others have, counted up to limit, or to
@@ -90,7 +90,7 @@ func (r SortedSetRef[T]) interLen(limit int64, others []SortedSetRef[T]) command
 	if err != nil {
 		return refuse(&opInterLen, err)
 	}
-	return command[int64]{op: &opInterLen, cmd: joint([]string{"ZINTERCARD"}, uses, 0, "LIMIT", strconv.FormatInt(limit, 10))}
+	return command[int64]{op: &opInterLen, cmd: joint([]string{"ZINTERCARD"}, uses, 0, "LIMIT", strconv.FormatInt(limit, 10)), uses: uses}
 }
 
 // StoreUnion makes this sorted set the union of others, itself only if it is among them, starts
@@ -126,5 +126,5 @@ func (r SortedSetRef[T]) store(op *operation[int64], name string, others []Sorte
 	if err != nil {
 		return refuse(op, err)
 	}
-	return command[int64]{op: op, cmd: joint([]string{name}, uses, 1, words...)}
+	return command[int64]{op: op, cmd: joint([]string{name}, uses, 1, words...), uses: uses}
 }

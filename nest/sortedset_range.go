@@ -239,5 +239,5 @@ func (r SortedSetRef[T]) storeRange(from SortedSetRef[T], span Span) command[int
 	if err != nil {
 		return refuse(&opStoreRange, err)
 	}
-	return command[int64]{op: &opStoreRange, cmd: joint([]string{"ZRANGESTORE"}, uses, -1, span.words()...)}
+	return command[int64]{op: &opStoreRange, cmd: joint([]string{"ZRANGESTORE"}, uses, -1, span.words()...), uses: uses}
 }

@@ -51,7 +51,7 @@ func (r Ref) transfer(op *operation[bool], to Ref, opts []WriteOption) command[b
 	}
 	return command[bool]{
 		op: op, cmd: transferring.command(r.b(), []string{r.key, to.key}, op.name, replace, millis(to.m.ttl())),
-		writesCached: to.m.settings.cached > 0,
+		uses: []use{{r, changes}, {to, overwrites}},
 	}
 }
 

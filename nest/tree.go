@@ -75,10 +75,10 @@ func asError(err error) *Error {
 }
 
 func newTree(root *ClusterDef, opts []OpenOption) (*tree, error) {
-	if root == nil {
-		return nil, &Error{Op: "open", Err: because(ErrDeclaration, "the root is nil")}
+	if root == nil || root.id == 0 {
+		return nil, &Error{Op: "open", Err: because(ErrDeclaration, "the root is nil or a zero value: make it with Cluster")}
 	}
-	b := &builder{tree: &tree{}, used: make(map[*paramSpec]bool), sets: make(map[escapeKey]*escapes)}
+	b := &builder{tree: &tree{}, sets: make(map[escapeKey]*escapes)}
 	b.options = defaultOptions()
 	for _, o := range opts {
 		if o == nil {
@@ -109,7 +109,6 @@ func newTree(root *ClusterDef, opts []OpenOption) (*tree, error) {
 type builder struct {
 	*tree
 	problems []error
-	used     map[*paramSpec]bool
 	sets     map[escapeKey]*escapes
 	full     bool
 }
@@ -133,7 +132,7 @@ func (b *builder) join() error {
 		return b.problems[0]
 	}
 	if n > maxProblems {
-		b.problems = append(b.problems[:maxProblems:maxProblems], fmt.Errorf("nest: open: and %d problems more", n-maxProblems))
+		b.problems = append(b.problems[:maxProblems:maxProblems], &Error{Op: "open", Err: because(ErrDeclaration, fmt.Sprintf("%d problems more", n-maxProblems))})
 	}
 	return errors.Join(b.problems...)
 }
@@ -144,8 +143,15 @@ func (b *builder) mountTop() {
 	b.top.settings = b.options.defaults.under(settings{codec: codec.Auto})
 }
 
+// declaredParam is a parameter's declaration where it stands: used tells that a template there or
+// below has the parameter.
+type declaredParam struct {
+	*paramSpec
+	used bool
+}
+
 // mount puts d below parent. specs types the parameters by their names.
-func (b *builder) mount(parent *mounted, d *Declaration, specs map[string]*paramSpec) *mounted {
+func (b *builder) mount(parent *mounted, d *Declaration, specs map[string]*declaredParam) *mounted {
 	if len(b.mounts) >= maxMounts {
 		if !b.full {
 			b.full = true
@@ -155,10 +161,10 @@ func (b *builder) mount(parent *mounted, d *Declaration, specs map[string]*param
 	}
 	if len(d.config.params) > 0 {
 		inherited := specs
-		specs = make(map[string]*paramSpec, len(inherited)+len(d.config.params))
+		specs = make(map[string]*declaredParam, len(inherited)+len(d.config.params))
 		maps.Copy(specs, inherited)
 		for _, s := range d.config.params {
-			specs[s.name] = s
+			specs[s.name] = &declaredParam{paramSpec: s}
 		}
 	}
 	m := &mounted{tree: b.tree, def: d, parent: parent, first: len(b.mounts)}
@@ -172,8 +178,8 @@ func (b *builder) mount(parent *mounted, d *Declaration, specs map[string]*param
 		b.problem(m.template, fmt.Errorf("HashTag (%s) stands below another HashTag: there can be one on a path", d.where))
 	}
 	for i, s := range d.template.slots {
-		if s := specs[s.name]; s != nil {
-			b.used[s] = true
+		if p := specs[s.name]; p != nil {
+			p.used = true
 		}
 		if hasParam(parent.pieces, d.template.slots[i].name) {
 			b.problem(m.template, fmt.Errorf("parameter <%s> appears twice on the path (%s): rename one", d.template.slots[i].name, d.where))
@@ -186,7 +192,7 @@ func (b *builder) mount(parent *mounted, d *Declaration, specs map[string]*param
 	}
 	m.last = len(b.mounts) - 1
 	for _, s := range d.config.params {
-		if !b.used[s] {
+		if !specs[s.name].used {
 			b.unused(m, s)
 		}
 	}

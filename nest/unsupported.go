@@ -36,13 +36,13 @@ var needs = map[string]string{
 }
 
 // unsupported makes the error of a command that the server does not know out of its answer,
-// "unknown command 'HPTTL', with args beginning with ...". Only the command's own words are kept.
+// "unknown command 'HPTTL', with args beginning with ...". Of the answer only a name that stands
+// in the table is kept: what else it repeats can be a key or a value.
 func unsupported(answer string) error {
 	words, _, _ := strings.Cut(answer, ", with args")
-	words, _, _ = strings.Cut(words, "\n")
-	name := strings.Trim(strings.TrimPrefix(words, "unknown command "), "'`\" ")
-	if version, ok := needs[strings.ToUpper(name)]; ok {
-		return because(ErrUnsupported, "needs "+strings.ToUpper(name)+": "+version)
+	name := strings.ToUpper(strings.Trim(strings.TrimPrefix(words, "unknown command "), "'`\" "))
+	if version, ok := needs[name]; ok {
+		return because(ErrUnsupported, "needs "+name+": "+version)
 	}
-	return because(ErrUnsupported, words)
+	return because(ErrUnsupported, "the server does not know the command")
 }

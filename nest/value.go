@@ -171,15 +171,16 @@ func convert(to, from reflect.Value) bool {
 	case !isNumber(to.Kind()) || !isNumber(from.Kind()):
 		return false
 	case to.CanFloat() && from.CanFloat():
+		// As in a Go constant, a fraction becomes the nearest float.
 		to.SetFloat(from.Float())
-		return to.Float() == from.Float() || math.IsNaN(from.Float())
+		return math.IsInf(to.Float(), 0) == math.IsInf(from.Float(), 0)
 	}
 	converted := from.Convert(to.Type())
 	to.Set(converted)
 	// Converting back tells whether anything was lost; the sign and the limits tell what
 	// wraps around unseen.
 	back := converted.Convert(from.Type())
-	return back.Equal(from) && negative(to) == negative(from) && !outOfRange(to, from)
+	return back.Equal(from) && negative(to) == negative(from) && !outOfRange(to, from) && !outOfRange(from, to)
 }
 
 func isNumber(k reflect.Kind) bool {

@@ -1,0 +1,96 @@
+package nest
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// declareParam declares parameters that differ, all on one line of the source.
+func declareParam(name string, limit int) *ParamDef[string] {
+	return Param[string](name, MaxLen(limit))
+}
+
+func TestParametersDeclaredOnOneLineAreTold(t *testing.T) {
+	short, long := declareParam("a", 3), declareParam("b", 100)
+	x, y, literal := Key[int]("x"), Key[int]("y"), Key[int]("user:abcdef:y")
+	a := Cluster("user:<a>", Params(short), Sub(x))
+	b := Cluster("user:<b>", Params(long), Sub(y))
+	require.ErrorIs(t, Check(Cluster("root", Sub(a, b, literal))), ErrCollision)
+	s := open(t, Cluster("root", Sub(a, b)))
+	m, err := s.Match(y.At(s, "abcdef").Key())
+	require.NoError(t, err)
+	require.Same(t, y, m.Def())
+}
+
+func TestAParamThatNothingBelowItsClusterHasIsRefused(t *testing.T) {
+	id := Param[int64]("user_id")
+	a := Cluster("user:<user_id>", Params(id), Sub(Key[int]("x")))
+	b := Cluster("order:<userid>", Params(id), Sub(Key[int]("x")))
+	require.ErrorContains(t, Check(Cluster("root", Sub(a, b))), "did you mean <userid>?")
+	require.ErrorContains(t, Check(Cluster("root", Sub(b, a))), "did you mean <userid>?")
+}
+
+func TestTheProofDoesNotTrustValidations(t *testing.T) {
+	refuse := true
+	name := Param[string]("name", Validate(func(s string) error {
+		if refuse && s == "me" {
+			return fmt.Errorf("no")
+		}
+		return nil
+	}))
+	err := Check(Cluster("root", Sub(Key[int]("user:<name>", Params(name)), Key[int]("user:me"))))
+	require.ErrorIs(t, err, ErrCollision)
+}
+
+func TestZeroValuesAreRefused(t *testing.T) {
+	require.Panics(t, func() { Cluster("c", Sub(new(KeyDef[int]))) })
+	require.Panics(t, func() { Cluster("c", Params(new(ParamDef[int]))) })
+	require.ErrorIs(t, Check(new(ClusterDef)), ErrDeclaration)
+	s := open(t, root)
+	require.ErrorIs(t, new(KeyDef[int]).At(s).Err(), ErrNotMounted)
+	require.ErrorIs(t, session.At(s, new(ParamDef[int]).Of(1)).Err(), ErrExtraParam)
+	_, err := new(ParamDef[int]).From(Match{})
+	require.ErrorIs(t, err, ErrMissingParam)
+	require.Equal(t, "nest: ", (&Error{}).Error())
+	require.Zero(t, (*Batch)(nil).Len())
+	var b Batch
+	require.ErrorIs(t, b.Exec(t.Context()), ErrBatch)
+	require.ErrorIs(t, age.At(s).In(&b).Get().Err(), ErrBatch)
+	_, err = s.Clear(nil) //nolint:staticcheck // a nil context is the point
+	require.ErrorIs(t, err, ErrNoClient)
+}
+
+func TestNoFormOfPrintingShowsSensitiveParameters(t *testing.T) {
+	s := open(t, root)
+	r := hidden.At(s, "hunter2")
+	m, err := s.Match(r.Key())
+	require.NoError(t, err)
+	for _, v := range []any{r, r.Ref, m, secret.Of("hunter2"), r.In(s.Batch())} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+			require.NotContains(t, fmt.Sprintf(verb, v), "hunter2", "%T %s", v, verb)
+		}
+	}
+}
+
+func TestADefaultIsTheDeclarationsOwn(t *testing.T) {
+	given := []map[string]*int{{"a": new(int)}}
+	k := Key[[]map[string]*int]("k", Default(given))
+	*given[0]["a"] = 7
+	given[0]["b"] = nil
+	s := open(t, Cluster("root", Sub(k)))
+	got, err := k.At(s).value().defaultValue()
+	require.NoError(t, err)
+	require.Equal(t, []map[string]*int{{"a": new(int)}}, got)
+}
+
+func TestAGroupOwnsWhatItDeclares(t *testing.T) {
+	group := Cluster("", Sub(Key[int]("a")))
+	s := open(t, Cluster("", Sub(group, Key[int]("b"))), WithPrefix("p"))
+	g := group.At(s)
+	require.True(t, g.owns("p:a"))
+	require.False(t, g.owns("p:b"))
+	require.False(t, g.owns("p:undeclared"))
+	require.True(t, s.owns("p:undeclared"), "the prefix is the root's own")
+}
