@@ -9,6 +9,132 @@ import (
 	"github.com/redis/rueidis"
 )
 
+// BitmapBatch holds the operations of a [BitmapRef] in a batch. They have the same names and results;
+// their futures are settled when [Batch.Exec] returns.
+type BitmapBatch struct {
+	RefBatch
+	ref BitmapRef
+}
+
+// In puts the reference into a batch.
+func (r BitmapRef) In(b *Batch) BitmapBatch {
+	return BitmapBatch{RefBatch{b, r.Ref}, r}
+}
+
+// Bit is [BitmapRef.Bit] in a batch.
+func (q BitmapBatch) Bit(offset int64) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.bit(offset) })
+}
+
+// Bytes is [BitmapRef.Bytes] in a batch.
+func (q BitmapBatch) Bytes() *Future[[]byte] {
+	r := q.ref
+	return add(q.b, r.Ref, r.bytes)
+}
+
+// Copy is [BitmapRef.Copy] in a batch.
+func (q BitmapBatch) Copy(to BitmapRef, opts ...WriteOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+}
+
+// Count is [BitmapRef.Count] in a batch.
+func (q BitmapBatch) Count() *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, r.count)
+}
+
+// CountRange is [BitmapRef.CountRange] in a batch.
+func (q BitmapBatch) CountRange(first int64, last int64, unit BitUnit) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.countRange(first, last, unit) })
+}
+
+// Field is [BitmapRef.Field] in a batch.
+func (q BitmapBatch) Field(f BitField) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return fieldCommand(r, &opBitField, f.Get()) })
+}
+
+// Fields is [BitmapRef.Fields] in a batch.
+func (q BitmapBatch) Fields(ops ...FieldOp) *Future[[]Optional[int64]] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]Optional[int64]] { return fieldCommand(r, &opBitFields, ops...) })
+}
+
+// First is [BitmapRef.First] in a batch.
+func (q BitmapBatch) First(on bool) *FoundFuture[int64] {
+	r := q.ref
+	return addFound(q.b, r.Ref, func() command[found[int64]] { return r.first(on) })
+}
+
+// FirstIn is [BitmapRef.FirstIn] in a batch.
+func (q BitmapBatch) FirstIn(on bool, first int64, last int64, unit BitUnit) *FoundFuture[int64] {
+	r := q.ref
+	return addFound(q.b, r.Ref, func() command[found[int64]] { return r.firstIn(on, first, last, unit) })
+}
+
+// IncrField is [BitmapRef.IncrField] in a batch.
+func (q BitmapBatch) IncrField(f BitField, by int64, o Overflow) *FoundFuture[int64] {
+	r := q.ref
+	return addFound(q.b, r.Ref, func() command[found[int64]] { return fieldCommand(r, &opIncrBitField, f.Incr(by, o)) })
+}
+
+// Len is [BitmapRef.Len] in a batch.
+func (q BitmapBatch) Len() *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, r.length)
+}
+
+// Rename is [BitmapRef.Rename] in a batch.
+func (q BitmapBatch) Rename(to BitmapRef, opts ...WriteOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+}
+
+// Set is [BitmapRef.Set] in a batch.
+func (q BitmapBatch) Set(bits []byte, opts ...SetOption) *Done {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[struct{}] { return r.put(string(bits), opts) })
+}
+
+// SetBit is [BitmapRef.SetBit] in a batch.
+func (q BitmapBatch) SetBit(offset int64, on bool) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.setBit(offset, on) })
+}
+
+// SetField is [BitmapRef.SetField] in a batch.
+func (q BitmapBatch) SetField(f BitField, n int64) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return fieldCommand(r, &opSetBitField, f.Set(n)) })
+}
+
+// StoreAnd is [BitmapRef.StoreAnd] in a batch.
+func (q BitmapBatch) StoreAnd(others ...BitmapRef) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.store(&opStoreAnd, "AND", others) })
+}
+
+// StoreNot is [BitmapRef.StoreNot] in a batch.
+func (q BitmapBatch) StoreNot(other BitmapRef) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.store(&opStoreNot, "NOT", []BitmapRef{other}) })
+}
+
+// StoreOr is [BitmapRef.StoreOr] in a batch.
+func (q BitmapBatch) StoreOr(others ...BitmapRef) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.store(&opStoreOr, "OR", others) })
+}
+
+// StoreXor is [BitmapRef.StoreXor] in a batch.
+func (q BitmapBatch) StoreXor(others ...BitmapRef) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.store(&opStoreXor, "XOR", others) })
+}
+
 // CounterBatch holds the operations of a [CounterRef] in a batch. They have the same names and results;
 // their futures are settled when [Batch.Exec] returns.
 type CounterBatch[N Number] struct {
@@ -79,6 +205,114 @@ func (q CounterBatch[N]) Set(n N, opts ...SetOption) *Done {
 func (q CounterBatch[N]) Sub(n N) *Future[N] {
 	r := q.ref
 	return add(q.b, r.Ref, func() command[N] { return r.sub(n) })
+}
+
+// GeoBatch holds the operations of a [GeoRef] in a batch. They have the same names and results;
+// their futures are settled when [Batch.Exec] returns.
+type GeoBatch[T any] struct {
+	RefBatch
+	ref GeoRef[T]
+}
+
+// In puts the reference into a batch.
+func (r GeoRef[T]) In(b *Batch) GeoBatch[T] {
+	return GeoBatch[T]{RefBatch{b, r.Ref}, r}
+}
+
+// Add is [GeoRef.Add] in a batch.
+func (q GeoBatch[T]) Add(member T, at Point, opts ...AddOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.add(member, at, opts) })
+}
+
+// AddMany is [GeoRef.AddMany] in a batch.
+func (q GeoBatch[T]) AddMany(places []Place[T], opts ...AddOption) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.addMany(places, opts) })
+}
+
+// All is [GeoRef.All] in a batch.
+func (q GeoBatch[T]) All() *Future[[]Place[T]] {
+	r := q.ref
+	return add(q.b, r.Ref, r.all)
+}
+
+// Copy is [GeoRef.Copy] in a batch.
+func (q GeoBatch[T]) Copy(to GeoRef[T], opts ...WriteOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+}
+
+// Distance is [GeoRef.Distance] in a batch.
+func (q GeoBatch[T]) Distance(a T, b T, unit LengthUnit) *FoundFuture[float64] {
+	r := q.ref
+	return addFound(q.b, r.Ref, func() command[found[float64]] { return r.distance(a, b, unit) })
+}
+
+// Hash is [GeoRef.Hash] in a batch.
+func (q GeoBatch[T]) Hash(member T) *FoundFuture[string] {
+	r := q.ref
+	return addFound(q.b, r.Ref, func() command[found[string]] { return askPlaces(r, &opGeoHash, "GEOHASH", member) })
+}
+
+// Hashes is [GeoRef.Hashes] in a batch.
+func (q GeoBatch[T]) Hashes(members ...T) *Future[[]Optional[string]] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]Optional[string]] { return askPlaces(r, &opGeoHashes, "GEOHASH", members...) })
+}
+
+// Len is [GeoRef.Len] in a batch.
+func (q GeoBatch[T]) Len() *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, r.length)
+}
+
+// Position is [GeoRef.Position] in a batch.
+func (q GeoBatch[T]) Position(member T) *FoundFuture[Point] {
+	r := q.ref
+	return addFound(q.b, r.Ref, func() command[found[Point]] { return askPlaces(r, &opPosition, "GEOPOS", member) })
+}
+
+// Positions is [GeoRef.Positions] in a batch.
+func (q GeoBatch[T]) Positions(members ...T) *Future[[]Optional[Point]] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]Optional[Point]] { return askPlaces(r, &opPositions, "GEOPOS", members...) })
+}
+
+// Remove is [GeoRef.Remove] in a batch.
+func (q GeoBatch[T]) Remove(members ...T) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return removeSorted(r.Ref, members) })
+}
+
+// Rename is [GeoRef.Rename] in a batch.
+func (q GeoBatch[T]) Rename(to GeoRef[T], opts ...WriteOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+}
+
+// Search is [GeoRef.Search] in a batch.
+func (q GeoBatch[T]) Search(around Point, area Area) *Future[[]Near[T]] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]Near[T]] { return r.search(around, area) })
+}
+
+// SearchFrom is [GeoRef.SearchFrom] in a batch.
+func (q GeoBatch[T]) SearchFrom(member T, area Area) *Future[[]Near[T]] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]Near[T]] { return r.searchFrom(member, area) })
+}
+
+// StoreSearch is [GeoRef.StoreSearch] in a batch.
+func (q GeoBatch[T]) StoreSearch(from GeoRef[T], around Point, area Area) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.storeSearch(from, around, area) })
+}
+
+// StoreSearchFrom is [GeoRef.StoreSearchFrom] in a batch.
+func (q GeoBatch[T]) StoreSearchFrom(from GeoRef[T], member T, area Area) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.storeSearchFrom(from, member, area) })
 }
 
 // HashBatch holds the operations of a [HashRef] in a batch. They have the same names and results;
@@ -241,6 +475,54 @@ func (q HashBatch[V]) TakeMany(fields ...string) *Future[[]Optional[V]] {
 func (q HashBatch[V]) Values() *Future[[]V] {
 	r := q.ref
 	return add(q.b, r.Ref, r.values)
+}
+
+// HyperLogLogBatch holds the operations of a [HyperLogLogRef] in a batch. They have the same names and results;
+// their futures are settled when [Batch.Exec] returns.
+type HyperLogLogBatch[T any] struct {
+	RefBatch
+	ref HyperLogLogRef[T]
+}
+
+// In puts the reference into a batch.
+func (r HyperLogLogRef[T]) In(b *Batch) HyperLogLogBatch[T] {
+	return HyperLogLogBatch[T]{RefBatch{b, r.Ref}, r}
+}
+
+// Add is [HyperLogLogRef.Add] in a batch.
+func (q HyperLogLogBatch[T]) Add(vs ...T) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.add(vs) })
+}
+
+// Copy is [HyperLogLogRef.Copy] in a batch.
+func (q HyperLogLogBatch[T]) Copy(to HyperLogLogRef[T], opts ...WriteOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+}
+
+// Count is [HyperLogLogRef.Count] in a batch.
+func (q HyperLogLogBatch[T]) Count() *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, r.count)
+}
+
+// CountUnion is [HyperLogLogRef.CountUnion] in a batch.
+func (q HyperLogLogBatch[T]) CountUnion(others ...HyperLogLogRef[T]) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.countUnion(others) })
+}
+
+// Merge is [HyperLogLogRef.Merge] in a batch.
+func (q HyperLogLogBatch[T]) Merge(others ...HyperLogLogRef[T]) *Done {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[struct{}] { return r.merge(others) })
+}
+
+// Rename is [HyperLogLogRef.Rename] in a batch.
+func (q HyperLogLogBatch[T]) Rename(to HyperLogLogRef[T], opts ...WriteOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
 }
 
 // KeyBatch holds the operations of a [KeyRef] in a batch. They have the same names and results;
@@ -686,7 +968,7 @@ func (q RefBatch) ExpireAt(t time.Time) *Future[bool] {
 // ExpireIf is [Ref.ExpireIf] in a batch.
 func (q RefBatch) ExpireIf(d time.Duration, condition ExpireCondition) *Future[bool] {
 	r := q.ref
-	return add(q.b, r, func() command[bool] { return r.expire(d, condition) })
+	return add(q.b, r, func() command[bool] { return r.expireIf(d, condition) })
 }
 
 // ExpireTime is [Ref.ExpireTime] in a batch.
@@ -1137,4 +1419,152 @@ func (q SortedSetBatch[T]) StoreUnion(others []SortedSetRef[T], opts ...CombineO
 func (q SortedSetBatch[T]) Union(others []SortedSetRef[T], opts ...CombineOption) *Future[[]Scored[T]] {
 	r := q.ref
 	return add(q.b, r.Ref, func() command[[]Scored[T]] { return r.combine(&r.zset().union, "ZUNION", others, opts) })
+}
+
+// StreamBatch holds the operations of a [StreamRef] in a batch. They have the same names and results;
+// their futures are settled when [Batch.Exec] returns.
+type StreamBatch[T any] struct {
+	RefBatch
+	ref StreamRef[T]
+}
+
+// In puts the reference into a batch.
+func (r StreamRef[T]) In(b *Batch) StreamBatch[T] {
+	return StreamBatch[T]{RefBatch{b, r.Ref}, r}
+}
+
+// Ack is [StreamRef.Ack] in a batch.
+func (q StreamBatch[T]) Ack(group string, ids ...string) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.ack(group, ids) })
+}
+
+// Add is [StreamRef.Add] in a batch.
+func (q StreamBatch[T]) Add(v T, opts ...EntryOption) *Future[string] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[string] { return r.add(&v, opts) })
+}
+
+// AutoClaim is [StreamRef.AutoClaim] in a batch.
+func (q StreamBatch[T]) AutoClaim(group string, consumer string, idle time.Duration, from string, count int64) *Future[Claimed[T]] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[Claimed[T]] { return r.autoClaim(group, consumer, idle, from, count) })
+}
+
+// Claim is [StreamRef.Claim] in a batch.
+func (q StreamBatch[T]) Claim(group string, consumer string, idle time.Duration, ids ...string) *Future[[]Entry[T]] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]Entry[T]] { return claim(r.Ref, &r.stream().claim, group, consumer, idle, ids) })
+}
+
+// Consumers is [StreamRef.Consumers] in a batch.
+func (q StreamBatch[T]) Consumers(group string) *Future[[]ConsumerInfo] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]ConsumerInfo] { return r.consumers(group) })
+}
+
+// Copy is [StreamRef.Copy] in a batch.
+func (q StreamBatch[T]) Copy(to StreamRef[T], opts ...WriteOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+}
+
+// CreateConsumer is [StreamRef.CreateConsumer] in a batch.
+func (q StreamBatch[T]) CreateConsumer(group string, consumer string) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] {
+		return inGroup(r.Ref, &opCreateConsumer, "XGROUP", "CREATECONSUMER", group, consumer)
+	})
+}
+
+// CreateGroup is [StreamRef.CreateGroup] in a batch.
+func (q StreamBatch[T]) CreateGroup(group string, after string) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.createGroup(group, after) })
+}
+
+// DeleteConsumer is [StreamRef.DeleteConsumer] in a batch.
+func (q StreamBatch[T]) DeleteConsumer(group string, consumer string) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] {
+		return inGroup(r.Ref, &opDeleteConsumer, "XGROUP", "DELCONSUMER", group, consumer)
+	})
+}
+
+// DeleteEntries is [StreamRef.DeleteEntries] in a batch.
+func (q StreamBatch[T]) DeleteEntries(ids ...string) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.deleteEntries(ids) })
+}
+
+// DestroyGroup is [StreamRef.DestroyGroup] in a batch.
+func (q StreamBatch[T]) DestroyGroup(group string) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return inGroup(r.Ref, &opDestroyGroup, "XGROUP", "DESTROY", group) })
+}
+
+// Entries is [StreamRef.Entries] in a batch.
+func (q StreamBatch[T]) Entries(from string, to string, limit int64) *Future[[]Entry[T]] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]Entry[T]] { return r.entries(from, to, limit) })
+}
+
+// Groups is [StreamRef.Groups] in a batch.
+func (q StreamBatch[T]) Groups() *Future[[]GroupInfo] {
+	r := q.ref
+	return add(q.b, r.Ref, r.groups)
+}
+
+// Info is [StreamRef.Info] in a batch.
+func (q StreamBatch[T]) Info() *Future[StreamInfo] {
+	r := q.ref
+	return add(q.b, r.Ref, r.info)
+}
+
+// Len is [StreamRef.Len] in a batch.
+func (q StreamBatch[T]) Len() *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, r.length)
+}
+
+// Lookup is [StreamRef.Lookup] in a batch.
+func (q StreamBatch[T]) Lookup(id string) *FoundFuture[T] {
+	r := q.ref
+	return addFound(q.b, r.Ref, func() command[found[T]] { return r.lookup(id) })
+}
+
+// Pending is [StreamRef.Pending] in a batch.
+func (q StreamBatch[T]) Pending(group string, query PendingQuery) *Future[[]PendingEntry] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]PendingEntry] { return r.pending(group, query) })
+}
+
+// PendingSummary is [StreamRef.PendingSummary] in a batch.
+func (q StreamBatch[T]) PendingSummary(group string) *Future[PendingSummary] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[PendingSummary] { return r.pendingSummary(group) })
+}
+
+// Rename is [StreamRef.Rename] in a batch.
+func (q StreamBatch[T]) Rename(to StreamRef[T], opts ...WriteOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+}
+
+// RevEntries is [StreamRef.RevEntries] in a batch.
+func (q StreamBatch[T]) RevEntries(from string, to string, limit int64) *Future[[]Entry[T]] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]Entry[T]] { return r.revEntries(from, to, limit) })
+}
+
+// SetGroupID is [StreamRef.SetGroupID] in a batch.
+func (q StreamBatch[T]) SetGroupID(group string, after string) *Done {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[struct{}] { return r.setGroupID(group, after) })
+}
+
+// Trim is [StreamRef.Trim] in a batch.
+func (q StreamBatch[T]) Trim(to TrimOption) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.trim(to) })
 }

@@ -75,6 +75,10 @@ type config struct {
 	hasDefault bool
 	def        any
 	fieldTTL   time.Duration
+	// How a stream stores its entries, and which it keeps.
+	entryField    string
+	entryPerField bool
+	trim          TrimOption
 	// special are the options that only some kinds have.
 	special []special
 }

@@ -1,6 +1,7 @@
 package nesttest
 
 import (
+	"context"
 	"strings"
 	"unicode/utf8"
 
@@ -43,6 +44,8 @@ func (e *embedded) kill() error {
 }
 
 func (e *embedded) restart() error {
+	// miniredis ends its context when it is closed, and then blocks no command ever again.
+	e.mini.Ctx, e.mini.CtxCancel = context.WithCancel(context.Background())
 	if !e.keep {
 		e.mini.FlushAll()
 	}

@@ -18,7 +18,7 @@ type stamped struct {
 	Created time.Time `nest:"created,omitzero"`
 }
 
-type account struct {
+type person struct {
 	stamped
 	Name    string         `nest:"name"`
 	Plan    string         `nest:"plan,default=free"`
@@ -34,9 +34,9 @@ type account struct {
 	Local   func()         `nest:"-"`
 }
 
-func full() account {
+func someone() person {
 	mail := "a@example.org"
-	return account{
+	return person{
 		stamped: stamped{time.Date(2024, 2, 29, 1, 2, 3, 4, time.UTC)},
 		Name:    "Ali", Plan: "gold", Credit: 7, Balance: 1.5, Level: 3, Rank: -8,
 		Mail: &mail, Home: netip.MustParseAddr("2001:db8::1"),
@@ -53,7 +53,7 @@ func openRecord[S any](t *testing.T, opts ...nest.KeyOption) (nest.RecordRef[S],
 func TestRecordWhole(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	ref, db := openRecord[account](t)
+	ref, db := openRecord[person](t)
 
 	_, err := ref.Get(ctx)
 	require.ErrorIs(t, err, nest.ErrNotFound)
@@ -61,25 +61,25 @@ func TestRecordWhole(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, found)
 
-	require.NoError(t, ref.Set(ctx, full()))
+	require.NoError(t, ref.Set(ctx, someone()))
 	require.Equal(t, map[string]string{
 		"created": "2024-02-29T01:02:03.000000004Z", "name": "Ali", "plan": "gold", "credit": "7", "balance": "1.5",
 		"level": "3", "rank": "-8", "mail": "a@example.org", "home": "2001:db8::1", "tags": `["x","y"]`, "at": `{"n":1}`, "any": `"text"`,
 	}, db.fields(ref.Key()))
 	got, err := ref.Get(ctx)
 	require.NoError(t, err)
-	require.Equal(t, full(), got)
+	require.Equal(t, someone(), got)
 
 	// What is stored as no field goes, what the struct does not have stays.
 	require.NoError(t, db.do("HSET", ref.Key(), "foreign", "kept").Error())
-	require.NoError(t, ref.Set(ctx, account{Name: "B"}))
+	require.NoError(t, ref.Set(ctx, person{Name: "B"}))
 	require.Equal(t, map[string]string{
 		"name": "B", "plan": "", "credit": "0", "balance": "0", "level": "0", "rank": "0", "tags": "null", "foreign": "kept",
 	}, db.fields(ref.Key()))
 	got, found, err = ref.Lookup(ctx)
 	require.NoError(t, err)
 	require.True(t, found)
-	require.Equal(t, account{Name: "B"}, got)
+	require.Equal(t, person{Name: "B"}, got)
 }
 
 func TestRecordConditionalWrites(t *testing.T) {
@@ -105,22 +105,22 @@ func TestRecordConditionalWrites(t *testing.T) {
 func TestRecordFields(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	ref, db := openRecord[account](t)
+	ref, db := openRecord[person](t)
 
 	_, err := ref.GetFields(ctx, "name")
 	require.ErrorIs(t, err, nest.ErrNotFound)
-	require.NoError(t, ref.SetFields(ctx, full(), "name", "credit"))
+	require.NoError(t, ref.SetFields(ctx, someone(), "name", "credit"))
 	require.Equal(t, map[string]string{"name": "Ali", "credit": "7"}, db.fields(ref.Key()))
 	got, err := ref.GetFields(ctx, "name", "plan")
 	require.NoError(t, err)
-	require.Equal(t, account{Name: "Ali", Plan: "free"}, got, "an existing record's missing field has its default")
+	require.Equal(t, person{Name: "Ali", Plan: "free"}, got, "an existing record's missing field has its default")
 	got, err = ref.GetFields(ctx, "mail")
 	require.NoError(t, err)
-	require.Equal(t, account{}, got)
+	require.Equal(t, person{}, got)
 
-	changed := full()
+	changed := someone()
 	changed.Mail, changed.Name = nil, "C"
-	require.NoError(t, ref.SetFields(ctx, full(), "mail"))
+	require.NoError(t, ref.SetFields(ctx, someone(), "mail"))
 	require.NoError(t, ref.SetFields(ctx, changed, "mail", "name"))
 	require.Equal(t, map[string]string{"name": "C", "credit": "7"}, db.fields(ref.Key()))
 
@@ -132,14 +132,14 @@ func TestRecordFields(t *testing.T) {
 	require.False(t, had)
 
 	// Nothing asked for is nothing sent; a name that no field has is refused.
-	require.NoError(t, ref.SetFields(ctx, full()))
+	require.NoError(t, ref.SetFields(ctx, someone()))
 	got, err = ref.GetFields(ctx)
 	require.NoError(t, err)
-	require.Equal(t, account{}, got)
+	require.Equal(t, person{}, got)
 	_, err = ref.GetFields(ctx, "name", "credits")
 	require.ErrorIs(t, err, nest.ErrArgument)
 	require.ErrorContains(t, err, "did you mean credit?")
-	require.ErrorIs(t, ref.SetFields(ctx, full(), "email"), nest.ErrArgument, "a former name is no name")
+	require.ErrorIs(t, ref.SetFields(ctx, someone(), "email"), nest.ErrArgument, "a former name is no name")
 	_, err = ref.DeleteFields(ctx, "none of these at all")
 	require.ErrorContains(t, err, "there are created, name")
 	_, err = ref.ExpireFields(ctx, time.Second, "nowhere")
@@ -152,13 +152,13 @@ func TestRecordFields(t *testing.T) {
 func TestRecordOfAnOlderProgram(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	ref, db := openRecord[account](t)
+	ref, db := openRecord[person](t)
 	old := func() {
 		require.NoError(t, db.do("DEL", ref.Key()).Error())
 		require.NoError(t, db.do("HSET", ref.Key(), "name", "Ali", "e_mail", "old@example.org").Error())
 	}
 	mail := "old@example.org"
-	want := account{Name: "Ali", Plan: "free", Mail: &mail}
+	want := person{Name: "Ali", Plan: "free", Mail: &mail}
 
 	old()
 	got, err := ref.Get(ctx)
@@ -166,7 +166,7 @@ func TestRecordOfAnOlderProgram(t *testing.T) {
 	require.Equal(t, want, got)
 	got, err = ref.GetFields(ctx, "mail")
 	require.NoError(t, err)
-	require.Equal(t, account{Mail: &mail}, got)
+	require.Equal(t, person{Mail: &mail}, got)
 	require.Equal(t, map[string]string{"name": "Ali", "e_mail": "old@example.org"}, db.fields(ref.Key()), "reading writes nothing")
 
 	// The newest name wins.
@@ -192,17 +192,17 @@ func TestRecordOfAnOlderProgram(t *testing.T) {
 func TestRecordDefault(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	ref, db := openRecord[account](t, nest.Default(full()))
+	ref, db := openRecord[person](t, nest.Default(someone()))
 	got, err := ref.Get(ctx)
 	require.NoError(t, err)
-	require.Equal(t, full(), got)
+	require.Equal(t, someone(), got)
 	got.Tags[0], *got.Mail, got.At["n"] = "changed", "changed", 9
 	got, err = ref.Get(ctx)
 	require.NoError(t, err)
-	require.Equal(t, full(), got, "each caller has a copy of its own")
+	require.Equal(t, someone(), got, "each caller has a copy of its own")
 	got, err = ref.GetFields(ctx, "name", "mail")
 	require.NoError(t, err)
-	require.Equal(t, account{Name: "Ali", Mail: full().Mail}, got)
+	require.Equal(t, person{Name: "Ali", Mail: someone().Mail}, got)
 	_, found, err := ref.Lookup(ctx)
 	require.NoError(t, err)
 	require.False(t, found)
@@ -260,7 +260,7 @@ func TestRecordIncr(t *testing.T) {
 func TestRecordBadContent(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	ref, db := openRecord[account](t)
+	ref, db := openRecord[person](t)
 	require.NoError(t, db.do("HSET", ref.Key(), "name", "Ali", "rank", "secret-content").Error())
 	for op, read := range map[string]func() error{
 		"get":        func() error { _, err := ref.Get(ctx); return err },
@@ -276,20 +276,20 @@ func TestRecordBadContent(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "Ali", got.Name, "what is not asked for does not matter")
 
-	list, db := openRecord[account](t, nest.TTL(60))
+	list, db := openRecord[person](t, nest.TTL(60))
 	require.NoError(t, db.do("RPUSH", list.Key(), "x").Error())
 	_, err = list.Get(ctx)
 	require.ErrorIs(t, err, nest.ErrWrongType)
 	_, err = list.GetFields(ctx, "name")
 	require.ErrorIs(t, err, nest.ErrWrongType)
-	require.ErrorIs(t, list.Set(ctx, full()), nest.ErrWrongType)
-	require.ErrorIs(t, list.SetFields(ctx, full(), "name"), nest.ErrWrongType)
+	require.ErrorIs(t, list.Set(ctx, someone()), nest.ErrWrongType)
+	require.ErrorIs(t, list.SetFields(ctx, someone(), "name"), nest.ErrWrongType)
 }
 
 // TestRecordTTL: Set restarts the TTL, what writes single fields lets a running one go on.
 func TestRecordTTL(t *testing.T) {
 	t.Parallel()
-	type write = func(ctx context.Context, ref nest.RecordRef[account]) error
+	type write = func(ctx context.Context, ref nest.RecordRef[person]) error
 	const running = 20 * time.Second
 	for name, row := range map[string]struct {
 		run     write
@@ -297,50 +297,54 @@ func TestRecordTTL(t *testing.T) {
 		kept    time.Duration
 		renewed time.Duration // with AutoRenew
 	}{
-		"set":     {func(ctx context.Context, r nest.RecordRef[account]) error { return r.Set(ctx, full()) }, declaredTTL, declaredTTL, declaredTTL},
-		"set two": {func(ctx context.Context, r nest.RecordRef[account]) error { return r.Set(ctx, account{}) }, declaredTTL, declaredTTL, declaredTTL},
-		"set keeping": {func(ctx context.Context, r nest.RecordRef[account]) error { return r.Set(ctx, full(), nest.KeepTTL()) },
+		"set":     {func(ctx context.Context, r nest.RecordRef[person]) error { return r.Set(ctx, someone()) }, declaredTTL, declaredTTL, declaredTTL},
+		"set two": {func(ctx context.Context, r nest.RecordRef[person]) error { return r.Set(ctx, person{}) }, declaredTTL, declaredTTL, declaredTTL},
+		"set keeping": {func(ctx context.Context, r nest.RecordRef[person]) error {
+			return r.Set(ctx, someone(), nest.KeepTTL())
+		},
 			declaredTTL, running, running},
-		"set for an hour": {func(ctx context.Context, r nest.RecordRef[account]) error {
-			return r.Set(ctx, full(), nest.ExpireIn(time.Hour))
+		"set for an hour": {func(ctx context.Context, r nest.RecordRef[person]) error {
+			return r.Set(ctx, someone(), nest.ExpireIn(time.Hour))
 		}, time.Hour, time.Hour, time.Hour},
-		"set until": {func(ctx context.Context, r nest.RecordRef[account]) error {
-			return r.Set(ctx, full(), nest.ExpireUntil(time.Now().Add(time.Hour)))
+		"set until": {func(ctx context.Context, r nest.RecordRef[person]) error {
+			return r.Set(ctx, someone(), nest.ExpireUntil(time.Now().Add(time.Hour)))
 		}, time.Hour, time.Hour, time.Hour},
-		"set for ever": {func(ctx context.Context, r nest.RecordRef[account]) error { return r.Set(ctx, full(), nest.NoExpiry()) },
+		"set for ever": {func(ctx context.Context, r nest.RecordRef[person]) error {
+			return r.Set(ctx, someone(), nest.NoExpiry())
+		},
 			nest.Forever, nest.Forever, nest.Forever},
-		"set if absent": {func(ctx context.Context, r nest.RecordRef[account]) error {
-			_, err := r.SetIfAbsent(ctx, full())
+		"set if absent": {func(ctx context.Context, r nest.RecordRef[person]) error {
+			_, err := r.SetIfAbsent(ctx, someone())
 			return err
 		},
 			declaredTTL, running, running},
-		"set if present": {func(ctx context.Context, r nest.RecordRef[account]) error {
-			_, err := r.SetIfPresent(ctx, full())
+		"set if present": {func(ctx context.Context, r nest.RecordRef[person]) error {
+			_, err := r.SetIfPresent(ctx, someone())
 			return err
 		},
 			0, declaredTTL, declaredTTL},
-		"set fields": {func(ctx context.Context, r nest.RecordRef[account]) error { return r.SetFields(ctx, full(), "name") },
+		"set fields": {func(ctx context.Context, r nest.RecordRef[person]) error { return r.SetFields(ctx, someone(), "name") },
 			declaredTTL, running, declaredTTL},
-		"set fields, one of none": {func(ctx context.Context, r nest.RecordRef[account]) error {
-			return r.SetFields(ctx, account{}, "name", "mail")
+		"set fields, one of none": {func(ctx context.Context, r nest.RecordRef[person]) error {
+			return r.SetFields(ctx, person{}, "name", "mail")
 		}, declaredTTL, running, declaredTTL},
-		"incr": {func(ctx context.Context, r nest.RecordRef[account]) error {
+		"incr": {func(ctx context.Context, r nest.RecordRef[person]) error {
 			_, err := r.Incr(ctx, "credit", 1)
 			return err
 		},
 			declaredTTL, running, declaredTTL},
-		"incr float": {func(ctx context.Context, r nest.RecordRef[account]) error {
+		"incr float": {func(ctx context.Context, r nest.RecordRef[person]) error {
 			_, err := r.IncrFloat(ctx, "balance", 1)
 			return err
 		},
 			declaredTTL, running, declaredTTL},
-		"delete fields": {func(ctx context.Context, r nest.RecordRef[account]) error {
+		"delete fields": {func(ctx context.Context, r nest.RecordRef[person]) error {
 			_, err := r.DeleteFields(ctx, "tags")
 			return err
 		},
 			0, running, declaredTTL},
-		"get": {func(ctx context.Context, r nest.RecordRef[account]) error { _, _, err := r.Lookup(ctx); return err }, 0, running, declaredTTL},
-		"get fields": {func(ctx context.Context, r nest.RecordRef[account]) error {
+		"get": {func(ctx context.Context, r nest.RecordRef[person]) error { _, _, err := r.Lookup(ctx); return err }, 0, running, declaredTTL},
+		"get fields": {func(ctx context.Context, r nest.RecordRef[person]) error {
 			_, err := r.GetFields(ctx, "plan")
 			return err
 		}, 0, running, declaredTTL},
@@ -348,7 +352,7 @@ func TestRecordTTL(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, renew := range []bool{false, true} {
-				ref, db := openRecord[account](t, nest.TTL(declaredTTL), nest.AutoRenew(renew))
+				ref, db := openRecord[person](t, nest.TTL(declaredTTL), nest.AutoRenew(renew))
 				if row.fresh != 0 {
 					require.NoError(t, row.run(t.Context(), ref))
 					about(t, row.fresh, db.ttl(ref.Key()))
@@ -375,7 +379,7 @@ func TestRecordFieldTTL(t *testing.T) {
 	t.Parallel()
 	nesttest.Need(t, nesttest.HashFieldTTL)
 	ctx := t.Context()
-	ref, db := openRecord[account](t)
+	ref, db := openRecord[person](t)
 	require.NoError(t, db.do("HSET", ref.Key(), "name", "Ali", "email", "x").Error())
 	n, err := ref.ExpireFields(ctx, 30*time.Second, "name", "mail", "plan")
 	require.NoError(t, err)

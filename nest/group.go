@@ -1,0 +1,248 @@
+package nest
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// Names of groups and consumers are free texts. A group that does not exist, and a stream that
+// does not, are ErrNotFound to the operations of this file.
+
+var errNoName = because(ErrArgument, "the name of a group or consumer is empty")
+
+// creatingGroup makes a group, and the stream where there is none, and starts the TTL.
+var creatingGroup = script{`local made, done = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[3], ARGV[4], 'MKSTREAM'), 1
+if made.err then
+	if not string.find(made.err, 'BUSYGROUP', 1, true) then return made end
+	done = 0
+end
+if ARGV[1] ~= '0' and (ARGV[2] == '1' or redis.call('PTTL', KEYS[1]) == -1) then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return done`}
+
+// CreateGroup makes a group of consumers and tells whether it did: an existing one is left as it
+// is. The group sees the entries after an ID, "" for all, [NewEntries] for those that are added
+// from now on. A stream that does not exist is made, empty, with the declared TTL (XGROUP CREATE
+// MKSTREAM).
+func (r StreamRef[T]) CreateGroup(ctx context.Context, group, after string) (bool, error) {
+	return call(ctx, r.Ref, func() command[bool] { return r.createGroup(group, after) })
+}
+
+func (r Ref) createGroup(group, after string) command[bool] {
+	after, err := startingID(after)
+	if err == nil && group == "" {
+		err = errNoName
+	}
+	if err != nil {
+		return refuse(&opCreateGroup, err)
+	}
+	return command[bool]{op: &opCreateGroup, cmd: creatingGroup.command(r.b(), []string{r.key},
+		millis(r.m.ttl()), bit(r.m.settings.autoRenew), group, after)}
+}
+
+// DestroyGroup removes a group with all that it knows of pending entries, and tells whether it
+// was there (XGROUP DESTROY).
+func (r StreamRef[T]) DestroyGroup(ctx context.Context, group string) (bool, error) {
+	return call(ctx, r.Ref, func() command[bool] { return inGroup(r.Ref, &opDestroyGroup, "XGROUP", "DESTROY", group) })
+}
+
+// SetGroupID lets a group go on after an ID, "" for the beginning, [NewEntries] for the end
+// (XGROUP SETID).
+func (r StreamRef[T]) SetGroupID(ctx context.Context, group, after string) error {
+	_, err := call(ctx, r.Ref, func() command[struct{}] { return r.setGroupID(group, after) })
+	return err
+}
+
+func (r Ref) setGroupID(group, after string) command[struct{}] {
+	after, err := startingID(after)
+	if err != nil {
+		return refuse(&opSetGroupID, err)
+	}
+	return inGroup(r, &opSetGroupID, "XGROUP", "SETID", group, after)
+}
+
+// CreateConsumer makes a consumer of a group and tells whether it did (XGROUP CREATECONSUMER,
+// Redis 6.2). Reading makes one too.
+func (r StreamRef[T]) CreateConsumer(ctx context.Context, group, consumer string) (bool, error) {
+	return call(ctx, r.Ref, func() command[bool] {
+		return inGroup(r.Ref, &opCreateConsumer, "XGROUP", "CREATECONSUMER", group, consumer)
+	})
+}
+
+// DeleteConsumer removes a consumer and tells how many entries were pending for it. Nobody will
+// be given these any more: claim them first (XGROUP DELCONSUMER).
+func (r StreamRef[T]) DeleteConsumer(ctx context.Context, group, consumer string) (int64, error) {
+	return call(ctx, r.Ref, func() command[int64] {
+		return inGroup(r.Ref, &opDeleteConsumer, "XGROUP", "DELCONSUMER", group, consumer)
+	})
+}
+
+// inGroup makes a command of two words about a group that exists, and what follows its name.
+func inGroup[R any](r Ref, op *operation[R], word, subcommand, group string, more ...string) command[R] {
+	for _, name := range append([]string{group}, more...) {
+		if name == "" {
+			return refuse(op, errNoName)
+		}
+	}
+	if r.renews() {
+		return command[R]{op: op, cmd: renewingSub.command(r.b(), []string{r.key}, append([]string{millis(r.m.ttl()), word, subcommand, group}, more...)...)}
+	}
+	return command[R]{op: op, cmd: r.b().Arbitrary(word, subcommand).Keys(r.key).Args(group).Args(more...).Build()}
+}
+
+// renewingSub is renewing for commands of two words.
+var renewingSub = script{`local reply = redis.call(ARGV[2], ARGV[3], KEYS[1], unpack(ARGV, 4))
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+return reply`}
+
+// ReadGroup gives a consumer entries that no other consumer of its group was given, oldest
+// first; they are pending until [StreamRef.Ack] (XREADGROUP). [Count] limits how many, [Block]
+// lets it wait for some. Without any it gives none and no error. When one of them cannot be
+// decoded the error is [ErrDecode], and all are pending. [StreamRef.Consume] does all this.
+func (r StreamRef[T]) ReadGroup(ctx context.Context, group, consumer string, opts ...ReadOption) ([]Entry[T], error) {
+	if err := r.ready(ctx); err != nil {
+		return nil, err
+	}
+	return readGroup(ctx, r.Ref, &r.stream().readGroup, group, consumer, ">", opts)
+}
+
+// ReadPending gives a consumer once more the entries after an ID, "" for all, that it was given
+// and has not acknowledged (XREADGROUP). Entries that were removed meanwhile are left out.
+func (r StreamRef[T]) ReadPending(ctx context.Context, group, consumer, after string, opts ...ReadOption) ([]Entry[T], error) {
+	if err := r.ready(ctx); err != nil {
+		return nil, err
+	}
+	op := &r.stream().readPending
+	if after == "" {
+		after = "0-0"
+	}
+	if _, err := parseID(after); err != nil {
+		return nil, r.fail(op.name, err)
+	}
+	return readGroup(ctx, r.Ref, op, group, consumer, after, opts)
+}
+
+func readGroup[R any](ctx context.Context, r Ref, op *operation[R], group, consumer, after string, opts []ReadOption) (R, error) {
+	o, err := readOptionsOf(opts)
+	if err == nil && (group == "" || consumer == "") {
+		err = errNoName
+	}
+	if err != nil {
+		var zero R
+		return zero, r.fail(op.name, err)
+	}
+	return readStream(ctx, r, op, o, after, "XREADGROUP", "GROUP", group, consumer)
+}
+
+// Ack acknowledges entries and tells how many of them were pending (XACK).
+func (r StreamRef[T]) Ack(ctx context.Context, group string, ids ...string) (int64, error) {
+	return call(ctx, r.Ref, func() command[int64] { return r.ack(group, ids) })
+}
+
+func (r Ref) ack(group string, ids []string) command[int64] {
+	if len(ids) == 0 {
+		return skip(&opAck)
+	}
+	err := checkIDs(ids)
+	if err == nil && group == "" {
+		err = errNoName
+	}
+	if err != nil {
+		return refuse(&opAck, err)
+	}
+	return command[int64]{op: &opAck, cmd: r.modifyMany("XACK", joinSum, []string{group}, ids)}
+}
+
+// Claim gives a consumer those of the entries that have been pending for at least idle, and
+// makes them pending for it (XCLAIM).
+func (r StreamRef[T]) Claim(ctx context.Context, group, consumer string, idle time.Duration, ids ...string) ([]Entry[T], error) {
+	return call(ctx, r.Ref, func() command[[]Entry[T]] { return claim(r.Ref, &r.stream().claim, group, consumer, idle, ids) })
+}
+
+func claim[R any](r Ref, op *operation[R], group, consumer string, idle time.Duration, ids []string) command[R] {
+	if len(ids) == 0 {
+		return skip(op)
+	}
+	err := checkClaim(group, consumer, idle)
+	if err == nil {
+		err = checkIDs(ids)
+	}
+	if err != nil {
+		return refuse(op, err)
+	}
+	return command[R]{op: op, cmd: r.modifyMany("XCLAIM", joinAll, []string{group, consumer, millis(idle.Milliseconds())}, ids)}
+}
+
+func checkClaim(group, consumer string, idle time.Duration) error {
+	switch {
+	case group == "" || consumer == "":
+		return errNoName
+	case idle < 0:
+		return because(ErrArgument, "the idle time is negative")
+	}
+	return nil
+}
+
+// Claimed is what [StreamRef.AutoClaim] gives.
+type Claimed[T any] struct {
+	Entries []Entry[T]
+	// Next is the ID to go on from, "0-0" when all pending entries have been looked at.
+	Next string
+	// Deleted are IDs that were pending although their entries had been removed; they are
+	// pending no more (Redis 7.0).
+	Deleted []string
+}
+
+// AutoClaim looks at up to count pending entries from an ID on, "" for the first, and gives a
+// consumer those that have been pending for at least idle (XAUTOCLAIM, Redis 6.2).
+func (r StreamRef[T]) AutoClaim(ctx context.Context, group, consumer string, idle time.Duration, from string, count int64) (Claimed[T], error) {
+	return call(ctx, r.Ref, func() command[Claimed[T]] { return r.autoClaim(group, consumer, idle, from, count) })
+}
+
+func (r StreamRef[T]) autoClaim(group, consumer string, idle time.Duration, from string, count int64) command[Claimed[T]] {
+	op := &r.stream().autoClaim
+	if from == "" {
+		from = "0-0"
+	}
+	err := checkClaim(group, consumer, idle)
+	if err == nil {
+		_, err = parseID(from)
+	}
+	if err == nil && count < 1 {
+		err = because(ErrArgument, "the count is at least 1")
+	}
+	if err != nil {
+		return refuse(op, err)
+	}
+	return command[Claimed[T]]{op: op, cmd: r.modify("XAUTOCLAIM", group, consumer, millis(idle.Milliseconds()), from, "COUNT", strconv.FormatInt(count, 10))}
+}
+
+func replyClaimed[T any](m *mounted, a rueidis.RedisMessage) (c Claimed[T], err error) {
+	parts, err := a.ToArray()
+	if err != nil || len(parts) < 2 {
+		return c, errAnswer
+	}
+	if c.Next, err = parts[0].ToString(); err != nil {
+		return c, errAnswer
+	}
+	if c.Entries, err = replyEntries[T](m, parts[1]); err != nil {
+		return Claimed[T]{}, err
+	}
+	if len(parts) > 2 {
+		if c.Deleted, err = replyNames(m, parts[2]); err != nil {
+			return Claimed[T]{}, err
+		}
+	}
+	return c, nil
+}
+
+var (
+	opCreateGroup    = operation[bool]{"create group", replyBool}
+	opDestroyGroup   = operation[bool]{"destroy group", replyBool}
+	opSetGroupID     = operation[struct{}]{"set group id", replyNone}
+	opCreateConsumer = operation[bool]{"create consumer", replyBool}
+	opDeleteConsumer = operation[int64]{"delete consumer", replyInt}
+	opAck            = operation[int64]{"ack", replyInt}
+)

@@ -1,0 +1,381 @@
+package suite_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+	"github.com/stretchr/testify/require"
+
+	"github.com/redisimnest/redisimnest/nest"
+	"github.com/redisimnest/redisimnest/nest/nesttest"
+)
+
+const soon = 60 * time.Millisecond // a short ClaimAfter
+
+// handled collects what handlers were given.
+type handled struct {
+	mu       sync.Mutex
+	attempts map[string][]int64 // by ID
+	order    []int
+}
+
+func (h *handled) take(d nest.Delivery[int]) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.attempts == nil {
+		h.attempts = make(map[string][]int64)
+	}
+	h.attempts[d.ID] = append(h.attempts[d.ID], d.Attempt)
+	h.order = append(h.order, d.Value)
+}
+
+func (h *handled) ids() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.attempts)
+}
+
+// consuming runs Consume until stop is called, which gives what it returned.
+func consuming(t *testing.T, ref nest.StreamRef[int], name string, handle func(context.Context, nest.Delivery[int]) error, opts ...nest.ConsumeOption) (stop func() error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- ref.Consume(ctx, "g", name, handle, opts...) }()
+	return func() error {
+		cancel()
+		select {
+		case err := <-ended:
+			return err
+		case <-time.After(30 * time.Second):
+			return errors.New("Consume does not stop")
+		}
+	}
+}
+
+func pendingIn(t *testing.T, ref nest.StreamRef[int]) int64 {
+	t.Helper()
+	s, err := ref.PendingSummary(t.Context(), "g")
+	require.NoError(t, err)
+	return s.Count
+}
+
+func eventually(t *testing.T, what func() bool) {
+	t.Helper()
+	require.Eventually(t, what, 20*time.Second, 5*time.Millisecond)
+}
+
+func TestConsume(t *testing.T) {
+	t.Parallel()
+	ref, _ := openStream[int](t)
+	fillStream(t, ref, 20)
+	var h handled
+	stop := consuming(t, ref, "a", func(_ context.Context, d nest.Delivery[int]) error {
+		h.take(d)
+		return nil
+	}, nest.Count(7))
+	eventually(t, func() bool { return h.ids() == 20 })
+	_, err := ref.Add(t.Context(), 21) // it waits for this one
+	require.NoError(t, err)
+	eventually(t, func() bool { return h.ids() == 21 })
+	eventually(t, func() bool { return pendingIn(t, ref) == 0 })
+	require.NoError(t, stop())
+	for i, v := range h.order {
+		require.Equal(t, i+1, v, "in order, each once")
+	}
+	for _, attempts := range h.attempts {
+		require.Equal(t, []int64{1}, attempts)
+	}
+}
+
+func TestConsumeTriesAgain(t *testing.T) {
+	t.Parallel()
+	ref, _ := openStream[int](t)
+	fillStream(t, ref, 3)
+	var h handled
+	var told atomic.Int64
+	refused := errors.New("refused")
+	stop := consuming(t, ref, "a", func(_ context.Context, d nest.Delivery[int]) error {
+		h.take(d)
+		if d.Value == 2 && d.Attempt < 3 {
+			return refused
+		}
+		return nil
+	}, nest.ClaimAfter(soon), nest.OnError(func(err error) {
+		if errors.Is(err, refused) {
+			told.Add(1)
+		}
+	}))
+	eventually(t, func() bool { return told.Load() == 2 && pendingIn(t, ref) == 0 && h.ids() == 3 })
+	require.NoError(t, stop())
+	require.Equal(t, []int64{1, 2, 3}, h.attempts["2-0"])
+	require.Equal(t, []int64{1}, h.attempts["3-0"], "the others do not wait for it")
+}
+
+func TestConsumeTakesOverFromTheDead(t *testing.T) {
+	t.Parallel()
+	ref, _ := openStream[int](t)
+	fillStream(t, ref, 5)
+	_, err := ref.CreateGroup(t.Context(), "g", "")
+	require.NoError(t, err)
+	_, err = ref.ReadGroup(t.Context(), "g", "dead", nest.Count(3))
+	require.NoError(t, err)
+	var h handled
+	stop := consuming(t, ref, "alive", func(_ context.Context, d nest.Delivery[int]) error {
+		h.take(d)
+		return nil
+	}, nest.ClaimAfter(soon))
+	eventually(t, func() bool { return h.ids() == 5 && pendingIn(t, ref) == 0 })
+	require.NoError(t, stop())
+	require.Equal(t, []int64{2}, h.attempts["1-0"])
+	require.Equal(t, []int64{1}, h.attempts["5-0"])
+}
+
+func TestConsumePanics(t *testing.T) {
+	t.Parallel()
+	ref, _ := openStream[int](t)
+	fillStream(t, ref, 1)
+	require.PanicsWithValue(t, "handler", func() {
+		_ = ref.Consume(t.Context(), "g", "a", func(context.Context, nest.Delivery[int]) error { panic("handler") })
+	})
+	require.EqualValues(t, 1, pendingIn(t, ref))
+	// The same consumer, started anew, does not wait for ClaimAfter.
+	var h handled
+	stop := consuming(t, ref, "a", func(_ context.Context, d nest.Delivery[int]) error {
+		h.take(d)
+		return nil
+	}, nest.ClaimAfter(time.Hour))
+	eventually(t, func() bool { return h.ids() == 1 && pendingIn(t, ref) == 0 })
+	require.NoError(t, stop())
+	require.Equal(t, []int64{2}, h.attempts["1-0"])
+}
+
+func TestConsumeDeadLetters(t *testing.T) {
+	t.Parallel()
+	ref, db := openStream[int](t)
+	fillStream(t, ref, 2)
+	require.NoError(t, db.do("XADD", ref.Key(), "3-0", "value", "secret-content").Error())
+	var h handled
+	dead := make(chan nest.Delivery[int], 10)
+	var unread atomic.Int64
+	tries := 0
+	stop := consuming(t, ref, "a", func(_ context.Context, d nest.Delivery[int]) error {
+		h.take(d)
+		if d.Value == 1 {
+			return errors.New("never")
+		}
+		return nil
+	}, nest.ClaimAfter(soon), nest.OnError(func(err error) {
+		if errors.Is(err, nest.ErrDecode) {
+			unread.Add(1)
+			if msg := err.Error(); len(msg) == 0 || errors.Is(err, nest.ErrNotFound) {
+				t.Error(msg)
+			}
+		}
+	}), nest.DeadLetter(2, func(_ context.Context, d nest.Delivery[int]) error {
+		if tries++; tries == 1 {
+			return errors.New("the place for dead letters is away")
+		}
+		dead <- d
+		return nil
+	}))
+	letters := map[string]nest.Delivery[int]{}
+	for range 2 {
+		select {
+		case d := <-dead:
+			letters[d.ID] = d
+		case <-time.After(20 * time.Second):
+			t.Fatal("no dead letter")
+		}
+	}
+	eventually(t, func() bool { return pendingIn(t, ref) == 0 })
+	require.NoError(t, stop())
+	require.Equal(t, []int64{1, 2}, h.attempts["1-0"])
+	require.NoError(t, letters["1-0"].Err)
+	require.Equal(t, 1, letters["1-0"].Value)
+	require.Empty(t, h.attempts["3-0"], "what cannot be decoded is not handled")
+	require.EqualValues(t, 2, unread.Load())
+	require.ErrorIs(t, letters["3-0"].Err, nest.ErrDecode)
+	require.NotContains(t, letters["3-0"].Err.Error(), "secret-content")
+	require.Equal(t, map[string]string{"value": "secret-content"}, letters["3-0"].Fields)
+}
+
+// mortal is a client that works for a number of commands, and then no more: a process that dies
+// at some point of its work, before the command is sent or before its answer is read.
+type mortal struct {
+	rueidis.Client
+	left  *atomic.Int64
+	after bool
+	die   context.CancelFunc
+}
+
+var errDead = errors.New("the process is dead")
+
+func (m mortal) Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
+	left := m.left.Add(-1)
+	if left < 0 || left == 0 && !m.after {
+		m.die()
+		return rueidis.NewErrorResult(errDead)
+	}
+	result := m.Client.Do(ctx, cmd)
+	if left == 0 {
+		m.die()
+		return rueidis.NewErrorResult(errDead)
+	}
+	return result
+}
+
+// TestConsumeLosesNothing kills a consumer before and after each of its commands, and looks at
+// what those who come after it are given.
+func TestConsumeLosesNothing(t *testing.T) {
+	t.Parallel()
+	const n = 4
+	died := 0
+	for steps := int64(1); steps < 60; steps++ {
+		for _, after := range []bool{false, true} {
+			def := nest.Stream[int]("stream")
+			tree := nest.Cluster("streams", nest.Sub(def))
+			prefix := nest.WithPrefix(nesttest.Shared(t).Prefix(t))
+			ctx, cancel := context.WithCancel(t.Context())
+			client := nesttest.Client(t)
+			first, err := nest.Open(mortal{client, new(atomic.Int64), after, cancel}, tree, prefix)
+			require.NoError(t, err)
+			second, err := nest.Open(client, tree, prefix)
+			require.NoError(t, err)
+			life := new(atomic.Int64)
+			life.Store(steps)
+			first, err = nest.Open(mortal{client, life, after, cancel}, tree, prefix)
+			require.NoError(t, err)
+			fillStream(t, def.At(second), n)
+
+			var h handled
+			failed := false
+			handle := func(_ context.Context, d nest.Delivery[int]) error {
+				if d.Value == 2 && !failed {
+					failed = true
+					return errors.New("once")
+				}
+				h.take(d)
+				return nil
+			}
+			go func() { // one that survives everything is stopped
+				for ctx.Err() == nil && h.ids() < n {
+					time.Sleep(time.Millisecond)
+				}
+				time.Sleep(10 * time.Millisecond)
+				cancel()
+			}()
+			require.NoError(t, def.At(first).Consume(ctx, "g", "mortal", handle, nest.ClaimAfter(10*time.Millisecond), nest.Count(3)))
+			if life.Load() <= 0 {
+				died++
+			}
+			stop := consuming(t, def.At(second), "heir", handle, nest.ClaimAfter(10*time.Millisecond))
+			eventually(t, func() bool {
+				s, err := def.At(second).PendingSummary(t.Context(), "g")
+				return err == nil && s.Count == 0 && h.ids() == n
+			})
+			require.NoError(t, stop(), fmt.Sprint(steps, after))
+		}
+		if steps > 20 && died < int(steps) {
+			break // it lived to the end: there are no later steps to die at
+		}
+	}
+	require.Greater(t, died, 20, "it must have died at many points")
+}
+
+func TestConsumeOutlivesTheServer(t *testing.T) {
+	t.Parallel()
+	server := nesttest.Start(t, nesttest.Persistent())
+	def := nest.Stream[int]("stream", nest.TTL(declaredTTL))
+	ref := def.At(server.Open(t, nest.Cluster("streams", nest.Sub(def))))
+	fillStream(t, ref, 3)
+	var h handled
+	stop := consuming(t, ref, "a", func(_ context.Context, d nest.Delivery[int]) error {
+		h.take(d)
+		return nil
+	}, nest.ClaimAfter(soon))
+	eventually(t, func() bool { return h.ids() == 3 })
+	server.Kill(t)
+	time.Sleep(50 * time.Millisecond)
+	server.Restart(t)
+	eventually(t, func() bool { _, err := ref.Add(t.Context(), 4, nest.WithID("4-0")); return err == nil })
+	eventually(t, func() bool { return h.ids() == 4 })
+
+	// The stream goes, and comes again without its group.
+	eventually(t, func() bool { _, err := ref.Delete(t.Context()); return err == nil })
+	_, err := ref.Add(t.Context(), 5, nest.WithID("5-0"))
+	require.NoError(t, err)
+	eventually(t, func() bool { return h.ids() == 5 })
+	left, err := ref.TTL(t.Context())
+	require.NoError(t, err)
+	about(t, declaredTTL, left)
+	require.NoError(t, stop())
+}
+
+func TestConsumeDoesNotHandleWhatOthersClaimed(t *testing.T) {
+	t.Parallel()
+	ref, _ := openStream[int](t)
+	fillStream(t, ref, 3)
+	var h handled
+	stop := consuming(t, ref, "slow", func(ctx context.Context, d nest.Delivery[int]) error {
+		h.take(d)
+		if d.Value == 1 {
+			time.Sleep(2 * soon) // meanwhile another consumer takes the second one
+			_, err := ref.Claim(ctx, "g", "other", 0, "2-0")
+			return err
+		}
+		return nil
+	}, nest.ClaimAfter(soon), nest.Count(3))
+	eventually(t, func() bool { return h.ids() == 3 })
+	require.NoError(t, stop())
+	require.Equal(t, []int64{1}, h.attempts["3-0"], "what waited behind it is still its own")
+	require.Greater(t, h.attempts["2-0"][0], int64(1), "taken back only when the other left it alone")
+}
+
+func TestConsumeArguments(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	ref, db := openStream[int](t)
+	handle := func(context.Context, nest.Delivery[int]) error { return nil }
+	for name, err := range map[string]error{
+		"no handler":       ref.Consume(ctx, "g", "a", nil),
+		"no group":         ref.Consume(ctx, "", "a", handle),
+		"no consumer":      ref.Consume(ctx, "g", "", handle),
+		"claim after":      ref.Consume(ctx, "g", "a", handle, nest.ClaimAfter(0)),
+		"count":            ref.Consume(ctx, "g", "a", handle, nest.Count(0)),
+		"start after":      ref.Consume(ctx, "g", "a", handle, nest.StartAfter("x")),
+		"no attempts":      ref.Consume(ctx, "g", "a", handle, nest.DeadLetter(0, handle)),
+		"letter to nobody": ref.Consume(ctx, "g", "a", handle, nest.DeadLetter[int](1, nil)),
+		"another type": ref.Consume(ctx, "g", "a", handle,
+			nest.DeadLetter(1, func(context.Context, nest.Delivery[string]) error { return nil })),
+	} {
+		require.ErrorIs(t, err, nest.ErrArgument, name)
+	}
+	require.False(t, db.exists(ref.Key()))
+	require.NoError(t, db.do("RPUSH", ref.Key(), "x").Error())
+	require.ErrorIs(t, ref.Consume(ctx, "g", "a", handle), nest.ErrWrongType)
+
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	other, _ := openStream[int](t)
+	require.NoError(t, other.Consume(ended, "g", "a", handle))
+}
+
+func TestConsumeStartsAfter(t *testing.T) {
+	t.Parallel()
+	ref, _ := openStream[int](t)
+	fillStream(t, ref, 5)
+	var h handled
+	stop := consuming(t, ref, "a", func(_ context.Context, d nest.Delivery[int]) error {
+		h.take(d)
+		return nil
+	}, nest.StartAfter("3-0"))
+	eventually(t, func() bool { return h.ids() == 2 })
+	require.NoError(t, stop())
+	require.Equal(t, []int{4, 5}, h.order)
+}

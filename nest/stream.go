@@ -1,0 +1,189 @@
+package nest
+
+import (
+	"context"
+	"errors"
+	"reflect"
+
+	"github.com/redis/rueidis"
+)
+
+// KindStream is the kind of [Stream].
+const KindStream Kind = "stream"
+
+// StreamDef declares a key that holds entries of type T in the order in which they were added,
+// as a Redis stream.
+type StreamDef[T any] struct {
+	Declaration
+}
+
+// Stream declares a key that holds a log of Ts. Each entry has an ID, "1526919030474-55", that
+// tells when it was added and orders it.
+//
+// An entry holds its T, encoded by the key's codec, in one field named "value"; [EntryField]
+// names another one. With [EntryPerField] each field of a struct T is a field of the entry, as
+// in [Record]. Other fields of an entry are not read.
+//
+// Streams grow until they are trimmed: [KeepLast] or [KeepFrom] as an option of Stream trims with
+// every [StreamRef.Add]. A new stream gets the declared TTL, a running one goes on; with
+// AutoRenew every use restarts it. A stream has no [Default]: nothing reads it whole.
+//
+// Stream panics, with the file and line of the call, on a malformed template or option.
+func Stream[T any](template string, opts ...KeyOption) *StreamDef[T] {
+	d := &StreamDef[T]{}
+	where := caller(1)
+	typ := reflect.TypeFor[T]()
+	d.goType = typ.String()
+	constructor := "Stream[" + d.goType + "]"
+	d.declare(d, KindStream, constructor, template, where, applyKeyOptions(opts))
+	if d.config.hasDefault {
+		where.refuse(constructor, template, errors.New("a stream has no default: nothing reads it whole"))
+	}
+	var fields *recordFields
+	if d.config.entryPerField {
+		var err error
+		if fields, err = compileRecord(typ); err != nil {
+			where.refuse(constructor, template, err)
+		}
+	}
+	d.bind = func(m *mounted) (any, error) { return bindStream[T](m, fields) }
+	return d
+}
+
+// At gives the reference of the key below s; what args are, [KeyDef.At] tells.
+func (d *StreamDef[T]) At(s Scope, args ...any) StreamRef[T] {
+	if d == nil {
+		return StreamRef[T]{Ref{err: nilDeclaration(s)}}
+	}
+	return StreamRef[T]{d.ref(&s, args)}
+}
+
+// StreamRef is one stream, with all its parameters filled in.
+type StreamRef[T any] struct {
+	Ref
+}
+
+// EntryField names the field of a stream's entries that holds the encoded value. The default is
+// "value".
+func EntryField(name string) KeyOption {
+	return keyOption(func(c *config) error {
+		if name == "" {
+			return errors.New("EntryField: the name is empty")
+		}
+		c.entryField = name
+		c.onlyFor("EntryField", KindStream)
+		return nil
+	})
+}
+
+// EntryPerField stores each field of a stream's struct as a field of the entry, named and
+// encoded as [Record] does it. The default is one field for the whole value.
+func EntryPerField() KeyOption {
+	return keyOption(func(c *config) error {
+		c.entryPerField = true
+		c.onlyFor("EntryPerField", KindStream)
+		return nil
+	})
+}
+
+// Add appends a value and gives the entry's ID (XADD). The ID is the server's time unless
+// [WithID] says another one; the stream is trimmed as the declaration or an option says.
+func (r StreamRef[T]) Add(ctx context.Context, v T, opts ...EntryOption) (string, error) {
+	return call(ctx, r.Ref, func() command[string] { return r.add(&v, opts) })
+}
+
+func (r StreamRef[T]) add(v *T, opts []EntryOption) command[string] {
+	o := entryOptions{id: "*", trim: r.m.def.config.trim}
+	for _, opt := range opts {
+		if opt == nil {
+			continue
+		}
+		if err := opt.applyEntry(&o); err != nil {
+			return refuse(&opStreamAdd, err)
+		}
+	}
+	var args []string
+	if o.ifExists {
+		args = append(args, "NOMKSTREAM")
+	}
+	args = append(append(args, o.trim.args()...), o.id)
+	args, err := r.stream().encodeEntry(r.m, args, v)
+	if err != nil {
+		return refuse(&opStreamAdd, err)
+	}
+	return command[string]{op: &opStreamAdd, cmd: r.write("XADD", args...)}
+}
+
+// Len tells how many entries there are, 0 when the key does not exist (XLEN).
+func (r StreamRef[T]) Len(ctx context.Context) (int64, error) { return call(ctx, r.Ref, r.length) }
+
+func (r StreamRef[T]) length() command[int64] {
+	return command[int64]{op: &opStreamLen, cmd: r.read("XLEN")}
+}
+
+// Trim removes the oldest entries and tells how many (XTRIM):
+//
+//	n, err := events.Trim(ctx, nest.KeepLast(1000).Approx())
+func (r StreamRef[T]) Trim(ctx context.Context, to TrimOption) (int64, error) {
+	return call(ctx, r.Ref, func() command[int64] { return r.trim(to) })
+}
+
+func (r StreamRef[T]) trim(to TrimOption) command[int64] {
+	args := to.args()
+	switch {
+	case to.err != nil:
+		return refuse(&opStreamTrim, to.err)
+	case args == nil:
+		return refuse(&opStreamTrim, because(ErrArgument, "the zero TrimOption says nothing: use KeepLast or KeepFrom"))
+	}
+	return command[int64]{op: &opStreamTrim, cmd: r.modify("XTRIM", args...)}
+}
+
+// DeleteEntries removes entries and tells how many of them were there (XDEL). The stream stays,
+// empty, when they were the last.
+func (r StreamRef[T]) DeleteEntries(ctx context.Context, ids ...string) (int64, error) {
+	return call(ctx, r.Ref, func() command[int64] { return r.deleteEntries(ids) })
+}
+
+func (r StreamRef[T]) deleteEntries(ids []string) command[int64] {
+	if len(ids) == 0 {
+		return skip(&opDeleteEntries)
+	}
+	if err := checkIDs(ids); err != nil {
+		return refuse(&opDeleteEntries, err)
+	}
+	return command[int64]{op: &opDeleteEntries, cmd: r.modifyMany("XDEL", joinSum, nil, ids)}
+}
+
+// Rename gives the stream, with its groups and remaining TTL, to another key of the same type;
+// what it does with an existing target and with the TTL, [KeyRef.Rename] tells (RENAMENX or
+// RENAME).
+func (r StreamRef[T]) Rename(ctx context.Context, to StreamRef[T], opts ...WriteOption) (bool, error) {
+	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+}
+
+// Copy writes the stream, with its groups and remaining TTL, to another key of the same type
+// too; what it does with an existing target and with the TTL, [KeyRef.Copy] tells (COPY, Redis
+// 6.2).
+func (r StreamRef[T]) Copy(ctx context.Context, to StreamRef[T], opts ...WriteOption) (bool, error) {
+	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+}
+
+var (
+	opStreamAdd     = operation[string]{"add", replyID}
+	opStreamLen     = operation[int64]{"len", replyInt}
+	opStreamTrim    = operation[int64]{"trim", replyInt}
+	opDeleteEntries = operation[int64]{"delete entries", replyInt}
+)
+
+// replyID reads the ID of a new entry, or nil for one that was not to make the stream.
+func replyID(_ *mounted, a rueidis.RedisMessage) (string, error) {
+	if a.IsNil() {
+		return "", nil
+	}
+	id, err := a.ToString()
+	if err != nil {
+		return "", errAnswer
+	}
+	return id, nil
+}
