@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/redis/rueidis"
 )
@@ -82,39 +83,49 @@ func (n DeleteChunkOption) applyOpen(o *openOptions) error {
 // twice while the server resizes its table. An error ends the stream.
 func (s Scope) Keys(ctx context.Context, opts ...ScanOption) iter.Seq2[Match, error] {
 	return func(yield func(Match, error) bool) {
-		if err := s.checkClient("keys"); err != nil {
+		if err := s.ready(ctx, "keys"); err != nil {
 			yield(Match{}, err)
 			return
 		}
-		o := s.at.tree.options.scan
-		for _, opt := range opts {
-			if opt != nil {
-				opt.applyScan(&o)
-			}
-		}
-		nodes, err := s.at.tree.primaries(ctx)
+		start := time.Now()
+		err := s.keys(ctx, opts, yield)
+		s.observe(ctx, "keys", start, err)
 		if err != nil {
-			yield(Match{}, s.fail("keys", err))
-			return
+			yield(Match{}, err)
 		}
-		for _, node := range nodes {
-			for names, err := range s.pages(ctx, node, o.count) {
-				if err != nil {
-					yield(Match{}, s.fail("keys", err))
-					return
+	}
+}
+
+// keys hands the names below the scope to yield until that has enough.
+func (s Scope) keys(ctx context.Context, opts []ScanOption, yield func(Match, error) bool) error {
+	o := s.at.tree.options.scan
+	for _, opt := range opts {
+		if opt == nil {
+			return s.fail("keys", because(ErrArgument, errNilOption.Error()))
+		}
+		opt.applyScan(&o)
+	}
+	nodes, err := s.at.tree.primaries(ctx)
+	if err != nil {
+		return s.fail("keys", err)
+	}
+	for _, node := range nodes {
+		for names, err := range s.pages(ctx, node, o.count) {
+			if err != nil {
+				return s.fail("keys", err)
+			}
+			for _, name := range names {
+				m := s.at.tree.index.find(name)
+				if m != nil && !s.at.holds(m) {
+					continue
 				}
-				for _, name := range names {
-					m := s.at.tree.index.find(name)
-					if m != nil && !s.at.holds(m) {
-						continue
-					}
-					if !yield(Match{name, m}, nil) {
-						return
-					}
+				if !yield(Match{name, m}, nil) {
+					return nil
 				}
 			}
 		}
 	}
+	return nil
 }
 
 // Subkeys gives the names that exist below the scope, declared or not, sorted and each once

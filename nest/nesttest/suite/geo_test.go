@@ -232,7 +232,7 @@ func TestGeoOfMany(t *testing.T) {
 		r := geoOf(t, opts...)
 		var many []place
 		for i, text := range manyTexts(t) {
-			many = append(many, place{text, nest.Point{Longitude: float64(i%300) / 2, Latitude: float64(i%170) / 2}})
+			many = append(many, place{Member: text, Point: nest.Point{Longitude: float64(i%300) / 2, Latitude: float64(i%170) / 2}})
 		}
 		n, err := r.AddMany(t.Context(), many)
 		require.NoError(t, err)

@@ -76,10 +76,10 @@ func TestSortedSetAdd(t *testing.T) {
 				require.InDelta(t, c.after, score, 0)
 			}
 		}
-		n, err := r.AddMany(ctx, []scored{{"a", 1}, {"b", 2}, {"c", 2}})
+		n, err := r.AddMany(ctx, []scored{{Member: "a", Score: 1}, {Member: "b", Score: 2}, {Member: "c", Score: 2}})
 		require.NoError(t, err)
 		require.Equal(t, int64(2), n)
-		requireSorted(t, r, scored{"a", 1}, scored{"b", 2}, scored{"c", 2})
+		requireSorted(t, r, scored{Member: "a", Score: 1}, scored{Member: "b", Score: 2}, scored{Member: "c", Score: 2})
 
 		score, err := r.Incr(ctx, "a", 2.5)
 		require.NoError(t, err)
@@ -143,8 +143,11 @@ func TestSortedSetArguments(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, n)
 	for name, do := range map[string]func() error{
-		"NaN":              func() error { _, err := r.Add(ctx, "a", math.NaN()); return err },
-		"NaN among many":   func() error { _, err := r.AddMany(ctx, []scored{{"a", 1}, {"b", math.NaN()}}); return err },
+		"NaN": func() error { _, err := r.Add(ctx, "a", math.NaN()); return err },
+		"NaN among many": func() error {
+			_, err := r.AddMany(ctx, []scored{{Member: "a", Score: 1}, {Member: "b", Score: math.NaN()}})
+			return err
+		},
 		"incr NaN":         func() error { _, err := r.Incr(ctx, "a", math.NaN()); return err },
 		"incr if NaN":      func() error { _, _, err := r.IncrIf(ctx, "a", math.NaN()); return err },
 		"new and present":  func() error { _, err := r.Add(ctx, "a", 1, nest.IfNew, nest.IfPresent); return err },
@@ -184,8 +187,8 @@ func TestSortedSetRanges(t *testing.T) {
 	settings(t, func(t *testing.T, opts ...nest.KeyOption) {
 		ctx := t.Context()
 		at := sortedSetsOf(t, opts...)
-		byScore := at("score", scored{"a", 1}, scored{"b", 2}, scored{"c", 3}, scored{"d", 4})
-		byLex := at("lex", scored{"a", 0}, scored{"aa", 0}, scored{"b", 0}, scored{"c", 0})
+		byScore := at("score", scored{Member: "a", Score: 1}, scored{Member: "b", Score: 2}, scored{Member: "c", Score: 3}, scored{Member: "d", Score: 4})
+		byLex := at("lex", scored{Member: "a", Score: 0}, scored{Member: "aa", Score: 0}, scored{Member: "b", Score: 0}, scored{Member: "c", Score: 0})
 		inf := math.Inf(1)
 		for _, c := range []struct {
 			r     nest.SortedSetRef[string]
@@ -232,18 +235,18 @@ func TestSortedSetRanges(t *testing.T) {
 		n, err := byScore.RemoveRange(ctx, nest.ByRank(0, 0).Reverse())
 		require.NoError(t, err)
 		require.Equal(t, int64(1), n)
-		requireSorted(t, byScore, scored{"a", 1}, scored{"b", 2}, scored{"c", 3})
+		requireSorted(t, byScore, scored{Member: "a", Score: 1}, scored{Member: "b", Score: 2}, scored{Member: "c", Score: 3})
 		n, err = byScore.RemoveRange(ctx, nest.ByScore(1, 2).OpenMax())
 		require.NoError(t, err)
 		require.Equal(t, int64(1), n)
 		n, err = byScore.RemoveRange(ctx, nest.ByRank(-1, -1))
 		require.NoError(t, err)
 		require.Equal(t, int64(1), n)
-		requireSorted(t, byScore, scored{"b", 2})
+		requireSorted(t, byScore, scored{Member: "b", Score: 2})
 		n, err = byLex.RemoveRange(ctx, nest.ByLex("a", "b").OpenMin())
 		require.NoError(t, err)
 		require.Equal(t, int64(2), n)
-		requireSorted(t, byLex, scored{"a", 0}, scored{"c", 0})
+		requireSorted(t, byLex, scored{Member: "a", Score: 0}, scored{Member: "c", Score: 0})
 	})
 }
 
@@ -252,11 +255,11 @@ func TestSortedSetStoreRange(t *testing.T) {
 	nesttest.Need(t, nesttest.ZRangeStore)
 	settings(t, func(t *testing.T, opts ...nest.KeyOption) {
 		at := sortedSetsOf(t, opts...)
-		from, to := at("from", scored{"a", 1}, scored{"b", 2}, scored{"c", 3}), at("to", scored{"z", 9})
+		from, to := at("from", scored{Member: "a", Score: 1}, scored{Member: "b", Score: 2}, scored{Member: "c", Score: 3}), at("to", scored{Member: "z", Score: 9})
 		n, err := to.StoreRange(t.Context(), from, nest.ByScore(2, math.Inf(1)).Limit(0, 1))
 		require.NoError(t, err)
 		require.Equal(t, int64(1), n)
-		requireSorted(t, to, scored{"b", 2})
+		requireSorted(t, to, scored{Member: "b", Score: 2})
 		if len(opts) > 0 {
 			ttl, err := to.TTL(t.Context())
 			require.NoError(t, err)
@@ -280,7 +283,7 @@ func TestSortedSetPops(t *testing.T) {
 		require.NoError(t, err)
 		require.False(t, ok)
 
-		_, err = r.AddMany(ctx, []scored{{"a", 1}, {"b", 2}, {"c", 3}, {"d", 4}, {"e", 5}, {"f", 6}})
+		_, err = r.AddMany(ctx, []scored{{Member: "a", Score: 1}, {Member: "b", Score: 2}, {Member: "c", Score: 3}, {Member: "d", Score: 4}, {Member: "e", Score: 5}, {Member: "f", Score: 6}})
 		require.NoError(t, err)
 		v, ok, err := r.Random(ctx)
 		require.NoError(t, err)
@@ -297,35 +300,35 @@ func TestSortedSetPops(t *testing.T) {
 		min, ok, err := r.PopMin(ctx)
 		require.NoError(t, err)
 		require.True(t, ok)
-		require.Equal(t, scored{"a", 1}, min)
+		require.Equal(t, scored{Member: "a", Score: 1}, min)
 		max, _, err := r.PopMax(ctx)
 		require.NoError(t, err)
-		require.Equal(t, scored{"f", 6}, max)
+		require.Equal(t, scored{Member: "f", Score: 6}, max)
 		min, ok, err = r.WaitPopMin(ctx, time.Second)
 		require.NoError(t, err)
 		require.True(t, ok)
-		require.Equal(t, scored{"b", 2}, min)
+		require.Equal(t, scored{Member: "b", Score: 2}, min)
 		max, _, err = r.WaitPopMax(ctx, time.Second)
 		require.NoError(t, err)
-		require.Equal(t, scored{"e", 5}, max)
+		require.Equal(t, scored{Member: "e", Score: 5}, max)
 		pairs, err = r.PopMaxN(ctx, 1)
 		require.NoError(t, err)
-		require.Equal(t, []scored{{"d", 4}}, pairs)
+		require.Equal(t, []scored{{Member: "d", Score: 4}}, pairs)
 		pairs, err = r.PopMinN(ctx, 9)
 		require.NoError(t, err)
-		require.Equal(t, []scored{{"c", 3}}, pairs)
+		require.Equal(t, []scored{{Member: "c", Score: 3}}, pairs)
 
 		var waits sync.WaitGroup
 		waits.Go(func() { pairs, err = r.WaitPopMinN(ctx, 2, 0) })
 		time.Sleep(20 * time.Millisecond)
-		_, addErr := r.AddMany(ctx, []scored{{"x", 1.5}, {"y", 2}, {"z", 3}})
+		_, addErr := r.AddMany(ctx, []scored{{Member: "x", Score: 1.5}, {Member: "y", Score: 2}, {Member: "z", Score: 3}})
 		require.NoError(t, addErr)
 		waits.Wait()
 		require.NoError(t, err)
-		require.Equal(t, []scored{{"x", 1.5}, {"y", 2}}, pairs)
+		require.Equal(t, []scored{{Member: "x", Score: 1.5}, {Member: "y", Score: 2}}, pairs)
 		pairs, err = r.WaitPopMaxN(ctx, 5, time.Second)
 		require.NoError(t, err)
-		require.Equal(t, []scored{{"z", 3}}, pairs)
+		require.Equal(t, []scored{{Member: "z", Score: 3}}, pairs)
 		pairs, err = r.WaitPopMaxN(ctx, 5, 20*time.Millisecond)
 		require.NoError(t, err)
 		require.Empty(t, pairs)
@@ -337,28 +340,28 @@ func TestSortedSetsTogether(t *testing.T) {
 	settings(t, func(t *testing.T, opts ...nest.KeyOption) {
 		ctx := t.Context()
 		at := sortedSetsOf(t, opts...)
-		a, b, to := at("a", scored{"x", 1}, scored{"y", 2}), at("b", scored{"y", 3}, scored{"z", 5}), at("to", scored{"old", 1})
+		a, b, to := at("a", scored{Member: "x", Score: 1}, scored{Member: "y", Score: 2}), at("b", scored{Member: "y", Score: 3}, scored{Member: "z", Score: 5}), at("to", scored{Member: "old", Score: 1})
 		others := []nest.SortedSetRef[string]{b}
 		both := []nest.SortedSetRef[string]{a, b}
 
 		got, err := a.Union(ctx, others)
 		require.NoError(t, err)
-		require.Equal(t, []scored{{"x", 1}, {"y", 5}, {"z", 5}}, got)
+		require.Equal(t, []scored{{Member: "x", Score: 1}, {Member: "y", Score: 5}, {Member: "z", Score: 5}}, got)
 		got, err = a.Union(ctx, others, nest.Weights(10, 1), nest.GreatestScore())
 		require.NoError(t, err)
-		require.Equal(t, []scored{{"z", 5}, {"x", 10}, {"y", 20}}, got)
+		require.Equal(t, []scored{{Member: "z", Score: 5}, {Member: "x", Score: 10}, {Member: "y", Score: 20}}, got)
 		got, err = a.Inter(ctx, others, nest.SmallestScore())
 		require.NoError(t, err)
-		require.Equal(t, []scored{{"y", 2}}, got)
+		require.Equal(t, []scored{{Member: "y", Score: 2}}, got)
 
 		n, err := to.StoreUnion(ctx, both)
 		require.NoError(t, err)
 		require.Equal(t, int64(3), n)
-		requireSorted(t, to, scored{"x", 1}, scored{"y", 5}, scored{"z", 5})
+		requireSorted(t, to, scored{Member: "x", Score: 1}, scored{Member: "y", Score: 5}, scored{Member: "z", Score: 5})
 		n, err = to.StoreInter(ctx, both, nest.Weights(1, 0.5))
 		require.NoError(t, err)
 		require.Equal(t, int64(1), n)
-		requireSorted(t, to, scored{"y", 3.5})
+		requireSorted(t, to, scored{Member: "y", Score: 3.5})
 		if len(opts) > 0 {
 			ttl, err := to.TTL(ctx)
 			require.NoError(t, err)
@@ -378,11 +381,11 @@ func TestSortedSetsTogether(t *testing.T) {
 		}
 		got, err = b.Diff(ctx, a)
 		require.NoError(t, err)
-		require.Equal(t, []scored{{"z", 5}}, got)
+		require.Equal(t, []scored{{Member: "z", Score: 5}}, got)
 		n, err = to.StoreDiff(ctx, b, a)
 		require.NoError(t, err)
 		require.Equal(t, int64(1), n)
-		requireSorted(t, to, scored{"z", 5})
+		requireSorted(t, to, scored{Member: "z", Score: 5})
 		n, err = a.InterLen(ctx, 0, b)
 		require.NoError(t, err)
 		require.Equal(t, int64(1), n)
@@ -391,8 +394,8 @@ func TestSortedSetsTogether(t *testing.T) {
 
 func TestSortedSetDefault(t *testing.T) {
 	t.Parallel()
-	r := sortedSetOf[string](t, nest.Default([]scored{{"x", 1.5}}))
-	requireSorted(t, r, scored{"x", 1.5})
+	r := sortedSetOf[string](t, nest.Default([]scored{{Member: "x", Score: 1.5}}))
+	requireSorted(t, r, scored{Member: "x", Score: 1.5})
 	n, err := r.Len(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, n, "a default is not written")
@@ -424,7 +427,7 @@ func TestSortedSetOfMany(t *testing.T) {
 		texts := manyTexts(t)
 		many := make([]scored, len(texts))
 		for i, text := range texts {
-			many[i] = scored{text, float64(i) / 4}
+			many[i] = scored{Member: text, Score: float64(i) / 4}
 		}
 		n, err := r.AddMany(ctx, many, nest.IfNew)
 		require.NoError(t, err)
@@ -453,8 +456,11 @@ func TestSortedSetExpiry(t *testing.T) {
 	type ref = nest.SortedSetRef[string]
 	self := func(r ref) []ref { return []ref{r} }
 	writes := map[string]func(context.Context, ref) error{
-		"Add":           func(ctx context.Context, r ref) error { _, err := r.Add(ctx, "x", 1); return err },
-		"AddMany":       func(ctx context.Context, r ref) error { _, err := r.AddMany(ctx, []scored{{"x", 1}}); return err },
+		"Add": func(ctx context.Context, r ref) error { _, err := r.Add(ctx, "x", 1); return err },
+		"AddMany": func(ctx context.Context, r ref) error {
+			_, err := r.AddMany(ctx, []scored{{Member: "x", Score: 1}})
+			return err
+		},
 		"Incr":          func(ctx context.Context, r ref) error { _, err := r.Incr(ctx, "x", 1); return err },
 		"IncrIf":        func(ctx context.Context, r ref) error { _, _, err := r.IncrIf(ctx, "x", 1); return err },
 		"Remove":        func(ctx context.Context, r ref) error { _, err := r.Remove(ctx, "a"); return err },
@@ -478,7 +484,7 @@ func TestSortedSetExpiry(t *testing.T) {
 		writes["StoreDiff"] = func(ctx context.Context, r ref) error { _, err := r.StoreDiff(ctx, r); return err }
 	}
 	requireExpiry(t, sortedSetOf[string], func(ctx context.Context, r ref) error {
-		_, err := r.AddMany(ctx, []scored{{"a", 1}, {"b", 2}, {"c", 3}})
+		_, err := r.AddMany(ctx, []scored{{Member: "a", Score: 1}, {Member: "b", Score: 2}, {Member: "c", Score: 3}})
 		return err
 	}, writes, "StoreUnion", "StoreInter", "StoreRange", "StoreDiff")
 }
