@@ -1420,3 +1420,151 @@ func (q SortedSetBatch[T]) Union(others []SortedSetRef[T], opts ...CombineOption
 	r := q.ref
 	return add(q.b, r.Ref, func() command[[]Scored[T]] { return r.combine(&r.zset().union, "ZUNION", others, opts) })
 }
+
+// StreamBatch holds the operations of a [StreamRef] in a batch. They have the same names and results;
+// their futures are settled when [Batch.Exec] returns.
+type StreamBatch[T any] struct {
+	RefBatch
+	ref StreamRef[T]
+}
+
+// In puts the reference into a batch.
+func (r StreamRef[T]) In(b *Batch) StreamBatch[T] {
+	return StreamBatch[T]{RefBatch{b, r.Ref}, r}
+}
+
+// Ack is [StreamRef.Ack] in a batch.
+func (q StreamBatch[T]) Ack(group string, ids ...string) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.ack(group, ids) })
+}
+
+// Add is [StreamRef.Add] in a batch.
+func (q StreamBatch[T]) Add(v T, opts ...EntryOption) *Future[string] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[string] { return r.add(&v, opts) })
+}
+
+// AutoClaim is [StreamRef.AutoClaim] in a batch.
+func (q StreamBatch[T]) AutoClaim(group string, consumer string, idle time.Duration, from string, count int64) *Future[Claimed[T]] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[Claimed[T]] { return r.autoClaim(group, consumer, idle, from, count) })
+}
+
+// Claim is [StreamRef.Claim] in a batch.
+func (q StreamBatch[T]) Claim(group string, consumer string, idle time.Duration, ids ...string) *Future[[]Entry[T]] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]Entry[T]] { return claim(r.Ref, &r.stream().claim, group, consumer, idle, ids) })
+}
+
+// Consumers is [StreamRef.Consumers] in a batch.
+func (q StreamBatch[T]) Consumers(group string) *Future[[]ConsumerInfo] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]ConsumerInfo] { return r.consumers(group) })
+}
+
+// Copy is [StreamRef.Copy] in a batch.
+func (q StreamBatch[T]) Copy(to StreamRef[T], opts ...WriteOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+}
+
+// CreateConsumer is [StreamRef.CreateConsumer] in a batch.
+func (q StreamBatch[T]) CreateConsumer(group string, consumer string) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] {
+		return inGroup(r.Ref, &opCreateConsumer, "XGROUP", "CREATECONSUMER", group, consumer)
+	})
+}
+
+// CreateGroup is [StreamRef.CreateGroup] in a batch.
+func (q StreamBatch[T]) CreateGroup(group string, after string) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.createGroup(group, after) })
+}
+
+// DeleteConsumer is [StreamRef.DeleteConsumer] in a batch.
+func (q StreamBatch[T]) DeleteConsumer(group string, consumer string) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] {
+		return inGroup(r.Ref, &opDeleteConsumer, "XGROUP", "DELCONSUMER", group, consumer)
+	})
+}
+
+// DeleteEntries is [StreamRef.DeleteEntries] in a batch.
+func (q StreamBatch[T]) DeleteEntries(ids ...string) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.deleteEntries(ids) })
+}
+
+// DestroyGroup is [StreamRef.DestroyGroup] in a batch.
+func (q StreamBatch[T]) DestroyGroup(group string) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return inGroup(r.Ref, &opDestroyGroup, "XGROUP", "DESTROY", group) })
+}
+
+// Entries is [StreamRef.Entries] in a batch.
+func (q StreamBatch[T]) Entries(from string, to string, limit int64) *Future[[]Entry[T]] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]Entry[T]] { return r.entries(from, to, limit) })
+}
+
+// Groups is [StreamRef.Groups] in a batch.
+func (q StreamBatch[T]) Groups() *Future[[]GroupInfo] {
+	r := q.ref
+	return add(q.b, r.Ref, r.groups)
+}
+
+// Info is [StreamRef.Info] in a batch.
+func (q StreamBatch[T]) Info() *Future[StreamInfo] {
+	r := q.ref
+	return add(q.b, r.Ref, r.info)
+}
+
+// Len is [StreamRef.Len] in a batch.
+func (q StreamBatch[T]) Len() *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, r.length)
+}
+
+// Lookup is [StreamRef.Lookup] in a batch.
+func (q StreamBatch[T]) Lookup(id string) *FoundFuture[T] {
+	r := q.ref
+	return addFound(q.b, r.Ref, func() command[found[T]] { return r.lookup(id) })
+}
+
+// Pending is [StreamRef.Pending] in a batch.
+func (q StreamBatch[T]) Pending(group string, query PendingQuery) *Future[[]PendingEntry] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]PendingEntry] { return r.pending(group, query) })
+}
+
+// PendingSummary is [StreamRef.PendingSummary] in a batch.
+func (q StreamBatch[T]) PendingSummary(group string) *Future[PendingSummary] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[PendingSummary] { return r.pendingSummary(group) })
+}
+
+// Rename is [StreamRef.Rename] in a batch.
+func (q StreamBatch[T]) Rename(to StreamRef[T], opts ...WriteOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+}
+
+// RevEntries is [StreamRef.RevEntries] in a batch.
+func (q StreamBatch[T]) RevEntries(from string, to string, limit int64) *Future[[]Entry[T]] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[[]Entry[T]] { return r.revEntries(from, to, limit) })
+}
+
+// SetGroupID is [StreamRef.SetGroupID] in a batch.
+func (q StreamBatch[T]) SetGroupID(group string, after string) *Done {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[struct{}] { return r.setGroupID(group, after) })
+}
+
+// Trim is [StreamRef.Trim] in a batch.
+func (q StreamBatch[T]) Trim(to TrimOption) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.trim(to) })
+}
