@@ -59,7 +59,7 @@ func (r Ref) block(ctx context.Context, build func(rueidis.Builder) rueidis.Comp
 				// connections: the client follows the one and closes the other's.
 				return client.Do(ctx, build(client.B())).ToMessage()
 			}
-			return rueidis.RedisMessage{}, err
+			return rueidis.RedisMessage{}, ended(ctx, err)
 		}
 	}
 	id, err := first[1].AsInt64()
@@ -94,13 +94,24 @@ func letGo(ctx context.Context, result rueidis.RedisResult) (rueidis.RedisMessag
 }
 
 // unblock tells the server that holds the key to end the command of another connection, as if
-// its time were up.
+// its time were up. It needs no connection of its own, of which there may be none left.
 func (r Ref) unblock(id int64) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	conn, release := r.m.tree.client.Dedicate()
-	defer release()
-	conn.DoMulti(ctx,
-		conn.B().Exists().Key(r.key).Build(),
-		conn.B().Arbitrary("CLIENT", "UNBLOCK", strconv.FormatInt(id, 10)).Build())
+	client := r.m.tree.client
+	client.DoMulti(ctx,
+		client.B().Exists().Key(r.key).Build(),
+		client.B().Arbitrary("CLIENT", "UNBLOCK", strconv.FormatInt(id, 10)).Build())
+}
+
+// ended gives the context's error for one that came of its end: the client reports a deadline
+// that passes while it connects as a time-out of the network.
+func ended(ctx context.Context, err error) error {
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
 }
