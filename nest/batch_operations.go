@@ -135,6 +135,30 @@ func (q BitmapBatch) StoreXor(others ...BitmapRef) *Future[int64] {
 	return add(q.b, r.Ref, func() command[int64] { return r.store(&opStoreXor, "XOR", others) })
 }
 
+// ChannelBatch holds the operations of a [ChannelRef] in a batch. They have the same names and results;
+// their futures are settled when [Batch.Exec] returns.
+type ChannelBatch[T any] struct {
+	RefBatch
+	ref ChannelRef[T]
+}
+
+// In puts the reference into a batch.
+func (r ChannelRef[T]) In(b *Batch) ChannelBatch[T] {
+	return ChannelBatch[T]{RefBatch{b, r.Ref}, r}
+}
+
+// Publish is [ChannelRef.Publish] in a batch.
+func (q ChannelBatch[T]) Publish(message T) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.publish(message) })
+}
+
+// Subscribers is [ChannelRef.Subscribers] in a batch.
+func (q ChannelBatch[T]) Subscribers() *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, r.subscribers)
+}
+
 // CounterBatch holds the operations of a [CounterRef] in a batch. They have the same names and results;
 // their futures are settled when [Batch.Exec] returns.
 type CounterBatch[N Number] struct {

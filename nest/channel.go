@@ -1,0 +1,119 @@
+package nest
+
+import (
+	"context"
+	"errors"
+	"reflect"
+
+	"github.com/redis/rueidis"
+
+	"github.com/redisimnest/redisimnest/codec"
+)
+
+// KindChannel is the kind of [Channel].
+const KindChannel Kind = "channel"
+
+// ChannelDef declares a channel on which messages of type T are published.
+type ChannelDef[T any] struct {
+	Declaration
+}
+
+// Channel declares a channel of Redis' publish and subscribe: each message, a T encoded by the
+// channel's codec, goes to those who are subscribed at that moment, and is kept nowhere. [Stream]
+// keeps messages.
+//
+// A channel is named as a key is, but is none: it has neither a TTL nor a [Default]. On a Redis
+// Cluster it is a sharded channel (Redis 7.0), which lives where a key of its name would.
+//
+// Channel panics, with the file and line of the call, on a malformed template or option.
+func Channel[T any](template string, opts ...KeyOption) *ChannelDef[T] {
+	d := &ChannelDef[T]{}
+	where := caller(1)
+	d.goType = reflect.TypeFor[T]().String()
+	constructor := "Channel[" + d.goType + "]"
+	d.declare(d, KindChannel, constructor, template, where, applyKeyOptions(opts))
+	if d.config.hasDefault {
+		where.refuse(constructor, template, errors.New("a channel has no default: nothing is kept in it"))
+	}
+	d.bind = func(m *mounted) (any, error) { return bindChannel[T](m) }
+	return d
+}
+
+// At gives the reference of the channel below s; what args are, [KeyDef.At] tells.
+func (d *ChannelDef[T]) At(s Scope, args ...any) ChannelRef[T] {
+	if d == nil {
+		return ChannelRef[T]{Ref{err: nilDeclaration(s)}}
+	}
+	return ChannelRef[T]{d.ref(&s, args)}
+}
+
+// ChannelRef is one channel, with all its parameters filled in. What it has of [Ref] about keys
+// looks at the key of the channel's name, which nothing here writes.
+type ChannelRef[T any] struct {
+	Ref
+}
+
+// channel is what Open prepares for a channel.
+type channel[T any] struct {
+	typed   codec.Typed[T]
+	sharded bool
+}
+
+func bindChannel[T any](m *mounted) (any, error) {
+	typed, err := codec.For[T](m.settings.codec)
+	if err != nil {
+		return nil, err
+	}
+	client := m.tree.client
+	return &channel[T]{typed, client != nil && client.Mode() == rueidis.ClientModeCluster}, nil
+}
+
+func (r ChannelRef[T]) channel() *channel[T] { return r.m.bound.(*channel[T]) }
+
+// Publish sends a message and tells how many subscribers got it: on a Redis Cluster those that
+// are connected to the node (PUBLISH, or SPUBLISH on a Redis Cluster).
+func (r ChannelRef[T]) Publish(ctx context.Context, message T) (int64, error) {
+	return call(ctx, r.Ref, func() command[int64] { return r.publish(message) })
+}
+
+func (r ChannelRef[T]) publish(message T) command[int64] {
+	c := r.channel()
+	text, err := c.typed.Encode(message)
+	if err != nil {
+		return refuse(&opPublish, encodeError(r.m, err))
+	}
+	if c.sharded {
+		return command[int64]{op: &opPublish, cmd: r.b().Spublish().Channel(r.key).Message(text).Build()}
+	}
+	return command[int64]{op: &opPublish, cmd: r.b().Publish().Channel(r.key).Message(text).Build()}
+}
+
+// Subscribers tells how many connections are subscribed: on a Redis Cluster to the node that
+// answers (PUBSUB NUMSUB, or PUBSUB SHARDNUMSUB on a Redis Cluster).
+func (r ChannelRef[T]) Subscribers(ctx context.Context) (int64, error) {
+	return call(ctx, r.Ref, r.subscribers)
+}
+
+func (r ChannelRef[T]) subscribers() command[int64] {
+	if r.channel().sharded {
+		return command[int64]{op: &opSubscribers, cmd: r.b().Arbitrary("PUBSUB", "SHARDNUMSUB").Keys(r.key).Build()}
+	}
+	return command[int64]{op: &opSubscribers, cmd: r.b().Arbitrary("PUBSUB", "NUMSUB").Args(r.key).Build()}
+}
+
+var (
+	opPublish     = operation[int64]{"publish", replyInt}
+	opSubscribers = operation[int64]{"subscribers", replySubscribers}
+)
+
+// replySubscribers reads the one number beside the one channel.
+func replySubscribers(_ *mounted, a rueidis.RedisMessage) (int64, error) {
+	counts, err := a.AsIntMap()
+	if err != nil || len(counts) > 1 {
+		return 0, errAnswer
+	}
+	for _, n := range counts {
+		return n, nil
+	}
+	return 0, nil
+}
