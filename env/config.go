@@ -1,8 +1,6 @@
 package env
 
 import (
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"maps"
 	"os"
@@ -60,11 +58,15 @@ type Config struct {
 	// [log/slog.Default]. The default is false.
 	LogOperations bool `env:"SHOW_METHOD_DISPATCH_LOGS"`
 
-	// EncryptionKey is MY_ENCRYPTION_KEY, a Fernet key: 44 characters of URL-safe base64 for 32
-	// bytes. The default is none.
+	// EncryptionKey is MY_ENCRYPTION_KEY, the Fernet key of the Python library: 44 characters of
+	// URL-safe base64 for 32 bytes. The secrets that are stored under it can be read; without a
+	// Keyring it is also what new ones are sealed with. Once [nest.Rotate] has converted them all,
+	// it belongs at the end of the Keyring, or is to be removed: secure.AcceptFernet tells why.
+	// The default is none.
 	EncryptionKey Hidden `env:"MY_ENCRYPTION_KEY"`
 	// Keyring is NEST_KEYRING, keys of 32 bytes in base64 or hexadecimal, separated by single
-	// commas: the primary, which seals, then those that are only accepted. The default is none.
+	// commas: the primary, which seals, then those that are only accepted. The default is none, and
+	// without EncryptionKey too a tree that declares secrets cannot be opened.
 	Keyring Hidden `env:"NEST_KEYRING"`
 }
 
@@ -305,56 +307,4 @@ func (c Config) checkURL(isSet func(variable string) bool, found *problems) {
 			}
 		}
 	}
-}
-
-func (c Config) checkKeys(found *problems) {
-	if text := c.EncryptionKey.Reveal(); text != "" {
-		if _, ok := decodeKey(text, fernetEncoding); !ok {
-			found.addf("MY_ENCRYPTION_KEY", "must be a Fernet key: 32 bytes, not all zero, as 44 characters of URL-safe base64 without white space")
-		}
-	}
-	if c.Keyring.IsZero() {
-		return
-	}
-	first := make(map[[keyBytes]byte]int)
-	for i, text := range strings.Split(c.Keyring.Reveal(), ",") {
-		key, ok := decodeKey(text, keyringEncodings...)
-		switch {
-		case text == "":
-			found.addf("NEST_KEYRING", "entry %d is empty: separate keys by single commas", i+1)
-		case !ok:
-			found.addf("NEST_KEYRING", "entry %d must be 32 bytes, not all zero, in base64 (43 or 44 characters) or hexadecimal (64 digits) without white space", i+1)
-		case first[key] > 0:
-			found.addf("NEST_KEYRING", "entry %d repeats entry %d: remove one", i+1, first[key])
-		default:
-			first[key] = i + 1
-		}
-	}
-}
-
-const keyBytes = 32
-
-type decodeFunc func(text string) ([]byte, error)
-
-var (
-	fernetEncoding   decodeFunc = base64.URLEncoding.Strict().DecodeString
-	keyringEncodings            = []decodeFunc{
-		base64.StdEncoding.Strict().DecodeString, base64.RawStdEncoding.Strict().DecodeString,
-		fernetEncoding, base64.RawURLEncoding.Strict().DecodeString, hex.DecodeString,
-	}
-)
-
-// decodeKey decodes a key in one of the encodings. Line breaks, which package base64 skips even
-// when it is strict, are refused.
-func decodeKey(text string, encodings ...decodeFunc) (key [keyBytes]byte, ok bool) {
-	if strings.ContainsAny(text, "\r\n") {
-		return key, false
-	}
-	for _, decode := range encodings {
-		if raw, err := decode(text); err == nil && len(raw) == keyBytes {
-			key = [keyBytes]byte(raw)
-			return key, key != [keyBytes]byte{}
-		}
-	}
-	return key, false
 }

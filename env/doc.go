@@ -29,8 +29,8 @@
 //	REDIS_SCAN_COUNT          1000     keys that one step of a scan looks at, 1 to 1000000
 //	TTL_AUTO_RENEW            false    true restarts a key's TTL on reads, where no declaration says otherwise
 //	SHOW_METHOD_DISPATCH_LOGS false    true logs every operation, without values, to slog's default logger
-//	MY_ENCRYPTION_KEY         none     a Fernet key: 32 bytes in 44 characters of URL-safe base64
 //	NEST_KEYRING              none     keys of 32 bytes in base64 or hexadecimal, separated by commas: the primary, then those only accepted
+//	MY_ENCRYPTION_KEY         none     the Python library's key, whose secrets are read too; without NEST_KEYRING it also seals
 //	USER_SETTINGS_FILE        .env     another file than .env, relative to the working directory
 //
 // True is also 1, t, y, yes and on; false is also 0, f, n, no and off; in any case.

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/redisimnest/redisimnest/nest"
+	"github.com/redisimnest/redisimnest/secure"
 )
 
 // Open opens root on the server that the environment names: [Load], then [Config.Open].
@@ -17,7 +18,8 @@ func Open(ctx context.Context, root *nest.ClusterDef, opts ...nest.OpenOption) (
 	return c.Open(ctx, root, opts...)
 }
 
-// Open checks the tree, connects and opens the tree. Where opts say the same as the Config, opts
+// Open checks the tree, connects and opens the tree. Secrets are sealed with the Config's keyring,
+// passwords are hashed as [secure.Recommended] says. Where opts say the same as the Config, opts
 // are taken. The function closes the client, once the commands that are under way have ended; it
 // may be called more than once and is never nil.
 //
@@ -29,7 +31,11 @@ func (c Config) Open(ctx context.Context, root *nest.ClusterDef, opts ...nest.Op
 	if err != nil {
 		return nest.Scope{}, doNothing, err
 	}
-	opts = append(c.openOptions(), opts...)
+	own, err := c.openOptions()
+	if err != nil {
+		return nest.Scope{}, doNothing, err
+	}
+	opts = append(own, opts...)
 	if err := nest.Check(root, opts...); err != nil {
 		return nest.Scope{}, doNothing, err
 	}
@@ -47,17 +53,28 @@ func (c Config) Open(ctx context.Context, root *nest.ClusterDef, opts ...nest.Op
 
 func doNothing() {}
 
-// openOptions gives what the Config says of a tree.
-func (c Config) openOptions() []nest.OpenOption {
+// openOptions gives what the Config says of a tree, and the hasher of its passwords.
+func (c Config) openOptions() ([]nest.OpenOption, error) {
 	c.fillDefaults()
-	opts := []nest.OpenOption{nest.ScanCount(c.ScanCount), nest.DeleteChunk(c.DeleteChunk)}
+	passwords, err := secure.NewPasswords(secure.Recommended())
+	if err != nil {
+		return nil, err
+	}
+	opts := []nest.OpenOption{nest.ScanCount(c.ScanCount), nest.DeleteChunk(c.DeleteChunk), nest.WithPasswords(passwords)}
+	keyring, err := c.keyringOption()
+	if err != nil {
+		return nil, err
+	}
+	if keyring != nil {
+		opts = append(opts, keyring)
+	}
 	if c.AutoRenew {
 		opts = append(opts, nest.WithDefaults(nest.AutoRenew()))
 	}
 	if c.LogOperations {
 		opts = append(opts, nest.WithLogger(slog.New(everyLevel{slog.Default().Handler()})))
 	}
-	return opts
+	return opts, nil
 }
 
 // everyLevel lets every record pass to a handler, whatever level that is set to: operations are

@@ -255,6 +255,73 @@ func TestOpenSettings(t *testing.T) {
 	require.NotContains(t, log.String(), sentinel)
 }
 
+var (
+	secretKey = nest.Secret[string]("secret")
+	passKey   = nest.Password("password")
+	sealed    = nest.Cluster("env-sealed", nest.Sub(secretKey, passKey))
+)
+
+func TestOpenKeyring(t *testing.T) {
+	port, _ := server(t)
+	ctx := t.Context()
+	address := []string{"REDIS_HOST=127.0.0.1", "REDIS_PORT=" + port, "REDIS_PASS=" + sentinel}
+	openWith := func(vars ...string) nest.Scope {
+		t.Helper()
+		setenv(t, append(vars, address...)...)
+		scope, closeClient, err := Open(ctx, sealed)
+		require.NoError(t, err)
+		t.Cleanup(closeClient)
+		return scope
+	}
+
+	setenv(t, address...)
+	_, _, err := Open(ctx, sealed)
+	require.ErrorIs(t, err, nest.ErrNoKeyring)
+
+	// What Python stored under its key, and what was sealed by it.
+	const token = `{"__type__": "str", "value": "gAAAAABrA4HdLxc-do_fd69BTLGH0AHRp4MxXtvuBzZqjAUr_KNPeLfRtzAGIziZIw2Pf8H1g6CwMriO30wiRfpKBQt7PoUGHA=="}`
+	const pythonKey = "RORUVoR8JULqcbt3vvH1Exd_c5MEEyX6BdE0FSJLKX0="
+	python := openWith("MY_ENCRYPTION_KEY=" + pythonKey)
+	_, err = secretKey.At(python).Do(ctx, "SET", token)
+	require.NoError(t, err)
+	got, err := secretKey.At(python).Get(ctx)
+	require.NoError(t, err)
+	require.Empty(t, got)
+	require.NoError(t, secretKey.At(python).Set(ctx, "sealed"))
+
+	// The next keyring accepts what that sealed, and seals anew.
+	next := openWith("NEST_KEYRING=" + keyA + "," + pythonKey)
+	got, err = secretKey.At(next).Get(ctx)
+	require.NoError(t, err)
+	require.Equal(t, "sealed", got)
+	report, err := nest.Rotate(ctx, next)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, report.Resealed)
+	_, err = secretKey.At(python).Get(ctx)
+	require.ErrorIs(t, err, nest.ErrOpen)
+	got, err = secretKey.At(openWith("NEST_KEYRING=" + keyA)).Get(ctx)
+	require.NoError(t, err)
+	require.Equal(t, "sealed", got)
+
+	// Beside a keyring, Python's key reads and does not seal.
+	both := openWith("NEST_KEYRING="+keyB, "MY_ENCRYPTION_KEY="+pythonKey)
+	_, err = secretKey.At(both).Do(ctx, "SET", token)
+	require.NoError(t, err)
+	done, err := secretKey.At(both).Rotate(ctx)
+	require.NoError(t, err)
+	require.True(t, done)
+	_, err = secretKey.At(openWith("NEST_KEYRING=" + keyB)).Get(ctx)
+	require.NoError(t, err)
+
+	require.NoError(t, passKey.At(both).Set(ctx, sentinel))
+	ok, err := passKey.At(both).Verify(ctx, sentinel)
+	require.NoError(t, err)
+	require.True(t, ok)
+	hash, err := passKey.At(both).Reveal(ctx)
+	require.NoError(t, err)
+	require.True(t, strings.HasPrefix(hash, "$argon2id$v=19$m=65536,t=3,p=4$"), "the recommended policy")
+}
+
 type safeBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
