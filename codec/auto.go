@@ -79,10 +79,13 @@ func formOf(t reflect.Type) form {
 func (auto) Name() string { return "auto" }
 
 func (auto) CheckType(t reflect.Type) error {
-	if formOf(t) != formJSON {
-		return nil
+	switch formOf(t) {
+	case formJSON:
+		return checkJSON(t)
+	case formText:
+		return checkPromoted(t, textMethods, "json")
 	}
-	return checkJSON(t)
+	return nil
 }
 
 func (a auto) Append(dst []byte, v any) ([]byte, error) {

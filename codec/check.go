@@ -10,7 +10,8 @@ import (
 // CheckData is a [TypeChecker] for codecs that store what the exported fields of structs hold:
 // it walks through t and gives an error at what is no data (channels, functions, complex
 // numbers, unsafe pointers), at interfaces with methods, into which nothing can be read, and
-// at structs that have fields but show none, of which nothing would be stored. Types for which
+// at structs that have fields but show none, of which nothing would be stored, or that are stored
+// by the method of one embedded field, which knows nothing of the others. Types for which
 // own gives true bring their own form. Fields that one of the struct tags names "-" are left
 // out.
 func CheckData(t reflect.Type, own func(reflect.Type) bool, tags ...string) error {
@@ -22,7 +23,18 @@ type dataCheck struct {
 	own     func(reflect.Type) bool
 	tags    []string
 	mapping func(reflect.Type) error // what else is asked of a map type; may be nil
+	methods [][]string               // by which types bring their own form, if that is known
 	seen    map[reflect.Type]bool
+}
+
+func (c dataCheck) promoted(t reflect.Type) error {
+	switch {
+	case c.methods != nil:
+		return checkPromoted(t, c.methods, c.tags...)
+	case c.own(t):
+		return checkAllPromoted(t, c.tags)
+	}
+	return nil
 }
 
 func (c dataCheck) value(t reflect.Type) error {
@@ -30,6 +42,9 @@ func (c dataCheck) value(t reflect.Type) error {
 		return nil
 	}
 	c.seen[t] = true
+	if err := c.promoted(t); err != nil {
+		return err
+	}
 	if c.own(t) {
 		return nil
 	}
@@ -101,6 +116,7 @@ func checkJSON(t reflect.Type) error {
 		own:     func(t reflect.Type) bool { return ownJSON(reflect.PointerTo(t)) },
 		tags:    []string{"json"},
 		mapping: checkJSONMap,
+		methods: jsonMethods,
 		seen:    map[reflect.Type]bool{},
 	}.value(t)
 }
@@ -112,6 +128,9 @@ func checkJSONMap(t reflect.Type) error {
 	default:
 		if !key.Implements(textMarshalerType) || !reflect.PointerTo(key).Implements(textUnmarshalerType) {
 			return fmt.Errorf("JSON has no form for map keys of type %s", key)
+		}
+		if err := checkPromoted(pointee(key), [][]string{{"MarshalText"}, {"UnmarshalText"}}, "json"); err != nil {
+			return err
 		}
 	}
 	if elem.Kind() != reflect.Pointer && ownJSON(reflect.PointerTo(elem)) && !ownJSON(elem) {

@@ -119,6 +119,9 @@ func (c gobCheck) value(t reflect.Type) (maps bool, err error) {
 		return false, nil
 	}
 	c[t] = true
+	if err := checkPromoted(t, gobMethods); err != nil {
+		return false, err
+	}
 	if p := reflect.PointerTo(t); p.Implements(gobEncoderType) || p.Implements(binaryMarshalerType) {
 		return false, nil
 	}

@@ -129,7 +129,7 @@ func tagOfType(t reflect.Type) (tag, error) {
 	case isUUID(t):
 		return tagUUID, nil
 	case hasText(t):
-		return tagStr, nil
+		return tagStr, checkPromoted(t, textMethods, "json")
 	case isBytes(t):
 		return tagBytes, nil
 	}
@@ -367,6 +367,9 @@ func keyOf(key reflect.Value) (string, error) {
 	case form == formUint:
 		return strconv.FormatUint(key.Uint(), 10), nil
 	case form == formString || hasText(key.Type()):
+		if err := infoOf(key.Type()).err; err != nil {
+			return "", err
+		}
 		return stringOf(key)
 	}
 	return "", fmt.Errorf("a dict cannot have keys of type %s", key.Type())

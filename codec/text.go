@@ -17,7 +17,10 @@ type textCodec struct{}
 func (textCodec) Name() string { return "text" }
 
 func (textCodec) CheckType(t reflect.Type) error {
-	if isString(t) || hasText(t) || t.Kind() == reflect.Pointer && hasText(t.Elem()) {
+	switch {
+	case hasText(t) || t.Kind() == reflect.Pointer && hasText(t.Elem()):
+		return checkPromoted(pointee(t), textMethods, "json")
+	case isString(t):
 		return nil
 	}
 	return fmt.Errorf("%s has no MarshalText and UnmarshalText", t)
