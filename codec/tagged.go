@@ -36,6 +36,9 @@ import (
 // to v0.8.0 wrote for None, is read as nil. Integers may be read into floats that hold them
 // exactly, floats not into integers.
 //
+// A set in an any has integers that fit an int, floats, booleans, strings, UUIDs and durations
+// as elements. Others, such as times, take a set of their own type to be read into.
+//
 // A struct's fields may be missing from the dict that is read, and keys of the dict without a
 // field are skipped. Names are compared exactly.
 var Tagged Codec = tagged{}

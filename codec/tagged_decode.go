@@ -90,9 +90,7 @@ func (d datum) naturalSet() (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		switch v.(type) {
-		case int, bool, string, float64, UUID, time.Duration:
-		default:
+		if !elemental(v) {
 			return nil, badNode(item, "an element that a set in an any cannot have")
 		}
 		if _, taken := set[v]; taken || v != v { //nolint:staticcheck // NaN
@@ -101,6 +99,16 @@ func (d datum) naturalSet() (any, error) {
 		set[v] = struct{}{}
 	}
 	return set, nil
+}
+
+// elemental tells whether the natural value v can be an element of a map[any]struct{}: equal
+// ones have to be equal for Go, which those with pointers inside are not.
+func elemental(v any) bool {
+	switch v.(type) {
+	case int, bool, string, float64, UUID, time.Duration:
+		return true
+	}
+	return false
 }
 
 // integer gives an int if it fits, else a *big.Int.
@@ -376,14 +384,25 @@ func (d datum) setStruct(v reflect.Value) error {
 
 func (d datum) setSet(v reflect.Value) error {
 	m := reflect.MakeMapWithSize(v.Type(), len(d.node.items))
+	stored := make(map[string]struct{}, len(d.node.items))
 	for _, item := range d.node.items {
 		key := reflect.New(v.Type().Key()).Elem()
 		if err := intoInner(item, key); err != nil {
 			return err
 		}
-		if !key.Comparable() || m.MapIndex(key).IsValid() || !key.Equal(key) {
+		if key.Kind() == reflect.Interface && !elemental(key.Interface()) {
+			return badNode(item, "an element that a set in an any cannot have")
+		}
+		// Pointers to equal values are different keys, so their stored forms are compared, too.
+		form, err := appendInner(nil, key, 0)
+		if err != nil {
+			return badNode(item, err.Error())
+		}
+		_, taken := stored[string(form)]
+		if taken || !key.Comparable() || m.MapIndex(key).IsValid() || !key.Equal(key) {
 			return badNode(item, "an element that is not alone in its set")
 		}
+		stored[string(form)] = struct{}{}
 		m.SetMapIndex(key, reflect.Zero(emptyType))
 	}
 	v.Set(m)

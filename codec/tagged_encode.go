@@ -280,9 +280,22 @@ func appendSet(dst []byte, v reflect.Value, depth int) ([]byte, error) {
 	if len(slices.Compact(elements)) < v.Len() {
 		return nil, errors.New("a set with two elements that are stored alike")
 	}
-	dst = append(dst, '[')
-	dst = append(dst, strings.Join(elements, ", ")...)
-	return append(dst, ']'), nil
+	list := "[" + strings.Join(elements, ", ") + "]"
+	if v.Type().Key().Kind() == reflect.Interface && !readableSet(list) {
+		return nil, errors.New("an element that a set in an any cannot have: it takes integers that fit an int, " +
+			"and floats, booleans, strings, UUIDs and durations")
+	}
+	return append(dst, list...), nil
+}
+
+// readableSet tells whether the stored elements of a set can be read back without knowing their
+// types.
+func readableSet(list string) bool {
+	n, err := parse(list)
+	if err == nil {
+		_, err = datum{tagSet, n}.naturalSet()
+	}
+	return err == nil
 }
 
 // entry is a key and value on their way into a dict.

@@ -87,6 +87,7 @@ func TestTaggedForms(t *testing.T) {
 	stores(t, tagged, []byte{0xfb, 0xff}, envelope("bytes", `"+/8="`))
 	stores(t, tagged, 90*time.Second, envelope("duration", `"1m30s"`))
 	stores(t, tagged, map[string]struct{}{"b": {}, "a": {}}, envelope("set", `["a", "b"]`))
+	stores(t, tagged, map[any]struct{}{1: {}, "a": {}, true: {}, 1.0: {}, codec.UUID{}: {}, time.Hour: {}}, envelope("set", `["a", 1, 1.0, true, {"__type__": "duration", "value": "1h0m0s"}, {"__type__": "uuid", "value": "00000000-0000-0000-0000-000000000000"}]`))
 	stores(t, tagged, []map[int]struct{}{{2: {}}}, envelope("list", `[{"__type__": "set", "value": [2]}]`))
 	ref := codec.UUID{15: 2}
 	stores(t, tagged, account{base: base{ID: 1, Name: "inner"}, Name: "n", Ref: &ref},
@@ -159,6 +160,11 @@ func TestTaggedIntoAnotherType(t *testing.T) {
 	refuses[codec.Tuple](t, tagged, envelope("list", "[1]"))
 	refuses[map[int]int](t, tagged, envelope("dict", `{"01": 1}`), envelope("dict", `{"secret": 1}`), envelope("list", "[]"))
 	refuses[map[string]struct{}](t, tagged, envelope("set", `["a", "a"]`), envelope("list", `["a"]`))
+	refuses[map[any]struct{}](t, tagged, envelope("set", "[18446744073709551615]"), envelope("set", "[18446744073709551615, 18446744073709551615]"),
+		envelope("set", "[null]"), envelope("set", "[[1]]"), envelope("set", `[{"__type__": "datetime", "value": "2024-01-02T03:04:05"}]`))
+	refuses[map[*int]struct{}](t, tagged, envelope("set", "[1, 1]"))
+	zoned := `{"__type__": "datetime", "value": "2024-01-02T03:04:05+05:00"}`
+	refuses[map[time.Time]struct{}](t, tagged, envelope("set", "["+zoned+", "+zoned+"]"))
 	refuses[netip.Addr](t, tagged, envelope("str", `"secret"`))
 	refuses[codec.UUID](t, tagged, envelope("uuid", `"00000000-0000-0000-0000-00000000000G"`), envelope("uuid", `"00000000-0000-0000-0000-00000000000A"`),
 		envelope("uuid", `"{0000000-0000-0000-0000-00000000000}"`), envelope("str", `"00000000-0000-0000-0000-000000000000"`))
@@ -196,6 +202,11 @@ func TestTaggedHazards(t *testing.T) {
 		"digits":            new(big.Int).Exp(big.NewInt(10), big.NewInt(100_000), nil),
 		"NaN in a set":      map[float64]struct{}{math.NaN(): {}},
 		"equal in a set":    map[any]struct{}{1: {}, int8(1): {}},
+		"nil in a set":      map[any]struct{}{nil: {}},
+		"big in a set":      map[any]struct{}{uint64(math.MaxUint64): {}},
+		"time in a set":     []any{map[any]struct{}{time.Unix(0, 0).UTC(): {}}},
+		"array in a set":    map[any]struct{}{[2]int{}: {}},
+		"zeros in a set":    map[any]struct{}{0.0: {}, float32(math.Copysign(0, -1)): {}},
 		"float keys":        map[float64]int{1: 1},
 		"channel":           []any{make(chan int)},
 		"only MarshalJSON":  struct{ J jsonOnly }{},
