@@ -70,7 +70,7 @@ func (c protoCodec) Decode(data []byte, v any) error {
 		return c.decode(data, m, v)
 	}
 	fresh := reflect.New(p.Type().Elem().Elem())
-	m, ok := fresh.Interface().(proto.Message)
+	m, ok := reflect.TypeAssert[proto.Message](fresh)
 	if !ok {
 		return codec.DecodeError(c.Name(), v, data, notMessage)
 	}

@@ -77,7 +77,6 @@ func TestBomb(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, enc.Close())
 	unsized := append([]byte{1}, stream.Bytes()...)
-	large = nil
 
 	c := zstd.Wrap(codec.Raw, zstd.MaxSize(1<<20))
 	for _, data := range [][]byte{bomb, unsized} {
