@@ -107,6 +107,7 @@ func embedded(t reflect.Type) bool {
 var (
 	jsonMarshalerType   = reflect.TypeFor[json.Marshaler]()
 	jsonUnmarshalerType = reflect.TypeFor[json.Unmarshaler]()
+	rawMessageType      = reflect.TypeFor[json.RawMessage]()
 )
 
 // checkJSON gives an error if encoding/json can never write values of type t, never read them

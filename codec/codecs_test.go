@@ -53,6 +53,36 @@ func TestText(t *testing.T) {
 	require.ErrorContains(t, err, "int has no MarshalText and UnmarshalText")
 }
 
+// scribble has methods that write to their input.
+type (
+	scribble     struct{ N int }
+	scribbleText struct{ N int }
+)
+
+func (s *scribble) UnmarshalJSON(b []byte) error     { s.N = len(b); clear(b); return nil }
+func (s scribble) MarshalJSON() ([]byte, error)      { return bytes.Repeat([]byte("1"), s.N), nil }
+func (s *scribbleText) UnmarshalText(b []byte) error { s.N = len(b); clear(b); return nil }
+func (s scribbleText) MarshalText() ([]byte, error)  { return bytes.Repeat([]byte("x"), s.N), nil }
+
+// TestJSONInputIsKept decodes with methods that write to their input, which is a string that a
+// cache may hold.
+func TestJSONInputIsKept(t *testing.T) {
+	for _, c := range []codec.Codec{codec.JSON, codec.Versioned(codec.JSON)} {
+		mark := ""
+		if c != codec.JSON {
+			mark = "\xC1V\x01"
+		}
+		stores(t, c, scribble{3}, mark+"111")
+		stores(t, c, &scribble{3}, mark+"111")
+		stores(t, c, struct{ A []scribble }{[]scribble{{2}}}, mark+`{"A":[11]}`)
+		stores(t, c, map[string]map[scribbleText]int{"a": {{2}: 1}}, mark+`{"a":{"xx":1}}`)
+		stores(t, c, [1]*scribbleText{{2}}, mark+`["xx"]`)
+		stores(t, c, struct{ embeddedScribble }{embeddedScribble{scribbleText{2}}}, mark+`{"S":"xx"}`)
+	}
+}
+
+type embeddedScribble struct{ S scribbleText }
+
 func TestGobTypes(t *testing.T) {
 	for typ, want := range map[reflect.Type]string{
 		reflect.TypeFor[*point]():                     "use codec_test.point",
@@ -136,20 +166,25 @@ func TestVersioned(t *testing.T) {
 	require.Equal(t, "versioned", two.Name())
 
 	stores(t, codec.Versioned(codec.JSON, slices.Repeat([]codec.Codec{codec.Retired}, 254)...), 5, "\xC1V\xff5")
-	for _, wrong := range []func(){
-		func() { codec.Versioned(nil) },
-		func() { codec.Versioned(codec.Upcoming(codec.JSON)) },
-		func() { codec.Versioned(codec.Upcoming(codec.JSON), codec.Retired) },
-		func() { codec.Versioned(codec.JSON, codec.Upcoming(codec.Gob), codec.JSON) },
-		func() { codec.Versioned(codec.JSON, codec.Upcoming(codec.Gob)) },
-		func() { codec.Versioned(codec.Upcoming(nil), codec.JSON) },
-		func() { codec.Versioned(codec.Upcoming(codec.Unversioned(codec.Gob)), codec.JSON) },
-		func() { codec.Versioned(codec.Retired, codec.JSON) },
-		func() { codec.Versioned(codec.JSON, codec.Unversioned(codec.JSON), codec.Gob) },
-		func() { codec.Versioned(codec.JSON, nil, codec.Gob) },
-		func() { codec.Versioned(codec.JSON, slices.Repeat([]codec.Codec{codec.JSON}, 255)...) },
+	for _, wrong := range []struct {
+		call func()
+		want string
+	}{
+		{func() { codec.Versioned(nil) }, "a codec is nil"},
+		{func() { codec.Versioned(codec.Upcoming(codec.JSON)) }, "there is no codec to write with"},
+		{func() { codec.Versioned(codec.Upcoming(codec.JSON), codec.Retired) }, "there is no codec to write with"},
+		{func() { codec.Versioned(codec.JSON, codec.Upcoming(codec.Gob), codec.JSON) }, "Upcoming stands behind a codec that is in use"},
+		{func() { codec.Versioned(codec.JSON, codec.Upcoming(codec.Gob)) }, "Upcoming stands behind a codec that is in use"},
+		{func() { codec.Versioned(codec.Upcoming(nil), codec.JSON) }, "a codec is nil"},
+		{func() { codec.Versioned(codec.Upcoming(codec.Unversioned(codec.Gob)), codec.JSON) }, "Unversioned is not the last codec"},
+		{func() { codec.Versioned(codec.Retired, codec.JSON) }, "there is no codec to write with"},
+		{func() { codec.Versioned(codec.JSON, codec.Unversioned(codec.JSON), codec.Gob) }, "Unversioned is not the last codec"},
+		{func() { codec.Versioned(codec.JSON, nil, codec.Gob) }, "a codec is nil"},
+		{func() { codec.Versioned(codec.JSON, codec.Unversioned(nil)) }, "the codec in Unversioned is nil"},
+		{func() { codec.Versioned(codec.Unversioned(nil)) }, "the codec in Unversioned is nil"},
+		{func() { codec.Versioned(codec.JSON, slices.Repeat([]codec.Codec{codec.JSON}, 255)...) }, "there are more than 255 versions"},
 	} {
-		require.Panics(t, wrong)
+		require.PanicsWithValue(t, "codec: Versioned: "+wrong.want, wrong.call)
 	}
 }
 

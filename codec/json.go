@@ -115,6 +115,10 @@ func jsonEncodeError(codec string, v any, err error) error {
 }
 
 func decodeJSON(codec string, data []byte, v any) error {
+	if t := reflect.TypeOf(v); t != nil && lendsInput(t) {
+		// Nothing forbids such a method to work in place.
+		data = append([]byte{}, data...)
+	}
 	err := json.Unmarshal(data, v)
 	if err == nil {
 		if len(data) < 16 && string(bytes.TrimSpace(data)) == "null" && !holdsNull(reflect.TypeOf(v).Elem()) {
@@ -132,6 +136,42 @@ func decodeJSON(codec string, data []byte, v any) error {
 		reason = fmt.Sprintf("the JSON value at offset %d does not fit in %s", mismatch.Offset, typeName(mismatch.Type))
 	}
 	return DecodeError(codec, v, data, reason)
+}
+
+var knownLends sync.Map // reflect.Type → bool
+
+// lendsInput tells whether json.Unmarshal may hand parts of its input to a method of somebody's
+// on the way into a value of type t.
+func lendsInput(t reflect.Type) bool {
+	if known, ok := knownLends.Load(t); ok {
+		return known.(bool)
+	}
+	lends := reachesMethod(t, map[reflect.Type]bool{})
+	knownLends.Store(t, lends)
+	return lends
+}
+
+func reachesMethod(t reflect.Type, seen map[reflect.Type]bool) bool {
+	if seen[t] || t == timeType || t == bigIntType || t == rawMessageType {
+		return false
+	}
+	seen[t] = true
+	if p := reflect.PointerTo(t); p.Implements(jsonUnmarshalerType) || p.Implements(textUnmarshalerType) {
+		return true
+	}
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Array:
+		return reachesMethod(t.Elem(), seen)
+	case reflect.Map:
+		return reachesMethod(t.Key(), seen) || reachesMethod(t.Elem(), seen)
+	case reflect.Struct:
+		for f := range t.Fields() {
+			if reachesMethod(f.Type, seen) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // holdsNull tells whether null is a value of type t. For any other type json.Unmarshal would

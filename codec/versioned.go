@@ -29,6 +29,9 @@ func Versioned(newest Codec, older ...Codec) Codec {
 	all := append([]Codec{newest}, older...)
 	v := versioned{versions: []Codec{nil}}
 	if plain, ok := all[len(all)-1].(unversioned); ok {
+		if plain.Codec == nil {
+			panic("codec: Versioned: the codec in Unversioned is nil")
+		}
 		v.versions[0] = plain.Codec
 		all = all[:len(all)-1]
 	}
@@ -43,13 +46,19 @@ func Versioned(newest Codec, older ...Codec) Codec {
 		default:
 			v.write = len(v.versions)
 		}
-		if _, plain := c.(unversioned); plain || c == nil {
-			panic("codec: Versioned: a codec is nil, or Unversioned and not the last")
+		if c == nil {
+			panic("codec: Versioned: a codec is nil")
+		}
+		if _, plain := c.(unversioned); plain {
+			panic("codec: Versioned: Unversioned is not the last codec")
 		}
 		v.versions = append(v.versions, c)
 	}
-	if writer := v.versions[v.write]; writer == nil || writer == Retired || len(v.versions) > 256 {
-		panic("codec: Versioned: there is no codec to write with, or there are more than 255 versions")
+	if len(v.versions) > 256 {
+		panic("codec: Versioned: there are more than 255 versions")
+	}
+	if writer := v.versions[v.write]; writer == nil || writer == Retired {
+		panic("codec: Versioned: there is no codec to write with")
 	}
 	return v
 }
