@@ -1,6 +1,9 @@
 package codec
 
-import "reflect"
+import (
+	"fmt"
+	"reflect"
+)
 
 // Codec turns Go values into bytes and back. A codec is a value without mutable state: it is
 // shared by every key that names it and must be safe for concurrent use.
@@ -45,13 +48,14 @@ func CheckType(c Codec, t reflect.Type) error {
 	return nil
 }
 
-// StoredType asks c for the type of an encoded value. The error wraps [ErrDecode] when c is not
-// a [TypeTeller].
+// StoredType asks c for the type of an encoded value. The error wraps [ErrDecode], and also
+// [ErrNoType] when c is not a [TypeTeller] or, of a codec that wraps others, the one that wrote
+// the value is not.
 func StoredType(c Codec, data []byte) (string, error) {
 	if teller, ok := c.(TypeTeller); ok {
 		return teller.StoredType(data)
 	}
-	return "", decodeError(c.Name(), storedType, len(data), "this codec does not store types")
+	return "", fmt.Errorf("codec: %s: %w %s from %d bytes: %w", c.Name(), ErrDecode, storedType, len(data), ErrNoType)
 }
 
 // Typed is a codec fixed to one Go type, chosen once and then used without looking at types

@@ -55,5 +55,6 @@
 //
 // What cannot be decoded is an [ErrDecode], never a zero value, and what cannot be encoded an
 // [ErrEncode]. Types that a codec can never hold are refused by [For], before there is any
-// value. The text of an error names codec, Go type, length and reason, and nothing of the value.
+// value. [ErrNoType] tells that [StoredType] was asked of a codec without types. The text of an
+// error names codec, Go type, length and reason, and nothing of the value.
 package codec

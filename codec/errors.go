@@ -12,6 +12,10 @@ var (
 
 	// ErrEncode is wrapped by the error for a value that a codec has no form for.
 	ErrEncode = errors.New("cannot encode")
+
+	// ErrNoType is wrapped, beside [ErrDecode], by the error of [StoredType] for a codec that
+	// does not store the type: nothing is wrong with the stored bytes.
+	ErrNoType = errors.New("this codec does not store types")
 )
 
 // notTarget is the reason when the caller gives Decode no variable to set.
@@ -23,7 +27,16 @@ const storedType = "a stored type"
 // EncodeError gives the error, wrapping [ErrEncode], that the named codec returns when it has
 // no form for v. Only the type of v appears in it; reason must not quote the value either.
 func EncodeError(codec string, v any, reason string) error {
-	return fmt.Errorf("codec: %s: %w %s: %s", codec, ErrEncode, typeName(reflect.TypeOf(v)), reason)
+	return fmt.Errorf("codec: %s: %w %s: %s", codec, ErrEncode, encodeName(v), reason)
+}
+
+// encodeName names the type of v, or of what v holds if it points to an interface.
+func encodeName(v any) string {
+	rv := reflect.ValueOf(v)
+	if rv.Kind() == reflect.Pointer && rv.Type().Elem().Kind() == reflect.Interface && !rv.IsNil() {
+		v = rv.Elem().Interface()
+	}
+	return typeName(reflect.TypeOf(v))
 }
 
 // DecodeError gives the error, wrapping [ErrDecode], that the named codec returns when data is

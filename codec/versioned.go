@@ -100,6 +100,10 @@ func (r retired) Decode(data []byte, v any) error {
 	return DecodeError(r.Name(), v, data, retiredReason)
 }
 
+func (r retired) StoredType(data []byte) (string, error) {
+	return "", decodeError(r.Name(), storedType, len(data), retiredReason)
+}
+
 // versioned holds the codecs by version. At 0 stands the unversioned one, or nil.
 type versioned struct {
 	versions []Codec
