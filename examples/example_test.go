@@ -10,10 +10,27 @@ import (
 	"github.com/redisimnest/redisimnest/examples/quickstart/app"
 	"github.com/redisimnest/redisimnest/examples/quickstart/users"
 	"github.com/redisimnest/redisimnest/nest"
+	"github.com/redisimnest/redisimnest/secure"
 )
 
 // Root composes the domains into one keyspace.
 var Root = nest.Cluster("root", nest.Sub(app.Cluster, users.Cluster))
+
+// keys is a keyring of one key.
+const keys = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4="
+
+// openRoot opens the keyspace with a hasher that is quick.
+func openRoot(client rueidis.Client) (nest.Scope, error) {
+	ring, err := secure.ParseKeyring(keys)
+	if err != nil {
+		return nest.Scope{}, err
+	}
+	hasher, err := secure.NewPasswords(secure.Minimum())
+	if err != nil {
+		return nest.Scope{}, err
+	}
+	return nest.Open(client, Root, nest.WithKeyring(ring), nest.WithPasswords(hasher))
+}
 
 // embedded runs an example on a server of its own.
 func embedded(example func(client rueidis.Client)) {
@@ -38,7 +55,11 @@ func Example() {
 	embedded(func(client rueidis.Client) {
 		ctx := context.Background()
 
-		root, err := nest.Open(client, Root) // checks the whole tree; sends nothing
+		ring, err := secure.ParseKeyring(keys) // 32 bytes in base64, from where secrets are kept
+		hasher, err := secure.NewPasswords(secure.Recommended())
+
+		root, err := nest.Open(client, Root, // checks the whole tree; sends nothing
+			nest.WithKeyring(ring), nest.WithPasswords(hasher))
 
 		age, err := users.Age.At(root, 42).Get(ctx) // GET root:user:42:age: not there, so the default
 		user := users.Cluster.At(root, 42)          // a scope: resolved once, used many times
@@ -62,9 +83,28 @@ func Example() {
 	// 2 <nil>
 }
 
+//nolint:ineffassign,wastedassign // what the README shows leaves the handling of errors out
+func Example_secrets() {
+	embedded(func(client rueidis.Client) {
+		ctx := context.Background()
+		root, err := openRoot(client)
+
+		user := users.Cluster.At(root, 42)
+		err = users.APIKey.At(user).Set(ctx, "sk-123")          // Redis sees a ciphertext, which opens in this place only
+		apiKey, err := users.APIKey.At(user).Get(ctx)           // "sk-123"
+		err = users.Password.At(user).Set(ctx, "simple_pass")   // argon2id, and sealed
+		ok, err := users.Password.At(user).Verify(ctx, "wrong") // there is no Get: it does not compile
+		report, err := nest.Rotate(ctx, root)                   // seals anew what another key than the primary has sealed
+
+		fmt.Println(apiKey, ok, report.Current, err)
+	})
+	// Output:
+	// sk-123 false 2 <nil>
+}
+
 func Example_describe() {
 	embedded(func(client rueidis.Client) {
-		root, err := nest.Open(client, Root)
+		root, err := openRoot(client)
 		if err != nil {
 			panic(err)
 		}
@@ -79,13 +119,15 @@ func Example_describe() {
 	// └─ user:<user_id>  [ttl 2m]
 	//    ├─ age  value int  [ttl 2m, has a default]
 	//    ├─ name  value string  [ttl 2m, has a default]
-	//    └─ session:<token>  value users.Login  [ttl 24h, renewed on read]
+	//    ├─ session:<token>  value users.Login  [ttl 24h, renewed on read]
+	//    ├─ password  password
+	//    └─ api_key  secret string
 }
 
 func Example_errors() {
 	embedded(func(client rueidis.Client) {
 		ctx := context.Background()
-		root, err := nest.Open(client, Root)
+		root, err := openRoot(client)
 		if err != nil {
 			panic(err)
 		}

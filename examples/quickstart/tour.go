@@ -21,7 +21,7 @@ func (t tour) run(ctx context.Context) error {
 	t.title("What is declared")
 	t.out.Print(t.root.Describe())
 	for _, chapter := range []func(context.Context) error{
-		t.values, t.expiry, t.scopes, t.updates, t.names, t.mistakes, t.clearing,
+		t.values, t.expiry, t.scopes, t.updates, t.names, t.secrets, t.mistakes, t.clearing,
 	} {
 		if err := chapter(ctx); err != nil {
 			return err
@@ -198,6 +198,48 @@ func (t tour) names(ctx context.Context) error {
 	}
 	t.step("the user that an Age belongs to", id)
 	t.step("a value cannot leave its place", users.Session.At(t.root, 3, "a:b*{c}").Key())
+	return nil
+}
+
+func (t tour) secrets(ctx context.Context) error {
+	t.title("Secrets and passwords: sealed before Redis sees them")
+
+	apiKey := users.APIKey.At(t.root, 1)
+	if err := apiKey.Set(ctx, "sk-123"); err != nil {
+		return err
+	}
+	text, err := apiKey.Get(ctx)
+	if err != nil {
+		return err
+	}
+	t.step("APIKey of user 1", text)
+
+	other := users.APIKey.At(t.root, 2)
+	sealed, err := apiKey.Raw(ctx)
+	if err != nil {
+		return err
+	}
+	t.step("bytes of it in Redis", len(sealed))
+	if _, err := other.Do(ctx, "SET", string(sealed)); err != nil {
+		return err
+	}
+	_, err = other.Get(ctx)
+	t.step("the same bytes as the APIKey of user 2", err)
+	if _, err := other.Delete(ctx); err != nil {
+		return err
+	}
+
+	password := users.Password.At(t.root, 1)
+	if err := password.Set(ctx, "simple_pass"); err != nil {
+		return err
+	}
+	for _, candidate := range []string{"simple_pass", "simple_guess"} {
+		ok, err := password.Verify(ctx, candidate)
+		if err != nil {
+			return err
+		}
+		t.step("Password of user 1 is "+candidate, ok)
+	}
 	return nil
 }
 

@@ -25,6 +25,9 @@ var (
 	Name    = nest.Key[string]("name", nest.Default("Unknown"))
 	Session = nest.Key[Login]("session:<token>", nest.TTL(24*time.Hour), nest.AutoRenew())
 
+	Password = nest.Password("password", nest.NoTTL())
+	APIKey   = nest.Secret[string]("api_key", nest.NoTTL())
+
 	Cluster = nest.Cluster("user:<user_id>", nest.TTL(120), nest.Params(ID, Token),
-		nest.Sub(Age, Name, Session))
+		nest.Sub(Age, Name, Session, Password, APIKey))
 )
