@@ -55,8 +55,7 @@ type ChannelRef[T any] struct {
 
 // channel is what Open prepares for a channel.
 type channel[T any] struct {
-	typed   codec.Typed[T]
-	sharded bool
+	typed codec.Typed[T]
 }
 
 func bindChannel[T any](m *mounted) (any, error) {
@@ -64,9 +63,11 @@ func bindChannel[T any](m *mounted) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := m.tree.client
-	return &channel[T]{typed, client != nil && client.Mode() == rueidis.ClientModeCluster}, nil
+	return &channel[T]{typed}, nil
 }
+
+// sharded tells whether the channel lives in one slot of a Redis Cluster.
+func (r ChannelRef[T]) sharded() bool { return r.m.tree.client.Mode() == rueidis.ClientModeCluster }
 
 func (r ChannelRef[T]) channel() *channel[T] { return r.m.bound.(*channel[T]) }
 
@@ -77,12 +78,11 @@ func (r ChannelRef[T]) Publish(ctx context.Context, message T) (int64, error) {
 }
 
 func (r ChannelRef[T]) publish(message T) command[int64] {
-	c := r.channel()
-	text, err := c.typed.Encode(message)
+	text, err := r.channel().typed.Encode(message)
 	if err != nil {
 		return refuse(&opPublish, encodeError(r.m, err))
 	}
-	if c.sharded {
+	if r.sharded() {
 		return command[int64]{op: &opPublish, cmd: r.b().Spublish().Channel(r.key).Message(text).Build()}
 	}
 	return command[int64]{op: &opPublish, cmd: r.b().Publish().Channel(r.key).Message(text).Build()}
@@ -95,7 +95,7 @@ func (r ChannelRef[T]) Subscribers(ctx context.Context) (int64, error) {
 }
 
 func (r ChannelRef[T]) subscribers() command[int64] {
-	if r.channel().sharded {
+	if r.sharded() {
 		return command[int64]{op: &opSubscribers, cmd: r.b().Arbitrary("PUBSUB", "SHARDNUMSUB").Keys(r.key).Build()}
 	}
 	return command[int64]{op: &opSubscribers, cmd: r.b().Arbitrary("PUBSUB", "NUMSUB").Args(r.key).Build()}

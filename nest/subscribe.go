@@ -115,7 +115,7 @@ func (r ChannelRef[T]) Subscribe(ctx context.Context, opts ...SubscribeOption) i
 		}
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		s := &subscription{ref: r.Ref, sharded: r.channel().sharded, options: o, box: mailbox{room: o.buffer, news: make(chan struct{}, 1)}}
+		s := &subscription{ref: r.Ref, sharded: r.sharded(), options: o, box: mailbox{room: o.buffer, news: make(chan struct{}, 1)}}
 		go s.run(ctx)
 		for {
 			l, ok := s.box.take(ctx)
