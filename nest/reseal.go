@@ -27,12 +27,16 @@ func (r Ref) replace(op *operation[bool], old, text string) command[bool] {
 
 // reseal seals the key's string anew where that is due, and tells whether it did.
 func (r Ref) reseal(ctx context.Context) (bool, error) {
+	return watched(ctx, r, opReplace.name, func() (bool, error) { return r.resealUntilDone(ctx) })
+}
+
+func (r Ref) resealUntilDone(ctx context.Context) (bool, error) {
 	if err := r.ready(ctx); err != nil {
 		return false, err
 	}
 	s := r.m.bound.(sealed)
 	for try := range maxUpdates {
-		now, err := run(ctx, r, r.stored())
+		now, err := send(ctx, r, r.stored())
 		switch {
 		case err != nil:
 			return false, err
@@ -49,7 +53,7 @@ func (r Ref) reseal(ctx context.Context) (bool, error) {
 		if err != nil {
 			return false, r.fail(opReplace.name, err)
 		}
-		if done, err := run(ctx, r, r.replace(&opReplace, now.value, text)); done || err != nil {
+		if done, err := send(ctx, r, r.replace(&opReplace, now.value, text)); done || err != nil {
 			return done, err
 		}
 		if err := pause(ctx, try); err != nil {
@@ -99,6 +103,10 @@ func (r Ref) copySealed(ctx context.Context, to Ref, opts []WriteOption) (bool, 
 }
 
 func (r Ref) move(ctx context.Context, op *operation[moved], remove string, to Ref, opts []WriteOption) (bool, error) {
+	return watched(ctx, r, op.name, func() (bool, error) { return r.moveUntilDone(ctx, op, remove, to, opts) })
+}
+
+func (r Ref) moveUntilDone(ctx context.Context, op *operation[moved], remove string, to Ref, opts []WriteOption) (bool, error) {
 	if err := r.ready(ctx); err != nil {
 		return false, err
 	}
@@ -111,7 +119,7 @@ func (r Ref) move(ctx context.Context, op *operation[moved], remove string, to R
 	}
 	from, into := r.m.bound.(sealed), to.m.bound.(sealed)
 	for try := range maxUpdates {
-		now, err := run(ctx, r, r.stored())
+		now, err := send(ctx, r, r.stored())
 		if err != nil {
 			return false, err
 		}
@@ -127,7 +135,7 @@ func (r Ref) move(ctx context.Context, op *operation[moved], remove string, to R
 			return false, to.fail(op.name, err)
 		}
 		cmd := moving.command(r.b(), []string{r.key, to.key}, now.value, text, millis(to.m.ttl()), replace, remove)
-		result, err := run(ctx, r, command[moved]{op: op, cmd: cmd, uses: []use{{r, changes}, {to, overwrites}}})
+		result, err := send(ctx, r, command[moved]{op: op, cmd: cmd, uses: []use{{r, changes}, {to, overwrites}}})
 		if err != nil || result != movedChanged {
 			return result == movedDone, err
 		}

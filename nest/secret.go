@@ -216,7 +216,9 @@ func (r SecretRef[T]) Take(ctx context.Context) (T, bool, error) {
 
 // Update replaces the value by what change makes of it, as [KeyRef.Update] does.
 func (r SecretRef[T]) Update(ctx context.Context, change func(T, bool) (T, error)) (T, error) {
-	return revise(ctx, r.Ref, change, r.current, r.encode)
+	return watched(ctx, r.Ref, "update", func() (T, error) {
+		return revise(ctx, r.Ref, change, r.current, r.encode)
+	})
 }
 
 func (r SecretRef[T]) current(now found[string]) (v T, err error) {
