@@ -91,11 +91,11 @@ func (n ScanCountOption) applyRotate(o *rotateOptions) error {
 // nothing is left to do.
 //
 // An error ends the pass: of the server, of the connection or of the context. The report, which
-// is valid then too, tells with its Cursor where [ResumeFrom] can go on; the values of one step
-// are counted again. The error wraps [ErrNoKeyring] when the tree was opened without one, and
+// is valid then too, tells with its Cursor where [ResumeFrom] can go on, which is the beginning
+// while no server has been asked; the values of one step are counted again. The error wraps [ErrNoKeyring] when the tree was opened without one, and
 // [ErrArgument] for options that make no sense.
 func Rotate(ctx context.Context, scope Scope, opts ...RotateOption) (RotateReport, error) {
-	if err := scope.checkClient("rotate"); err != nil {
+	if err := scope.ready(ctx, "rotate"); err != nil {
 		return RotateReport{}, err
 	}
 	t := scope.at.tree
@@ -109,20 +109,18 @@ func Rotate(ctx context.Context, scope Scope, opts ...RotateOption) (RotateRepor
 			return RotateReport{}, scope.fail("rotate", because(ErrArgument, err.Error()))
 		}
 	}
-	switch {
-	case ctx == nil:
-		return RotateReport{}, scope.fail("rotate", because(ErrArgument, "the context is nil"))
-	case t.options.sealer == nil:
+	if t.options.sealer == nil {
 		return RotateReport{}, scope.fail("rotate", because(ErrNoKeyring, "Rotate needs the option WithKeyring"))
 	}
 	s := sweep{scope: scope, options: o, start: time.Now(), report: RotateReport{
-		DryRun: o.dryRun, ByKeyID: make(map[string]int64), FailuresByKind: make(map[string]int64),
+		DryRun: o.dryRun, ByKeyID: make(map[string]int64), FailuresByKind: make(map[string]int64), Cursor: o.resume,
 	}}
 	err := s.run(ctx)
 	s.report.Elapsed = time.Since(s.start)
 	if err != nil {
 		err = scope.fail("rotate", err)
 	}
+	scope.observe(ctx, "rotate", s.start, err)
 	return s.report, err
 }
 
@@ -156,6 +154,7 @@ func (s *sweep) run(ctx context.Context) error {
 		return because(ErrArgument, "ResumeFrom takes the Cursor of a RotateReport")
 	}
 	s.report.Cursor = formatCursor(servers, node, cursor)
+	begun := node == 0 && cursor == 0
 	for node < len(nodes) {
 		client := nodes[node].client
 		page, err := client.Do(ctx, s.scope.scan(client, cursor, s.options.count)).AsScanEntry()
@@ -170,7 +169,7 @@ func (s *sweep) run(ctx context.Context) error {
 		}
 		s.report.Cursor = formatCursor(servers, node, cursor)
 		if node == len(nodes) {
-			s.report.Cursor = ""
+			s.report.Cursor, s.report.Whole = "", begun
 		}
 		if s.options.progress != nil {
 			s.report.Elapsed = time.Since(s.start)

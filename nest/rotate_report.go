@@ -37,8 +37,12 @@ type RotateReport struct {
 	FailuresByKind map[string]int64
 	// Failures names those that failed, the first [MaxRotateFailures].
 	Failures []RotateFailure
-	// Cursor is where the pass stands, for [ResumeFrom]; "" when it is at its end.
+	// Cursor is where the pass stands, for [ResumeFrom]; "" when it is at its end, and as long
+	// as it has not begun.
 	Cursor string
+	// Whole tells that the pass went from the beginning to the end: it was not resumed in
+	// between, and no error ended it.
+	Whole bool
 	// Elapsed is how long the pass took.
 	Elapsed time.Duration
 }
@@ -50,10 +54,10 @@ type RotateFailure struct {
 	Err   error
 }
 
-// Clean tells that the pass went to its end and found nothing but values that the primary key
-// has sealed. Once such a pass began after the last process that seals with another key was
+// Clean tells that the pass was [RotateReport.Whole] and found nothing but values that the primary
+// key has sealed. Once such a pass began after the last process that seals with another key was
 // gone, the other keys can be removed.
-func (r RotateReport) Clean() bool { return r.Cursor == "" && r.Current == r.Scanned }
+func (r RotateReport) Clean() bool { return r.Whole && r.Current == r.Scanned }
 
 // String tells the numbers in a few lines, and how each kind of failure came about.
 func (r RotateReport) String() string {

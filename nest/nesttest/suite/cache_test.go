@@ -15,7 +15,7 @@ import (
 
 var (
 	cachedCount = nest.Key[int]("count:<n>", nest.Default(-1))
-	cachedTree  = nest.Cluster("cached", nest.TTL(600), nest.Cached(time.Minute), nest.Sub(cachedCount))
+	cachedTree  = nest.Cluster("cached", nest.HashTag(), nest.TTL(600), nest.Cached(time.Minute), nest.Sub(cachedCount))
 )
 
 // TestCachedReadsAreNeverOlderThanOwnWrites writes and reads the same keys from several

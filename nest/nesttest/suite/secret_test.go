@@ -544,12 +544,6 @@ func TestSecretCopyToAnotherTree(t *testing.T) {
 		require.NoError(t, err)
 		return safe.At(s, "a")
 	}
-	// One hash tag cannot span two prefixes, and so neither can a slot.
-	if nesttest.Shared(t).Kind() == nesttest.KindCluster {
-		_, err := apiKey.At(openWith("here"), 1).Copy(ctx, apiKey.At(openWith("there"), 1))
-		require.ErrorIs(t, err, nest.ErrCrossSlot)
-		return
-	}
 	from, to := apiKey.At(openWith("here"), 1), apiKey.At(openWith("there"), 1)
 	require.NoError(t, from.Set(ctx, sentinel))
 	done, err := from.Copy(ctx, to)
