@@ -34,7 +34,7 @@ func choose(o startOptions, report func(error)) (*Server, error) {
 	case kind == KindAddr:
 		return pick(connect(addr))
 	case kind == KindCluster:
-		return pick(startCluster())
+		return pick(startCluster(o, report))
 	}
 	for _, s := range starters {
 		if s.kind == kind {

@@ -25,7 +25,8 @@
 //  4. the embedded server, miniredis, in this process.
 //
 // REDIS_TEST_SERVER picks one of them instead: addr, docker, path, embedded; or cluster, a
-// Redis Cluster of three primaries and three replicas made of the server from PATH. What was
+// Redis Cluster of three primaries and three replicas, in a container of that image where that
+// can be had, else made of the server from PATH. What was
 // picked and cannot be had fails the test; what was not picked and cannot be had is reported
 // on standard error, and the next one is tried.
 //

@@ -45,12 +45,15 @@ func startDocker(o startOptions) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := startContainer(pool, o)
+	c, err := startContainer(pool, o, nil)
 	if err != nil {
 		return nil, err
 	}
 	return newServer(KindDocker, c, rueidis.ClientOption{}, c.addr), nil
 }
+
+// serverCommand runs the server of any image under the name that picks its mode.
+const serverCommand = `exec "$(command -v redis-server || command -v valkey-server)" "$@"`
 
 // container is an engine: a Docker container.
 type container struct {
@@ -60,7 +63,9 @@ type container struct {
 	guard    *io.PipeWriter
 }
 
-func startContainer(pool *dockertest.Pool, o startOptions) (*container, error) {
+// startContainer starts a container with a server in it, and opens further ports, which have the
+// same number inside and outside.
+func startContainer(pool *dockertest.Pool, o startOptions, ports []string) (*container, error) {
 	image := cmp.Or(os.Getenv("REDIS_TEST_IMAGE"), defaultImage)
 	repository, tag := docker.ParseRepositoryTag(image)
 	host, bind := engineHost(pool)
@@ -68,7 +73,7 @@ func startContainer(pool *dockertest.Pool, o startOptions) (*container, error) {
 		Repository: repository,
 		Tag:        cmp.Or(tag, "latest"),
 		Cmd: append([]string{
-			"sh", "-c", `exec "$(command -v redis-server || command -v valkey-server)" "$@"`, "sh",
+			"sh", "-c", serverCommand, "sh",
 			"--bind", "* -::*", "--protected-mode", "no",
 		}, o.serverArgs()...),
 		ExposedPorts: []string{string(redisPort)},
@@ -82,6 +87,11 @@ func startContainer(pool *dockertest.Pool, o startOptions) (*container, error) {
 			return nil, err
 		}
 		run.PortBindings[redisPort][0].HostPort = strconv.Itoa(port)
+	}
+	for _, p := range ports {
+		port := docker.Port(p + "/tcp")
+		run.ExposedPorts = append(run.ExposedPorts, string(port))
+		run.PortBindings[port] = []docker.PortBinding{{HostIP: bind, HostPort: p}}
 	}
 	resource, err := pool.RunWithOptions(run, func(host *docker.HostConfig) {
 		host.AutoRemove = !o.private // a private one can be killed and started again

@@ -45,7 +45,7 @@ func (e *embedded) kill() error {
 
 func (e *embedded) restart() error {
 	// miniredis ends its context when it is closed, and then blocks no command ever again.
-	e.mini.Ctx, e.mini.CtxCancel = context.WithCancel(context.Background())
+	e.mini.Ctx, e.mini.CtxCancel = context.WithCancel(context.Background()) //nolint:gosec // miniredis cancels it
 	if !e.keep {
 		e.mini.FlushAll()
 	}

@@ -76,13 +76,15 @@ func startProcess(args []string) (*process, error) {
 	return nil, errors.Join(append(failed, os.RemoveAll(dir))...)
 }
 
+var errNoProgram = fmt.Errorf("none of %v is on PATH", programs)
+
 func lookProgram() (string, error) {
 	for _, name := range programs {
 		if path, err := exec.LookPath(name); err == nil {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("none of %v is on PATH", programs)
+	return "", errNoProgram
 }
 
 // maxPort leaves room for the port that the nodes of a Redis Cluster talk to each other on,
@@ -106,6 +108,10 @@ func freePort() (int, error) {
 	}
 	return 0, fmt.Errorf("no free port up to %d", maxPort)
 }
+
+func (p *process) address() string { return p.addr }
+
+func (p *process) ended() <-chan struct{} { return p.done }
 
 func (p *process) restart() error {
 	p.output.reset()

@@ -20,7 +20,7 @@ const (
 	KindDocker   Kind = "docker"   // a container
 	KindPath     Kind = "path"     // a process of redis-server or valkey-server
 	KindEmbedded Kind = "embedded" // miniredis, in this process
-	KindCluster  Kind = "cluster"  // a Redis Cluster of processes
+	KindCluster  Kind = "cluster"  // a Redis Cluster, in a container or of processes
 )
 
 // Server is a Redis that tests run on: the one that all tests of a binary share ([Shared]), or
@@ -70,13 +70,13 @@ func (s *Server) Addrs() []string { return append([]string(nil), s.addrs...) }
 // restarted alone: at first three primaries, then their replicas in the same order. Any other
 // server is its own only node.
 func (s *Server) Nodes() []*Server {
-	c, ok := s.engine.(cluster)
+	c, ok := s.engine.(*cluster)
 	if !ok {
 		return []*Server{s}
 	}
-	nodes := make([]*Server, len(c))
-	for i, p := range c {
-		nodes[i] = newServer(KindPath, p, rueidis.ClientOption{ForceSingleClient: true}, p.addr)
+	nodes := make([]*Server, len(c.nodes))
+	for i, n := range c.nodes {
+		nodes[i] = newServer(c.kind, n, rueidis.ClientOption{ForceSingleClient: true}, n.address())
 		nodes[i].private = s.private
 	}
 	return nodes
