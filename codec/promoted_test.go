@@ -29,7 +29,7 @@ type (
 	}
 	stamp struct{ time.Time }
 	ring  struct {
-		*ring `json:"-"`
+		*ring `json:"-"` //nolint:unused // embedding makes the cycle
 		time.Time
 	}
 	noted struct {

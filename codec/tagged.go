@@ -214,7 +214,7 @@ func innerDict(n node) (datum, error) {
 
 // fits checks that the tag is known and that the JSON value is of the kind that it stands for.
 func (d datum) fits() error {
-	ok := false
+	var ok bool
 	switch d.tag {
 	case tagInt:
 		ok = d.node.kind == nodeInt

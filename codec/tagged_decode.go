@@ -93,7 +93,7 @@ func (d datum) naturalSet() (any, error) {
 		if !elemental(v) {
 			return nil, badNode(item, "an element that a set in an any cannot have")
 		}
-		if _, taken := set[v]; taken || v != v { //nolint:staticcheck // NaN
+		if _, taken := set[v]; taken || v != v { //nolint:gocritic // NaN
 			return nil, badNode(item, "an element that is not alone in its set")
 		}
 		set[v] = struct{}{}
@@ -343,7 +343,7 @@ func (d datum) setDict(v reflect.Value) error {
 }
 
 func setKey(key reflect.Value, s string, n node) error {
-	reason := ""
+	var reason string
 	switch form := formOf(key.Type()); {
 	case form == formInt:
 		var i int64
@@ -399,7 +399,7 @@ func (d datum) setSet(v reflect.Value) error {
 			return badNode(item, err.Error())
 		}
 		_, taken := stored[string(form)]
-		if taken || !key.Comparable() || m.MapIndex(key).IsValid() || !key.Equal(key) {
+		if taken || !key.Comparable() || m.MapIndex(key).IsValid() || !key.Equal(key) { //nolint:gocritic // NaN
 			return badNode(item, "an element that is not alone in its set")
 		}
 		stored[string(form)] = struct{}{}

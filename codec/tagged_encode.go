@@ -267,7 +267,7 @@ func appendList(dst []byte, v reflect.Value, depth int) ([]byte, error) {
 func appendSet(dst []byte, v reflect.Value, depth int) ([]byte, error) {
 	elements := make([]string, 0, v.Len())
 	for _, key := range v.MapKeys() {
-		if !key.Equal(key) {
+		if !key.Equal(key) { //nolint:gocritic // NaN
 			return nil, errors.New("a set with NaN, of which nobody can tell whether it is in it")
 		}
 		element, err := appendInner(nil, key, depth+1)

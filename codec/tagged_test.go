@@ -43,7 +43,7 @@ type account struct {
 	Ref     *codec.UUID       `json:"ref"`
 	Labels  map[string]string `json:"labels,omitempty"`
 	Secret  string            `json:"-"`
-	private int
+	private int               //nolint:unused // what no codec writes
 }
 
 func TestTaggedForms(t *testing.T) {

@@ -59,7 +59,7 @@ func isUUID(t reflect.Type) bool {
 	sample := UUID{0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde, 0xf0, 0xfe, 0xdc, 0xba, 0x98, 0x76, 0x54, 0x32, 0x10}
 	p := reflect.New(t)
 	reflect.Copy(p.Elem(), reflect.ValueOf(sample))
-	m, ok := p.Interface().(encoding.TextMarshaler)
+	m, ok := reflect.TypeAssert[encoding.TextMarshaler](p)
 	if !ok {
 		return false
 	}

@@ -24,7 +24,7 @@ func makeAnswer(data []byte) rueidis.RedisMessage {
 		return b
 	}
 	// What the client keeps in its cache: 7 bytes of expiry, then type, size and content.
-	buf := make([]byte, 7)
+	buf := append([]byte(nil), make([]byte, 7)...)
 	head := func(typ byte, size uint64) {
 		buf = binary.BigEndian.AppendUint64(append(buf, typ), size)
 	}

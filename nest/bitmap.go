@@ -25,7 +25,7 @@ type BitmapDef struct {
 // The template is that of [Key], and so is when Bitmap panics.
 func Bitmap(template string, opts ...KeyOption) *BitmapDef {
 	d := &BitmapDef{}
-	where := caller(1)
+	where := caller()
 	d.goType = "[]byte"
 	d.declare(d, KindBitmap, "Bitmap", template, where, applyKeyOptions(opts))
 	fallback := string(sliceDefault[byte](&d.Declaration, "Bitmap"))

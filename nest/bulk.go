@@ -65,11 +65,11 @@ func (r Ref) modifyMany(command string, join joining, fixed, items []string) rue
 	return r.b().Arbitrary(command).Keys(r.key).Args(fixed...).Args(items...).Build()
 }
 
-func (r Ref) readMany(command string, fixed, items []string) rueidis.Completed {
+func (r Ref) readMany(command string, items []string) rueidis.Completed {
 	if r.renews() {
-		return r.inOneStep(command, joinAll, fixed, items)
+		return r.inOneStep(command, joinAll, nil, items)
 	}
-	return r.b().Arbitrary(command).Keys(r.key).Args(fixed...).Args(items...).ReadOnly()
+	return r.b().Arbitrary(command).Keys(r.key).Args(items...).ReadOnly()
 }
 
 func (r Ref) inOneStep(command string, join joining, fixed, items []string) rueidis.Completed {

@@ -28,7 +28,7 @@ type ChannelDef[T any] struct {
 // Channel panics, with the file and line of the call, on a malformed template or option.
 func Channel[T any](template string, opts ...KeyOption) *ChannelDef[T] {
 	d := &ChannelDef[T]{}
-	where := caller(1)
+	where := caller()
 	d.goType = reflect.TypeFor[T]().String()
 	constructor := "Channel[" + d.goType + "]"
 	d.declare(d, KindChannel, constructor, template, where, applyKeyOptions(opts))

@@ -30,8 +30,8 @@ func cloneInto(v reflect.Value, depth int) {
 			cloneInto(v.Index(i), depth+1)
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			cloneInto(v.Field(i), depth+1)
+		for _, field := range v.Fields() {
+			cloneInto(field, depth+1)
 		}
 	case reflect.Pointer:
 		if !v.IsNil() {

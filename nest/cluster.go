@@ -14,7 +14,7 @@ type ClusterDef struct {
 // Cluster panics, with the file and line of the call, on a malformed template or option.
 func Cluster(prefix string, opts ...ClusterOption) *ClusterDef {
 	d := &ClusterDef{}
-	d.declare(d, KindCluster, "Cluster", prefix, caller(1), func(c *config) error {
+	d.declare(d, KindCluster, "Cluster", prefix, caller(), func(c *config) error {
 		if err := applyClusterOptions(opts)(c); err != nil {
 			return err
 		}

@@ -127,7 +127,7 @@ func (r StreamRef[T]) Consume(ctx context.Context, group, consumer string, handl
 		err := c.session(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // the caller's own wish
 		case errors.Is(err, ErrNotFound):
 			// The group is gone, with the stream or alone. What was added since then
 			// must not be missed.
@@ -140,7 +140,7 @@ func (r StreamRef[T]) Consume(ctx context.Context, group, consumer string, handl
 			failures = 0
 		}
 		if pause(ctx, failures+4) != nil {
-			return nil
+			return nil //nolint:nilerr // the caller's own wish
 		}
 	}
 }
@@ -258,8 +258,11 @@ func (c *consuming[T]) redeliver(ctx context.Context, q PendingQuery) error {
 			return nil
 		}
 		last, err := parseID(page[len(page)-1].ID)
+		if err != nil {
+			return errAnswer
+		}
 		next, ok := last.next()
-		if err != nil || !ok {
+		if !ok {
 			return nil
 		}
 		q.From = next.String()

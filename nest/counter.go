@@ -35,7 +35,7 @@ type CounterDef[N Number] struct {
 // The template is that of [Key], and so is when Counter panics.
 func Counter[N Number](template string, opts ...KeyOption) *CounterDef[N] {
 	d := &CounterDef[N]{}
-	where := caller(1)
+	where := caller()
 	d.goType = reflect.TypeFor[N]().String()
 	d.declare(d, KindCounter, "Counter["+d.goType+"]", template, where, applyKeyOptions(opts))
 	var fallback N

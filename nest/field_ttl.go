@@ -30,7 +30,7 @@ func FieldTTL[D int | time.Duration](d D) FieldTTLOption {
 	ttl, ok := time.Duration(d), true
 	if _, seconds := any(d).(int); seconds {
 		ok = int64(d) <= math.MaxInt64/int64(time.Second)
-		ttl *= time.Second
+		ttl = time.Duration(int64(d) * int64(time.Second))
 	}
 	if checkTTL(ttl) != nil || !ok {
 		return FieldTTLOption{err: fmt.Errorf("FieldTTL(%v): %w", d, errTTL)}

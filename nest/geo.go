@@ -69,7 +69,7 @@ type GeoDef[T any] struct {
 // The template is that of [Key], and so is when Geo panics.
 func Geo[T any](template string, opts ...KeyOption) *GeoDef[T] {
 	d := &GeoDef[T]{}
-	where := caller(1)
+	where := caller()
 	d.goType = reflect.TypeFor[T]().String()
 	d.declare(d, KindGeo, "Geo["+d.goType+"]", template, where, applyKeyOptions(opts))
 	fallback := sliceDefault[Place[T]](&d.Declaration, "Geo["+d.goType+"]")
@@ -219,7 +219,7 @@ func askPlaces[T, R any](r GeoRef[T], op *operation[R], name string, members ...
 	if err != nil {
 		return refuse(op, err)
 	}
-	return command[R]{op: op, cmd: r.readMany(name, nil, texts)}
+	return command[R]{op: op, cmd: r.readMany(name, texts)}
 }
 
 // Distance is how far two members are from each other; false when one of them is missing

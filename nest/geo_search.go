@@ -2,6 +2,7 @@ package nest
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"github.com/redis/rueidis"
@@ -71,7 +72,7 @@ func (a Area) check() error {
 }
 
 func (a Area) search(from []string) []string {
-	words := append(from, a.words...)
+	words := slices.Concat(from, a.words)
 	if a.order != "" {
 		words = append(words, a.order)
 	}

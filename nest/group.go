@@ -2,6 +2,7 @@ package nest
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 
@@ -81,10 +82,8 @@ func (r StreamRef[T]) DeleteConsumer(ctx context.Context, group, consumer string
 
 // inGroup makes a command of two words about a group that exists, and what follows its name.
 func inGroup[R any](r Ref, op *operation[R], word, subcommand, group string, more ...string) command[R] {
-	for _, name := range append([]string{group}, more...) {
-		if name == "" {
-			return refuse(op, errNoName)
-		}
+	if group == "" || slices.Contains(more, "") {
+		return refuse(op, errNoName)
 	}
 	if r.renews() {
 		return command[R]{op: op, cmd: renewingSub.command(r.b(), []string{r.key}, append([]string{millis(r.m.ttl()), word, subcommand, group}, more...)...)}

@@ -33,7 +33,7 @@ type HashDef[V any] struct {
 // Default that fits neither.
 func Hash[V any](template string, opts ...KeyOption) *HashDef[V] {
 	d := &HashDef[V]{}
-	where := caller(1)
+	where := caller()
 	d.goType = reflect.TypeFor[V]().String()
 	constructor := "Hash[" + d.goType + "]"
 	d.declare(d, KindHash, constructor, template, where, applyKeyOptions(opts))
@@ -169,7 +169,7 @@ func (r HashRef[V]) getMany(fields []string) command[[]Optional[V]] {
 	if len(fields) == 0 {
 		return skip(op)
 	}
-	return command[[]Optional[V]]{op: op, cmd: r.readMany("HMGET", nil, fields)}
+	return command[[]Optional[V]]{op: op, cmd: r.readMany("HMGET", fields)}
 }
 
 // All gives the whole hash, else the declared default of the whole, else an empty map (HGETALL).

@@ -24,7 +24,7 @@ type HyperLogLogDef[T any] struct {
 // The template is that of [Key], and so is when HyperLogLog panics.
 func HyperLogLog[T any](template string, opts ...KeyOption) *HyperLogLogDef[T] {
 	d := &HyperLogLogDef[T]{}
-	where := caller(1)
+	where := caller()
 	d.goType = reflect.TypeFor[T]().String()
 	d.declare(d, KindHyperLogLog, "HyperLogLog["+d.goType+"]", template, where, applyKeyOptions(opts))
 	var fallback int64

@@ -21,7 +21,7 @@ type KeyDef[T any] struct {
 // [Default] that does not fit T.
 func Key[T any](template string, opts ...KeyOption) *KeyDef[T] {
 	d := &KeyDef[T]{}
-	where := caller(1)
+	where := caller()
 	d.goType = reflect.TypeFor[T]().String()
 	d.declare(d, KindValue, "Key["+d.goType+"]", template, where, applyKeyOptions(opts))
 	var fallback T

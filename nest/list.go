@@ -23,7 +23,7 @@ type ListDef[T any] struct {
 // The template is that of [Key], and so is when List panics.
 func List[T any](template string, opts ...KeyOption) *ListDef[T] {
 	d := &ListDef[T]{}
-	where := caller(1)
+	where := caller()
 	d.goType = reflect.TypeFor[T]().String()
 	d.declare(d, KindList, "List["+d.goType+"]", template, where, applyKeyOptions(opts))
 	fallback := sliceDefault[T](&d.Declaration, "List["+d.goType+"]")

@@ -78,7 +78,7 @@ func (s Scope) Match(key string) (Match, error) {
 	if m := s.identify(key); m != nil {
 		return Match{key, m}, nil
 	}
-	err := error(ErrNoMatch)
+	err := error(ErrNoMatch) //nolint:unconvert // a variable of the interface
 	if _, below := s.within(key); !below {
 		err = because(ErrNoMatch, "the name is not below the scope")
 	}

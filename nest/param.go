@@ -30,7 +30,7 @@ type ParamDef[T any] struct {
 // Param panics when T is of another kind, when name is no parameter name, and when an option
 // is meant for another type.
 func Param[T any](name string, opts ...ParamOption) *ParamDef[T] {
-	where := caller(1)
+	where := caller()
 	if !isParamName(name) {
 		where.refuse("Param", name, fmt.Errorf("a parameter's name is made of lower-case letters, digits and '_' and begins with a letter"))
 	}
@@ -183,7 +183,7 @@ func describeType[T any](s *paramSpec) (func(string) (T, error), error) {
 		}
 	case kind == reflect.String:
 		s.class = stringClass
-		parse = func(text string) (v T, _ error) {
+		parse = func(text string) (v T, _ error) { //nolint:unparam // a text is always read
 			reflect.ValueOf(&v).Elem().SetString(text)
 			return v, nil
 		}

@@ -29,12 +29,12 @@ type PasswordDef struct {
 // Password panics, with the file and line of the call, on a malformed template or option.
 func Password(template string, opts ...KeyOption) *PasswordDef {
 	d := &PasswordDef{}
-	where := caller(1)
+	where := caller()
 	d.declare(d, KindPassword, "Password", template, where, applyKeyOptions(opts))
 	if d.config.hasDefault {
 		where.refuse("Password", template, errors.New("a password has no Default: who has none set cannot log in"))
 	}
-	d.bind = func(m *mounted) (any, error) { return bindPassword(m) }
+	d.bind = bindPassword
 	return d
 }
 

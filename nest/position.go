@@ -11,9 +11,9 @@ type position struct {
 	line int
 }
 
-// caller gives the position of the function that called the one that calls caller(1).
-func caller(skip int) position {
-	_, file, line, _ := runtime.Caller(skip + 1)
+// caller gives the position of the call of the function that calls caller.
+func caller() position {
+	_, file, line, _ := runtime.Caller(2)
 	return position{file, line}
 }
 

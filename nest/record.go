@@ -47,7 +47,7 @@ type RecordDef[S any] struct {
 // an S that is no struct, on two fields of one name, and on a [Default] that is no S.
 func Record[S any](template string, opts ...KeyOption) *RecordDef[S] {
 	d := &RecordDef[S]{}
-	where := caller(1)
+	where := caller()
 	typ := reflect.TypeFor[S]()
 	d.goType = typ.String()
 	constructor := "Record[" + d.goType + "]"

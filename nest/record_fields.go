@@ -113,7 +113,7 @@ func (r *recordFields) collect(t reflect.Type, index []int, path string) error {
 		if sf.Type.Kind() == reflect.Pointer {
 			f.pointer, f.typ = true, sf.Type.Elem()
 		}
-		_, f.isZeroer = reflect.Zero(f.typ).Interface().(interface{ IsZero() bool })
+		_, f.isZeroer = reflect.TypeAssert[interface{ IsZero() bool }](reflect.Zero(f.typ))
 		if err := f.parseTag(tag); err != nil {
 			return fmt.Errorf("field %s, tag %s:%q: %w", goName, recordTag, tag, err)
 		}

@@ -73,7 +73,7 @@ func ResumeFrom(cursor string) RotateOption {
 	})
 }
 
-func (n ScanCountOption) applyRotate(o *rotateOptions) error {
+func (n ScanCountOption) applyRotate(o *rotateOptions) error { //nolint:unparam // as its interface has it
 	if n >= 1 {
 		o.count = int(n)
 	}

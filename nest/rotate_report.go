@@ -111,7 +111,7 @@ func (r *RotateReport) failed(v *sealedValue) {
 // a kind.
 func innermost(err error) error {
 	for {
-		switch e := err.(type) {
+		switch e := err.(type) { //nolint:errorlint // it unwraps step by step
 		case interface{ Unwrap() []error }:
 			all := e.Unwrap()
 			err = all[len(all)-1]

@@ -25,7 +25,7 @@ type SecretDef[T any] struct {
 // The [Default] is not encrypted: it stands in the program. Secret panics as [Key] does.
 func Secret[T any](template string, opts ...KeyOption) *SecretDef[T] {
 	d := &SecretDef[T]{}
-	where := caller(1)
+	where := caller()
 	d.goType = reflect.TypeFor[T]().String()
 	constructor := "Secret[" + d.goType + "]"
 	d.declare(d, KindSecret, constructor, template, where, applyKeyOptions(opts))

@@ -22,7 +22,7 @@ type SetDef[T any] struct {
 // The template is that of [Key], and so is when Set panics.
 func Set[T any](template string, opts ...KeyOption) *SetDef[T] {
 	d := &SetDef[T]{}
-	where := caller(1)
+	where := caller()
 	d.goType = reflect.TypeFor[T]().String()
 	d.declare(d, KindSet, "Set["+d.goType+"]", template, where, applyKeyOptions(opts))
 	fallback := sliceDefault[T](&d.Declaration, "Set["+d.goType+"]")
@@ -150,7 +150,7 @@ func (r SetRef[T]) hasMany(vs []T) command[[]bool] {
 	if err != nil {
 		return refuse(&opHasMany, err)
 	}
-	return command[[]bool]{op: &opHasMany, cmd: r.readMany("SMISMEMBER", nil, texts)}
+	return command[[]bool]{op: &opHasMany, cmd: r.readMany("SMISMEMBER", texts)}
 }
 
 func (r SetRef[T]) members() command[[]T] {

@@ -36,7 +36,7 @@ type SortedSetDef[T any] struct {
 // The template is that of [Key], and so is when SortedSet panics.
 func SortedSet[T any](template string, opts ...KeyOption) *SortedSetDef[T] {
 	d := &SortedSetDef[T]{}
-	where := caller(1)
+	where := caller()
 	d.goType = reflect.TypeFor[T]().String()
 	d.declare(d, KindSortedSet, "SortedSet["+d.goType+"]", template, where, applyKeyOptions(opts))
 	fallback := sliceDefault[Scored[T]](&d.Declaration, "SortedSet["+d.goType+"]")
@@ -299,7 +299,7 @@ func (r SortedSetRef[T]) scores(members []T) command[[]Optional[float64]] {
 	if err != nil {
 		return refuse(&opZScores, err)
 	}
-	return command[[]Optional[float64]]{op: &opZScores, cmd: r.readMany("ZMSCORE", nil, texts)}
+	return command[[]Optional[float64]]{op: &opZScores, cmd: r.readMany("ZMSCORE", texts)}
 }
 
 // ranking asks for a rank and a score in one step, on servers before Redis 7.2 too, where ZRANK

@@ -31,14 +31,14 @@ const (
 // negative places count from the end.
 func ByRank(first, last int64) Span { return Span{by: byRank, first: first, last: last} }
 
-// ByScore selects the members whose scores lie between min and max, both included unless
-// [Span.OpenMin] or [Span.OpenMax] leaves them out. math.Inf gives a side without a bound.
-func ByScore(min, max float64) Span { return Span{by: byScore, min: min, max: max} }
+// ByScore selects the members whose scores lie between lowest and highest, both included
+// unless [Span.OpenMin] or [Span.OpenMax] leaves them out. math.Inf gives a side without a bound.
+func ByScore(lowest, highest float64) Span { return Span{by: byScore, min: lowest, max: highest} }
 
-// ByLex selects the members whose stored bytes lie between min and max, both included unless
-// [Span.OpenMin] or [Span.OpenMax] leaves them out; "" is a side without a bound. It makes sense
+// ByLex selects the members whose stored bytes lie between first and last, both included
+// unless [Span.OpenMin] or [Span.OpenMax] leaves them out; "" is a side without a bound. It makes sense
 // only when all scores are equal. The bounds are compared with the encoded members as they are.
-func ByLex(min, max string) Span { return Span{by: byLex, minText: min, maxText: max} }
+func ByLex(first, last string) Span { return Span{by: byLex, minText: first, maxText: last} }
 
 // OpenMin leaves the lower bound itself out.
 func (s Span) OpenMin() Span {

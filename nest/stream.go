@@ -31,7 +31,7 @@ type StreamDef[T any] struct {
 // Stream panics, with the file and line of the call, on a malformed template or option.
 func Stream[T any](template string, opts ...KeyOption) *StreamDef[T] {
 	d := &StreamDef[T]{}
-	where := caller(1)
+	where := caller()
 	typ := reflect.TypeFor[T]()
 	d.goType = typ.String()
 	constructor := "Stream[" + d.goType + "]"

@@ -231,6 +231,6 @@ func (r StreamRef[T]) Follow(ctx context.Context, after string, opts ...ReadOpti
 // undated is a context that does not tell its deadline, but ends then. The client makes a
 // deadline the connection's own time-out, and in a command that waits looks at nothing else:
 // neither at a cancellation nor, exactly, at whose deadline it was.
-type undated struct{ context.Context }
+type undated struct{ context.Context } //nolint:containedctx // it is one itself
 
 func (undated) Deadline() (deadline time.Time, ok bool) { return deadline, false }

@@ -50,7 +50,7 @@ func OnSubscribed(f func()) SubscribeOption {
 	})
 }
 
-// ErrGap: messages of a subscription are missing. [GapError] tells how many and why.
+// ErrGap tells that messages of a subscription are missing. [GapError] tells how many and why.
 var ErrGap = errors.New("messages are missing")
 
 // GapError stands in a subscription where messages are missing. It wraps [ErrGap].
@@ -236,9 +236,9 @@ func (b *mailbox) put(l letter) {
 	}()
 	var gap *GapError
 	if n := len(b.letters); n > 0 {
-		gap, _ = b.letters[n-1].err.(*GapError)
+		gap, _ = errors.AsType[*GapError](b.letters[n-1].err)
 	}
-	more, isGap := l.err.(*GapError)
+	more, isGap := errors.AsType[*GapError](l.err)
 	switch {
 	case isGap && gap != nil: // two gaps side by side are one
 		gap.Reconnected = gap.Reconnected || more.Reconnected

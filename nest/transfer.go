@@ -55,7 +55,7 @@ func (r Ref) transfer(op *operation[bool], to Ref, opts []WriteOption) command[b
 	}
 }
 
-// reaches tells why nothing can go from r to to in one step.
+// reaches tells why nothing can go from r to the other key in one step.
 func (r Ref) reaches(to Ref) error {
 	switch {
 	case to.Err() != nil:

@@ -26,14 +26,13 @@ type heard struct {
 
 // listen subscribes and gives what is told, until stop is called. It returns when the
 // subscription stands, and calls each time that it stands again.
-func listen(t *testing.T, ref nest.ChannelRef[point], opts ...nest.SubscribeOption) (told <-chan heard, stood <-chan struct{}, stop func()) {
+func listen(t *testing.T, ref nest.ChannelRef[point]) (told <-chan heard, stood <-chan struct{}, stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	out, standing, ended := make(chan heard, 1000), make(chan struct{}, 100), make(chan struct{})
-	opts = append(opts, nest.OnSubscribed(func() { standing <- struct{}{} }))
 	go func() {
 		defer close(ended)
-		for m, err := range ref.Subscribe(ctx, opts...) {
+		for m, err := range ref.Subscribe(ctx, nest.OnSubscribed(func() { standing <- struct{}{} })) {
 			out <- heard{m, err}
 		}
 	}()
@@ -97,8 +96,8 @@ func TestSubscriptionKeepsToItsOwnConnection(t *testing.T) {
 	s := nesttest.Open(t, nest.Cluster("root", nest.Sub(channels, name)))
 	for range 20 {
 		ctx, cancel := context.WithCancel(t.Context())
-		for range news.At(s, "x").Subscribe(ctx, nest.OnSubscribed(cancel)) {
-			t.Error("nothing was published")
+		for m, err := range news.At(s, "x").Subscribe(ctx, nest.OnSubscribed(cancel)) {
+			t.Error("nothing was published", m, err)
 		}
 		cancel()
 		require.NoError(t, name.At(s).Set(t.Context(), "Ali"))
@@ -219,8 +218,8 @@ func TestSubscribeErrors(t *testing.T) {
 	t.Run("a context that has ended", func(t *testing.T) {
 		over, cancel := context.WithCancel(ctx)
 		cancel()
-		for range ref.Subscribe(over) {
-			t.Error("nothing is told")
+		for m, err := range ref.Subscribe(over) {
+			t.Error("nothing is told", m, err)
 		}
 		timed, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 		defer cancel()
@@ -251,9 +250,10 @@ func TestSubscriptionsLeaveNothingBehind(t *testing.T) {
 	for range 20 {
 		_, _, stop := listen(t, ref)
 		stop()
-		for range ref.Subscribe(t.Context(), nest.OnSubscribed(func() {
+		for _, err := range ref.Subscribe(t.Context(), nest.OnSubscribed(func() {
 			go func() { _, _ = ref.Publish(t.Context(), point{}) }()
 		})) {
+			require.NoError(t, err)
 			break
 		}
 	}

@@ -2,7 +2,6 @@ package suite_test
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"math"
 	"slices"
@@ -68,8 +67,8 @@ func TestHashReads(t *testing.T) {
 		has, err := ref.Has(ctx, "a")
 		require.NoError(t, err)
 		require.False(t, has)
-		for range ref.Iterate(ctx) {
-			t.Fatal("there is nothing to iterate")
+		for _, err := range ref.Iterate(ctx) {
+			t.Fatal("there is nothing to iterate", err)
 		}
 	})
 
@@ -329,7 +328,7 @@ func TestHashBadContent(t *testing.T) {
 		require.ErrorIs(t, err, nest.ErrDecode, op)
 		require.NotContains(t, err.Error(), "secret-content")
 		var e *nest.Error
-		require.True(t, errors.As(err, &e))
+		require.ErrorAs(t, err, &e)
 		require.Equal(t, op, e.Op)
 	}
 	_, err := ref.All(ctx)

@@ -382,7 +382,8 @@ func TestListOfMany(t *testing.T) {
 			i++
 		}
 		require.Equal(t, len(many), i)
-		for range r.Iterate(ctx, nest.ScanCount(10)) {
+		for _, err := range r.Iterate(ctx, nest.ScanCount(10)) {
+			require.NoError(t, err)
 			break
 		}
 	})

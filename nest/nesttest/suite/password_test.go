@@ -24,9 +24,9 @@ var (
 )
 
 // newPasswords makes a hasher that is quick, and weaker than any that a service may have.
-func newPasswords(t *testing.T, kib uint32, opts ...secure.PasswordOption) *secure.Passwords {
+func newPasswords(t *testing.T, kib uint32) *secure.Passwords {
 	t.Helper()
-	p, err := secure.NewPasswords(secure.Policy{Memory: kib, Time: 1, Threads: 1}, append(opts, secure.AllowWeak(t))...)
+	p, err := secure.NewPasswords(secure.Policy{Memory: kib, Time: 1, Threads: 1}, secure.AllowWeak(t))
 	require.NoError(t, err)
 	return p
 }

@@ -251,7 +251,8 @@ func TestSetOfMany(t *testing.T) {
 			seen[v] = true
 		}
 		require.Len(t, seen, len(many))
-		for range r.Iterate(ctx) {
+		for _, err := range r.Iterate(ctx) {
+			require.NoError(t, err)
 			break
 		}
 		n, err = r.Remove(ctx, many...)

@@ -179,11 +179,13 @@ func TestStreamRanges(t *testing.T) {
 		require.Equal(t, streamed(3, 7), collect(ref.Range(ctx, "3-0", "7", nest.ScanCount(size))), size)
 		require.Equal(t, reversed(streamed(3, 7)), collect(ref.RevRange(ctx, "3", "7-0", nest.ScanCount(size))), size)
 	}
-	for range ref.Range(ctx, "", "", nest.ScanCount(2)) {
+	for _, err := range ref.Range(ctx, "", "", nest.ScanCount(2)) {
+		require.NoError(t, err)
 		break
 	}
 	seq := ref.Range(ctx, "", "", nest.ScanCount(4))
-	require.Equal(t, collect(seq), collect(seq), "a sequence can be ranged over again")
+	once := collect(seq)
+	require.Equal(t, once, collect(seq), "a sequence can be ranged over again")
 
 	some, err := ref.Entries(ctx, "2-0", "", 3)
 	require.NoError(t, err)
@@ -304,8 +306,8 @@ func TestStreamFollow(t *testing.T) {
 		ref, _ := openStream[int](t)
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
 		defer cancel()
-		for range ref.Follow(ctx, "") {
-			t.Error("nothing comes, not an error either")
+		for e, err := range ref.Follow(ctx, "") {
+			t.Error("nothing comes, not an error either", e, err)
 		}
 	})
 }
