@@ -117,7 +117,7 @@ func fill[R any](b *Batch, r Ref, build func() command[R], f *Future[R]) {
 			i.unsent = r.fail(c.op.name, c.err)
 		}
 		i.settle = func(ctx context.Context, answer rueidis.RedisMessage, err error) error {
-			v, err := settle(ctx, r, c, answer, err)
+			v, err := settle(ctx, r, &c, &answer, err)
 			f.settle(v, err)
 			return err
 		}

@@ -31,7 +31,7 @@ func waiting[R any](ctx context.Context, r Ref, op *operation[R], wait time.Dura
 	seconds := strconv.FormatFloat(wait.Seconds(), 'f', -1, 64)
 	start := time.Now()
 	answer, err := r.block(ctx, func(b rueidis.Builder) rueidis.Completed { return build(b, seconds) })
-	v, err := settle(ctx, r, command[R]{op: op}, answer, err)
+	v, err := settle(ctx, r, &command[R]{op: op}, &answer, err)
 	if err == nil && r.renews() {
 		client := r.m.tree.client
 		client.Do(ctx, client.B().Pexpire().Key(r.key).Milliseconds(r.m.ttl()).Build())

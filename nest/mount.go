@@ -24,6 +24,9 @@ type mounted struct {
 	guarded bool
 	// shares tells that names below this prefix can belong to a declaration elsewhere.
 	shares bool
+	// direct tells that an operation is a command to the client and nothing else: nobody
+	// observes it, and the key is not cached.
+	direct bool
 	// bound is what a key's kind prepared: its typed codec, its default.
 	bound any
 }

@@ -26,11 +26,11 @@ type command[R any] struct {
 	// keyed, if there is one, reads the answer in place of the operation's reply: where the
 	// result depends on the key's name or on what the caller gave.
 	keyed func(ctx context.Context, r Ref, answer rueidis.RedisMessage) (R, error)
+	// uses are all keys of a command that takes several.
+	uses []use
 	// cacheable tells that the answer can be served from the client's cache, where the key
 	// is declared so: it depends on nothing but what the key holds.
 	cacheable bool
-	// uses are all keys of a command that takes several.
-	uses []use
 	// skip tells that there is nothing to send: the result is the zero R.
 	skip bool
 }
@@ -39,6 +39,34 @@ func refuse[R any](op *operation[R], err error) command[R] { return command[R]{o
 
 // skip makes the command of an operation that was given nothing to do.
 func skip[R any](op *operation[R]) command[R] { return command[R]{op: op, skip: true} }
+
+// call runs the command that build makes, if the reference can be used. Nearly every call goes
+// straight to the client and comes back with a result; what is decided here costs two branches.
+func call[R any](ctx context.Context, r Ref, build func() command[R]) (R, error) {
+	if r.err != nil || r.m == nil || !r.m.direct || ctx == nil {
+		return callWatched(ctx, r, build)
+	}
+	c := build()
+	if c.err != nil || c.skip || c.uses != nil {
+		return send(ctx, r, c)
+	}
+	answer, err := r.m.tree.client.Do(ctx, c.cmd).ToMessage()
+	v, err := settle(ctx, r, &c, &answer, err)
+	if err != nil {
+		err = r.explain(ctx, err)
+	}
+	return v, err
+}
+
+// callWatched is call for every reference: one that cannot be used, a key that is cached, a tree
+// that has observers.
+func callWatched[R any](ctx context.Context, r Ref, build func() command[R]) (R, error) {
+	if err := r.ready(ctx); err != nil {
+		var zero R
+		return zero, err
+	}
+	return run(ctx, r, build())
+}
 
 // run sends a command and gives its result.
 func run[R any](ctx context.Context, r Ref, c command[R]) (R, error) {
@@ -66,16 +94,16 @@ func send[R any](ctx context.Context, r Ref, c command[R]) (R, error) {
 	if c.err != nil || c.skip {
 		return unsent(r, c)
 	}
-	answer, err := exchange(ctx, r, c)
-	v, err := settle(ctx, r, c, answer, err)
-	if errors.Is(err, ErrWrongType) {
-		err = r.tellType(ctx, err)
+	answer, err := exchange(ctx, r, &c)
+	v, err := settle(ctx, r, &c, &answer, err)
+	if err != nil {
+		err = r.explain(ctx, err)
 	}
 	return v, err
 }
 
 // exchange sends a command and gives the server's answer, or the cache's.
-func exchange[R any](ctx context.Context, r Ref, c command[R]) (rueidis.RedisMessage, error) {
+func exchange[R any](ctx context.Context, r Ref, c *command[R]) (rueidis.RedisMessage, error) {
 	client, cached := r.m.tree.client, r.m.settings.cached
 	switch {
 	case c.cacheable && cached > 0:
@@ -103,14 +131,14 @@ func fence(r Ref) rueidis.Completed {
 }
 
 // settle turns what came back for a command into the operation's result.
-func settle[R any](ctx context.Context, r Ref, c command[R], answer rueidis.RedisMessage, err error) (v R, _ error) {
+func settle[R any](ctx context.Context, r Ref, c *command[R], answer *rueidis.RedisMessage, err error) (v R, _ error) {
 	if err != nil && !rueidis.IsRedisNil(err) {
 		return v, r.fail(c.op.name, serverError(err))
 	}
 	if c.keyed != nil {
-		v, err = c.keyed(ctx, r, answer)
+		v, err = c.keyed(ctx, r, *answer)
 	} else {
-		v, err = c.op.reply(r.m, answer)
+		v, err = c.op.reply(r.m, *answer)
 	}
 	if err != nil {
 		return v, r.fail(c.op.name, err)
@@ -134,11 +162,11 @@ func (r Ref) fail(op string, err error) error {
 	return &Error{Op: op, Template: r.m.template, Key: r.m.redact(r.key), Err: err}
 }
 
-// tellType asks what a key of another type than the declared one really holds, so that the error
-// can tell it.
-func (r Ref) tellType(ctx context.Context, err error) error {
+// explain completes the error of an operation: of a key of another type than the declared one
+// it asks the server what it really holds.
+func (r Ref) explain(ctx context.Context, err error) error {
 	e, ok := errors.AsType[*Error](err)
-	if !ok {
+	if !ok || !errors.Is(err, ErrWrongType) {
 		return err
 	}
 	holds, typeErr := r.m.tree.client.Do(ctx, r.b().Type().Key(r.key).Build()).ToString()

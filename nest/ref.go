@@ -79,15 +79,6 @@ func (r Ref) ready(ctx context.Context) error {
 	return nil
 }
 
-// call runs the command that build makes, if the reference can be used.
-func call[R any](ctx context.Context, r Ref, build func() command[R]) (R, error) {
-	if err := r.ready(ctx); err != nil {
-		var zero R
-		return zero, err
-	}
-	return run(ctx, r, build())
-}
-
 func (r Ref) b() rueidis.Builder { return r.m.tree.client.B() }
 
 // ttl is the expiry of a write that starts now, in milliseconds, or 0.

@@ -53,6 +53,9 @@ func Open(client rueidis.Client, root *ClusterDef, opts ...OpenOption) (Scope, e
 		return Scope{err: err}, err
 	}
 	t.client = client
+	for _, m := range t.mounts {
+		m.direct = client != nil && len(t.options.observers) == 0 && m.settings.cached == 0
+	}
 	at := t.top
 	if first := t.mounts[0]; len(first.pieces) == 0 {
 		at = first
