@@ -34,7 +34,7 @@ type Batch struct {
 
 	mu    sync.Mutex
 	ran   bool
-	items []item
+	items []*item
 }
 
 // item is one operation of a batch.
@@ -47,10 +47,39 @@ type item struct {
 	skip   bool
 	fenced bool // it writes to a cached key
 	uses   []use
-	// settle gives the operation's future what came back, and returns the operation's error.
-	settle func(ctx context.Context, answer rueidis.RedisMessage, err error) error
+	pending
+}
+
+// pending is an operation whose future waits for its result.
+type pending interface {
+	// conclude gives the future what came back, and returns the operation's error.
+	conclude(ctx context.Context, r Ref, answer rueidis.RedisMessage, err error) error
 	// refuse gives the future an error without anything having been sent for it.
-	refuse func(err error)
+	refuse(err error)
+}
+
+func (i *item) settle(ctx context.Context, answer rueidis.RedisMessage, err error) error {
+	return i.conclude(ctx, i.ref, answer, err)
+}
+
+// entry is an item with the future that it settles: all that an operation of a batch allocates
+// beside its key, since add and addFound make it in one piece with the future.
+type entry[R any] struct {
+	item
+	future *Future[R]
+	does   *operation[R]
+	keyed  func(ctx context.Context, r Ref, answer rueidis.RedisMessage) (R, error)
+}
+
+func (e *entry[R]) conclude(ctx context.Context, r Ref, answer rueidis.RedisMessage, err error) error {
+	v, err := settle(ctx, r, &command[R]{op: e.does, keyed: e.keyed}, &answer, err)
+	e.future.settle(v, err)
+	return err
+}
+
+func (e *entry[R]) refuse(err error) {
+	var zero R
+	e.future.settle(zero, err)
 }
 
 // String gives the key with its sensitive parameters replaced by their templates.
@@ -81,53 +110,58 @@ func (s Scope) batch(op string, atomic bool) *Batch {
 
 // add puts an operation into a batch.
 func add[R any](b *Batch, r Ref, build func() command[R]) *Future[R] {
-	f := new(Future[R])
-	fill(b, r, build, f)
-	return f
+	both := new(struct {
+		future Future[R]
+		entry  entry[R]
+	})
+	both.entry.future = &both.future
+	fill(b, r, build, &both.entry)
+	return &both.future
 }
 
 // addFound puts an operation that may find nothing into a batch.
 func addFound[T any](b *Batch, r Ref, build func() command[found[T]]) *FoundFuture[T] {
-	f := new(FoundFuture[T])
-	fill(b, r, build, &f.Future)
-	return f
+	both := new(struct {
+		future FoundFuture[T]
+		entry  entry[found[T]]
+	})
+	both.entry.future = &both.future.Future
+	fill(b, r, build, &both.entry)
+	return &both.future
 }
 
-func fill[R any](b *Batch, r Ref, build func() command[R], f *Future[R]) {
-	var zero R
+func fill[R any](b *Batch, r Ref, build func() command[R], e *entry[R]) {
 	if b == nil || b.tree == nil && b.err == nil {
-		f.settle(zero, errNoBatch)
+		e.refuse(errNoBatch)
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.ran {
-		f.settle(zero, &Error{Op: "batch", Err: because(ErrBatch, "the batch was run already")})
+		e.refuse(&Error{Op: "batch", Err: because(ErrBatch, "the batch was run already")})
 		return
 	}
-	i := item{ref: r, refuse: func(err error) { f.settle(zero, err) }}
-	switch err := b.admits(r); {
-	case err != nil:
-		i.unsent = err
-	default:
+	e.ref, e.pending = r, e
+	if e.unsent = b.admits(&r); e.unsent == nil {
 		c := build()
-		i.op, i.cmd, i.skip = c.op.name, c.cmd, c.skip
-		i.fenced, i.uses = c.writesCached(r), c.uses
+		e.does, e.keyed = c.op, c.keyed
+		e.op, e.cmd, e.uses, e.skip = c.op.name, c.cmd, c.uses, c.skip
+		e.fenced = c.writesCached(r)
 		if c.err != nil {
-			i.unsent = r.fail(c.op.name, c.err)
-		}
-		i.settle = func(ctx context.Context, answer rueidis.RedisMessage, err error) error {
-			v, err := settle(ctx, r, &c, &answer, err)
-			f.settle(v, err)
-			return err
+			e.unsent = r.fail(c.op.name, c.err)
 		}
 	}
-	b.items = append(b.items, i)
+	if b.items == nil {
+		b.items = make([]*item, 0, 16)
+	}
+	b.items = append(b.items, &e.item)
 }
 
 // admits tells why a reference cannot be in the batch.
-func (b *Batch) admits(r Ref) error {
+func (b *Batch) admits(r *Ref) error {
 	switch {
+	case b.err == nil && r.err == nil && r.m != nil && r.m.tree == b.tree && b.tree.client != nil:
+		return nil
 	case b.err != nil:
 		return b.err
 	case r.Err() != nil:
@@ -188,9 +222,13 @@ func (b *Batch) Exec(ctx context.Context) error {
 	if whole != nil {
 		return whole
 	}
-	return errors.Join(slices.DeleteFunc(slices.Clone(errs), func(err error) bool {
-		return err == nil || errors.Is(err, ErrNotFound)
-	})...)
+	var failed []error
+	for _, err := range errs {
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			failed = append(failed, err)
+		}
+	}
+	return errors.Join(failed...)
 }
 
 func (b *Batch) ready(ctx context.Context) error {
@@ -207,7 +245,7 @@ func (b *Batch) ready(ctx context.Context) error {
 }
 
 // observe tells the observers of every operation, each with the time that the batch took.
-func (b *Batch) observe(ctx context.Context, items []item, start time.Time, errs []error) {
+func (b *Batch) observe(ctx context.Context, items []*item, start time.Time, errs []error) {
 	if len(b.tree.options.observers) == 0 {
 		return
 	}
@@ -219,11 +257,11 @@ func (b *Batch) observe(ctx context.Context, items []item, start time.Time, errs
 }
 
 // pipeline sends the items and gives each one's error.
-func (b *Batch) pipeline(ctx context.Context, items []item) []error {
+func (b *Batch) pipeline(ctx context.Context, items []*item) []error {
 	errs := make([]error, len(items))
 	cmds := make([]rueidis.Completed, 0, len(items))
-	for i, it := range items {
-		switch {
+	for i := range items {
+		switch it := items[i]; {
 		case it.unsent != nil:
 			it.refuse(it.unsent)
 			errs[i] = it.unsent
@@ -237,8 +275,8 @@ func (b *Batch) pipeline(ctx context.Context, items []item) []error {
 		return errs
 	}
 	answers := b.tree.client.DoMulti(ctx, append(cmds, b.fences(items)...)...)
-	for i, it := range items {
-		if it.unsent == nil && !it.skip {
+	for i := range items {
+		if it := items[i]; it.unsent == nil && !it.skip {
 			answer, err := answers[0].ToMessage()
 			errs[i] = it.settle(ctx, answer, err)
 			answers = answers[1:]
@@ -249,11 +287,11 @@ func (b *Batch) pipeline(ctx context.Context, items []item) []error {
 
 // fences gives the commands that end a batch with writes to cached keys: one for a server, which
 // is one for each key of a Redis Cluster.
-func (b *Batch) fences(items []item) []rueidis.Completed {
+func (b *Batch) fences(items []*item) []rueidis.Completed {
 	var cmds []rueidis.Completed
 	single := b.tree.client.Mode() != rueidis.ClientModeCluster
-	for _, it := range items {
-		if it.fenced && it.unsent == nil && !it.skip {
+	for i := range items {
+		if it := items[i]; it.fenced && it.unsent == nil && !it.skip {
 			if cmds = append(cmds, fence(it.ref)); single {
 				break
 			}
@@ -264,7 +302,7 @@ func (b *Batch) fences(items []item) []rueidis.Completed {
 
 // transact sends the items as one transaction. It gives each one's error and, when the
 // transaction as a whole came to nothing, the reason.
-func (b *Batch) transact(ctx context.Context, items []item) ([]error, error) {
+func (b *Batch) transact(ctx context.Context, items []*item) ([]error, error) {
 	errs := make([]error, len(items))
 	decline := func(i int, reason error) {
 		if errs[i] = items[i].unsent; errs[i] == nil {
@@ -325,7 +363,7 @@ func bareReason(err error) error {
 }
 
 // unsendable tells why a transaction cannot be sent.
-func (b *Batch) unsendable(items []item) error {
+func (b *Batch) unsendable(items []*item) error {
 	slot := -1
 	for _, it := range items {
 		if it.unsent != nil {
