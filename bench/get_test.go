@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -62,6 +63,10 @@ func operations(b *testing.B) (gets, sets []operating) {
 		{"rueidis", func(ctx context.Context, g int) error {
 			return same(client.Do(ctx, client.B().Get().Key(keys[g]).Build()).ToString())
 		}},
+		{"rueidis+concat", func(ctx context.Context, g int) error {
+			key := prefix + ":root:user:" + strconv.FormatInt(id(g), 10) + ":note"
+			return same(client.Do(ctx, client.B().Get().Key(key).Build()).ToString())
+		}},
 		{"go-redis", func(ctx context.Context, g int) error {
 			return same(other.Get(ctx, keys[g]).Result())
 		}},
@@ -72,6 +77,10 @@ func operations(b *testing.B) (gets, sets []operating) {
 		}},
 		{"rueidis", func(ctx context.Context, g int) error {
 			return client.Do(ctx, client.B().Set().Key(keys[g]).Value(noteText).ExSeconds(int64(noteTTL.Seconds())).Build()).Error()
+		}},
+		{"rueidis+concat", func(ctx context.Context, g int) error {
+			key := prefix + ":root:user:" + strconv.FormatInt(id(g), 10) + ":note"
+			return client.Do(ctx, client.B().Set().Key(key).Value(noteText).ExSeconds(int64(noteTTL.Seconds())).Build()).Error()
 		}},
 		{"go-redis", func(ctx context.Context, g int) error {
 			return other.Set(ctx, keys[g], noteText, noteTTL).Err()

@@ -1,0 +1,159 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// ratio measures two contenders in short rounds, one after the other and in turn first, so that
+// both meet the same moods of the machine, and reports the medians over the rounds: of the ratio
+// of their times, of the ratio of the processors' time, which leaves out waiting, and of what ours
+// takes longer. A round does the work n times; -benchtime 40x makes forty of them.
+func ratio(b *testing.B, ours, theirs func(n int), n int) {
+	ours(n)
+	theirs(n)
+	var clock, cpu, more []float64
+	for i := 0; b.Loop(); i++ {
+		var wall [2]time.Duration
+		var used [2]time.Duration
+		for turn := range 2 {
+			who := (i + turn) % 2
+			run := ours
+			if who == 1 {
+				run = theirs
+			}
+			runtime.GC()
+			busy, start := processorTime(), time.Now()
+			run(n)
+			wall[who], used[who] = time.Since(start), processorTime()-busy
+		}
+		more = append(more, float64(wall[0]-wall[1])/float64(n))
+		clock = append(clock, float64(wall[0])/float64(wall[1]))
+		cpu = append(cpu, float64(used[0])/float64(max(used[1], 1)))
+	}
+	b.ReportMetric(median(more), "more-ns")
+	b.ReportMetric(median(clock), "x-time")
+	b.ReportMetric(median(cpu), "x-cpu")
+	b.ReportMetric(0, "ns/op")
+}
+
+func median(v []float64) float64 {
+	slices.Sort(v)
+	return v[len(v)/2]
+}
+
+// processorTime is what this process has used of all processors.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkRatioResolve compares nest with each other way of making the names, in turn.
+func BenchmarkRatioResolve(b *testing.B) {
+	for _, work := range resolvings(b) {
+		for _, c := range work.by[1:] {
+			b.Run(strings.ReplaceAll(work.name, "/", "_")+"/"+c.name, func(b *testing.B) {
+				ratio(b, repeat(work.by[0].do), repeat(c.do), 20_000)
+			})
+		}
+	}
+}
+
+func repeat(do func(i int) string) func(n int) {
+	return func(n int) {
+		for i := range n {
+			sink = do(i % several)
+		}
+	}
+}
+
+// BenchmarkRatioGet and BenchmarkRatioSet compare nest with rueidis, with names made beforehand and
+// with names made each time, which shows how much of the difference is the name.
+func BenchmarkRatioGet(b *testing.B) {
+	gets, _ := operations(b)
+	compareInTurn(b, gets)
+}
+
+func BenchmarkRatioSet(b *testing.B) {
+	_, sets := operations(b)
+	compareInTurn(b, sets)
+}
+
+func compareInTurn(b *testing.B, by []operating) {
+	for _, crowd := range crowds {
+		n := 2_000
+		if crowd > 1 {
+			n = 40_960
+		}
+		for _, c := range by[1:] {
+			b.Run(fmt.Sprintf("%d/%s", crowd, c.name), func(b *testing.B) {
+				ratio(b, inCrowd(b, crowd, by[0].do), inCrowd(b, crowd, c.do), n)
+			})
+		}
+	}
+}
+
+// inCrowd runs an operation n times in all, by crowd goroutines.
+func inCrowd(b *testing.B, crowd int, do func(ctx context.Context, g int) error) func(n int) {
+	ctx := b.Context()
+	return func(n int) {
+		var all sync.WaitGroup
+		for g := range crowd {
+			all.Go(func() {
+				for range n / crowd {
+					if err := do(ctx, g); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+		}
+		all.Wait()
+	}
+}
+
+// BenchmarkRatioFlow compares batches and cached reads.
+func BenchmarkRatioFlow(b *testing.B) {
+	ctx := b.Context()
+	reads := batches(b)
+	for _, c := range reads[1:] {
+		b.Run("batch/"+c.name, func(b *testing.B) {
+			ratio(b, inLine(ctx, b, reads[0].do), inLine(ctx, b, c.do), 200)
+		})
+	}
+	hits := cachedReads(b)
+	in := func(do func(ctx context.Context, i int) error) func(ctx context.Context) error {
+		i := 0
+		return func(ctx context.Context) error {
+			i = (i + 1) % several
+			return do(ctx, i)
+		}
+	}
+	for _, c := range hits[1:] {
+		b.Run("cached/"+c.name, func(b *testing.B) {
+			ratio(b, inLine(ctx, b, in(hits[0].do)), inLine(ctx, b, in(c.do)), 20_000)
+		})
+	}
+}
+
+// inLine runs an operation n times, one after the other.
+func inLine(ctx context.Context, b *testing.B, do func(ctx context.Context) error) func(n int) {
+	return func(n int) {
+		for range n {
+			if err := do(ctx); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	}
+}
