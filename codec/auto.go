@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"reflect"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -88,13 +89,52 @@ func (auto) CheckType(t reflect.Type) error {
 	return nil
 }
 
-func (a auto) Append(dst []byte, v any) ([]byte, error) {
+func (auto) FixType(t reflect.Type) Codec { return fixAuto(t) }
+
+func (auto) Append(dst []byte, v any) ([]byte, error) {
+	return fixAuto(reflect.TypeOf(v)).Append(dst, v)
+}
+
+func (auto) Decode(data []byte, v any) error {
 	t := reflect.TypeOf(v)
-	if t == nil {
-		return JSON.Append(dst, v)
+	if t == nil || t.Kind() != reflect.Pointer {
+		return DecodeError(Auto.Name(), v, data, notTarget)
 	}
+	return fixAuto(t.Elem()).Decode(data, v)
+}
+
+// autoFixed is Auto for one type.
+type autoFixed struct {
+	form form
+	bits int
+	json jsonTraits
+}
+
+var knownAuto sync.Map // reflect.Type → autoFixed
+
+func fixAuto(t reflect.Type) autoFixed {
+	if t == nil {
+		return autoFixed{json: jsonTraitsOf(t)}
+	}
+	if known, ok := knownAuto.Load(t); ok {
+		return known.(autoFixed)
+	}
+	a := autoFixed{form: formOf(t)}
+	switch a.form {
+	case formInt, formUint, formFloat:
+		a.bits = t.Bits()
+	case formJSON:
+		a.json = jsonTraitsOf(t)
+	}
+	knownAuto.Store(t, a)
+	return a
+}
+
+func (autoFixed) Name() string { return Auto.Name() }
+
+func (a autoFixed) Append(dst []byte, v any) ([]byte, error) {
 	rv := reflect.ValueOf(v)
-	switch formOf(t) {
+	switch a.form {
 	case formTime:
 		return appendTime(dst, v.(time.Time))
 	case formText:
@@ -110,18 +150,21 @@ func (a auto) Append(dst []byte, v any) ([]byte, error) {
 	case formUint:
 		return strconv.AppendUint(dst, rv.Uint(), 10), nil
 	case formFloat:
-		return strconv.AppendFloat(dst, rv.Float(), 'g', -1, t.Bits()), nil
+		return strconv.AppendFloat(dst, rv.Float(), 'g', -1, a.bits), nil
 	}
-	return appendJSON(a.Name(), dst, v)
+	return appendJSON(a.Name(), dst, v, a.json)
 }
 
-func (a auto) Decode(data []byte, v any) error {
+func (a autoFixed) Decode(data []byte, v any) error {
+	if a.form == formJSON {
+		return decodeJSON(a.Name(), data, v, a.json)
+	}
 	p := reflect.ValueOf(v)
 	if p.Kind() != reflect.Pointer || p.IsNil() {
 		return DecodeError(a.Name(), v, data, notTarget)
 	}
 	rv, reason := p.Elem(), ""
-	switch formOf(rv.Type()) {
+	switch a.form {
 	case formTime:
 		*v.(*time.Time), reason = parseTime(text(data))
 	case formText:
@@ -136,18 +179,16 @@ func (a auto) Decode(data []byte, v any) error {
 		rv.SetBool(b)
 	case formInt:
 		var n int64
-		n, reason = parseInt(text(data), rv.Type().Bits())
+		n, reason = parseInt(text(data), a.bits)
 		rv.SetInt(n)
 	case formUint:
 		var n uint64
-		n, reason = parseUint(text(data), rv.Type().Bits())
+		n, reason = parseUint(text(data), a.bits)
 		rv.SetUint(n)
 	case formFloat:
 		var f float64
-		f, reason = parseFloat(text(data), rv.Type().Bits())
+		f, reason = parseFloat(text(data), a.bits)
 		rv.SetFloat(f)
-	default:
-		return decodeJSON(a.Name(), data, v)
 	}
 	if reason != "" {
 		return DecodeError(a.Name(), v, data, reason)

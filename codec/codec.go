@@ -48,6 +48,31 @@ func CheckType(c Codec, t reflect.Type) error {
 	return nil
 }
 
+// TypeFixer is implemented by codecs that have something to find out of a type before they
+// handle its values. [For] asks once, so that it is not found out again with each value. A codec
+// that wraps another one passes the question on with [FixType].
+type TypeFixer interface {
+	// FixType gives the codec for values of type t alone, which CheckType accepts. It has the
+	// same name and the same form. Its Append is given a t or, if t is an interface type, a
+	// pointer to one; its Decode a pointer to a t.
+	FixType(t reflect.Type) Codec
+}
+
+// FixType gives c for values of type t alone. It gives c itself if that is not a [TypeFixer].
+func FixType(c Codec, t reflect.Type) Codec {
+	if fixer, ok := c.(TypeFixer); ok {
+		return fixer.FixType(t)
+	}
+	return c
+}
+
+// Maker is implemented by what [FixType] gives for a pointer type, if it can do without a
+// variable of that type to decode into.
+type Maker interface {
+	// Make decodes data into a new value of the type. It has the rules of Decode.
+	Make(data []byte) (any, error)
+}
+
 // StoredType asks c for the type of an encoded value. The error wraps [ErrDecode], and also
 // [ErrNoType] when c is not a [TypeTeller] or, of a codec that wraps others, the one that wrote
 // the value is not.

@@ -26,10 +26,14 @@ func For[T any](c Codec) (Typed[T], error) {
 	case raw:
 		return rawFor[T](t), nil
 	}
+	b := boxed[T]{FixType(c, t)}
 	if t.Kind() == reflect.Interface {
-		return dynamic[T]{boxed[T]{c}}, nil
+		return dynamic[T]{b}, nil
 	}
-	return boxed[T]{c}, nil
+	if maker, ok := b.codec.(Maker); ok {
+		return made[T]{b, maker}, nil
+	}
+	return b, nil
 }
 
 // boxed is any codec for T, through the interfaces of [Codec].
@@ -62,4 +66,23 @@ func (d dynamic[T]) Encode(v T) (string, error) {
 		return "", err
 	}
 	return text(data), nil
+}
+
+// made is boxed for a pointer type whose values the codec makes.
+type made[T any] struct {
+	boxed[T]
+	maker Maker
+}
+
+func (m made[T]) Decode(data string) (T, error) {
+	v, err := m.maker.Make(view(data))
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	t, ok := v.(T)
+	if !ok {
+		return t, decodeError(m.codec.Name(), typeName(reflect.TypeFor[T]()), len(data), "the codec made a value of another type")
+	}
+	return t, nil
 }

@@ -23,17 +23,64 @@ func (jsonCodec) Name() string { return "json" }
 
 func (jsonCodec) CheckType(t reflect.Type) error { return checkJSON(t) }
 
+func (c jsonCodec) FixType(t reflect.Type) Codec { return jsonFixed{c.Name(), jsonTraitsOf(t)} }
+
 func (c jsonCodec) Append(dst []byte, v any) ([]byte, error) {
-	return appendJSON(c.Name(), dst, v)
+	return appendJSON(c.Name(), dst, v, jsonTraitsOf(reflect.TypeOf(v)))
 }
 
 func (c jsonCodec) Decode(data []byte, v any) error {
-	return decodeJSON(c.Name(), data, v)
+	return decodeJSON(c.Name(), data, v, targetTraits(v))
 }
 
-func appendJSON(codec string, dst []byte, v any) ([]byte, error) {
-	if rv := reflect.ValueOf(v); wantsAddress(rv) {
-		v = addressable(rv).Interface()
+// jsonFixed is the JSON form of one type, under the name of the codec.
+type jsonFixed struct {
+	codec string
+	jsonTraits
+}
+
+func (j jsonFixed) Name() string { return j.codec }
+
+func (j jsonFixed) Append(dst []byte, v any) ([]byte, error) {
+	return appendJSON(j.codec, dst, v, j.jsonTraits)
+}
+
+func (j jsonFixed) Decode(data []byte, v any) error {
+	return decodeJSON(j.codec, data, v, j.jsonTraits)
+}
+
+// jsonTraits is what there is to know of a type before its values are written and read.
+type jsonTraits struct {
+	hides bool // encoding/json misses methods with a pointer receiver in a value
+	lends bool // a method of somebody's may be handed parts of the input
+	null  bool // null is a value of it
+}
+
+var knownJSON sync.Map // reflect.Type → jsonTraits
+
+func jsonTraitsOf(t reflect.Type) jsonTraits {
+	if t == nil {
+		return jsonTraits{null: true}
+	}
+	if known, ok := knownJSON.Load(t); ok {
+		return known.(jsonTraits)
+	}
+	traits := jsonTraits{hidesMethods(t), reachesMethod(t, map[reflect.Type]bool{}), holdsNull(t)}
+	knownJSON.Store(t, traits)
+	return traits
+}
+
+// targetTraits gives the traits of what v points to.
+func targetTraits(v any) jsonTraits {
+	if t := reflect.TypeOf(v); t != nil && t.Kind() == reflect.Pointer {
+		return jsonTraitsOf(t.Elem())
+	}
+	return jsonTraits{}
+}
+
+func appendJSON(codec string, dst []byte, v any, traits jsonTraits) ([]byte, error) {
+	if traits.hides {
+		v = addressable(reflect.ValueOf(v)).Interface()
 	}
 	if cap(dst) == 0 {
 		b, err := json.Marshal(v)
@@ -67,21 +114,6 @@ var jsonEncoders = sync.Pool{New: func() any {
 	return e
 }}
 
-var addressWanted sync.Map // reflect.Type → bool
-
-// wantsAddress tells whether encoding/json would miss methods with a pointer receiver in v.
-func wantsAddress(v reflect.Value) bool {
-	if !v.IsValid() {
-		return false
-	}
-	if known, ok := addressWanted.Load(v.Type()); ok {
-		return known.(bool)
-	}
-	wants := hidesMethods(v.Type())
-	addressWanted.Store(v.Type(), wants)
-	return wants
-}
-
 // hidesMethods looks where a value of type t, in an interface, cannot be pointed into: not
 // behind pointers and in slices.
 func hidesMethods(t reflect.Type) bool {
@@ -114,22 +146,25 @@ func jsonEncodeError(codec string, v any, err error) error {
 	return EncodeError(codec, v, reason)
 }
 
-func decodeJSON(codec string, data []byte, v any) error {
-	if t := reflect.TypeOf(v); t != nil && lendsInput(t) {
+func decodeJSON(codec string, data []byte, v any, traits jsonTraits) error {
+	if traits.lends {
 		// Nothing forbids such a method to work in place.
 		data = append([]byte{}, data...)
 	}
 	err := json.Unmarshal(data, v)
 	if err == nil {
-		if len(data) < 16 && string(bytes.TrimSpace(data)) == "null" && !holdsNull(reflect.TypeOf(v).Elem()) {
+		if !traits.null && isNull(data) {
 			return DecodeError(codec, v, data, "null, which the type does not hold")
 		}
 		return nil
 	}
 	var syntax *json.SyntaxError
 	var mismatch *json.UnmarshalTypeError
+	var target *json.InvalidUnmarshalError
 	reason := "a method of it gave an error"
 	switch {
+	case errors.As(err, &target):
+		reason = notTarget
 	case errors.As(err, &syntax):
 		reason = fmt.Sprintf("not JSON at offset %d", syntax.Offset)
 	case errors.As(err, &mismatch):
@@ -138,19 +173,16 @@ func decodeJSON(codec string, data []byte, v any) error {
 	return DecodeError(codec, v, data, reason)
 }
 
-var knownLends sync.Map // reflect.Type → bool
-
-// lendsInput tells whether json.Unmarshal may hand parts of its input to a method of somebody's
-// on the way into a value of type t.
-func lendsInput(t reflect.Type) bool {
-	if known, ok := knownLends.Load(t); ok {
-		return known.(bool)
+// isNull tells whether data, which is JSON, is null.
+func isNull(data []byte) bool {
+	if data[0] <= ' ' {
+		data = bytes.TrimSpace(data)
 	}
-	lends := reachesMethod(t, map[reflect.Type]bool{})
-	knownLends.Store(t, lends)
-	return lends
+	return data[0] == 'n'
 }
 
+// reachesMethod tells whether json.Unmarshal may hand parts of its input to a method of somebody's
+// on the way into a value of type t.
 func reachesMethod(t reflect.Type, seen map[reflect.Type]bool) bool {
 	if seen[t] || t == timeType || t == bigIntType || t == rawMessageType {
 		return false
@@ -185,12 +217,15 @@ func holdsNull(t reflect.Type) bool {
 }
 
 // jsonTyped is the JSON form of T, under the name of the codec.
-type jsonTyped[T any] struct{ codec string }
+type jsonTyped[T any] struct {
+	codec  string
+	traits jsonTraits
+}
 
 // jsonFor is the JSON form of T under the name of JSON or of a codec that falls back on it.
 func jsonFor[T any](name string, t reflect.Type) Typed[T] {
-	typed := jsonTyped[T]{name}
-	if hidesMethods(t) || t.Kind() == reflect.Interface {
+	typed := jsonTyped[T]{name, jsonTraitsOf(t)}
+	if typed.traits.hides || t.Kind() == reflect.Interface {
 		return jsonPointed[T]{typed}
 	}
 	return typed
@@ -206,7 +241,7 @@ func (j jsonTyped[T]) Encode(v T) (string, error) {
 
 func (j jsonTyped[T]) Decode(data string) (T, error) {
 	var v T
-	if err := decodeJSON(j.codec, view(data), &v); err != nil {
+	if err := decodeJSON(j.codec, view(data), &v, j.traits); err != nil {
 		var zero T
 		return zero, err
 	}

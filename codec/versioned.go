@@ -71,6 +71,8 @@ type unversioned struct{ Codec }
 
 func (u unversioned) CheckType(t reflect.Type) error { return CheckType(u.Codec, t) }
 
+func (u unversioned) FixType(t reflect.Type) Codec { return FixType(u.Codec, t) }
+
 func (u unversioned) StoredType(data []byte) (string, error) { return StoredType(u.Codec, data) }
 
 // Upcoming marks the codec of a version that [Versioned] is to read, and not to write before
@@ -80,6 +82,8 @@ func Upcoming(c Codec) Codec { return upcoming{c} }
 type upcoming struct{ Codec }
 
 func (u upcoming) CheckType(t reflect.Type) error { return CheckType(u.Codec, t) }
+
+func (u upcoming) FixType(t reflect.Type) Codec { return FixType(u.Codec, t) }
 
 func (u upcoming) StoredType(data []byte) (string, error) { return StoredType(u.Codec, data) }
 
@@ -126,16 +130,32 @@ func (v versioned) CheckType(t reflect.Type) error {
 	return nil
 }
 
+// FixType fixes each version.
+func (v versioned) FixType(t reflect.Type) Codec {
+	v.versions = slices.Clone(v.versions)
+	for n, c := range v.versions {
+		if c != nil {
+			v.versions[n] = FixType(c, t)
+		}
+	}
+	return &v
+}
+
 func (v versioned) Append(dst []byte, value any) ([]byte, error) {
 	if v.write == 0 {
 		return v.appendPlain(dst, value)
 	}
-	if cap(dst) == 0 {
-		dst = make([]byte, 0, 64) // most values need no more
+	mark := [...]byte{versionMark[0], versionMark[1], byte(v.write)}
+	if cap(dst) > 0 {
+		return v.versions[v.write].Append(append(dst, mark[:]...), value)
 	}
-	dst = append(dst, versionMark...)
-	dst = append(dst, byte(v.write))
-	return v.versions[v.write].Append(dst, value)
+	// What the codec makes by itself mostly has room left, so that the mark goes in front
+	// without another allocation.
+	out, err := v.versions[v.write].Append(nil, value)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Insert(out, 0, mark[:]...), nil
 }
 
 // appendPlain writes a value without a version.

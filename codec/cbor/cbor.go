@@ -22,7 +22,7 @@ import (
 // Maps that name a key twice, items of indefinite length, values nested more than a thousand
 // deep, and null where the type as a whole has no nil are refused. Inside a value null leaves
 // numbers, strings and structs zero.
-var Codec codec.Codec = cborCodec{encMode(), decMode()}
+var Codec codec.Codec = &cborCodec{encMode(), decMode()}
 
 type cborCodec struct {
 	enc cbor.EncMode
@@ -58,10 +58,10 @@ func decMode() cbor.DecMode {
 	return mode
 }
 
-func (cborCodec) Name() string { return "cbor" }
+func (*cborCodec) Name() string { return "cbor" }
 
 // CheckType refuses types that CBOR has no form for.
-func (cborCodec) CheckType(t reflect.Type) error {
+func (*cborCodec) CheckType(t reflect.Type) error {
 	return codec.CheckData(t, own, "cbor", "json")
 }
 
@@ -83,7 +83,7 @@ func own(t reflect.Type) bool {
 	return t == timeType || t.PkgPath() == "math/big"
 }
 
-func (c cborCodec) Append(dst []byte, v any) ([]byte, error) {
+func (c *cborCodec) Append(dst []byte, v any) ([]byte, error) {
 	b, err := c.enc.Marshal(v)
 	if err != nil {
 		reason := "a method of it gave an error"
@@ -98,7 +98,7 @@ func (c cborCodec) Append(dst []byte, v any) ([]byte, error) {
 	return append(dst, b...), nil
 }
 
-func (c cborCodec) Decode(data []byte, v any) error {
+func (c *cborCodec) Decode(data []byte, v any) error {
 	if err := c.dec.Unmarshal(data, v); err != nil {
 		// What the library says may quote keys and numbers.
 		return codec.DecodeError(c.Name(), v, data, "not one CBOR item of this type")

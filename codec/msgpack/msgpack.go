@@ -2,7 +2,6 @@
 package msgpack
 
 import (
-	"bytes"
 	"encoding"
 	"errors"
 	"reflect"
@@ -74,15 +73,27 @@ func (c msgpackCodec) Decode(data []byte, v any) error {
 	if target.Kind() != reflect.Pointer || target.IsNil() {
 		return codec.DecodeError(c.Name(), v, data, "the target is not a pointer to a value")
 	}
+	return (&fixed{c, shapeOf(target.Type().Elem())}).Decode(data, v)
+}
+
+// FixType remembers the shape of the type.
+func (c msgpackCodec) FixType(t reflect.Type) codec.Codec { return &fixed{c, shapeOf(t)} }
+
+// fixed is Codec for one type.
+type fixed struct {
+	msgpackCodec
+	shape *shape
+}
+
+func (c *fixed) Decode(data []byte, v any) error {
 	numbers, ok := scan(data)
 	if !ok {
 		return codec.DecodeError(c.Name(), v, data, notMsgpack)
 	}
-	s := shapeOf(target.Type().Elem())
-	if data[0] == codeNil && !holdsNil(target.Type().Elem()) {
+	if data[0] == codeNil && !c.shape.null {
 		return codec.DecodeError(c.Name(), v, data, notHeld)
 	}
-	if !s.narrow.hold(numbers) && !s.fits(&reader{data: data}) {
+	if !c.shape.narrow.hold(numbers) && !c.shape.fits(&reader{data: data}) {
 		return codec.DecodeError(c.Name(), v, data, outOfRange)
 	}
 	if err := decode(data, v); err != nil {
@@ -109,15 +120,17 @@ func decode(data []byte, v any) (err error) {
 			err = errors.New("decoding panicked")
 			return // without the decoder, whose state nobody knows
 		}
-		d.in.Reset(nil)
-		decoders.Put(d)
+		d.in = reader{}
+		if len(data) <= keptRoom {
+			decoders.Put(d)
+		}
 	}()
-	d.in.Reset(data)
+	d.in.data = data
 	d.dec.ResetReader(&d.in)
 	return d.dec.Decode(v)
 }
 
-// keptRoom is how many bytes of room an encoder may keep between two values.
+// keptRoom is how many bytes of room an encoder or decoder may keep between two values.
 const keptRoom = 64 << 10
 
 // encoder is an encoder with the options of Codec and what it writes to.
@@ -136,13 +149,14 @@ var encoders = sync.Pool{New: func() any {
 
 type decoder struct {
 	dec *msgpack.Decoder
-	in  bytes.Reader
+	in  reader
 }
 
 var decoders = sync.Pool{New: func() any {
 	d := &decoder{dec: msgpack.NewDecoder(nil)}
 	d.dec.SetCustomStructTag("json")
 	d.dec.UsePreallocateValues(true)
+	d.dec.DisableAllocLimit(true) // scan has seen that all is there
 	d.dec.UseLooseInterfaceDecoding(true)
 	return d
 }}

@@ -2,6 +2,7 @@ package msgpack
 
 import (
 	"encoding/binary"
+	"io"
 	"math"
 )
 
@@ -9,10 +10,14 @@ import (
 const (
 	codeStr    = 0xa0
 	codeNil    = 0xc0
+	codeFalse  = 0xc2
+	codeTrue   = 0xc3
 	codeBin8   = 0xc4
 	codeExt8   = 0xc7
 	codeFloat  = 0xca
+	codeDouble = 0xcb
 	codeUint8  = 0xcc
+	codeUint16 = 0xcd
 	codeUint32 = 0xce
 	codeInt8   = 0xd0
 	codeFixExt = 0xd4
@@ -55,10 +60,36 @@ func (o *bounds) add(b bounds) {
 	o.least, o.greatest = min(o.least, b.least), max(o.greatest, b.greatest)
 }
 
-// reader reads heads. It never reads past the data.
+// reader reads heads, and is what the library reads from. It never reads past the data.
 type reader struct {
 	data []byte
 	at   int
+}
+
+func (r *reader) Read(p []byte) (int, error) {
+	n := copy(p, r.data[r.at:])
+	r.at += n
+	if n == 0 && len(p) > 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+func (r *reader) ReadByte() (byte, error) {
+	if r.at == len(r.data) {
+		return 0, io.EOF
+	}
+	b := r.data[r.at]
+	r.at++
+	return b, nil
+}
+
+func (r *reader) UnreadByte() error {
+	if r.at == 0 {
+		return io.ErrNoProgress
+	}
+	r.at--
+	return nil
 }
 
 func (r *reader) left() uint64 { return uint64(len(r.data) - r.at) }
@@ -168,56 +199,62 @@ func (r *reader) signed(width int) (head, bool) {
 func scan(data []byte) (bounds, bool) {
 	r := reader{data: data}
 	numbers := bounds{}
-	ok := r.skip(&numbers, 0)
+	ok := r.skip(1, &numbers, 0)
 	return numbers, ok && r.at == len(data)
 }
 
-// skip passes a value.
-func (r *reader) skip(numbers *bounds, depth int) bool {
-	if passed := r.skipShort(numbers); passed {
-		return true
-	}
-	h, ok := r.head()
-	if !ok || h.kind == other {
-		return ok
-	}
-	if h.kind == integer {
-		numbers.add(h.number)
-		return true
-	}
-	n := h.values()
-	if depth >= maxDepth || n > r.left() {
+// skip passes n values, depth containers deep. What most values are it passes without reading
+// a head: small integers, short strings, flags, integers of two and four bytes, and floats.
+func (r *reader) skip(n uint64, numbers *bounds, depth int) bool {
+	if depth > maxDepth || n > r.left() {
 		return false
 	}
-	for range n {
-		if !r.skip(numbers, depth+1) {
+	data, at, greatest := r.data, r.at, numbers.greatest
+	for ; n > 0; n-- {
+		if at >= len(data) {
 			return false
 		}
+		switch c := data[at]; {
+		case c < 0x80:
+			greatest = max(greatest, uint64(c))
+			at++
+		case c >= codeStr && c < codeNil:
+			at += 1 + int(c-codeStr)
+		case c == codeUint32 && len(data)-at > 4:
+			greatest = max(greatest, uint64(binary.BigEndian.Uint32(data[at+1:])))
+			at += 5
+		case c == codeUint16 && len(data)-at > 2:
+			greatest = max(greatest, uint64(binary.BigEndian.Uint16(data[at+1:])))
+			at += 3
+		case c == codeFalse || c == codeTrue || c == codeNil:
+			at++
+		case c == codeDouble:
+			at += 9
+		default:
+			r.at = at
+			if !r.skipHead(numbers, depth) {
+				return false
+			}
+			at = r.at
+		}
 	}
-	return true
+	r.at = at
+	numbers.greatest = max(numbers.greatest, greatest)
+	return at <= len(data)
 }
 
-// skipShort passes what most values are, faster than a head is read: a small integer, a short
-// string, an integer of four bytes.
-func (r *reader) skipShort(numbers *bounds) bool {
-	b := r.data[r.at:]
-	if len(b) == 0 {
+// skipHead passes a value by its head.
+func (r *reader) skipHead(numbers *bounds, depth int) bool {
+	h, ok := r.head()
+	switch {
+	case !ok:
 		return false
+	case h.kind == integer:
+		numbers.add(h.number)
+	case h.kind != other:
+		return r.skip(h.values(), numbers, depth+1)
 	}
-	switch c := b[0]; {
-	case c < 0x80:
-		numbers.greatest = max(numbers.greatest, uint64(c))
-		r.at++
-		return true
-	case c >= codeStr && c < codeNil && len(b) > int(c-codeStr):
-		r.at += 1 + int(c-codeStr)
-		return true
-	case c == codeUint32 && len(b) > 4:
-		numbers.greatest = max(numbers.greatest, uint64(binary.BigEndian.Uint32(b[1:])))
-		r.at += 5
-		return true
-	}
-	return false
+	return true
 }
 
 // values gives how many values are inside.

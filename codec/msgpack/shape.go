@@ -17,6 +17,7 @@ import (
 type shape struct {
 	bounds bounds // of an integer in this very place
 	narrow bounds // of an integer in any place; of the shape that shapeOf gives
+	null   bool   // nil is a value of the type; of the shape that shapeOf gives
 	key    *shape // of a map
 	elem   *shape // of a map, slice, array
 	fields map[string]*shape
@@ -30,7 +31,7 @@ func shapeOf(t reflect.Type) *shape {
 		return s.(*shape)
 	}
 	s := *shaper{}.shape(t)
-	s.narrow = everything
+	s.narrow, s.null = everything, holdsNil(t)
 	s.narrowest(&s.narrow, map[*shape]bool{})
 	known.Store(t, &s)
 	return &s
@@ -107,9 +108,7 @@ func (r *reader) text() string {
 		return string(r.data[r.at-int(h.size) : r.at])
 	}
 	if h.kind != integer {
-		for range h.values() {
-			r.skip(&bounds{}, 0)
-		}
+		r.skip(h.values(), &bounds{}, 0)
 	}
 	return ""
 }

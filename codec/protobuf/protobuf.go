@@ -6,6 +6,7 @@ import (
 	"reflect"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/runtime/protoiface"
 
 	"github.com/redisimnest/redisimnest/codec"
 )
@@ -21,11 +22,15 @@ var Codec codec.Codec = protoCodec{}
 
 type protoCodec struct{}
 
-const notMessage = "it is not a protocol buffer message"
+const (
+	notMessage = "it is not a protocol buffer message"
+	notOfType  = "not a message of this type"
+)
 
 var (
 	messageType = reflect.TypeFor[proto.Message]()
 	marshal     = proto.MarshalOptions{Deterministic: true}
+	unmarshal   = proto.UnmarshalOptions{Merge: true} // into a new message, which needs no reset
 )
 
 func (protoCodec) Name() string { return "protobuf" }
@@ -41,19 +46,23 @@ func (protoCodec) CheckType(t reflect.Type) error {
 	return fmt.Errorf("%s is not a protocol buffer message", t)
 }
 
+// FixType remembers which message to make.
+func (protoCodec) FixType(t reflect.Type) codec.Codec { return &fixed{message: t.Elem()} }
+
 func (c protoCodec) Append(dst []byte, v any) ([]byte, error) {
 	m, ok := v.(proto.Message)
 	if !ok {
 		return nil, codec.EncodeError(c.Name(), v, notMessage)
 	}
-	if rv := reflect.ValueOf(m); rv.Kind() == reflect.Pointer && rv.IsNil() {
+	message := m.ProtoReflect()
+	if !message.IsValid() {
 		return nil, codec.EncodeError(c.Name(), v, "a nil message has no form")
 	}
-	out, err := marshal.MarshalAppend(dst, m)
+	out, err := marshal.MarshalState(protoiface.MarshalInput{Message: message, Buf: dst})
 	if err != nil {
 		return nil, codec.EncodeError(c.Name(), v, "a required field is missing, or a string is not UTF-8")
 	}
-	return out, nil
+	return out.Buf, nil
 }
 
 // Decode reads into a message, or into a pointer to one, for which it makes a new message.
@@ -67,23 +76,34 @@ func (c protoCodec) Decode(data []byte, v any) error {
 		if !ok {
 			return codec.DecodeError(c.Name(), v, data, notMessage)
 		}
-		return c.decode(data, m, v)
+		if proto.Unmarshal(data, m) != nil {
+			return codec.DecodeError(c.Name(), v, data, notOfType)
+		}
+		return nil
 	}
-	fresh := reflect.New(p.Type().Elem().Elem())
-	m, ok := reflect.TypeAssert[proto.Message](fresh)
-	if !ok {
-		return codec.DecodeError(c.Name(), v, data, notMessage)
-	}
-	if err := c.decode(data, m, v); err != nil {
+	m, err := (&fixed{message: p.Type().Elem().Elem()}).Make(data)
+	if err != nil {
 		return err
 	}
-	p.Elem().Set(fresh)
+	p.Elem().Set(reflect.ValueOf(m))
 	return nil
 }
 
-func (c protoCodec) decode(data []byte, m proto.Message, target any) error {
-	if err := proto.Unmarshal(data, m); err != nil {
-		return codec.DecodeError(c.Name(), target, data, "not a message of this type")
+// fixed is Codec for pointers to one type of message.
+type fixed struct {
+	protoCodec
+	message reflect.Type
+}
+
+// Make reads into a new message.
+func (f *fixed) Make(data []byte) (any, error) {
+	v := reflect.New(f.message).Interface()
+	m, ok := v.(proto.Message)
+	if !ok {
+		return nil, codec.DecodeError(f.Name(), v, data, notMessage)
 	}
-	return nil
+	if unmarshal.Unmarshal(data, m) != nil {
+		return nil, codec.DecodeError(f.Name(), v, data, notOfType)
+	}
+	return v, nil
 }

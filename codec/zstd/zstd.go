@@ -80,44 +80,58 @@ func (z *zstdCodec) Name() string { return "zstd(" + z.inner.Name() + ")" }
 // CheckType asks the codec inside.
 func (z *zstdCodec) CheckType(t reflect.Type) error { return codec.CheckType(z.inner, t) }
 
-func (z *zstdCodec) Append(dst []byte, v any) ([]byte, error) {
-	room := rooms.Get().(*[]byte)
-	payload, err := z.inner.Append((*room)[:0], v)
-	if err == nil {
-		dst, err = z.pack(dst, payload, v)
-	}
-	if err == nil && cap(payload) <= keptRoom {
-		*room = payload
-	}
-	rooms.Put(room)
-	return dst, err
+// FixType fixes the codec inside.
+func (z *zstdCodec) FixType(t reflect.Type) codec.Codec {
+	fixed := *z
+	fixed.inner = codec.FixType(z.inner, t)
+	return &fixed
 }
 
-// keptRoom is how many bytes of room are kept between two values.
-const keptRoom = 64 << 10
+func (z *zstdCodec) Append(dst []byte, v any) ([]byte, error) {
+	if cap(dst) > 0 {
+		at := len(dst)
+		out, err := z.inner.Append(append(dst, plain), v)
+		if err != nil {
+			return nil, err
+		}
+		small, err := z.compress(out[at+1:], v)
+		switch {
+		case err != nil:
+			return nil, err
+		case small != nil:
+			out = append(out[:at], small...)
+		}
+		return out, nil
+	}
+	// What the codec inside makes by itself mostly has room left, so that the first byte goes
+	// in front without another allocation.
+	out, err := z.inner.Append(nil, v)
+	if err != nil {
+		return nil, err
+	}
+	if small, err := z.compress(out, v); small != nil || err != nil {
+		return small, err
+	}
+	return slices.Insert(out, 0, plain), nil
+}
 
-var rooms = sync.Pool{New: func() any {
-	room := make([]byte, 0, 256)
-	return &room
-}}
-
-// pack appends what the codec inside wrote, compressed if that pays.
-func (z *zstdCodec) pack(dst, payload []byte, v any) ([]byte, error) {
+// compress gives payload compressed, or nil if that does not pay.
+func (z *zstdCodec) compress(payload []byte, v any) ([]byte, error) {
 	if len(payload) > z.maxSize {
 		return nil, codec.EncodeError(z.Name(), v, fmt.Sprintf("%d bytes, of which %d are allowed", len(payload), z.maxSize))
 	}
-	dst = slices.Grow(dst, 1+len(payload))
-	if len(payload) > z.threshold {
-		coder, err := z.coder()
-		if err != nil {
-			return nil, codec.EncodeError(z.Name(), v, "the compressor does not start")
-		}
-		small := coder.enc.EncodeAll(payload, append(dst, compressed))
-		if len(small)-len(dst) <= len(payload) {
-			return small, nil
-		}
+	if len(payload) <= z.threshold {
+		return nil, nil
 	}
-	return append(append(dst, plain), payload...), nil
+	coder, err := z.coder()
+	if err != nil {
+		return nil, codec.EncodeError(z.Name(), v, "the compressor does not start")
+	}
+	small := coder.enc.EncodeAll(payload, append(make([]byte, 0, len(payload)), compressed))
+	if len(small) > len(payload) {
+		return nil, nil
+	}
+	return small, nil
 }
 
 func (z *zstdCodec) Decode(data []byte, v any) error {
