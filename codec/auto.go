@@ -89,10 +89,14 @@ func (auto) CheckType(t reflect.Type) error {
 	return nil
 }
 
-func (auto) FixType(t reflect.Type) Codec { return fixAuto(t) }
+func (auto) FixType(t reflect.Type) Codec {
+	a := fixAuto(t)
+	return &a
+}
 
 func (auto) Append(dst []byte, v any) ([]byte, error) {
-	return fixAuto(reflect.TypeOf(v)).Append(dst, v)
+	a := fixAuto(reflect.TypeOf(v))
+	return a.Append(dst, v)
 }
 
 func (auto) Decode(data []byte, v any) error {
@@ -100,7 +104,8 @@ func (auto) Decode(data []byte, v any) error {
 	if t == nil || t.Kind() != reflect.Pointer {
 		return DecodeError(Auto.Name(), v, data, notTarget)
 	}
-	return fixAuto(t.Elem()).Decode(data, v)
+	a := fixAuto(t.Elem())
+	return a.Decode(data, v)
 }
 
 // autoFixed is Auto for one type.
@@ -130,9 +135,9 @@ func fixAuto(t reflect.Type) autoFixed {
 	return a
 }
 
-func (autoFixed) Name() string { return Auto.Name() }
+func (*autoFixed) Name() string { return Auto.Name() }
 
-func (a autoFixed) Append(dst []byte, v any) ([]byte, error) {
+func (a *autoFixed) Append(dst []byte, v any) ([]byte, error) {
 	rv := reflect.ValueOf(v)
 	switch a.form {
 	case formTime:
@@ -155,7 +160,7 @@ func (a autoFixed) Append(dst []byte, v any) ([]byte, error) {
 	return appendJSON(a.Name(), dst, v, a.json)
 }
 
-func (a autoFixed) Decode(data []byte, v any) error {
+func (a *autoFixed) Decode(data []byte, v any) error {
 	if a.form == formJSON {
 		return decodeJSON(a.Name(), data, v, a.json)
 	}

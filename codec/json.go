@@ -23,7 +23,7 @@ func (jsonCodec) Name() string { return "json" }
 
 func (jsonCodec) CheckType(t reflect.Type) error { return checkJSON(t) }
 
-func (c jsonCodec) FixType(t reflect.Type) Codec { return jsonFixed{c.Name(), jsonTraitsOf(t)} }
+func (c jsonCodec) FixType(t reflect.Type) Codec { return &jsonFixed{c.Name(), jsonTraitsOf(t)} }
 
 func (c jsonCodec) Append(dst []byte, v any) ([]byte, error) {
 	return appendJSON(c.Name(), dst, v, jsonTraitsOf(reflect.TypeOf(v)))
@@ -39,13 +39,13 @@ type jsonFixed struct {
 	jsonTraits
 }
 
-func (j jsonFixed) Name() string { return j.codec }
+func (j *jsonFixed) Name() string { return j.codec }
 
-func (j jsonFixed) Append(dst []byte, v any) ([]byte, error) {
+func (j *jsonFixed) Append(dst []byte, v any) ([]byte, error) {
 	return appendJSON(j.codec, dst, v, j.jsonTraits)
 }
 
-func (j jsonFixed) Decode(data []byte, v any) error {
+func (j *jsonFixed) Decode(data []byte, v any) error {
 	return decodeJSON(j.codec, data, v, j.jsonTraits)
 }
 

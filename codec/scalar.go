@@ -19,23 +19,71 @@ const (
 	notTime    = "not a time in RFC 3339 with at most nine digits of a second"
 )
 
+// maxPlain is how many decimal digits any int64 and uint64 have room for.
+const maxPlain = 18
+
 func parseInt(s string, bits int) (int64, string) {
-	if !isInteger(strings.TrimPrefix(s, "-")) || s == "-0" {
-		return 0, notInteger
+	number := s
+	if len(s) > 1 && s[0] == '-' && s[1] != '0' {
+		number = s[1:]
 	}
-	n, err := strconv.ParseInt(s, 10, bits)
-	return n, integerReason(err)
+	if len(number) > maxPlain {
+		if !isInteger(number) {
+			return 0, notInteger
+		}
+		n, err := strconv.ParseInt(s, 10, bits)
+		return n, integerReason(err)
+	}
+	u, ok := parsePlain(number)
+	n := int64(u)
+	if len(number) < len(s) {
+		n = -n
+	}
+	switch {
+	case !ok:
+		return 0, notInteger
+	case n<<(64-bits)>>(64-bits) != n:
+		return 0, outOfRange
+	}
+	return n, ""
 }
 
 func parseUint(s string, bits int) (uint64, string) {
-	if !isInteger(s) {
-		return 0, notInteger
+	if len(s) > maxPlain {
+		if !isInteger(s) {
+			return 0, notInteger
+		}
+		n, err := strconv.ParseUint(s, 10, bits)
+		return n, integerReason(err)
 	}
-	n, err := strconv.ParseUint(s, 10, bits)
-	return n, integerReason(err)
+	n, ok := parsePlain(s)
+	switch {
+	case !ok:
+		return 0, notInteger
+	case n<<(64-bits)>>(64-bits) != n:
+		return 0, outOfRange
+	}
+	return n, ""
 }
 
-// isInteger looks at the first digit only: the parsers of strconv see to the others.
+// parsePlain reads up to maxPlain digits, which nearly all integers have: in less time than the
+// parsers of strconv, which take other forms too.
+func parsePlain(s string) (uint64, bool) {
+	if !isInteger(s) {
+		return 0, false
+	}
+	n := uint64(0)
+	for i := range len(s) {
+		d := s[i] - '0'
+		if d > 9 {
+			return 0, false
+		}
+		n = n*10 + uint64(d)
+	}
+	return n, true
+}
+
+// isInteger looks at the first digit only: the parsers see to the others.
 func isInteger(s string) bool {
 	return s != "" && (s[0] >= '1' && s[0] <= '9' || s == "0")
 }

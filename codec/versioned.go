@@ -60,7 +60,7 @@ func Versioned(newest Codec, older ...Codec) Codec {
 	if writer := v.versions[v.write]; writer == nil || writer == Retired {
 		panic("codec: Versioned: there is no codec to write with")
 	}
-	return v
+	return &v
 }
 
 // Unversioned marks the codec of values that were written before [Versioned] was in use. By
@@ -114,11 +114,14 @@ type versioned struct {
 	write    int
 }
 
-const versionMark = "\xC1V"
+const (
+	versionMark = "\xC1V"
+	markSize    = len(versionMark) + 1 // with the version
+)
 
-func (versioned) Name() string { return "versioned" }
+func (*versioned) Name() string { return "versioned" }
 
-func (v versioned) CheckType(t reflect.Type) error {
+func (v *versioned) CheckType(t reflect.Type) error {
 	for n, c := range v.versions {
 		if c == nil {
 			continue
@@ -131,35 +134,40 @@ func (v versioned) CheckType(t reflect.Type) error {
 }
 
 // FixType fixes each version.
-func (v versioned) FixType(t reflect.Type) Codec {
-	v.versions = slices.Clone(v.versions)
-	for n, c := range v.versions {
+func (v *versioned) FixType(t reflect.Type) Codec {
+	fixed := versioned{versions: slices.Clone(v.versions), write: v.write}
+	for n, c := range fixed.versions {
 		if c != nil {
-			v.versions[n] = FixType(c, t)
+			fixed.versions[n] = FixType(c, t)
 		}
 	}
-	return &v
+	return &fixed
 }
 
-func (v versioned) Append(dst []byte, value any) ([]byte, error) {
+func (v *versioned) Append(dst []byte, value any) ([]byte, error) {
 	if v.write == 0 {
 		return v.appendPlain(dst, value)
 	}
-	mark := [...]byte{versionMark[0], versionMark[1], byte(v.write)}
 	if cap(dst) > 0 {
-		return v.versions[v.write].Append(append(dst, mark[:]...), value)
+		dst = append(dst, versionMark...)
+		return v.versions[v.write].Append(append(dst, byte(v.write)), value)
 	}
-	// What the codec makes by itself mostly has room left, so that the mark goes in front
-	// without another allocation.
 	out, err := v.versions[v.write].Append(nil, value)
 	if err != nil {
 		return nil, err
 	}
-	return slices.Insert(out, 0, mark[:]...), nil
+	// What a codec makes by itself mostly has room left, so that the version goes in front
+	// without another allocation.
+	size := len(out)
+	out = append(out, versionMark+"\x00"...)
+	copy(out[markSize:], out[:size])
+	copy(out, versionMark)
+	out[markSize-1] = byte(v.write)
+	return out, nil
 }
 
 // appendPlain writes a value without a version.
-func (v versioned) appendPlain(dst []byte, value any) ([]byte, error) {
+func (v *versioned) appendPlain(dst []byte, value any) ([]byte, error) {
 	out, err := v.versions[0].Append(dst, value)
 	if err == nil && bytes.HasPrefix(out[len(dst):], []byte(versionMark)) {
 		return nil, EncodeError(v.Name(), value, "it would be stored as if it had a version")
@@ -167,7 +175,12 @@ func (v versioned) appendPlain(dst []byte, value any) ([]byte, error) {
 	return out, err
 }
 
-func (v versioned) Decode(data []byte, value any) error {
+func (v *versioned) Decode(data []byte, value any) error {
+	if len(data) >= markSize && string(data[:len(versionMark)]) == versionMark {
+		if n := int(data[markSize-1]); 0 < n && n < len(v.versions) {
+			return v.versions[n].Decode(data[markSize:], value)
+		}
+	}
 	c, rest, err := v.split(data)
 	if err != nil {
 		return DecodeError(v.Name(), value, data, err.Error())
@@ -176,7 +189,7 @@ func (v versioned) Decode(data []byte, value any) error {
 }
 
 // StoredType asks the codec that wrote data.
-func (v versioned) StoredType(data []byte) (string, error) {
+func (v *versioned) StoredType(data []byte) (string, error) {
 	c, rest, err := v.split(data)
 	if err != nil {
 		return "", decodeError(v.Name(), storedType, len(data), err.Error())
@@ -185,19 +198,19 @@ func (v versioned) StoredType(data []byte) (string, error) {
 }
 
 // split finds the codec that wrote data, and what it wrote.
-func (v versioned) split(data []byte) (Codec, []byte, error) {
+func (v *versioned) split(data []byte) (Codec, []byte, error) {
 	if !bytes.HasPrefix(data, []byte(versionMark)) {
 		if v.versions[0] == nil {
 			return nil, nil, errors.New("the value has no version")
 		}
 		return v.versions[0], data, nil
 	}
-	if len(data) == len(versionMark) {
+	if len(data) < markSize {
 		return nil, nil, errors.New("the value ends before its version")
 	}
-	n := int(data[len(versionMark)])
+	n := int(data[markSize-1])
 	if n == 0 || n >= len(v.versions) {
 		return nil, nil, fmt.Errorf("version %d is not known", n)
 	}
-	return v.versions[n], data[len(versionMark)+1:], nil
+	return v.versions[n], data[markSize:], nil
 }

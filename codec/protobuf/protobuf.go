@@ -6,7 +6,6 @@ import (
 	"reflect"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/runtime/protoiface"
 
 	"github.com/redisimnest/redisimnest/codec"
 )
@@ -54,15 +53,14 @@ func (c protoCodec) Append(dst []byte, v any) ([]byte, error) {
 	if !ok {
 		return nil, codec.EncodeError(c.Name(), v, notMessage)
 	}
-	message := m.ProtoReflect()
-	if !message.IsValid() {
-		return nil, codec.EncodeError(c.Name(), v, "a nil message has no form")
-	}
-	out, err := marshal.MarshalState(protoiface.MarshalInput{Message: message, Buf: dst})
+	out, err := marshal.MarshalAppend(dst, m)
 	if err != nil {
 		return nil, codec.EncodeError(c.Name(), v, "a required field is missing, or a string is not UTF-8")
 	}
-	return out.Buf, nil
+	if len(out) == len(dst) && !m.ProtoReflect().IsValid() {
+		return nil, codec.EncodeError(c.Name(), v, "a nil message has no form")
+	}
+	return out, nil
 }
 
 // Decode reads into a message, or into a pointer to one, for which it makes a new message.

@@ -4,7 +4,6 @@ package zstd
 import (
 	"fmt"
 	"reflect"
-	"slices"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
@@ -103,16 +102,22 @@ func (z *zstdCodec) Append(dst []byte, v any) ([]byte, error) {
 		}
 		return out, nil
 	}
-	// What the codec inside makes by itself mostly has room left, so that the first byte goes
-	// in front without another allocation.
 	out, err := z.inner.Append(nil, v)
 	if err != nil {
 		return nil, err
 	}
-	if small, err := z.compress(out, v); small != nil || err != nil {
-		return small, err
+	if len(out) > min(z.threshold, z.maxSize) {
+		if small, err := z.compress(out, v); small != nil || err != nil {
+			return small, err
+		}
 	}
-	return slices.Insert(out, 0, plain), nil
+	// What a codec makes by itself mostly has room left, so that the first byte goes in front
+	// without another allocation.
+	size := len(out)
+	out = append(out, plain)
+	copy(out[1:], out[:size])
+	out[0] = plain
+	return out, nil
 }
 
 // compress gives payload compressed, or nil if that does not pay.
