@@ -17,22 +17,29 @@ func appendDatetime(dst []byte, t time.Time) ([]byte, error) {
 	if year := t.Year(); year < 1 || year > 9999 {
 		return nil, errors.New("datetime has years 1 to 9999")
 	}
-	layout := "2006-01-02T15:04:05"
-	if ns := t.Nanosecond(); ns%1000 != 0 {
+	const seconds, micros, offset = "2006-01-02T15:04:05", ".000000", "-07:00"
+	fraction := t.Nanosecond() != 0
+	if t.Nanosecond()%1000 != 0 {
 		return nil, errors.New("datetime has microseconds: round the time with Truncate(time.Microsecond)")
-	} else if ns != 0 {
-		layout += ".000000"
 	}
 	if t.Location() == Naive {
-		return t.AppendFormat(dst, layout), nil
+		if fraction {
+			return t.AppendFormat(dst, seconds+micros), nil
+		}
+		return t.AppendFormat(dst, seconds), nil
 	}
-	_, offset := t.Zone()
-	if offset <= -24*60*60 || offset >= 24*60*60 {
+	_, east := t.Zone()
+	if east <= -24*60*60 || east >= 24*60*60 {
 		return nil, errors.New("datetime has offsets of less than a day")
 	}
-	layout += "-07:00"
-	if offset%60 != 0 {
-		layout += ":00"
+	layout := seconds + offset
+	switch odd := east%60 != 0; {
+	case fraction && odd:
+		layout = seconds + micros + offset + ":00"
+	case fraction:
+		layout = seconds + micros + offset
+	case odd:
+		layout = seconds + offset + ":00"
 	}
 	return t.AppendFormat(dst, layout), nil
 }

@@ -93,8 +93,16 @@ func unshadowed(t reflect.Type, list []field) ([]field, error) {
 	}), nil
 }
 
+// of gives the value of f in the struct v.
+func (f *field) of(v reflect.Value) reflect.Value {
+	if len(f.index) == 1 {
+		return v.Field(f.index[0])
+	}
+	return v.FieldByIndex(f.index)
+}
+
 // left tells whether the value v of f is to be left out.
-func (f field) left(v reflect.Value) bool {
+func (f *field) left(v reflect.Value) bool {
 	switch {
 	case f.omitZero && v.IsZero():
 		return true

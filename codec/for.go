@@ -25,6 +25,8 @@ func For[T any](c Codec) (Typed[T], error) {
 		return jsonFor[T](c.Name(), t), nil
 	case raw:
 		return rawFor[T](t), nil
+	case tagged:
+		return taggedTyped[T]{planFor(t)}, nil
 	}
 	b := boxed[T]{FixType(c, t)}
 	if t.Kind() == reflect.Interface {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -55,17 +56,36 @@ type parser struct {
 	data  string
 	at    int
 	depth int
+	items []node   // of the lists and dicts that are being read, the inner ones last
+	keys  []string // of the dicts
 }
 
+var parsers = sync.Pool{New: func() any { return new(parser) }}
+
+// keptNodes is how many nodes of room a parser keeps.
+const keptNodes = 1 << 10
+
 func parse(data string) (node, error) {
-	p := parser{data: data}
+	p := parsers.Get().(*parser)
+	p.data = data
+	n, err := p.whole()
+	if cap(p.items) <= keptNodes && cap(p.keys) <= keptNodes {
+		clear(p.items) // what an error has left
+		clear(p.keys)
+		*p = parser{items: p.items[:0], keys: p.keys[:0]}
+		parsers.Put(p)
+	}
+	return n, err
+}
+
+func (p *parser) whole() (node, error) {
 	p.space()
 	n, err := p.value()
 	if err != nil {
 		return node{}, err
 	}
 	p.space()
-	if p.at < len(data) {
+	if p.at < len(p.data) {
 		return node{}, p.bad("data after the value")
 	}
 	return n, nil
@@ -99,16 +119,16 @@ func (p *parser) value() (node, error) {
 		text, err := p.str()
 		n.kind, n.text = nodeString, text
 		return n, err
+	case c >= '0' && c <= '9':
+		return p.number(n)
 	case c == '[' || c == '{':
-		p.depth++
-		if p.depth > maxDepth {
+		if p.depth == maxDepth {
 			return n, p.bad("nested too deeply")
 		}
-		defer func() { p.depth-- }()
-		if c == '[' {
-			return p.list(n)
-		}
-		return p.dict(n)
+		p.depth++
+		err := p.container(&n, c)
+		p.depth--
+		return n, err
 	case p.literal("null"):
 		return n, nil
 	case p.literal("true"), p.literal("false"):
@@ -150,40 +170,43 @@ scan:
 	return n, nil
 }
 
-func (p *parser) list(n node) (node, error) {
-	n.kind, n.inside = nodeList, new(inside)
-	err := p.elements(']', func() error {
-		item, err := p.value()
-		n.items = append(n.items, item)
+// container reads a list or dict, which begins with the given bracket, into n.
+func (p *parser) container(n *node, open byte) error {
+	n.kind = nodeList
+	if open == '{' {
+		n.kind = nodeDict
+	}
+	items, keys := len(p.items), len(p.keys)
+	if err := p.elements(n.kind, open+2); err != nil { // in ASCII ] is two after [, and } after {
 		return err
-	})
-	return n, err
+	}
+	n.inside = &inside{items: slices.Clone(p.items[items:]), keys: slices.Clone(p.keys[keys:])}
+	clear(p.items[items:])
+	clear(p.keys[keys:])
+	p.items, p.keys = p.items[:items], p.keys[:keys]
+	if twice(n.keys) {
+		return badNode(*n, "a key that comes twice, of which one value would be lost")
+	}
+	return nil
 }
 
-func (p *parser) dict(n node) (node, error) {
-	n.kind, n.inside = nodeDict, new(inside)
-	err := p.elements('}', func() error {
-		if p.peek() != '"' {
-			return p.bad("a key has to be a string")
-		}
-		key, err := p.str()
-		if err != nil {
-			return err
-		}
-		p.space()
-		if p.peek() != ':' {
-			return p.bad("a colon is missing")
-		}
-		p.at++
-		p.space()
-		item, err := p.value()
-		n.keys, n.items = append(n.keys, key), append(n.items, item)
-		return err
-	})
-	if err == nil && twice(n.keys) {
-		err = badNode(n, "a key that comes twice, of which one value would be lost")
+// key reads the key of a dict, with its colon.
+func (p *parser) key() error {
+	if p.peek() != '"' {
+		return p.bad("a key has to be a string")
 	}
-	return n, err
+	key, err := p.str()
+	if err != nil {
+		return err
+	}
+	p.space()
+	if p.peek() != ':' {
+		return p.bad("a colon is missing")
+	}
+	p.at++
+	p.space()
+	p.keys = append(p.keys, key)
+	return nil
 }
 
 // twice tells whether one of the keys comes twice. A few are compared one by one, which is
@@ -204,8 +227,8 @@ func twice(keys []string) bool {
 	return len(seen) < len(keys)
 }
 
-// elements reads what stands between brackets, one element with each call of read.
-func (p *parser) elements(end byte, read func() error) error {
+// elements reads what stands between the brackets of a list or dict.
+func (p *parser) elements(of nodeKind, end byte) error {
 	p.at++
 	p.space()
 	if p.peek() == end {
@@ -213,9 +236,16 @@ func (p *parser) elements(end byte, read func() error) error {
 		return nil
 	}
 	for {
-		if err := read(); err != nil {
+		if of == nodeDict {
+			if err := p.key(); err != nil {
+				return err
+			}
+		}
+		item, err := p.value()
+		if err != nil {
 			return err
 		}
+		p.items = append(p.items, item)
 		p.space()
 		switch p.peek() {
 		case ',':

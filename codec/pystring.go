@@ -24,6 +24,11 @@ func cutSurrogate(s string) (rune, bool) {
 // appendString appends s as Python's json module writes it.
 func appendString(dst []byte, s string) ([]byte, error) {
 	dst = append(dst, '"')
+	plain := 0
+	for plain < len(s) && s[plain] >= ' ' && s[plain] < 0x7F && s[plain] != '"' && s[plain] != '\\' {
+		plain++
+	}
+	dst, s = append(dst, s[:plain]...), s[plain:]
 	high := false // the last rune was a lone high surrogate
 	for i := 0; i < len(s); {
 		r, size := utf8.DecodeRuneInString(s[i:])

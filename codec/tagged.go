@@ -50,7 +50,13 @@ func (tagged) Name() string { return "tagged" }
 func (tagged) CheckType(t reflect.Type) error { return tagCheck{}.value(t, true) }
 
 func (c tagged) Append(dst []byte, v any) ([]byte, error) {
-	_, out, err := appendTagged(dst, reflect.ValueOf(v))
+	var out []byte
+	var err error
+	if cap(dst) == 0 {
+		_, out, err = makeTagged(reflect.ValueOf(v))
+	} else {
+		_, out, err = appendTagged(dst, reflect.ValueOf(v))
+	}
 	if err != nil {
 		return nil, EncodeError(c.Name(), v, err.Error())
 	}
@@ -64,12 +70,36 @@ func (c tagged) Decode(data []byte, v any) error {
 	}
 	_, value, err := parseTagged(string(data))
 	if err == nil {
-		err = value.into(p.Elem())
+		err = value.into(p.Elem(), planFor(p.Type().Elem()))
 	}
 	if err != nil {
 		return DecodeError(c.Name(), v, data, err.Error())
 	}
 	return nil
+}
+
+// taggedTyped is Tagged for T. What it reads refers to the string given, which nobody can change.
+type taggedTyped[T any] struct{ plan *plan }
+
+func (taggedTyped[T]) Encode(v T) (string, error) {
+	_, out, err := makeTagged(reflect.ValueOf(&v).Elem())
+	if err != nil {
+		return "", EncodeError(Tagged.Name(), v, err.Error())
+	}
+	return text(out), nil
+}
+
+func (t taggedTyped[T]) Decode(data string) (T, error) {
+	var v T
+	_, value, err := parseTagged(data)
+	if err == nil {
+		err = value.into(reflect.ValueOf(&v).Elem(), t.plan)
+	}
+	if err != nil {
+		var zero T
+		return zero, decodeError(Tagged.Name(), typeName(reflect.TypeFor[T]()), len(data), err.Error())
+	}
+	return v, nil
 }
 
 // StoredType gives the name in "__type__", whether or not it is a known one.
@@ -87,7 +117,7 @@ func (c tagged) StoredType(data []byte) (string, error) {
 // Marshal gives v in the form of [Tagged], and the name of its type there: "datetime". The
 // error wraps [ErrEncode].
 func Marshal(v any) (typeName string, raw []byte, err error) {
-	tag, raw, err := appendTagged(nil, reflect.ValueOf(v))
+	tag, raw, err := makeTagged(reflect.ValueOf(v))
 	if err != nil {
 		return "", nil, EncodeError(Tagged.Name(), v, err.Error())
 	}

@@ -171,11 +171,35 @@ func parseBase64(s string) ([]byte, error) {
 	return b, nil
 }
 
-// into sets v to d.
-func (d datum) into(v reflect.Value) error {
-	t := v.Type()
+// into sets v to d. The plan is that of its type, or nil if this is a pointer or an interface.
+func (d datum) into(v reflect.Value, p *plan) error {
+	if p == nil {
+		return d.intoOpen(v)
+	}
+	if d.tag == tagNone && p.null {
+		v.SetZero()
+		return nil
+	}
+	if p.err != nil {
+		return badNode(d.node, p.err.Error())
+	}
 	switch {
-	case t.Kind() == reflect.Interface && t.NumMethod() == 0:
+	case d.tag == p.tag:
+	case d.tag == tagInt && p.tag == tagFloat:
+	case d.tag == tagTuple && p.tag == tagList:
+	default:
+		return badNode(d.node, fmt.Sprintf("%s, which does not go into %s", d.tag, v.Type()))
+	}
+	return d.set(v, p)
+}
+
+// intoOpen sets v, a pointer or an interface, to d.
+func (d datum) intoOpen(v reflect.Value) error {
+	t := v.Type()
+	if t.Kind() == reflect.Interface {
+		if t.NumMethod() > 0 {
+			return badNode(d.node, fmt.Sprintf("nothing tells which type to read into the interface %s", t))
+		}
 		n, err := d.natural()
 		if err == nil && n != nil {
 			v.Set(reflect.ValueOf(n))
@@ -183,38 +207,22 @@ func (d datum) into(v reflect.Value) error {
 			v.SetZero()
 		}
 		return err
-	case t.Kind() == reflect.Pointer:
-		if d.tag == tagNone {
-			v.SetZero()
-			return nil
-		}
-		p := reflect.New(t.Elem())
-		if err := d.into(p.Elem()); err != nil {
-			return err
-		}
-		v.Set(p)
-		return nil
-	case d.tag == tagNone && (t.Kind() == reflect.Slice || t.Kind() == reflect.Map) && !infoOf(t).text:
+	}
+	if d.tag == tagNone {
 		v.SetZero()
 		return nil
 	}
-	info := infoOf(t)
-	if info.err != nil {
-		return badNode(d.node, info.err.Error())
+	to := reflect.New(t.Elem())
+	if err := d.into(to.Elem(), planFor(t.Elem())); err != nil {
+		return err
 	}
-	switch want := info.tag; {
-	case d.tag == want:
-	case d.tag == tagInt && want == tagFloat:
-	case d.tag == tagTuple && want == tagList:
-	default:
-		return badNode(d.node, fmt.Sprintf("%s, which does not go into %s", d.tag, t))
-	}
-	return d.set(v, info.tag)
+	v.Set(to)
+	return nil
 }
 
-// set sets v, whose type has the tag want, to d, which goes into it.
-func (d datum) set(v reflect.Value, want tag) error {
-	switch want {
+// set sets v to d, which goes into it.
+func (d datum) set(v reflect.Value, p *plan) error {
+	switch p.tag {
 	case tagBool:
 		v.SetBool(d.node.text == "true")
 	case tagInt:
@@ -226,13 +234,13 @@ func (d datum) set(v reflect.Value, want tag) error {
 		}
 		v.SetFloat(f)
 	case tagStr:
-		return setString(v, d.node.text, d.node)
+		return p.setString(v, d.node.text, d.node)
 	case tagDict:
-		return d.setDict(v)
+		return d.setDict(v, p)
 	case tagSet:
-		return d.setSet(v)
+		return d.setSet(v, p)
 	case tagList, tagTuple:
-		return d.setList(v)
+		return d.setList(v, p)
 	case tagUUID:
 		u, err := parseUUID(d.node.text)
 		if err != nil {
@@ -276,8 +284,8 @@ func (d datum) setInt(v reflect.Value) error {
 }
 
 // setString sets a string or a type with text methods.
-func setString(v reflect.Value, s string, n node) error {
-	if !infoOf(v.Type()).text {
+func (p *plan) setString(v reflect.Value, s string, n node) error {
+	if !p.text {
 		v.SetString(s)
 		return nil
 	}
@@ -287,15 +295,36 @@ func setString(v reflect.Value, s string, n node) error {
 	return nil
 }
 
-func intoInner(n node, v reflect.Value) error {
-	d, err := inner(n)
+// intoInner sets v, of which the plan is p, to a value inside another one.
+func (p *plan) intoInner(n *node, v reflect.Value) error {
+	if p != nil && p.err == nil && n.kind.stands(p.tag) {
+		return datum{p.tag, *n}.set(v, p)
+	}
+	d, err := inner(*n)
 	if err != nil {
 		return err
 	}
-	return d.into(v)
+	return d.into(v, p)
 }
 
-func (d datum) setList(v reflect.Value) error {
+// stands tells whether a JSON value of kind k, whatever is in it, is one with the tag t.
+func (k nodeKind) stands(t tag) bool {
+	switch k {
+	case nodeBool:
+		return t == tagBool
+	case nodeInt:
+		return t == tagInt
+	case nodeFloat:
+		return t == tagFloat
+	case nodeString:
+		return t == tagStr
+	case nodeList:
+		return t == tagList
+	}
+	return false
+}
+
+func (d datum) setList(v reflect.Value, p *plan) error {
 	items := d.node.items
 	if v.Kind() == reflect.Array {
 		if v.Len() != len(items) {
@@ -304,15 +333,15 @@ func (d datum) setList(v reflect.Value) error {
 	} else {
 		v.Set(reflect.MakeSlice(v.Type(), len(items), len(items)))
 	}
-	for i, item := range items {
-		if err := intoInner(item, v.Index(i)); err != nil {
+	for i := range items {
+		if err := p.elem.intoInner(&items[i], v.Index(i)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (d datum) setDict(v reflect.Value) error {
+func (d datum) setDict(v reflect.Value, p *plan) error {
 	switch {
 	case v.Type() == dictType:
 		dict, err := d.naturalDict()
@@ -321,7 +350,7 @@ func (d datum) setDict(v reflect.Value) error {
 		}
 		return err
 	case v.Kind() == reflect.Struct:
-		return d.setStruct(v)
+		return d.setStruct(v, p)
 	}
 	t := v.Type()
 	m := reflect.MakeMapWithSize(t, len(d.node.items))
@@ -333,7 +362,7 @@ func (d datum) setDict(v reflect.Value) error {
 		if m.MapIndex(key).IsValid() {
 			return badNode(item, "a key that comes twice")
 		}
-		if err := intoInner(item, elem); err != nil {
+		if err := p.elem.intoInner(&item, elem); err != nil {
 			return err
 		}
 		m.SetMapIndex(key, elem)
@@ -354,7 +383,7 @@ func setKey(key reflect.Value, s string, n node) error {
 		u, reason = parseUint(s, key.Type().Bits())
 		key.SetUint(u)
 	case form == formString || hasText(key.Type()):
-		return setString(key, s, n)
+		return planOf(key.Type()).setString(key, s, n)
 	default:
 		reason = "a dict does not go into a map with such keys"
 	}
@@ -364,37 +393,37 @@ func setKey(key reflect.Value, s string, n node) error {
 	return nil
 }
 
-func (d datum) setStruct(v reflect.Value) error {
-	known := fieldsOf(v.Type())
-	if known.err != nil {
-		return badNode(d.node, known.err.Error())
-	}
-	for i, item := range d.node.items {
-		at, ok := known.at[d.node.keys[i]]
-		if !ok {
-			continue
+func (d datum) setStruct(v reflect.Value, p *plan) error {
+	for i, key := range d.node.keys {
+		// Mostly the fields come in their order, as they were written.
+		at := i
+		if at >= len(p.fields) || p.fields[at].name != key {
+			var ok bool
+			if at, ok = p.at[key]; !ok {
+				continue
+			}
 		}
-		f := known.list[at]
-		if err := intoInner(item, v.FieldByIndex(f.index)); err != nil {
+		f := &p.fields[at]
+		if err := f.plan.intoInner(&d.node.items[i], f.of(v)); err != nil {
 			return fmt.Errorf("field %s: %w", f.name, err)
 		}
 	}
 	return nil
 }
 
-func (d datum) setSet(v reflect.Value) error {
+func (d datum) setSet(v reflect.Value, p *plan) error {
 	m := reflect.MakeMapWithSize(v.Type(), len(d.node.items))
 	stored := make(map[string]struct{}, len(d.node.items))
 	for _, item := range d.node.items {
 		key := reflect.New(v.Type().Key()).Elem()
-		if err := intoInner(item, key); err != nil {
+		if err := p.elem.intoInner(&item, key); err != nil {
 			return err
 		}
 		if key.Kind() == reflect.Interface && !elemental(key.Interface()) {
 			return badNode(item, "an element that a set in an any cannot have")
 		}
 		// Pointers to equal values are different keys, so their stored forms are compared, too.
-		form, err := appendInner(nil, key, 0)
+		form, err := p.elem.appendInner(nil, key, 0)
 		if err != nil {
 			return badNode(item, err.Error())
 		}

@@ -1,7 +1,6 @@
 package codec
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/base64"
 	"errors"
@@ -20,149 +19,81 @@ const maxDigits = 100_000 // of an integer: reading one takes the square of them
 
 var (
 	errDigits  = fmt.Errorf("an integer of more than %d digits", maxDigits)
-	errDepth   = errors.New("nested too deeply")
 	errTypeKey = errors.New(`a dict with the key "__type__" would be read as another type`)
-
-	dictType     = reflect.TypeFor[Dict]()
-	tupleType    = reflect.TypeFor[Tuple]()
-	bigIntType   = reflect.TypeFor[big.Int]()
-	durationType = reflect.TypeFor[time.Duration]()
-	emptyType    = reflect.TypeFor[struct{}]()
 )
+
+// keptRoom is how many bytes of room are kept between two values.
+const keptRoom = 64 << 10
+
+var rooms = sync.Pool{New: func() any {
+	room := make([]byte, 0, 512)
+	return &room
+}}
+
+// makeTagged gives v with its type, in bytes that take no more room than they need, and tells
+// the type.
+func makeTagged(v reflect.Value) (tag, []byte, error) {
+	room := rooms.Get().(*[]byte)
+	t, out, err := appendTagged((*room)[:0], v)
+	var made []byte
+	if err == nil {
+		made = append(made, out...)
+		if cap(out) <= keptRoom {
+			*room = out
+		}
+	}
+	rooms.Put(room)
+	return t, made, err
+}
 
 // appendTagged appends v with its type, and tells it.
 func appendTagged(dst []byte, v reflect.Value) (tag, []byte, error) {
-	t, v, err := tagOf(v)
-	if err != nil {
+	p, v, err := follow(v)
+	switch {
+	case err != nil:
 		return "", nil, err
+	case p == nil:
+		return tagNone, append(dst, `{"__type__": "none", "value": "None"}`...), nil
 	}
-	if t == tagNone {
-		return t, append(dst, `{"__type__": "none", "value": "None"}`...), nil
-	}
-	dst, err = appendEnvelope(dst, t, v, 0)
-	return t, dst, err
+	dst, err = p.appendEnvelope(dst, v, 0)
+	return p.tag, dst, err
 }
 
-func appendEnvelope(dst []byte, t tag, v reflect.Value, depth int) ([]byte, error) {
+func (p *plan) appendEnvelope(dst []byte, v reflect.Value, depth int) ([]byte, error) {
 	dst = append(dst, `{"__type__": "`...)
-	dst = append(dst, t...)
+	dst = append(dst, p.tag...)
 	dst = append(dst, `", "value": `...)
-	dst, err := appendValue(dst, t, v, depth+1)
+	dst, err := p.appendValue(dst, v, depth+1)
 	return append(dst, '}'), err
 }
 
-// appendInner appends a value inside another one.
-func appendInner(dst []byte, v reflect.Value, depth int) ([]byte, error) {
-	t, v, err := tagOf(v)
+// appendInner appends a value inside another one. The plan is that of its type, or nil if this
+// is a pointer or an interface.
+func (p *plan) appendInner(dst []byte, v reflect.Value, depth int) ([]byte, error) {
+	var err error
+	if p == nil || p.null && v.IsNil() {
+		p, v, err = follow(v)
+	} else {
+		err = p.err
+	}
 	switch {
 	case err != nil:
 		return nil, err
 	case depth >= maxDepth-1: // an envelope is one more
 		return nil, errDepth
-	case t == tagNone:
+	case p == nil:
 		return append(dst, `{"__type__": "none", "value": null}`...), nil
-	case t == tagTuple:
+	case p.tag == tagTuple:
 		return nil, errors.New("a Tuple inside another value would be read as a list: use a slice")
-	case t.bare():
-		return appendValue(dst, t, v, depth)
+	case p.tag.bare():
+		return p.appendValue(dst, v, depth)
 	}
-	return appendEnvelope(dst, t, v, depth)
+	return p.appendEnvelope(dst, v, depth)
 }
 
-// tagOf gives the tag of v, and what its pointers and interfaces lead to.
-func tagOf(v reflect.Value) (tag, reflect.Value, error) {
-	for range maxDepth {
-		if !v.IsValid() {
-			return tagNone, v, nil
-		}
-		switch v.Kind() {
-		case reflect.Pointer, reflect.Interface:
-			if v.IsNil() {
-				return tagNone, v, nil
-			}
-			v = v.Elem()
-			continue
-		}
-		info := infoOf(v.Type())
-		if !info.text && (v.Kind() == reflect.Slice || v.Kind() == reflect.Map) && v.IsNil() {
-			return tagNone, v, nil
-		}
-		return info.tag, v, info.err
-	}
-	return "", v, errDepth
-}
-
-// info is what Tagged needs to know of a type at each value.
-type info struct {
-	tag  tag
-	text bool  // it has text methods
-	err  error // why Tagged has no form for it
-}
-
-var knownInfo sync.Map // reflect.Type → info
-
-// infoOf gives the tag of the values of t, which is no pointer and no interface.
-func infoOf(t reflect.Type) info {
-	if known, ok := knownInfo.Load(t); ok {
-		return known.(info)
-	}
-	tag, err := tagOfType(t)
-	known := info{tag, hasText(t), err}
-	knownInfo.Store(t, known)
-	return known
-}
-
-func tagOfType(t reflect.Type) (tag, error) {
-	switch t {
-	case timeType:
-		return tagDatetime, nil
-	case durationType:
-		return tagDuration, nil
-	case bigIntType:
-		return tagInt, nil
-	case tupleType:
-		return tagTuple, nil
-	case dictType:
-		return tagDict, nil
-	}
-	switch {
-	case isUUID(t):
-		return tagUUID, nil
-	case hasText(t):
-		return tagStr, checkPromoted(t, textMethods, "json")
-	case isBytes(t):
-		return tagBytes, nil
-	}
-	switch formOf(t) {
-	case formString:
-		return tagStr, nil
-	case formBool:
-		return tagBool, nil
-	case formInt, formUint:
-		return tagInt, nil
-	case formFloat:
-		return tagFloat, nil
-	}
-	switch t.Kind() {
-	case reflect.Slice, reflect.Array:
-		return tagList, nil
-	case reflect.Map:
-		if t.Elem() == emptyType {
-			return tagSet, nil
-		}
-		return tagDict, nil
-	case reflect.Struct:
-		if reflect.PointerTo(t).Implements(jsonMarshalerType) {
-			return "", fmt.Errorf("%s has MarshalJSON but no MarshalText and UnmarshalText, which are used here", t)
-		}
-		return tagDict, nil
-	}
-	return "", fmt.Errorf("there is no form for %s", t)
-}
-
-// appendValue appends the value of v, whose tag is t.
-func appendValue(dst []byte, t tag, v reflect.Value, depth int) ([]byte, error) {
-	switch t {
+// appendValue appends the value of v.
+func (p *plan) appendValue(dst []byte, v reflect.Value, depth int) ([]byte, error) {
+	switch p.tag {
 	case tagInt:
 		return appendInteger(dst, v)
 	case tagFloat:
@@ -170,7 +101,7 @@ func appendValue(dst []byte, t tag, v reflect.Value, depth int) ([]byte, error) 
 	case tagBool:
 		return strconv.AppendBool(dst, v.Bool()), nil
 	case tagStr:
-		s, err := stringOf(v)
+		s, err := p.stringOf(v)
 		if err != nil {
 			return nil, err
 		}
@@ -188,11 +119,11 @@ func appendValue(dst []byte, t tag, v reflect.Value, depth int) ([]byte, error) 
 	case tagDuration:
 		return appendString(dst, time.Duration(v.Int()).String())
 	case tagSet:
-		return appendSet(dst, v, depth)
+		return p.appendSet(dst, v, depth)
 	case tagDict:
-		return appendDict(dst, v, depth)
+		return p.appendDict(dst, v, depth)
 	default:
-		return appendList(dst, v, depth)
+		return p.appendList(dst, v, depth)
 	}
 }
 
@@ -224,22 +155,25 @@ func appendPythonFloat(dst []byte, f float64, bits int) []byte {
 	case math.IsInf(f, -1):
 		return append(dst, "-Infinity"...)
 	}
-	start := len(dst)
-	dst = strconv.AppendFloat(dst, f, 'e', -1, bits)
-	exponent, _ := strconv.Atoi(string(dst[start+bytes.IndexByte(dst[start:], 'e')+1:]))
-	if exponent < -4 || exponent >= 16 {
-		return dst
+	// Python writes exponents of less than -4 and from 16 on.
+	least, most := 1e-4, 1e16
+	if bits == 32 {
+		least, most = float64(float32(least)), float64(float32(most))
 	}
-	dst = strconv.AppendFloat(dst[:start], f, 'f', -1, bits)
-	if bytes.IndexByte(dst[start:], '.') < 0 {
+	if abs := math.Abs(f); abs >= most || abs < least && abs > 0 {
+		return strconv.AppendFloat(dst, f, 'e', -1, bits)
+	}
+	start := len(dst)
+	dst = strconv.AppendFloat(dst, f, 'f', -1, bits)
+	if !slices.Contains(dst[start:], '.') {
 		dst = append(dst, ".0"...)
 	}
 	return dst
 }
 
 // stringOf gives the text of a value whose tag is str, or of a dict's key.
-func stringOf(v reflect.Value) (string, error) {
-	if !infoOf(v.Type()).text {
+func (p *plan) stringOf(v reflect.Value) (string, error) {
+	if !p.text {
 		return v.String(), nil
 	}
 	b, err := appendText(Tagged.Name(), nil, addressable(v).Interface())
@@ -249,14 +183,14 @@ func stringOf(v reflect.Value) (string, error) {
 	return string(b), nil
 }
 
-func appendList(dst []byte, v reflect.Value, depth int) ([]byte, error) {
+func (p *plan) appendList(dst []byte, v reflect.Value, depth int) ([]byte, error) {
 	dst = append(dst, '[')
 	for i := range v.Len() {
 		if i > 0 {
 			dst = append(dst, ", "...)
 		}
 		var err error
-		if dst, err = appendInner(dst, v.Index(i), depth+1); err != nil {
+		if dst, err = p.elem.appendInner(dst, v.Index(i), depth+1); err != nil {
 			return nil, err
 		}
 	}
@@ -264,13 +198,13 @@ func appendList(dst []byte, v reflect.Value, depth int) ([]byte, error) {
 }
 
 // appendSet writes the elements sorted by their stored form, so that equal sets are equal bytes.
-func appendSet(dst []byte, v reflect.Value, depth int) ([]byte, error) {
+func (p *plan) appendSet(dst []byte, v reflect.Value, depth int) ([]byte, error) {
 	elements := make([]string, 0, v.Len())
 	for _, key := range v.MapKeys() {
 		if !key.Equal(key) { //nolint:gocritic // NaN
 			return nil, errors.New("a set with NaN, of which nobody can tell whether it is in it")
 		}
-		element, err := appendInner(nil, key, depth+1)
+		element, err := p.elem.appendInner(nil, key, depth+1)
 		if err != nil {
 			return nil, err
 		}
@@ -304,7 +238,10 @@ type entry struct {
 	value reflect.Value
 }
 
-func appendDict(dst []byte, v reflect.Value, depth int) ([]byte, error) {
+func (p *plan) appendDict(dst []byte, v reflect.Value, depth int) ([]byte, error) {
+	if v.Kind() == reflect.Struct {
+		return p.appendStruct(dst, v, depth)
+	}
 	entries, err := entriesOf(v)
 	if err != nil {
 		return nil, err
@@ -321,35 +258,47 @@ func appendDict(dst []byte, v reflect.Value, depth int) ([]byte, error) {
 			return nil, err
 		}
 		dst = append(dst, ": "...)
-		if dst, err = appendInner(dst, e.value, depth+1); err != nil {
+		// A Dict's values are in an any, of which the plan is nil.
+		if dst, err = p.elem.appendInner(dst, e.value, depth+1); err != nil {
 			return nil, err
 		}
 	}
 	return append(dst, '}'), nil
 }
 
-// entriesOf gives the entries of a Dict and a struct in their order, of a map by their keys.
+// appendStruct writes the fields in the order of their declaration.
+func (p *plan) appendStruct(dst []byte, v reflect.Value, depth int) ([]byte, error) {
+	dst = append(dst, '{')
+	first := true
+	for i := range p.fields {
+		f := &p.fields[i]
+		value := f.of(v)
+		if f.left(value) {
+			continue
+		}
+		if !first {
+			dst = append(dst, ", "...)
+		}
+		first = false
+		dst = append(dst, f.entry...)
+		var err error
+		if dst, err = f.plan.appendInner(dst, value, depth+1); err != nil {
+			return nil, err
+		}
+	}
+	return append(dst, '}'), nil
+}
+
+// entriesOf gives the entries of a Dict in their order, of a map by their keys.
 func entriesOf(v reflect.Value) ([]entry, error) {
-	var entries []entry
-	switch {
-	case v.Type() == dictType:
-		entries = make([]entry, 0, v.Len())
+	entries := make([]entry, 0, v.Len())
+	if v.Type() == dictType {
 		for i := range v.Len() {
 			item := v.Index(i)
 			entries = append(entries, entry{item.Field(0).String(), item.Field(1)})
 		}
 		return entries, noneTwice(entries)
-	case v.Kind() == reflect.Struct:
-		known := fieldsOf(v.Type())
-		entries = make([]entry, 0, len(known.list))
-		for _, f := range known.list {
-			if value := v.FieldByIndex(f.index); !f.left(value) {
-				entries = append(entries, entry{f.name, value})
-			}
-		}
-		return entries, known.err
 	}
-	entries = make([]entry, 0, v.Len())
 	for key, value := range v.Seq2() {
 		name, err := keyOf(key)
 		if err != nil {
@@ -380,10 +329,11 @@ func keyOf(key reflect.Value) (string, error) {
 	case form == formUint:
 		return strconv.FormatUint(key.Uint(), 10), nil
 	case form == formString || hasText(key.Type()):
-		if err := infoOf(key.Type()).err; err != nil {
-			return "", err
+		p := planOf(key.Type())
+		if p.err != nil {
+			return "", p.err
 		}
-		return stringOf(key)
+		return p.stringOf(key)
 	}
 	return "", fmt.Errorf("a dict cannot have keys of type %s", key.Type())
 }

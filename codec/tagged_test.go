@@ -3,8 +3,10 @@ package codec_test
 import (
 	"math"
 	"math/big"
+	"math/rand/v2"
 	"net/netip"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -303,5 +305,38 @@ func TestDict(t *testing.T) {
 	require.Equal(t, []string{"b", "a"}, keys)
 	for range d.All() {
 		break
+	}
+}
+
+// TestTaggedFloatForm holds which floats have an exponent against how Python decides it: by the
+// exponent of the shortest digits, less than -4 or from 16 on.
+func TestTaggedFloatForm(t *testing.T) {
+	check := func(v any, f float64, bits int) {
+		want := strconv.FormatFloat(f, 'e', -1, bits)
+		_, digits, _ := strings.Cut(want, "e")
+		exponent, err := strconv.Atoi(digits)
+		require.NoError(t, err)
+		if exponent >= -4 && exponent < 16 {
+			if want = strconv.FormatFloat(f, 'f', -1, bits); !strings.Contains(want, ".") {
+				want += ".0"
+			}
+		}
+		_, raw, err := codec.Marshal(v)
+		require.NoError(t, err)
+		require.Equal(t, envelope("float", want), string(raw))
+	}
+	near := []float64{0, 1e-4, 1e-5, 1e15, 1e16, 1e17, 9.9999999e-5, 0.5}
+	for range 2000 {
+		near = append(near, math.Float64frombits(rand.Uint64()&^(1<<62|3<<60)|3<<60), math.Pow(10, float64(rand.IntN(50)-25)))
+	}
+	for _, f := range near {
+		for _, f := range []float64{f, -f, math.Nextafter(f, 0), math.Nextafter(f, math.Inf(1))} {
+			check(f, f, 64)
+			if s := float32(f); !math.IsInf(float64(s), 0) {
+				for _, s := range []float32{s, math.Nextafter32(s, 0), math.Nextafter32(s, 1)} {
+					check(s, float64(s), 32)
+				}
+			}
+		}
 	}
 }
