@@ -220,8 +220,10 @@ func (r KeyRef[T]) storedType() command[string] {
 }
 
 // StoredType tells the type of the stored value as its codec tells it, "datetime", or the Go
-// type of the key when the codec does not store one and can read the value (GET). The error
-// wraps [ErrNotFound] when the key does not exist.
+// type of the key, "int", when the codec does not store types and reads the value as one (GET).
+// With [codec.Versioned] that is up to the codec that wrote the value. The error wraps
+// [ErrNotFound] when the key does not exist, whatever its default, and [ErrDecode] when what is
+// there is no value of its codec.
 func (r KeyRef[T]) StoredType(ctx context.Context) (string, error) {
 	return call(ctx, r.Ref, r.storedType)
 }

@@ -14,8 +14,7 @@ import (
 // value is what Open prepares for a key that holds a T: the codec, chosen once, the default,
 // and the operations whose results are Ts.
 type value[T any] struct {
-	typed  codec.Typed[T]
-	teller codec.TypeTeller // nil when the codec does not store types
+	typed codec.Typed[T]
 
 	shareable  bool // a T cannot be changed by who holds it
 	hasDefault bool
@@ -41,7 +40,6 @@ func bindValue[T any](m *mounted, fallback T, hasDefault bool) (any, error) {
 		take:       operation[found[T]]{"take", replyFound[T]},
 		storedType: operation[string]{"stored type", replyStoredType[T]},
 	}
-	v.teller, _ = m.settings.codec.(codec.TypeTeller)
 	if hasDefault {
 		v.hasDefault, v.fallback = true, fallback
 		if !v.shareable {
@@ -96,17 +94,18 @@ func replyStoredType[T any](m *mounted, a rueidis.RedisMessage) (string, error) 
 	if a.IsNil() {
 		return "", ErrNotFound
 	}
-	v := m.bound.(*value[T])
-	if v.teller == nil {
-		_, err := v.decode(m, a)
-		return m.def.goType, err
-	}
 	text, err := a.ToString()
 	if err != nil {
 		return "", err
 	}
-	name, err := v.teller.StoredType([]byte(text))
-	if err != nil {
+	name, err := codec.StoredType(m.settings.codec, []byte(text))
+	switch {
+	case errors.Is(err, codec.ErrNoType): // so it is the key's type, if the value is one
+		if _, err = m.bound.(*value[T]).typed.Decode(text); err == nil {
+			return m.def.goType, nil
+		}
+		return "", decodeError(m, err)
+	case err != nil:
 		return "", decodeError(m, err)
 	}
 	return name, nil
