@@ -81,6 +81,17 @@ func TestJSONInputIsKept(t *testing.T) {
 	}
 }
 
+// TestJSONNull reads null as a type that has none, which encoding/json leaves as it is.
+func TestJSONNull(t *testing.T) {
+	wide := strings.Repeat(" \n", 20)
+	refuses[int](t, codec.JSON, "null", " null", "null ", wide+"null"+wide)
+	refuses[point](t, codec.JSON, "null", wide+"null"+wide)
+	stores(t, codec.JSON, (*point)(nil), "null")
+	for _, target := range []any{nil, point{}, (*point)(nil)} {
+		require.ErrorContains(t, codec.JSON.Decode([]byte("1"), target), "the target is not a pointer to a value")
+	}
+}
+
 type embeddedScribble struct{ S scribbleText }
 
 func TestGobTypes(t *testing.T) {

@@ -24,22 +24,36 @@ func ExampleFor() {
 	// codec: auto: type chan int: there is no form for chan int
 }
 
+// A key moves from Auto to Gob while old processes and new ones are about. Each step is one
+// release; each reads what the one before it and the one after it write.
 func ExampleVersioned() {
-	before, _ := codec.For[[]int](codec.Auto)
-	old, _ := before.Encode([]int{1, 2})
-
-	after, _ := codec.For[[]int](codec.Versioned(codec.Gob, codec.Unversioned(codec.Auto)))
-	v, err := after.Decode(old)
-	fmt.Println(v, err)
-	fresh, _ := after.Encode(v)
-	v, err = after.Decode(fresh)
-	fmt.Println(v, err)
-	_, err = before.Decode(fresh)
-	fmt.Println(err != nil)
+	steps := []codec.Codec{
+		codec.Auto, // so far
+		codec.Versioned(codec.Upcoming(codec.Gob), codec.Unversioned(codec.Auto)), // read the new form
+		codec.Versioned(codec.Gob, codec.Unversioned(codec.Auto)),                 // write it, too
+		codec.Versioned(codec.Gob),                                                // once no old value is left
+	}
+	var stored string
+	for i, c := range steps {
+		key, err := codec.For[[]int](c)
+		if err != nil {
+			panic(err)
+		}
+		if i > 0 {
+			old, err := key.Decode(stored)
+			fmt.Println("read:", old, err)
+		}
+		stored, _ = key.Encode([]int{1, 2})
+		fmt.Printf("written: %.5q\n", stored)
+	}
 	// Output:
-	// [1 2] <nil>
-	// [1 2] <nil>
-	// true
+	// written: "[1,2]"
+	// read: [1 2] <nil>
+	// written: "[1,2]"
+	// read: [1 2] <nil>
+	// written: "\xc1V\x01\f\xff"
+	// read: [1 2] <nil>
+	// written: "\xc1V\x01\f\xff"
 }
 
 func ExampleMarshal() {

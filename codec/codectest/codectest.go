@@ -24,11 +24,7 @@ func Run(t *testing.T, c codec.Codec, options ...Option) {
 		t.Fatalf("the codec %q accepts no type that the kit has: add values of one with Values", c.Name())
 	}
 	for _, r := range rules {
-		t.Run(r.name, func(t *testing.T) {
-			if err := r.run(k); err != nil {
-				t.Errorf("rule: %s\n%v", r.text, err)
-			}
-		})
+		t.Run(r.name, func(t *testing.T) { r.test(t, k) })
 	}
 }
 
@@ -98,6 +94,13 @@ func (k *kit) add(s sample) {
 type rule struct {
 	name, text string
 	check      func(*kit) error
+}
+
+// test fails t, and quotes the rule, if it is broken.
+func (r rule) test(t interface{ Errorf(string, ...any) }, k *kit) {
+	if err := r.run(k); err != nil {
+		t.Errorf("rule: %s\n%v", r.text, err)
+	}
 }
 
 // run turns a panic into a broken rule.

@@ -201,15 +201,60 @@ func TestRulesFindFaults(t *testing.T) {
 			}
 		}()}},
 	}
+	others := map[string][]codec.Codec{
+		"stored type": {
+			teller{broken{}, func([]byte) (string, error) { return "", nil }},
+			teller{broken{}, func([]byte) (string, error) { return "two words", nil }},
+			teller{broken{}, func([]byte) (string, error) { return "type", nil }},
+			teller{broken{}, func([]byte) (string, error) { return "", errors.New("never") }},
+			teller{broken{}, func(data []byte) (string, error) {
+				return "", fmt.Errorf("%w: %w: %q", codec.ErrDecode, codec.ErrNoType, data)
+			}},
+		},
+		"fixed type": {
+			fixer{broken{}, broken{name: func() string { return "another" }}},
+			fixer{broken{}, broken{append: func(dst []byte, v any) ([]byte, error) { return codec.JSON.Append(append(dst, ' '), v) }}},
+			fixer{broken{}, broken{decode: func([]byte, any) error { return nil }}},
+		},
+	}
 	for _, r := range rules {
-		require.NoError(t, r.run(newKit(broken{}, nil)), r.name)
-		require.NotEmpty(t, faults[r.name], r.name)
-		for i, fault := range faults[r.name] {
-			require.Error(t, r.run(newKit(fault, nil)), "%s, fault %d", r.name, i)
+		var log failures
+		r.test(&log, newKit(broken{}, nil))
+		require.Empty(t, log, r.name)
+		for _, fault := range faults[r.name] {
+			others[r.name] = append(others[r.name], fault)
+		}
+		require.NotEmpty(t, others[r.name], r.name)
+		for i, fault := range others[r.name] {
+			var log failures
+			r.test(&log, newKit(fault, nil))
+			require.Len(t, log, 1, "%s, fault %d", r.name, i)
+			require.Contains(t, log[0], "rule: "+r.text+"\n", "%s, fault %d", r.name, i)
 		}
 	}
 	require.NotNil(t, kept)
 }
+
+// failures is a test of which the failures are kept.
+type failures []string
+
+func (f *failures) Errorf(format string, args ...any) { *f = append(*f, fmt.Sprintf(format, args...)) }
+
+// teller is a broken codec that tells types.
+type teller struct {
+	broken
+	tell func([]byte) (string, error)
+}
+
+func (s teller) StoredType(data []byte) (string, error) { return s.tell(data) }
+
+// fixer is a codec that becomes another one.
+type fixer struct {
+	broken
+	fixed codec.Codec
+}
+
+func (f fixer) FixType(reflect.Type) codec.Codec { return f.fixed }
 
 func rawBytes(out func(dst, b []byte) []byte) func([]byte, any) ([]byte, error) {
 	return func(dst []byte, v any) ([]byte, error) {

@@ -30,6 +30,8 @@ var rules = []rule{
 	{"bounded", "Decode allocates in proportion to the length of data, not to a length that it is told.", checkBounded},
 	{"no target", "Decode into what is not a pointer to a variable is an error that wraps ErrDecode.", checkNoTarget},
 	{"no form", "Append of a value that has no form is an error that wraps ErrEncode.", checkNoForm},
+	{"stored type", "StoredType, of a codec that has it, gives a word or an error that wraps ErrDecode, and does not quote the data.", checkStoredType},
+	{"fixed type", "FixType, of a codec that has it, gives a codec of the same name and the same form.", checkFixedType},
 	{"allocations", "A struct of ten fields is encoded and decoded within the allowed number of allocations.", checkAllocations},
 	{"concurrent", "A codec is safe for concurrent use.", checkConcurrent},
 }
@@ -359,6 +361,59 @@ func checkNoForm(k *kit) error {
 		return fmt.Errorf("nil: the error is %w", err)
 	}
 	return nil
+}
+
+func checkStoredType(k *kit) error {
+	teller, ok := k.codec.(codec.TypeTeller)
+	if !ok {
+		return nil
+	}
+	return k.each(func(s sample) error {
+		data, err := k.encode(s)
+		if err != nil {
+			return err
+		}
+		name, err := teller.StoredType(bytes.Clone(data))
+		if err == nil && (name == "" || strings.ContainsFunc(name, unicode.IsSpace)) || err != nil && !errors.Is(err, codec.ErrNoType) {
+			return fmt.Errorf("%v: the type is %q, the error %v", s, name, err)
+		}
+		if _, err := teller.StoredType([]byte("\xff" + marker)); err == nil || wraps(err) != nil {
+			return fmt.Errorf("of foreign bytes: the error is %v", err)
+		}
+		return damage(data, func(hurt []byte) error {
+			_, err := teller.StoredType(hurt)
+			return wraps(err)
+		})
+	})
+}
+
+func checkFixedType(k *kit) error {
+	fixer, ok := k.codec.(codec.TypeFixer)
+	if !ok {
+		return nil
+	}
+	return k.each(func(s sample) error {
+		fixed := *k
+		fixed.codec = fixer.FixType(s.typ)
+		if fixed.codec.Name() != k.codec.Name() {
+			return fmt.Errorf("%v: the name is %q, fixed %q", s, k.codec.Name(), fixed.codec.Name())
+		}
+		data, err := k.encode(s)
+		if err != nil {
+			return err
+		}
+		again, back, err := fixed.trip(s)
+		if err != nil {
+			return fmt.Errorf("fixed: %w", err)
+		}
+		if len(data) != len(again) || !k.unordered && !bytes.Equal(data, again) {
+			return fmt.Errorf("%v: fixed it is %.120q, else %.120q", s, again, data)
+		}
+		if !k.same(s, s.value, back) && !(s.empty && k.nilIsEmpty) {
+			return fmt.Errorf("%v: fixed it came back as %+v", s, back)
+		}
+		return nil
+	})
 }
 
 func checkAllocations(k *kit) error {
