@@ -17,25 +17,23 @@
 //   - [Gob] for what is in gob already. Each value describes its type, so that one struct takes
 //     more time than with any other codec.
 //
-// Bytes and nanoseconds for one value, to encode / to decode, with [For]: the number 1234567890,
-// a string of 43 bytes, a struct of ten fields, a slice of a hundred integers.
+// Bytes, and nanoseconds to encode / to decode with [For]: the number 1234567890, a string of 43
+// bytes, a struct of ten fields, a slice of a hundred integers.
 //
-//	            int               string            struct               slice
-//	auto        10    29 /   23   43    2 /    2    185    762 /  2,370  683   2,060 / 11,450
-//	json        10    88 /  146   45  142 /  306    185    742 /  2,190  683   2,035 / 11,940
-//	msgpack      5    59 /   80   45   76 /  113    129    396 /    839  483   2,700 /  5,730
-//	cbor         5    45 /   58   45   64 /   83    143    324 /    609  482     759 /  2,700
-//	protobuf     6    64 /  134   45   86 /  164     71    291 /    472  782   1,730 /  6,280
-//	zstd(json)  11   139 /  158   46  177 /  309    186    879 /  2,290  347  10,930 / 14,950
-//	tagged      40   130 /  435   75  302 /  462    275  2,750 /  5,150  813   6,290 / 21,150
-//	gob          8   454 /  764   47  455 /  747    221  3,550 / 18,400  413   3,180 / 13,850
+//	            int                string            struct                slice
+//	auto        10    39 /    15   43    4 /     4   185  1,150 /  2,900   683   2,600 / 13,300
+//	json        10   108 /   231   45  186 /   440   185  1,120 /  2,900   683   2,500 / 13,600
+//	msgpack      5    79 /    85   45  119 /   186   129    604 /  1,050   483   3,600 /  5,300
+//	cbor         5    56 /    63   45  109 /   117   143    571 /    871   482   1,100 /  2,900
+//	protobuf     6    91 /   108   45  129 /   170    71    411 /    678   782   2,300 /  7,500
+//	zstd(json)  11   115 /   246   46  206 /   458   186  1,190 /  2,900   347  12,200 / 16,900
+//	tagged      40   126 /   452   75  203 /   475   275  1,130 /  2,640   813   2,600 /  9,600
+//	gob          8   874 / 1,360   47  912 / 1,270   221  4,800 / 20,200   413   3,700 / 16,100
 //
-// The best of some runs of "go test -bench Codec ./bench/" with Go 1.26 on two cores of a shared
-// machine: good for comparing, not for planning. Of protobuf the struct is another one and the
-// slice is of a hundred short strings. The same benchmark holds each codec against the bare
-// library that it stands on (Tagged stands on none, and is held against encoding/json). None
-// needs more allocations than its library. The look that msgpack takes at the data, before it
-// lets the library decode them, takes up to a fifth of the time.
+// Medians of "go test -bench Codec ./bench/" with Go 1.26 on two cores of a shared machine: good
+// for comparing, not for planning. Of protobuf the struct is another one and the slice is of a
+// hundred short strings. The same benchmark holds each codec against the bare library that it
+// stands on, which none exceeds in allocations; docs/codecs.md has the figures.
 //
 // # Moving a key from one codec to another
 //

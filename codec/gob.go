@@ -49,7 +49,23 @@ func (c gobCodec) Decode(data []byte, v any) error {
 	if traits.err != nil {
 		return DecodeError(c.Name(), v, data, traits.err.Error())
 	}
-	if traits.maps {
+	return (&gobFixed{c, traits}).Decode(data, v)
+}
+
+func (c gobCodec) FixType(t reflect.Type) Codec { return &gobFixed{c, gobTraits(t)} }
+
+// gobFixed is Gob for one type.
+type gobFixed struct {
+	gobCodec
+	traits traits
+}
+
+func (c *gobFixed) Decode(data []byte, v any) error {
+	p := reflect.ValueOf(v)
+	if p.Kind() != reflect.Pointer || p.IsNil() {
+		return DecodeError(c.Name(), v, data, notTarget)
+	}
+	if c.traits.maps {
 		// The decoder makes room for as many entries as a map says it has. To read the value
 		// into nothing first proves that they are there.
 		if err := decodeGob(data, reflect.Value{}); err != nil {

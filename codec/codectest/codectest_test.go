@@ -215,6 +215,12 @@ func TestRulesFindFaults(t *testing.T) {
 			fixer{broken{}, broken{name: func() string { return "another" }}},
 			fixer{broken{}, broken{append: func(dst []byte, v any) ([]byte, error) { return codec.JSON.Append(append(dst, ' '), v) }}},
 			fixer{broken{}, broken{decode: func([]byte, any) error { return nil }}},
+			fixer{broken{}, broken{decode: func(data []byte, v any) error {
+				if v == nil {
+					return nil
+				}
+				return codec.JSON.Decode(data, v)
+			}}},
 		},
 	}
 	for _, r := range rules {

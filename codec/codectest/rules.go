@@ -31,7 +31,7 @@ var rules = []rule{
 	{"no target", "Decode into what is not a pointer to a variable is an error that wraps ErrDecode.", checkNoTarget},
 	{"no form", "Append of a value that has no form is an error that wraps ErrEncode.", checkNoForm},
 	{"stored type", "StoredType, of a codec that has it, gives a word or an error that wraps ErrDecode, and does not quote the data.", checkStoredType},
-	{"fixed type", "FixType, of a codec that has it, gives a codec of the same name and the same form.", checkFixedType},
+	{"fixed type", "FixType, of a codec that has it, gives a codec of the same name, form and errors.", checkFixedType},
 	{"allocations", "A struct of ten fields is encoded and decoded within the allowed number of allocations.", checkAllocations},
 	{"concurrent", "A codec is safe for concurrent use.", checkConcurrent},
 }
@@ -411,6 +411,11 @@ func checkFixedType(k *kit) error {
 		}
 		if !k.same(s, s.value, back) && !(s.empty && k.nilIsEmpty) {
 			return fmt.Errorf("%v: fixed it came back as %+v", s, back)
+		}
+		for _, target := range []any{nil, reflect.Zero(reflect.PointerTo(s.typ)).Interface()} {
+			if err := fixed.codec.Decode(again, target); !errors.Is(err, codec.ErrDecode) {
+				return fmt.Errorf("fixed, into %T: the error is %w", target, err)
+			}
 		}
 		return nil
 	})

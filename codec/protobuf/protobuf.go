@@ -32,7 +32,9 @@ var (
 	unmarshal   = proto.UnmarshalOptions{Merge: true} // into a new message, which needs no reset
 )
 
-func (protoCodec) Name() string { return "protobuf" }
+const name = "protobuf"
+
+func (protoCodec) Name() string { return name }
 
 // CheckType accepts pointers to generated messages.
 func (protoCodec) CheckType(t reflect.Type) error {
@@ -48,17 +50,19 @@ func (protoCodec) CheckType(t reflect.Type) error {
 // FixType remembers which message to make.
 func (protoCodec) FixType(t reflect.Type) codec.Codec { return &fixed{message: t.Elem()} }
 
-func (c protoCodec) Append(dst []byte, v any) ([]byte, error) {
+func (protoCodec) Append(dst []byte, v any) ([]byte, error) { return appendMessage(dst, v) }
+
+func appendMessage(dst []byte, v any) ([]byte, error) {
 	m, ok := v.(proto.Message)
 	if !ok {
-		return nil, codec.EncodeError(c.Name(), v, notMessage)
+		return nil, codec.EncodeError(name, v, notMessage)
 	}
 	out, err := marshal.MarshalAppend(dst, m)
 	if err != nil {
-		return nil, codec.EncodeError(c.Name(), v, "a required field is missing, or a string is not UTF-8")
+		return nil, codec.EncodeError(name, v, "a required field is missing, or a string is not UTF-8")
 	}
 	if len(out) == len(dst) && !m.ProtoReflect().IsValid() {
-		return nil, codec.EncodeError(c.Name(), v, "a nil message has no form")
+		return nil, codec.EncodeError(name, v, "a nil message has no form")
 	}
 	return out, nil
 }
@@ -92,6 +96,9 @@ type fixed struct {
 	protoCodec
 	message reflect.Type
 }
+
+// Append is that of Codec, without a detour through a promoted method.
+func (*fixed) Append(dst []byte, v any) ([]byte, error) { return appendMessage(dst, v) }
 
 // Make reads into a new message.
 func (f *fixed) Make(data []byte) (any, error) {
