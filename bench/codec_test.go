@@ -5,7 +5,6 @@ import (
 	"encoding/gob"
 	"encoding/json"
 	"reflect"
-	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -193,11 +192,6 @@ func timed(b *testing.B, calls int, work func() error) time.Duration {
 		}
 	}
 	return time.Since(start)
-}
-
-func median(of []float64) float64 {
-	slices.Sort(of)
-	return of[len(of)/2]
 }
 
 func gobMarshal(v any) ([]byte, error) {

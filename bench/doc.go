@@ -5,6 +5,7 @@
 //	go test -run '^$' -bench 'Get|Set' ./bench/     # values: on a real server
 //	go test -run '^$' -bench Flow ./bench/          # batches, cached reads: on a real server
 //	go test -run '^$' -bench 'Open|Match' ./bench/  # large trees: no server
+//	go test -run '^$' -bench Codec ./bench/         # codecs, in turns with their libraries: no server
 //	go test -run '^$' -bench Clear ./bench/         # a million keys: on a real server
 //
 // A benchmark's last name is who does the work, and what stands before it is the work, so that
