@@ -56,13 +56,25 @@ var errLoaderPanicked = errors.New("the load of another goroutine panicked or en
 // panic goes to the caller whose load it was, and the others get an error. A load that calls
 // GetOrLoad for the same key waits for itself.
 func (r KeyRef[T]) GetOrLoad(ctx context.Context, load func(context.Context) (T, error)) (T, error) {
-	return watched(ctx, r.Ref, opLoad, func() (T, error) { return r.getOrLoad(ctx, load) })
+	return watched(ctx, r.Ref, opLoad, func() (T, error) {
+		if err := r.ready(ctx); err != nil {
+			var zero T
+			return zero, err
+		}
+		l := loading[T]{r.Ref, r.lookup, func(v T) command[bool] { return r.setIf(&opSetIfAbsent, "NX", v, nil) }, r.value().shareable}
+		return l.getOrLoad(ctx, load)
+	})
 }
 
-func (r KeyRef[T]) getOrLoad(ctx context.Context, load func(context.Context) (T, error)) (v T, err error) {
-	if err := r.ready(ctx); err != nil {
-		return v, err
-	}
+// loading is GetOrLoad of a kind that stores one value as a string.
+type loading[T any] struct {
+	Ref
+	lookup    func() command[found[T]]
+	store     func(T) command[bool] // unless the key exists
+	shareable bool                  // a T cannot be changed by who holds it
+}
+
+func (r *loading[T]) getOrLoad(ctx context.Context, load func(context.Context) (T, error)) (v T, err error) {
 	if load == nil {
 		return v, r.fail(opLoad, because(ErrArgument, "the loader is nil"))
 	}
@@ -99,7 +111,7 @@ func (r KeyRef[T]) getOrLoad(ctx context.Context, load func(context.Context) (T,
 var errAbandoned = errors.New("the load was abandoned")
 
 // fly runs the load, stores what it made and tells those who wait.
-func (r KeyRef[T]) fly(ctx context.Context, f *flight, load func(context.Context) (T, error)) (v T, err error) {
+func (r *loading[T]) fly(ctx context.Context, f *flight, load func(context.Context) (T, error)) (v T, err error) {
 	f.err = errLoaderPanicked
 	defer func() { r.m.tree.flights.land(r.key, f) }()
 	// Between this caller's miss and its turn another load may have landed.
@@ -112,7 +124,7 @@ func (r KeyRef[T]) fly(ctx context.Context, f *flight, load func(context.Context
 	switch {
 	case err == nil:
 		f.err = nil
-		if r.value().shareable {
+		if r.shareable {
 			f.value = v
 		}
 	case ctx.Err() != nil:
@@ -124,8 +136,8 @@ func (r KeyRef[T]) fly(ctx context.Context, f *flight, load func(context.Context
 }
 
 // keepLoaded stores a loaded value unless somebody was faster, and gives what is stored.
-func (r KeyRef[T]) keepLoaded(ctx context.Context, v T) (T, error) {
-	stored, err := send(ctx, r.Ref, r.setIf(&opSetIfAbsent, "NX", v, nil))
+func (r *loading[T]) keepLoaded(ctx context.Context, v T) (T, error) {
+	stored, err := send(ctx, r.Ref, r.store(v))
 	if stored || err != nil {
 		return v, err
 	}

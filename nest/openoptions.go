@@ -23,6 +23,8 @@ type openOptions struct {
 	sealer      Sealer
 	hasher      Hasher
 	plainHashes bool
+	// resealOnRead lets reads write back what another than the primary key has sealed.
+	resealOnRead bool
 }
 
 func defaultOptions() openOptions {

@@ -195,12 +195,13 @@ func (r PasswordRef) setHash(encoded string, opts []SetOption) command[struct{}]
 	return r.put(text, opts)
 }
 
-// Verify tells whether candidate is the password (GET). A wrong candidate and a missing password
+// Verify tells whether candidate is the password (STRLEN and GET in one script). A wrong candidate and a missing password
 // are no errors: both are false, and take the same time. A hash that is weaker than new ones are
 // is replaced after a match, unless somebody else wrote meanwhile (EVAL); its TTL goes on, and
 // whether that succeeds does not change the result.
 //
-// The error wraps [ErrOpen] when the stored hash does not open, and the hasher's own error when
+// The error wraps [ErrOpen] when the stored hash does not open or is longer than 16 KiB, and the
+// hasher's own error when
 // the stored string is no hash that it computes, the candidate is too long, or too many are being
 // verified.
 func (r PasswordRef) Verify(ctx context.Context, candidate string) (bool, error) {
@@ -208,7 +209,7 @@ func (r PasswordRef) Verify(ctx context.Context, candidate string) (bool, error)
 }
 
 func (r PasswordRef) verify(candidate string) command[bool] {
-	return command[bool]{op: &opVerify, cmd: r.b().Get().Key(r.key).Build(),
+	return command[bool]{op: &opVerify, cmd: r.storedHash(),
 		keyed: func(ctx context.Context, r Ref, a rueidis.RedisMessage) (bool, error) {
 			v, err := verifyPassword(ctx, r, a, candidate)
 			return v.Matched, err
@@ -221,10 +222,36 @@ func (r PasswordRef) VerifyDetail(ctx context.Context, candidate string) (Verifi
 }
 
 func (r PasswordRef) verifyDetail(candidate string) command[Verification] {
-	return command[Verification]{op: &opVerifyDetail, cmd: r.b().Get().Key(r.key).Build(),
+	return command[Verification]{op: &opVerifyDetail, cmd: r.storedHash(),
 		keyed: func(ctx context.Context, r Ref, a rueidis.RedisMessage) (Verification, error) {
 			return verifyPassword(ctx, r, a, candidate)
 		}}
+}
+
+// maxStoredHash is how many bytes are read of what a password's key holds: whoever writes Redis
+// decides how long that is, and whoever logs in how often it is read. Package secure's hashes are
+// shorter by far, sealed and in the Python library's JSON too.
+const maxStoredHash = 16 << 10
+
+// readingHash gives what the key holds, or how long that is if it is longer than ARGV[1].
+var readingHash = script{`local size = redis.call('STRLEN', KEYS[1])
+if size > tonumber(ARGV[1]) then return size end
+return redis.call('GET', KEYS[1])`}
+
+func (r Ref) storedHash() rueidis.Completed {
+	return r.b().Arbitrary("EVAL", readingHash.text, "1").Keys(r.key).Args(millis(maxStoredHash)).ReadOnly()
+}
+
+// hashText reads the answer of readingHash, which is not nil.
+func hashText(a rueidis.RedisMessage) (string, error) {
+	if size, err := a.AsInt64(); a.IsInt64() && err == nil {
+		return "", because(ErrOpen, millis(size)+" bytes are none of a password's hash")
+	}
+	stored, err := a.ToString()
+	if err != nil {
+		return "", errAnswer
+	}
+	return stored, nil
 }
 
 func verifyPassword(ctx context.Context, r Ref, a rueidis.RedisMessage, candidate string) (Verification, error) {
@@ -233,9 +260,9 @@ func verifyPassword(ctx context.Context, r Ref, a rueidis.RedisMessage, candidat
 		err := p.hasher.VerifyMissing(ctx, candidate)
 		return Verification{Missing: err == nil}, err
 	}
-	stored, err := a.ToString()
+	stored, err := hashText(a)
 	if err != nil {
-		return Verification{}, errAnswer
+		return Verification{}, err
 	}
 	encoded, err := p.open(r.key, "", stored)
 	if err != nil {
@@ -245,7 +272,11 @@ func verifyPassword(ctx context.Context, r Ref, a rueidis.RedisMessage, candidat
 	if err != nil || !matched {
 		return Verification{}, err
 	}
-	return Verification{Matched: true, Rehashed: rehash && p.rehash(ctx, r, stored, candidate)}, nil
+	if !rehash {
+		r.resealRead(ctx, stored, encoded)
+		return Verification{Matched: true}, nil
+	}
+	return Verification{Matched: true, Rehashed: p.rehash(ctx, r, stored, candidate)}, nil
 }
 
 // rehash replaces what was stored by a new hash, and tells whether it did. That it failed is told
@@ -260,21 +291,21 @@ func (p *passwords) rehash(ctx context.Context, r Ref, stored, password string) 
 	return done && err == nil
 }
 
-// Reveal gives the stored hash, in the form of PHC strings or of bcrypt (GET): whoever has it can
-// try out passwords. The error wraps [ErrNotFound] when there is no password.
+// Reveal gives the stored hash, in the form of PHC strings or of bcrypt (STRLEN and GET in one
+// script): whoever has it can try out passwords. The error wraps [ErrNotFound] when there is no password.
 func (r PasswordRef) Reveal(ctx context.Context) (string, error) { return call(ctx, r.Ref, r.reveal) }
 
 func (r PasswordRef) reveal() command[string] {
-	return command[string]{op: &opReveal, cmd: r.b().Get().Key(r.key).Build(), keyed: revealPassword}
+	return command[string]{op: &opReveal, cmd: r.storedHash(), keyed: revealPassword}
 }
 
 func revealPassword(_ context.Context, r Ref, a rueidis.RedisMessage) (string, error) {
 	if a.IsNil() {
 		return "", ErrNotFound
 	}
-	stored, err := a.ToString()
+	stored, err := hashText(a)
 	if err != nil {
-		return "", errAnswer
+		return "", err
 	}
 	return r.m.bound.(*passwords).open(r.key, "", stored)
 }

@@ -25,6 +25,21 @@ func (r Ref) replace(op *operation[bool], old, text string) command[bool] {
 	return command[bool]{op: op, cmd: replacing.command(r.b(), []string{r.key}, old, text)}
 }
 
+// resealRead writes back what was read and opened, sealed anew, where [ResealOnRead] says so and
+// that is due. That it failed is told to the observers alone.
+func (r Ref) resealRead(ctx context.Context, stored, plaintext string) {
+	s := r.m.bound.(sealed)
+	if !r.m.tree.options.resealOnRead || s.current(stored) {
+		return
+	}
+	text, err := s.seal(r.key, "", plaintext)
+	cmd := refuse(&opReplace, err)
+	if err == nil {
+		cmd = r.replace(&opReplace, stored, text)
+	}
+	_, _ = run(ctx, r, cmd)
+}
+
 // reseal seals the key's string anew where that is due, and tells whether it did.
 func (r Ref) reseal(ctx context.Context) (bool, error) {
 	return watched(ctx, r, opReplace.name, func() (bool, error) { return r.resealUntilDone(ctx) })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"unsafe"
 
 	"github.com/redis/rueidis"
 )
@@ -17,8 +18,8 @@ type Sealer interface {
 	// hash field or "", kind the [Kind] of the key, codec the name of the codec that made the
 	// plaintext.
 	Seal(dst, plaintext []byte, key, field, kind, codec string) ([]byte, error)
-	// Open appends the plaintext of sealed to dst, if it was sealed for the same place. It does
-	// not change sealed.
+	// Open appends the plaintext of sealed to dst, if it was sealed for the same place. Neither it
+	// nor Current nor KeyID changes sealed, or keeps it.
 	Open(dst, sealed []byte, key, field, kind, codec string) ([]byte, error)
 	// Current tells whether Seal would use the same key for the value again, so that
 	// [Rotate] leaves it alone. It does not open the value.
@@ -79,6 +80,18 @@ func AcceptPlainHashes() OpenOption {
 	})
 }
 
+// ResealOnRead lets reads of secrets, of secret fields, and of passwords that matched, write back
+// what another than the keyring's primary key has sealed, sealed anew: by comparing with what was
+// read, and with the TTL that it has (EVAL). A write that fails or comes too late does not change
+// what the read gives; only observers are told. By default reads do not write: [Rotate] reaches
+// what nobody reads, too.
+func ResealOnRead() OpenOption {
+	return openOption(func(o *openOptions) error {
+		o.resealOnRead = true
+		return nil
+	})
+}
+
 // pythonKeyID is what a Sealer's KeyID says of the Python library's values.
 const pythonKeyID = "fernet"
 
@@ -111,7 +124,7 @@ func (s *sealing) seal(key, field, plaintext string) (string, error) {
 
 // open gives the plaintext of what is stored. The error wraps ErrOpen and the sealer's own.
 func (s *sealing) open(key, field, stored string) (string, error) {
-	value := []byte(stored)
+	value := bytesOf(stored)
 	plaintext, err := s.sealer.Open(nil, value, key, field, string(s.kind), s.codec)
 	if err != nil {
 		return "", &declined{ErrOpen, err}
@@ -124,7 +137,11 @@ func (s *sealing) open(key, field, stored string) (string, error) {
 	return rueidis.BinaryString(plaintext), nil
 }
 
-func (s *sealing) current(stored string) bool { return s.sealer.Current([]byte(stored)) }
+func (s *sealing) current(stored string) bool { return s.sealer.Current(bytesOf(stored)) }
+
+// bytesOf gives the bytes of a text without a copy, which a long value would take as much memory
+// for again. A Sealer does not change them.
+func bytesOf(text string) []byte { return unsafe.Slice(unsafe.StringData(text), len(text)) }
 
 // textsOf gives the asText of keys that hold values of type t.
 func textsOf(m *mounted, t reflect.Type) func(string) (string, error) {

@@ -61,8 +61,8 @@ type secretValue[T any] struct {
 	*value[T]
 	sealing
 	// The ways to read an answer, made once.
-	one   func(context.Context, Ref, rueidis.RedisMessage) (T, error)
-	maybe func(context.Context, Ref, rueidis.RedisMessage) (found[T], error)
+	one           func(context.Context, Ref, rueidis.RedisMessage) (T, error)
+	maybe, former func(context.Context, Ref, rueidis.RedisMessage) (found[T], error)
 }
 
 func bindSecret[T any](m *mounted, fallback T, hasDefault bool) (any, error) {
@@ -79,45 +79,53 @@ func bindSecret[T any](m *mounted, fallback T, hasDefault bool) (any, error) {
 		sealing: sealing{o.sealer, KindSecret, m.settings.codec.Name(), textsOf(m, reflect.TypeFor[T]())},
 		one:     readSecret[T],
 		maybe:   findSecret[T],
+		former:  formerSecret[T],
 	}, nil
 }
 
 func (r SecretRef[T]) secret() *secretValue[T] { return r.m.bound.(*secretValue[T]) }
 
-func readSecret[T any](_ context.Context, r Ref, a rueidis.RedisMessage) (T, error) {
-	s := r.m.bound.(*secretValue[T])
-	if a.IsNil() {
-		if s.hasDefault {
-			return s.defaultValue()
-		}
-		var zero T
-		return zero, ErrNotFound
+func readSecret[T any](ctx context.Context, r Ref, a rueidis.RedisMessage) (v T, err error) {
+	if found, err := findSecret[T](ctx, r, a); found.ok || err != nil {
+		return found.value, err
 	}
-	return s.unseal(r, a)
+	if s := r.m.bound.(*secretValue[T]); s.hasDefault {
+		return s.defaultValue()
+	}
+	return v, ErrNotFound
 }
 
-func findSecret[T any](_ context.Context, r Ref, a rueidis.RedisMessage) (found[T], error) {
+// findSecret reads what the key holds, if there is something.
+func findSecret[T any](ctx context.Context, r Ref, a rueidis.RedisMessage) (found[T], error) {
+	return openSecret[T](a, r, func(stored, plaintext string) { r.resealRead(ctx, stored, plaintext) })
+}
+
+// formerSecret reads what the key held before the command replaced or removed it.
+func formerSecret[T any](_ context.Context, r Ref, a rueidis.RedisMessage) (found[T], error) {
+	return openSecret[T](a, r, func(string, string) {})
+}
+
+func openSecret[T any](a rueidis.RedisMessage, r Ref, opened func(stored, plaintext string)) (found[T], error) {
 	if a.IsNil() {
 		return found[T]{}, nil
 	}
-	v, err := r.m.bound.(*secretValue[T]).unseal(r, a)
+	stored, err := a.ToString()
+	if err != nil {
+		return found[T]{}, errAnswer
+	}
+	s := r.m.bound.(*secretValue[T])
+	plaintext, err := s.open(r.key, "", stored)
+	if err != nil {
+		return found[T]{}, err
+	}
+	opened(stored, plaintext)
+	v, err := s.decodeText(r, plaintext)
 	return found[T]{v, err == nil}, err
 }
 
-func (s *secretValue[T]) unseal(r Ref, a rueidis.RedisMessage) (v T, err error) {
-	stored, err := a.ToString()
+func (s *secretValue[T]) decodeText(r Ref, plaintext string) (T, error) {
+	v, err := s.typed.Decode(plaintext)
 	if err != nil {
-		return v, errAnswer
-	}
-	return s.unsealText(r, stored)
-}
-
-func (s *secretValue[T]) unsealText(r Ref, stored string) (v T, err error) {
-	plaintext, err := s.open(r.key, "", stored)
-	if err != nil {
-		return v, err
-	}
-	if v, err = s.typed.Decode(plaintext); err != nil {
 		return v, decodeError(r.m, err)
 	}
 	return v, nil
@@ -200,12 +208,12 @@ func (r SecretRef[T]) swap(v T) command[found[T]] {
 	if err != nil {
 		return refuse(&s.value.swap, err)
 	}
-	return command[found[T]]{op: &s.value.swap, cmd: r.exchange(text), keyed: s.maybe}
+	return command[found[T]]{op: &s.value.swap, cmd: r.exchange(text), keyed: s.former}
 }
 
 func (r SecretRef[T]) take() command[found[T]] {
 	s := r.secret()
-	return command[found[T]]{op: &s.value.take, cmd: r.b().Getdel().Key(r.key).Build(), keyed: s.maybe}
+	return command[found[T]]{op: &s.value.take, cmd: r.b().Getdel().Key(r.key).Build(), keyed: s.former}
 }
 
 // Take removes the key and gives the value that it held (GETDEL, Redis 6.2). The key is gone
@@ -221,10 +229,28 @@ func (r SecretRef[T]) Update(ctx context.Context, change func(T, bool) (T, error
 	})
 }
 
+// GetOrLoad gives the stored value or, when the key does not exist, what load makes, which it
+// seals and stores, as [KeyRef.GetOrLoad] does: for a token that somebody else issues. A value
+// that does not open is [ErrOpen], and is not loaded anew.
+func (r SecretRef[T]) GetOrLoad(ctx context.Context, load func(context.Context) (T, error)) (T, error) {
+	return watched(ctx, r.Ref, opLoad, func() (T, error) {
+		if err := r.ready(ctx); err != nil {
+			var zero T
+			return zero, err
+		}
+		l := loading[T]{r.Ref, r.lookup, func(v T) command[bool] { return r.setIf(&opSetIfAbsent, "NX", v, nil) }, r.secret().shareable}
+		return l.getOrLoad(ctx, load)
+	})
+}
+
 func (r SecretRef[T]) current(now found[string]) (v T, err error) {
 	switch s := r.secret(); {
 	case now.ok:
-		return s.unsealText(r.Ref, now.value)
+		plaintext, err := s.open(r.key, "", now.value)
+		if err != nil {
+			return v, err
+		}
+		return s.decodeText(r.Ref, plaintext)
 	case s.hasDefault:
 		return s.defaultValue()
 	}
