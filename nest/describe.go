@@ -31,6 +31,8 @@ type Description struct {
 	// Cached is how long reads may be served from the client's memory, in seconds.
 	Cached float64 `json:"cached,omitempty"`
 	Codec  string  `json:"codec,omitempty"`
+	// SecretFields are the fields of a hash or record that are encrypted; "*" stands for all.
+	SecretFields []string `json:"secret_fields,omitempty"`
 	// HashTag tells that the cluster's prefix stands in braces.
 	HashTag bool `json:"hash_tag,omitempty"`
 	// Default tells that reads of a missing key give a declared default.
@@ -90,6 +92,11 @@ func (s Scope) describe(m *mounted) (Description, int) {
 	}
 	if !m.def.isCluster() {
 		d.Codec = m.settings.codec.Name()
+	}
+	if s := secretsOf(m); s != nil {
+		if d.SecretFields = s.names; s.names == nil {
+			d.SecretFields = []string{"*"}
+		}
 	}
 	for i, piece := range m.pieces {
 		p := ParamDescription{
@@ -165,6 +172,7 @@ func (d Description) notes() []string {
 	add(d.Jitter > 0, "jitter")
 	add(d.Cached > 0, "cached")
 	add(d.Default, "has a default")
+	add(len(d.SecretFields) > 0, "secret fields "+strings.Join(d.SecretFields, " "))
 	add(d.HashTag, "hash tag")
 	add(d.Protected, "protected")
 	add(d.Codec != "" && d.Codec != "auto", "codec "+d.Codec)

@@ -27,7 +27,8 @@ type HashDef[V any] struct {
 // there, or a map[string]V, which [HashRef.All] gives when the key does not exist.
 //
 // Writes give a new key the declared TTL, a running one goes on; with AutoRenew every use
-// restarts it. [FieldTTL] gives every written field an expiry of its own beside it.
+// restarts it. [FieldTTL] gives every written field an expiry of its own beside it, and
+// [SecretFields] encrypts values.
 //
 // Hash panics, with the file and line of the call, on a malformed template or option and on a
 // Default that fits neither.
@@ -87,6 +88,7 @@ type hash[V any] struct {
 	number   number   // how to add to a field, when Vs are numbers
 	whole    bool     // the default is of the key, not of a field
 	defaults []string // the fields of a default of the whole, their values are the elements' missing
+	secrets  *secretFields
 
 	get            operation[V]
 	lookup, take   operation[found[V]]
@@ -127,8 +129,18 @@ func bindHash[V any](m *mounted, fallback hashFallback[V]) (any, error) {
 		return nil, err
 	}
 	h.number = numberIn(h.typed)
+	if names := m.def.config.secretFields; names != nil {
+		if len(names) == 0 {
+			names = nil // all
+		}
+		if h.secrets, err = bindSecretFields(m, names); err != nil {
+			return nil, err
+		}
+	}
 	return h, nil
 }
+
+func (h *hash[V]) secretFieldsOf() *secretFields { return h.secrets }
 
 func (r HashRef[V]) hash() *hash[V] { return r.m.bound.(*hash[V]) }
 
@@ -139,7 +151,12 @@ func (r HashRef[V]) Get(ctx context.Context, field string) (V, error) {
 }
 
 func (r HashRef[V]) get(field string) command[V] {
-	return command[V]{op: &r.hash().get, cmd: r.fetch(field)}
+	h := r.hash()
+	c := command[V]{op: &h.get, cmd: r.fetch(field)}
+	if h.secrets != nil {
+		c.keyed = unsealed(h, readField[V], field)
+	}
+	return c
 }
 
 func (r HashRef[V]) fetch(field string) rueidis.Completed {
@@ -155,7 +172,12 @@ func (r HashRef[V]) Lookup(ctx context.Context, field string) (V, bool, error) {
 }
 
 func (r HashRef[V]) lookup(field string) command[found[V]] {
-	return command[found[V]]{op: &r.hash().lookup, cmd: r.fetch(field)}
+	h := r.hash()
+	c := command[found[V]]{op: &h.lookup, cmd: r.fetch(field)}
+	if h.secrets != nil {
+		c.keyed = unsealed(h, readFoundField[V], field)
+	}
+	return c
 }
 
 // GetMany gives the values of several fields in the order in which they are named, each with
@@ -165,11 +187,15 @@ func (r HashRef[V]) GetMany(ctx context.Context, fields ...string) ([]Optional[V
 }
 
 func (r HashRef[V]) getMany(fields []string) command[[]Optional[V]] {
-	op := &r.hash().many
+	h := r.hash()
 	if len(fields) == 0 {
-		return skip(op)
+		return skip(&h.many)
 	}
-	return command[[]Optional[V]]{op: op, cmd: r.readMany("HMGET", fields)}
+	c := command[[]Optional[V]]{op: &h.many, cmd: r.readMany("HMGET", fields)}
+	if h.secrets != nil {
+		c.keyed = unsealed(h, readOptionals[V], fields...)
+	}
+	return c
 }
 
 // All gives the whole hash, else the declared default of the whole, else an empty map (HGETALL).
@@ -179,7 +205,12 @@ func (r HashRef[V]) All(ctx context.Context) (map[string]V, error) {
 }
 
 func (r HashRef[V]) all() command[map[string]V] {
-	return command[map[string]V]{op: &r.hash().all, cmd: r.read("HGETALL")}
+	h := r.hash()
+	c := command[map[string]V]{op: &h.all, cmd: r.read("HGETALL")}
+	if h.secrets != nil {
+		c.keyed = unsealed(h, readAll[V])
+	}
+	return c
 }
 
 // Fields gives the names of all fields, in no order (HKEYS).
@@ -191,13 +222,17 @@ func (r HashRef[V]) fields() command[[]string] {
 	return command[[]string]{op: &opFields, cmd: r.read("HKEYS")}
 }
 
-// Values gives the values of all fields, in no order (HVALS).
+// Values gives the values of all fields, in no order (HVALS, or HGETALL with [SecretFields]).
 func (r HashRef[V]) Values(ctx context.Context) ([]V, error) {
 	return call(ctx, r.Ref, r.values)
 }
 
 func (r HashRef[V]) values() command[[]V] {
-	return command[[]V]{op: &r.hash().values, cmd: r.read("HVALS")}
+	h := r.hash()
+	if h.secrets != nil { // they do not open without their names
+		return command[[]V]{op: &h.values, cmd: r.read("HGETALL"), keyed: unsealed(h, readValues[V])}
+	}
+	return command[[]V]{op: &h.values, cmd: r.read("HVALS")}
 }
 
 // Len tells how many fields there are, 0 when the key does not exist (HLEN).
@@ -216,7 +251,8 @@ func (r HashRef[V]) has(field string) command[bool] {
 	return command[bool]{op: &opHasField, cmd: r.read("HEXISTS", field)}
 }
 
-// StrLen tells how many bytes a field's encoded value takes, 0 when it does not exist (HSTRLEN).
+// StrLen tells how many bytes a field's encoded value takes, encrypted where it is secret, 0 when
+// it does not exist (HSTRLEN).
 func (r HashRef[V]) StrLen(ctx context.Context, field string) (int64, error) {
 	return call(ctx, r.Ref, func() command[int64] { return r.strLen(field) })
 }
@@ -232,14 +268,18 @@ func (r HashRef[V]) Random(ctx context.Context, n int) (map[string]V, error) {
 }
 
 func (r HashRef[V]) random(n int) command[map[string]V] {
-	op := &r.hash().random
+	h := r.hash()
 	switch {
 	case n < 0:
-		return refuse(op, because(ErrArgument, "the number of fields is negative"))
+		return refuse(&h.random, because(ErrArgument, "the number of fields is negative"))
 	case n == 0:
-		return skip(op)
+		return skip(&h.random)
 	}
-	return command[map[string]V]{op: op, cmd: r.read("HRANDFIELD", millis(int64(n)), "WITHVALUES")}
+	c := command[map[string]V]{op: &h.random, cmd: r.read("HRANDFIELD", millis(int64(n)), "WITHVALUES")}
+	if h.secrets != nil {
+		c.keyed = unsealed(h, readFields[V])
+	}
+	return c
 }
 
 var (
@@ -249,41 +289,66 @@ var (
 	opStrLen   = operation[int64]{"str len", replyInt}
 )
 
-// replyField reads a field or nil, for which the declared default stands.
-func replyField[V any](m *mounted, a rueidis.RedisMessage) (V, error) {
-	h := m.bound.(*hash[V])
-	if !a.IsNil() {
-		return h.decode(m, a)
+// The replies of a hash come in two: read… takes how the text of a field is decoded, which opens
+// it first where it is secret, and reply… decodes it as it is.
+
+// readField reads a field or nil, for which the declared default stands.
+func readField[V any](m *mounted, a rueidis.RedisMessage, decode fieldDecoder[V]) (v V, err error) {
+	if found, err := readFoundField(m, a, decode); found.ok || err != nil {
+		return found.value, err
 	}
-	if h.hasDefault && !h.whole {
+	if h := m.bound.(*hash[V]); h.hasDefault && !h.whole {
 		return h.decodeText(m, h.missing[0])
 	}
-	var zero V
-	return zero, ErrNotFound
+	return v, ErrNotFound
 }
 
-// replyTaken reads what HMGET gave for one field.
-func replyTaken[V any](m *mounted, a rueidis.RedisMessage) (found[V], error) {
-	vs, err := replyOptionals[V](m, a)
+func replyField[V any](m *mounted, a rueidis.RedisMessage) (V, error) {
+	return readField(m, a, m.bound.(*hash[V]).plainly(m))
+}
+
+// readFoundField reads a field or nil.
+func readFoundField[V any](_ *mounted, a rueidis.RedisMessage, decode fieldDecoder[V]) (found[V], error) {
+	if a.IsNil() {
+		return found[V]{}, nil
+	}
+	text, err := a.ToString()
+	if err != nil {
+		return found[V]{}, errAnswer
+	}
+	v, err := decode(0, "", text)
+	return found[V]{v, err == nil}, err
+}
+
+// readTaken reads what HMGET gave for one field.
+func readTaken[V any](m *mounted, a rueidis.RedisMessage, decode fieldDecoder[V]) (found[V], error) {
+	vs, err := readOptionals(m, a, decode)
 	if err != nil || len(vs) != 1 {
 		return found[V]{}, err
 	}
 	return found[V]{vs[0].Value, vs[0].Found}, nil
 }
 
-// replyOptionals reads a list of elements and nils.
-func replyOptionals[V any](m *mounted, a rueidis.RedisMessage) ([]Optional[V], error) {
+func replyTaken[V any](m *mounted, a rueidis.RedisMessage) (found[V], error) {
+	return readTaken(m, a, m.bound.(*hash[V]).plainly(m))
+}
+
+// readOptionals reads a list of elements and nils.
+func readOptionals[V any](_ *mounted, a rueidis.RedisMessage, decode fieldDecoder[V]) ([]Optional[V], error) {
 	answers, err := a.ToArray()
 	if err != nil {
 		return nil, errAnswer
 	}
-	e := elementsIn[V](m)
 	vs := make([]Optional[V], len(answers))
 	for i, answer := range answers {
 		if answer.IsNil() {
 			continue
 		}
-		v, err := e.decode(m, answer)
+		text, err := answer.ToString()
+		if err != nil {
+			return nil, errAnswer
+		}
+		v, err := decode(i, "", text)
 		if err != nil {
 			return nil, locate(fmt.Sprintf("field %d of %d", i+1, len(answers)), err)
 		}
@@ -292,8 +357,13 @@ func replyOptionals[V any](m *mounted, a rueidis.RedisMessage) ([]Optional[V], e
 	return vs, nil
 }
 
-func replyAll[V any](m *mounted, a rueidis.RedisMessage) (map[string]V, error) {
-	vs, err := replyFields[V](m, a)
+func replyOptionals[V any](m *mounted, a rueidis.RedisMessage) ([]Optional[V], error) {
+	return readOptionals(m, a, m.bound.(*hash[V]).plainly(m))
+}
+
+// readAll reads all fields. No fields mean no key, for which the declared default stands.
+func readAll[V any](m *mounted, a rueidis.RedisMessage, decode fieldDecoder[V]) (map[string]V, error) {
+	vs, err := readFields(m, a, decode)
 	h := m.bound.(*hash[V])
 	if err != nil || len(vs) > 0 || !h.whole {
 		return vs, err
@@ -306,8 +376,12 @@ func replyAll[V any](m *mounted, a rueidis.RedisMessage) (map[string]V, error) {
 	return vs, nil
 }
 
-// replyFields reads fields with their values: a map, a flat list, or a list of pairs.
-func replyFields[V any](m *mounted, a rueidis.RedisMessage) (map[string]V, error) {
+func replyAll[V any](m *mounted, a rueidis.RedisMessage) (map[string]V, error) {
+	return readAll(m, a, m.bound.(*hash[V]).plainly(m))
+}
+
+// readFields reads fields with their values: a map, a flat list, or a list of pairs.
+func readFields[V any](_ *mounted, a rueidis.RedisMessage, decode fieldDecoder[V]) (map[string]V, error) {
 	if a.IsNil() {
 		return map[string]V{}, nil
 	}
@@ -315,16 +389,25 @@ func replyFields[V any](m *mounted, a rueidis.RedisMessage) (map[string]V, error
 	if err != nil {
 		return nil, err
 	}
-	e := elementsIn[V](m)
 	vs := make(map[string]V, len(texts))
 	for name, text := range texts {
-		v, err := e.decodeText(m, text)
+		v, err := decode(0, name, text)
 		if err != nil {
 			return nil, atField(name, err)
 		}
 		vs[name] = v
 	}
 	return vs, nil
+}
+
+func replyFields[V any](m *mounted, a rueidis.RedisMessage) (map[string]V, error) {
+	return readFields(m, a, m.bound.(*hash[V]).plainly(m))
+}
+
+// readValues reads the values of fields that come with their names.
+func readValues[V any](m *mounted, a rueidis.RedisMessage, decode fieldDecoder[V]) ([]V, error) {
+	vs, err := readFields(m, a, decode)
+	return slices.Collect(maps.Values(vs)), err
 }
 
 func fieldTexts(a rueidis.RedisMessage) (map[string]string, error) {

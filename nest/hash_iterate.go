@@ -25,22 +25,34 @@ func (r HashRef[V]) Iterate(ctx context.Context, opts ...ScanOption) iter.Seq2[F
 				yield(Field[V]{}, err)
 				return
 			}
-			for name, text := range page.all() {
-				v, err := r.hash().decodeText(r.m, text)
-				if err != nil {
-					yield(Field[V]{}, r.fail(r.hash().page.name, atField(name, err)))
-					return
-				}
-				if !yield(Field[V]{name, v}, nil) {
-					return
-				}
-			}
-			if page.cursor == "0" {
+			if !r.yieldPage(ctx, page, yield) || page.cursor == "0" {
 				return
 			}
 			cursor = page.cursor
 		}
 	}
+}
+
+// yieldPage yields the fields of a page, and tells whether the next one is wanted.
+func (r HashRef[V]) yieldPage(ctx context.Context, page hashPage[V], yield func(Field[V], error) bool) bool {
+	h := r.hash()
+	secrets := unsealing{ref: r.Ref, secrets: h.secrets}
+	defer func() { secrets.done(ctx) }()
+	for name, text := range page.all() {
+		text, err := secrets.text(name, text)
+		var v V
+		if err == nil {
+			v, err = h.decodeText(r.m, text)
+		}
+		if err != nil {
+			yield(Field[V]{}, r.fail(h.page.name, atField(name, err)))
+			return false
+		}
+		if !yield(Field[V]{name, v}, nil) {
+			return false
+		}
+	}
+	return true
 }
 
 // scanOptions gives the options of an iteration.

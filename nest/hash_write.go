@@ -14,8 +14,18 @@ func (r HashRef[V]) Set(ctx context.Context, field string, v V, opts ...FieldOpt
 	return err
 }
 
+// encode makes what is stored for the value of a field.
+func (r HashRef[V]) encode(field string, v V) (string, error) {
+	h := r.hash()
+	text, err := h.encode(r.m, v)
+	if err != nil || h.secrets == nil {
+		return text, err
+	}
+	return h.secrets.cover(r.Ref, field, text)
+}
+
 func (r HashRef[V]) set(field string, v V, opts []FieldOption) command[struct{}] {
-	text, err := r.hash().encode(r.m, v)
+	text, err := r.encode(field, v)
 	if err != nil {
 		return refuse(&opSetField, atField(field, err))
 	}
@@ -41,10 +51,9 @@ func (r HashRef[V]) setMany(fields map[string]V, opts []FieldOption) command[str
 	if len(fields) == 0 {
 		return skip(&opSetMany)
 	}
-	h := r.hash()
 	pairs := make([]string, 0, 2*len(fields))
 	for name, v := range fields {
-		text, err := h.encode(r.m, v)
+		text, err := r.encode(name, v)
 		if err != nil {
 			return refuse(&opSetMany, atField(name, err))
 		}
@@ -66,7 +75,7 @@ func (r HashRef[V]) SetIfAbsent(ctx context.Context, field string, v V, opts ...
 }
 
 func (r HashRef[V]) setIfAbsent(field string, v V, opts []FieldOption) command[bool] {
-	text, err := r.hash().encode(r.m, v)
+	text, err := r.encode(field, v)
 	if err != nil {
 		return refuse(&opSetFieldIfAbsent, atField(field, err))
 	}
@@ -83,8 +92,8 @@ func (r HashRef[V]) setIfAbsent(field string, v V, opts []FieldOption) command[b
 // Incr adds by to a field and gives the sum; a field that does not exist counts as 0 (HINCRBY,
 // or HINCRBYFLOAT when V is a float). The error wraps [ErrOverflow], and the field is unchanged,
 // when the sum is none of V; [ErrDecode] when the field holds no number; [ErrArgument] when V is
-// not a number that the codec stores in decimal, or by is NaN or infinite. A running expiry of
-// the field goes on.
+// not a number that the codec stores in decimal, the field is secret, or by is NaN or infinite. A
+// running expiry of the field goes on.
 func (r HashRef[V]) Incr(ctx context.Context, field string, by V) (V, error) {
 	return call(ctx, r.Ref, func() command[V] { return r.add(&r.hash().incr, field, by, false) })
 }
@@ -96,6 +105,9 @@ func (r HashRef[V]) Decr(ctx context.Context, field string, by V) (V, error) {
 
 func (r HashRef[V]) add(op *operation[V], field string, by V, negative bool) command[V] {
 	h := r.hash()
+	if h.secrets.covers(field) {
+		return refuse(op, errSecretSum)
+	}
 	if h.number.command == "" {
 		return refuse(op, because(ErrArgument, "codec "+r.m.settings.codec.Name()+" does not store "+article(r.m.def.goType)+" as a decimal number"))
 	}
@@ -133,7 +145,12 @@ func (r HashRef[V]) Take(ctx context.Context, field string) (V, bool, error) {
 }
 
 func (r HashRef[V]) take(field string) command[found[V]] {
-	return command[found[V]]{op: &r.hash().take, cmd: r.takeFields([]string{field})}
+	h := r.hash()
+	c := command[found[V]]{op: &h.take, cmd: r.takeFields([]string{field})}
+	if h.secrets != nil {
+		c.keyed = unsealedTaken(h, readTaken[V], field)
+	}
+	return c
 }
 
 // TakeMany removes several fields and gives the values that they held, in the order in which
@@ -143,11 +160,15 @@ func (r HashRef[V]) TakeMany(ctx context.Context, fields ...string) ([]Optional[
 }
 
 func (r HashRef[V]) takeMany(fields []string) command[[]Optional[V]] {
-	op := &r.hash().takeMany
+	h := r.hash()
 	if len(fields) == 0 {
-		return skip(op)
+		return skip(&h.takeMany)
 	}
-	return command[[]Optional[V]]{op: op, cmd: r.takeFields(fields)}
+	c := command[[]Optional[V]]{op: &h.takeMany, cmd: r.takeFields(fields)}
+	if h.secrets != nil {
+		c.keyed = unsealedTaken(h, readOptionals[V], fields...)
+	}
+	return c
 }
 
 // taking gives fields and removes them, in parts that Lua's stack can hold; ARGV[1] is the TTL
@@ -170,14 +191,22 @@ func (r Ref) takeFields(fields []string) rueidis.Completed {
 }
 
 // Rename gives the hash, with its remaining TTL, to another key of the same type; what it does
-// with an existing target and with the TTL, [KeyRef.Rename] tells (RENAMENX or RENAME).
+// with an existing target and with the TTL, [KeyRef.Rename] tells (RENAMENX or RENAME). With
+// [SecretFields] it is as [SecretRef.Rename], and a field that is secret here must be so there.
 func (r HashRef[V]) Rename(ctx context.Context, to HashRef[V], opts ...WriteOption) (bool, error) {
+	if r.secretive() || to.secretive() {
+		return r.moveSecretFields(ctx, &opMoveFields, to.Ref, opts)
+	}
 	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
 }
 
 // Copy writes the hash, with its remaining TTL, to another key of the same type too; what it
-// does with an existing target and with the TTL, [KeyRef.Copy] tells (COPY, Redis 6.2).
+// does with an existing target and with the TTL, [KeyRef.Copy] tells (COPY, Redis 6.2). With
+// [SecretFields] it is as [HashRef.Rename].
 func (r HashRef[V]) Copy(ctx context.Context, to HashRef[V], opts ...WriteOption) (bool, error) {
+	if r.secretive() || to.secretive() {
+		return r.moveSecretFields(ctx, &opCopyFields, to.Ref, opts)
+	}
 	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
 }
 
@@ -213,15 +242,19 @@ func (r HashRef[V]) GetAndExpire(ctx context.Context, d time.Duration, fields ..
 }
 
 func (r HashRef[V]) getAndExpire(d time.Duration, fields []string) command[[]Optional[V]] {
-	op := &r.hash().manyRenewed
+	h := r.hash()
 	if len(fields) == 0 {
-		return skip(op)
+		return skip(&h.manyRenewed)
 	}
 	if d < time.Millisecond {
-		return refuse(op, errFieldExpiry)
+		return refuse(&h.manyRenewed, errFieldExpiry)
 	}
 	fixed := []string{"PX", millis(d.Milliseconds()), "FIELDS", millis(int64(len(fields)))}
-	return command[[]Optional[V]]{op: op, cmd: r.modify("HGETEX", append(fixed, fields...)...)}
+	c := command[[]Optional[V]]{op: &h.manyRenewed, cmd: r.modify("HGETEX", append(fixed, fields...)...)}
+	if h.secrets != nil {
+		c.keyed = unsealed(h, readOptionals[V], fields...)
+	}
+	return c
 }
 
 var (

@@ -29,6 +29,7 @@ type RecordDef[S any] struct {
 //		Credit  int64     `nest:"credit"`
 //		Email   *string   `nest:"mail,was=email"`
 //		Seen    time.Time `nest:"seen,omitzero"`
+//		APIKey  string    `nest:"api_key,secret"`
 //		Session *Session  `nest:"-"`
 //	}
 //
@@ -36,6 +37,9 @@ type RecordDef[S any] struct {
 // pointer is stored as no field, and so is a zero value with "omitzero" (as in encoding/json, an
 // IsZero method decides). The fields of an embedded struct without a tag count as the record's
 // own.
+//
+// The value of a field with "secret" is encrypted by the keyring that [WithKeyring] gives, as
+// [SecretFields] does of a hash.
 //
 // What old records lack is read as its "default=" (strings, numbers, booleans; not written), or
 // else as the zero value. A renamed field is found under the name that it had, "was=", which may
@@ -87,10 +91,14 @@ type record[S any] struct {
 	*recordFields
 	bound    []boundField
 	fallback []found[string] // the default's fields, encoded; nil without a default
+	secrets  *secretFields
 
 	get       operation[S]
 	lookup    operation[found[S]]
 	getFields operation[S]
+	// The ways to read an answer that holds secret fields, made once; nil without such fields.
+	whole, some func(context.Context, Ref, rueidis.RedisMessage) (S, error)
+	maybe       func(context.Context, Ref, rueidis.RedisMessage) (found[S], error)
 }
 
 func bindRecord[S any](m *mounted, fields *recordFields, fallback *S) (any, error) {
@@ -105,6 +113,12 @@ func bindRecord[S any](m *mounted, fields *recordFields, fallback *S) (any, erro
 		f, err := bindField(&fields.fields[i], m.settings.codec)
 		errs = append(errs, err)
 		r.bound = append(r.bound, f)
+	}
+	if names := fields.secretNames(); names != nil {
+		var err error
+		r.secrets, err = bindSecretFields(m, names)
+		errs = append(errs, err)
+		r.whole, r.some, r.maybe = unsealedRecord(readRecord[S]), unsealedRecord(readRecordFields[S]), unsealedRecord(readFoundRecord[S])
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -127,6 +141,8 @@ func bindRecord[S any](m *mounted, fields *recordFields, fallback *S) (any, erro
 	return r, nil
 }
 
+func (r *record[S]) secretFieldsOf() *secretFields { return r.secrets }
+
 func (r RecordRef[S]) record() *record[S] { return r.m.bound.(*record[S]) }
 
 // Get gives the whole record, else the declared default, else an error that wraps [ErrNotFound]
@@ -134,7 +150,7 @@ func (r RecordRef[S]) record() *record[S] { return r.m.bound.(*record[S]) }
 func (r RecordRef[S]) Get(ctx context.Context) (S, error) { return call(ctx, r.Ref, r.get) }
 
 func (r RecordRef[S]) get() command[S] {
-	return command[S]{op: &r.record().get, cmd: r.fetch()}
+	return command[S]{op: &r.record().get, cmd: r.fetch(), keyed: r.record().whole}
 }
 
 func (r RecordRef[S]) fetch() rueidis.Completed {
@@ -150,7 +166,7 @@ func (r RecordRef[S]) Lookup(ctx context.Context) (S, bool, error) {
 }
 
 func (r RecordRef[S]) lookup() command[found[S]] {
-	return command[found[S]]{op: &r.record().lookup, cmd: r.fetch()}
+	return command[found[S]]{op: &r.record().lookup, cmd: r.fetch(), keyed: r.record().maybe}
 }
 
 // GetFields gives a record of which only the named fields are read; the others are zero. When
@@ -188,7 +204,7 @@ func (r RecordRef[S]) getFields(fields []string) command[S] {
 		}
 		args = append(append(args, f.name), f.was...)
 	}
-	return command[S]{op: op, cmd: selecting.command(r.b(), []string{r.key}, args...)}
+	return command[S]{op: op, cmd: selecting.command(r.b(), []string{r.key}, args...), keyed: r.record().some}
 }
 
 // field finds a field by its present name.
@@ -220,8 +236,22 @@ func (r RecordRef[S]) FieldTTL(ctx context.Context, field string) (time.Duration
 	})
 }
 
-func replyRecord[S any](m *mounted, a rueidis.RedisMessage) (s S, err error) {
-	v, err := replyFoundRecord[S](m, a)
+// unsealedRecord makes what reads the answer of a command on a record with secret fields.
+func unsealedRecord[R any](read func(*mounted, rueidis.RedisMessage, *unsealing) (R, error)) func(context.Context, Ref, rueidis.RedisMessage) (R, error) {
+	return func(ctx context.Context, r Ref, a rueidis.RedisMessage) (R, error) {
+		u := unsealing{ref: r, secrets: secretsOf(r.m)}
+		v, err := read(r.m, a, &u)
+		u.done(ctx)
+		return v, err
+	}
+}
+
+func replyRecord[S any](m *mounted, a rueidis.RedisMessage) (S, error) {
+	return readRecord[S](m, a, nil)
+}
+
+func readRecord[S any](m *mounted, a rueidis.RedisMessage, secrets *unsealing) (s S, err error) {
+	v, err := readFoundRecord[S](m, a, secrets)
 	if err != nil || v.ok {
 		return v.value, err
 	}
@@ -229,6 +259,10 @@ func replyRecord[S any](m *mounted, a rueidis.RedisMessage) (s S, err error) {
 }
 
 func replyFoundRecord[S any](m *mounted, a rueidis.RedisMessage) (found[S], error) {
+	return readFoundRecord[S](m, a, nil)
+}
+
+func readFoundRecord[S any](m *mounted, a rueidis.RedisMessage, secrets *unsealing) (found[S], error) {
 	r := m.bound.(*record[S])
 	answers, err := a.ToArray()
 	if err != nil || len(answers) != len(r.names) {
@@ -248,7 +282,7 @@ func replyFoundRecord[S any](m *mounted, a rueidis.RedisMessage) (found[S], erro
 				at = f.wasAt + k
 			}
 		}
-		if err := f.read(m, v, answers[at]); err != nil {
+		if err := f.read(m, v, r.names[at], answers[at], secrets); err != nil {
 			var zero S
 			return found[S]{value: zero}, err
 		}
@@ -256,8 +290,9 @@ func replyFoundRecord[S any](m *mounted, a rueidis.RedisMessage) (found[S], erro
 	return found[S]{s, true}, nil
 }
 
-// read decodes what is stored, or gives the field what stands for nothing.
-func (f *boundField) read(m *mounted, record reflect.Value, a rueidis.RedisMessage) error {
+// read decodes what is stored under a name that the field has or had, or gives the field what
+// stands for nothing.
+func (f *boundField) read(m *mounted, record reflect.Value, name string, a rueidis.RedisMessage, secrets *unsealing) error {
 	if a.IsNil() {
 		f.absent(record)
 		return nil
@@ -266,11 +301,20 @@ func (f *boundField) read(m *mounted, record reflect.Value, a rueidis.RedisMessa
 	if err != nil {
 		return errAnswer
 	}
+	if f.secret {
+		if text, err = secrets.text(name, text); err != nil {
+			return atField(f.name, err)
+		}
+	}
 	return f.decode(m, record, text)
 }
 
-// replyRecordFields reads the answer of selecting.
-func replyRecordFields[S any](m *mounted, a rueidis.RedisMessage) (s S, err error) {
+func replyRecordFields[S any](m *mounted, a rueidis.RedisMessage) (S, error) {
+	return readRecordFields[S](m, a, nil)
+}
+
+// readRecordFields reads the answer of selecting.
+func readRecordFields[S any](m *mounted, a rueidis.RedisMessage, secrets *unsealing) (s S, err error) {
 	r := m.bound.(*record[S])
 	answers, err := a.ToArray()
 	if err != nil || len(answers) == 0 {
@@ -292,7 +336,7 @@ func replyRecordFields[S any](m *mounted, a rueidis.RedisMessage) (s S, err erro
 	}
 	v := reflect.ValueOf(&s).Elem()
 	for len(answers) > 0 {
-		n, err := r.readOne(m, v, answers)
+		n, err := r.readOne(m, v, answers, secrets)
 		if err != nil {
 			var zero S
 			return zero, err
@@ -304,7 +348,7 @@ func replyRecordFields[S any](m *mounted, a rueidis.RedisMessage) (s S, err erro
 
 // readOne reads the first field of answers, names and values by turns, with the names that it
 // had before, and gives how many answers it has read.
-func (r *record[S]) readOne(m *mounted, record reflect.Value, answers []rueidis.RedisMessage) (int, error) {
+func (r *record[S]) readOne(m *mounted, record reflect.Value, answers []rueidis.RedisMessage, secrets *unsealing) (int, error) {
 	name, err := answers[0].ToString()
 	p, ok := r.places[name]
 	if err != nil || !ok || p.age > 0 {
@@ -322,7 +366,10 @@ func (r *record[S]) readOne(m *mounted, record reflect.Value, answers []rueidis.
 			break
 		}
 	}
-	return n, f.read(m, record, answers[at])
+	if at > 1 {
+		name = f.was[at/2-1]
+	}
+	return n, f.read(m, record, name, answers[at], secrets)
 }
 
 // defaultRecord gives the named fields of the declared default, or all.

@@ -97,7 +97,7 @@ func bindField(f *recordField, c codec.Codec) (boundField, error) {
 		return boundField{}, fmt.Errorf("field %s: %w", f.goName, err)
 	}
 	b := boundField{recordField: f, codec: fc}
-	if n := numberOf(f.typ); n.command != "" {
+	if n := numberOf(f.typ); n.command != "" && !f.secret {
 		twelve := reflect.New(f.typ).Elem()
 		convert(twelve, reflect.ValueOf(int8(12)))
 		if text, err := fc.encode(f, twelve); err == nil && text == "12" {

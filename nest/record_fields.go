@@ -37,6 +37,7 @@ type recordField struct {
 	pointer  bool         // nil is stored as no field
 	omitZero bool         // a zero value is stored as no field
 	isZeroer bool         // its IsZero method tells
+	secret   bool
 	fallback reflect.Value
 }
 
@@ -75,6 +76,17 @@ func compileRecord(t reflect.Type) (*recordFields, error) {
 		return nil, fmt.Errorf("%s has %d names of fields, %d is the most", t, len(r.names), maxRecordNames)
 	}
 	return r, nil
+}
+
+// secretNames gives the names that secret fields have and had.
+func (r *recordFields) secretNames() []string {
+	var names []string
+	for i := range r.fields {
+		if f := &r.fields[i]; f.secret {
+			names = append(append(names, f.name), f.was...)
+		}
+	}
+	return names
 }
 
 // claim gives a name to a field, if no other has it or had it.
@@ -141,6 +153,8 @@ func (f *recordField) parseTag(tag string) error {
 		switch {
 		case option == "omitzero" && !hasValue:
 			f.omitZero = true
+		case option == "secret" && !hasValue:
+			f.secret = true
 		case option == "was" && value != "":
 			f.was = append(f.was, value)
 		case option == "default" && hasValue:
@@ -151,7 +165,7 @@ func (f *recordField) parseTag(tag string) error {
 				return err
 			}
 		default:
-			return fmt.Errorf("unknown option %q: there are omitzero, was=name and default=value", o)
+			return fmt.Errorf("unknown option %q: there are omitzero, secret, was=name and default=value", o)
 		}
 	}
 	if f.fallback.IsValid() && (f.pointer || f.omitZero) {

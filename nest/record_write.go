@@ -92,6 +92,11 @@ func (r RecordRef[S]) fieldsOf(s *S, names []string) (pairs, gone []string, err 
 	rec, v := r.record(), reflect.ValueOf(s).Elem()
 	add := func(f *boundField) error {
 		text, ok, err := f.encode(r.m, v)
+		if err == nil && ok && f.secret {
+			if text, err = rec.secrets.seal(r.key, f.name, text); err != nil {
+				err = atField(f.name, err)
+			}
+		}
 		switch {
 		case err != nil:
 			return err
@@ -187,6 +192,9 @@ func (r RecordRef[S]) add(field, by string, float bool) (rueidis.Completed, erro
 	if err != nil {
 		return rueidis.Completed{}, err
 	}
+	if f.secret {
+		return rueidis.Completed{}, atField(f.name, errSecretSum)
+	}
 	if f.number.command == "" || f.number.float != float {
 		noun := "integer"
 		if float {
@@ -252,14 +260,22 @@ func (r RecordRef[S]) PersistFields(ctx context.Context, fields ...string) (int6
 }
 
 // Rename gives the record, with its remaining TTL, to another key of the same type; what it
-// does with an existing target and with the TTL, [KeyRef.Rename] tells (RENAMENX or RENAME).
+// does with an existing target and with the TTL, [KeyRef.Rename] tells (RENAMENX or RENAME). With
+// secret fields it is as [SecretRef.Rename], and not in a batch.
 func (r RecordRef[S]) Rename(ctx context.Context, to RecordRef[S], opts ...WriteOption) (bool, error) {
+	if r.secretive() || to.secretive() {
+		return r.moveSecretFields(ctx, &opMoveFields, to.Ref, opts)
+	}
 	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
 }
 
 // Copy writes the record, with its remaining TTL, to another key of the same type too; what it
-// does with an existing target and with the TTL, [KeyRef.Copy] tells (COPY, Redis 6.2).
+// does with an existing target and with the TTL, [KeyRef.Copy] tells (COPY, Redis 6.2). With
+// secret fields it is as [SecretRef.Copy], and not in a batch.
 func (r RecordRef[S]) Copy(ctx context.Context, to RecordRef[S], opts ...WriteOption) (bool, error) {
+	if r.secretive() || to.secretive() {
+		return r.moveSecretFields(ctx, &opCopyFields, to.Ref, opts)
+	}
 	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
 }
 

@@ -5,14 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/redis/rueidis"
 )
 
 // RotateOption is an option of [Rotate].
@@ -81,10 +77,11 @@ func (n ScanCountOption) applyRotate(o *rotateOptions) error { //nolint:unparam 
 }
 
 // Rotate seals anew what below the scope is not sealed by the keyring's primary key: secrets,
-// passwords and secret fields of hashes, also those that the Python library stored if the keyring
-// reads them. It goes through the keys of every primary server (SCAN), reads what is declared to
-// be sealed (STRLEN, GET), and writes back by comparing with the bytes that it read (EVAL): a
-// value that somebody else writes meanwhile stands, and every TTL goes on.
+// passwords and secret fields of hashes and records, also those that the Python library stored if
+// the keyring reads them. It goes through the keys of every primary server (SCAN), reads what is
+// declared to be sealed (STRLEN, GET, HSTRLEN, HGET, and HSCAN in a script for hashes whose fields
+// are all secret), and writes back by comparing with the bytes that it read (EVAL): a value that
+// somebody else writes meanwhile stands, and every TTL goes on, of a field too.
 //
 // What does not open is never overwritten and does not stop the pass: the report counts it, and
 // names it. Keys that appear during the pass may be missed. [RotateReport.Clean] tells when
@@ -129,18 +126,9 @@ type sweep struct {
 	scope   Scope
 	options rotateOptions
 	start   time.Time
-	report  RotateReport
-}
 
-// sealedValue is one value on its way through a sweep.
-type sealedValue struct {
-	m      *mounted
-	key    string
-	field  string // of a hash
-	stored string
-	// sealed is what to write, "" when the value is current already; err why there is nothing.
-	sealed string
-	err    error
+	counting sync.Mutex
+	report   RotateReport
 }
 
 func (s *sweep) run(ctx context.Context) error {
@@ -212,201 +200,4 @@ func parseCursor(text, servers string) (node int, cursor uint64, err error) {
 		return 0, 0, err
 	}
 	return int(place), cursor, nil
-}
-
-// page looks at the keys that one step of the scan found.
-func (s *sweep) page(ctx context.Context, names []string) error {
-	var values []sealedValue
-	for _, name := range names {
-		m := s.scope.at.tree.index.find(name)
-		if m == nil || !s.scope.at.holds(m) {
-			continue
-		}
-		if _, ok := m.bound.(sealed); ok {
-			values = append(values, sealedValue{m: m, key: name})
-		}
-	}
-	size := maxPipeline
-	if s.options.rate > 0 {
-		size = min(size, s.options.rate/10+1)
-	}
-	for chunk := range slices.Chunk(values, size) {
-		if err := s.chunk(ctx, chunk); err != nil {
-			return err
-		}
-		if err := s.pace(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// pace waits until no more was scanned than the rate allows.
-func (s *sweep) pace(ctx context.Context) error {
-	if s.options.rate == 0 {
-		return nil
-	}
-	due := time.Duration(float64(s.report.Scanned) / float64(s.options.rate) * float64(time.Second))
-	timer := time.NewTimer(due - time.Since(s.start))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
-}
-
-// maxRotateBytes is how much is read at once: whoever writes Redis decides how long values are.
-const maxRotateBytes = 32 << 20
-
-// chunk looks at some values. It asks first how long they are, so that long ones come one by one.
-func (s *sweep) chunk(ctx context.Context, values []sealedValue) error {
-	sizes := make([]int64, len(values))
-	answers := s.send(ctx, values, func(b rueidis.Builder, v *sealedValue) rueidis.Completed { return b.Strlen().Key(v.key).Build() })
-	for i, a := range answers {
-		n, err := a.AsInt64()
-		if err := s.stops(&values[i], err); err != nil {
-			return err
-		}
-		sizes[i] = n
-	}
-	var some []sealedValue
-	var bytes int64
-	for i := range values {
-		if values[i].err != nil {
-			s.tally(&values[i])
-			continue
-		}
-		if bytes += sizes[i]; bytes > maxRotateBytes && len(some) > 0 {
-			if err := s.reseal(ctx, some); err != nil {
-				return err
-			}
-			some, bytes = some[:0], sizes[i]
-		}
-		some = append(some, values[i])
-	}
-	return s.reseal(ctx, some)
-}
-
-// stops tells whether the pass ends with an error. That a key is of another type than declared is
-// the key's own, everything else concerns all.
-func (s *sweep) stops(v *sealedValue, err error) error {
-	if err == nil || rueidis.IsRedisNil(err) {
-		return nil
-	}
-	if _, answered := rueidis.IsRedisErr(err); answered {
-		if err = serverError(err); errors.Is(err, ErrWrongType) {
-			v.err = err
-			return nil
-		}
-	}
-	return err
-}
-
-// reseal reads the values, seals them anew and writes them back.
-func (s *sweep) reseal(ctx context.Context, values []sealedValue) error {
-	answers := s.send(ctx, values, func(b rueidis.Builder, v *sealedValue) rueidis.Completed { return b.Get().Key(v.key).Build() })
-	there := values[:0:len(values)]
-	for i, a := range answers {
-		v := values[i]
-		stored, err := a.ToString()
-		if rueidis.IsRedisNil(err) {
-			continue // it has gone since the scan saw it
-		}
-		if err := s.stops(&v, err); err != nil {
-			return err
-		}
-		v.stored = stored
-		there = append(there, v)
-	}
-	s.seal(there)
-	due := make([]sealedValue, 0, len(there))
-	for i := range there {
-		v := &there[i]
-		if v.err == nil && v.sealed != "" && !s.options.dryRun {
-			due = append(due, *v)
-			continue
-		}
-		s.tally(v)
-	}
-	return s.write(ctx, due)
-}
-
-// seal opens the values and seals them anew, on all processors.
-func (s *sweep) seal(values []sealedValue) {
-	workers := runtime.GOMAXPROCS(0)
-	var wg sync.WaitGroup
-	for part := range slices.Chunk(values, (len(values)+workers-1)/workers+1) {
-		wg.Go(func() {
-			for i := range part {
-				part[i].reseal()
-			}
-		})
-	}
-	wg.Wait()
-}
-
-func (v *sealedValue) reseal() {
-	at := v.m.bound.(sealed)
-	if v.err != nil || at.current(v.stored) {
-		return
-	}
-	var plaintext string
-	if plaintext, v.err = at.open(v.key, v.field, v.stored); v.err == nil {
-		v.sealed, v.err = at.seal(v.key, v.field, plaintext)
-	}
-}
-
-// write writes the values back where they still hold what was read.
-func (s *sweep) write(ctx context.Context, values []sealedValue) error {
-	answers := s.send(ctx, values, func(b rueidis.Builder, v *sealedValue) rueidis.Completed {
-		return replacing.command(b, []string{v.key}, v.stored, v.sealed)
-	})
-	for i, a := range answers {
-		v := &values[i]
-		done, err := a.AsInt64()
-		if err := s.stops(v, err); err != nil {
-			return err
-		}
-		if v.err != nil || done == 0 {
-			s.count(v)
-			s.report.Conflicts++
-			continue
-		}
-		s.tally(v)
-	}
-	return nil
-}
-
-// tally counts a value that is done with.
-func (s *sweep) tally(v *sealedValue) {
-	s.count(v)
-	switch {
-	case v.err != nil:
-		s.report.failed(v)
-	case v.sealed == "":
-		s.report.Current++
-	default:
-		s.report.Resealed++
-	}
-}
-
-func (s *sweep) count(v *sealedValue) {
-	s.report.Scanned++
-	id, _ := s.scope.at.tree.options.sealer.KeyID([]byte(v.stored))
-	s.report.ByKeyID[id]++
-}
-
-// send sends one command for each value.
-func (s *sweep) send(ctx context.Context, values []sealedValue, command func(b rueidis.Builder, v *sealedValue) rueidis.Completed) []rueidis.RedisResult {
-	if len(values) == 0 {
-		return nil
-	}
-	client := s.scope.at.tree.client
-	cmds := make([]rueidis.Completed, len(values))
-	for i := range values {
-		cmds[i] = command(client.B(), &values[i])
-	}
-	return client.DoMulti(ctx, cmds...)
 }

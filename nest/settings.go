@@ -75,6 +75,8 @@ type config struct {
 	hasDefault bool
 	def        any
 	fieldTTL   time.Duration
+	// secretFields are the names of encrypted fields; empty, but not nil, for all fields.
+	secretFields []string
 	// How a stream stores its entries, and which it keeps.
 	entryField    string
 	entryPerField bool

@@ -45,6 +45,9 @@ func (r Ref) transfer(op *operation[bool], to Ref, opts []WriteOption) command[b
 	if err := r.reaches(to); err != nil {
 		return refuse(op, err)
 	}
+	if r.secretive() || to.secretive() {
+		return refuse(op, errSecretMove)
+	}
 	replace := "0"
 	if replaces(opts) {
 		replace = "1"

@@ -169,16 +169,21 @@ func addMethod(fset *token.FileSet, refs map[string]*reference, d *ast.FuncDecl)
 }
 
 // theCall gives the one call of call in a body that is made of nothing else: "return call(…)",
-// "return both(call(…))" or "_, err := call(…); return err".
+// "return both(call(…))" or "_, err := call(…); return err". Before it may stand an if: a case
+// that takes several commands, which the one of the batch then refuses.
 func theCall(body *ast.BlockStmt) *ast.CallExpr {
+	list := body.List
+	if _, ok := list[0].(*ast.IfStmt); ok && len(list) > 1 {
+		list = list[1:]
+	}
 	var expr ast.Expr
-	switch first := body.List[0].(type) {
+	switch first := list[0].(type) {
 	case *ast.ReturnStmt:
-		if len(body.List) == 1 && len(first.Results) == 1 {
+		if len(list) == 1 && len(first.Results) == 1 {
 			expr = first.Results[0]
 		}
 	case *ast.AssignStmt:
-		if len(body.List) == 2 && len(first.Rhs) == 1 {
+		if len(list) == 2 && len(first.Rhs) == 1 {
 			expr = first.Rhs[0]
 		}
 	}

@@ -1,0 +1,348 @@
+package suite_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/redisimnest/redisimnest/nest"
+	"github.com/redisimnest/redisimnest/nest/nesttest"
+	"github.com/redisimnest/redisimnest/secure"
+)
+
+// What somebody tries who reads and writes Redis, one test for each. What they try with the
+// sealed form itself is in package secure's tests of the same names; with values of another
+// context, TestSecretsThatWereMovedDoNotOpen; with writes while keys rotate or passwords are
+// hashed anew, TestRotateLeavesConcurrentWritesAlone, TestRotateLeavesConcurrentWritesOfFieldsAlone
+// and TestPasswordRehash; by asking for users that do not exist, TestPasswordVerifyDetail.
+
+type badge struct {
+	Name string `nest:"name,secret"`
+	Code string `nest:"code,secret"`
+}
+
+var (
+	lairSecret = nest.Secret[string]("secret:<n>")
+	lairHash   = nest.Hash[string]("hash:<n>", nest.SecretFields())
+	lairRecord = nest.Record[badge]("record:<n>")
+	lairPass   = nest.Password("password:<n>")
+	lairs      = nest.Cluster("lair:<l>", nest.HashTag(), nest.Sub(lairSecret, lairHash, lairRecord, lairPass))
+)
+
+// lair is a place where something sealed is stored.
+type lair struct {
+	name  string
+	db    redis
+	key   string
+	field string // "" for a string
+	// read reads what is there in every way that there is, and gives what came of each.
+	read func() []error
+}
+
+func (l lair) stored() string {
+	if l.field == "" {
+		return l.db.text(l.key)
+	}
+	return l.db.fields(l.key)[l.field]
+}
+
+func (l lair) plant(text string) {
+	l.db.t.Helper()
+	if l.field == "" {
+		l.db.set(l.key, text)
+		return
+	}
+	l.db.hset(l.key, l.field, text)
+}
+
+// refuses plants a text and requires that nothing reads it, and that it stays.
+func (l lair) refuses(t *testing.T, text, what string) {
+	t.Helper()
+	l.plant(text)
+	for i, err := range l.read() {
+		require.ErrorIs(t, err, nest.ErrOpen, "%s, %s, way %d", l.name, what, i)
+		require.NotContains(t, err.Error(), sentinel)
+	}
+	require.Equal(t, text, l.stored(), "%s: %s", l.name, what)
+}
+
+// openLairs fills two places of each kind with the same text.
+func openLairs(t *testing.T) []lair {
+	t.Helper()
+	ctx := t.Context()
+	s := nesttest.Open(t, lairs, nest.WithKeyring(newRing(t, secure.GenerateKey())), nest.WithPasswords(newPasswords(t, 8)))
+	db := redis{t, nesttest.Client(t)}
+	var all []lair
+	for i := range 2 {
+		at := lairs.At(s, "l")
+		secret, hash, record, pass := lairSecret.At(at, i), lairHash.At(at, i), lairRecord.At(at, i), lairPass.At(at, i)
+		require.NoError(t, secret.Set(ctx, sentinel))
+		require.NoError(t, hash.SetMany(ctx, map[string]string{"name": sentinel, "code": sentinel}))
+		require.NoError(t, record.Set(ctx, badge{sentinel, sentinel}))
+		require.NoError(t, pass.Set(ctx, sentinel))
+		all = append(all, lair{fmt.Sprint("secret ", i), db, secret.Key(), "", func() []error {
+			_, err1 := secret.Get(ctx)
+			_, _, err2 := secret.Lookup(ctx)
+			_, err3 := secret.GetOrLoad(ctx, func(context.Context) (string, error) { return "", nil })
+			return []error{err1, err2, err3}
+		}}, lair{fmt.Sprint("password ", i), db, pass.Key(), "", func() []error {
+			ok, err1 := pass.Verify(ctx, sentinel)
+			require.Equal(t, err1 == nil, ok)
+			detail, err2 := pass.VerifyDetail(ctx, sentinel)
+			require.Equal(t, nest.Verification{Matched: err2 == nil}, detail)
+			_, err3 := pass.Reveal(ctx)
+			return []error{err1, err2, err3}
+		}})
+		for _, field := range []string{"name", "code"} {
+			all = append(all, lair{fmt.Sprintf("hash %d, %s", i, field), db, hash.Key(), field, func() []error {
+				_, err1 := hash.Get(ctx, field)
+				_, err2 := hash.All(ctx)
+				_, err3 := hash.GetMany(ctx, field)
+				return []error{err1, err2, err3}
+			}}, lair{fmt.Sprintf("record %d, %s", i, field), db, record.Key(), field, func() []error {
+				_, err1 := record.Get(ctx)
+				_, err2 := record.GetFields(ctx, field)
+				return []error{err1, err2}
+			}})
+		}
+	}
+	for _, l := range all {
+		for _, err := range l.read() {
+			require.NotErrorIs(t, err, nest.ErrOpen, "%s reads what it wrote", l.name)
+		}
+	}
+	return all
+}
+
+func TestAttackEveryBitInRedis(t *testing.T) {
+	t.Parallel()
+	for n, l := range openLairs(t)[:4] {
+		good := l.stored()
+		for i := range len(good) * 8 {
+			if n > 0 && i%8 != i/8%8 {
+				continue // one bit of each byte is enough elsewhere: package secure flips them all
+			}
+			forged := []byte(good)
+			forged[i/8] ^= 1 << (i % 8)
+			l.refuses(t, string(forged), fmt.Sprint("bit ", i))
+		}
+		l.plant(good)
+	}
+}
+
+func TestAttackEveryLengthInRedis(t *testing.T) {
+	t.Parallel()
+	for _, l := range openLairs(t)[:4] {
+		good := l.stored()
+		for n := range len(good) {
+			l.refuses(t, good[:n], fmt.Sprint("cut to ", n))
+			l.refuses(t, good+good[:n+1], fmt.Sprint("longer by ", n+1))
+		}
+		l.plant(good)
+	}
+}
+
+// Every value is put into every other place: of another key, another field, another kind.
+func TestAttackEveryOtherPlaceInRedis(t *testing.T) {
+	t.Parallel()
+	all := openLairs(t)
+	values := make([]string, len(all))
+	for i, l := range all {
+		values[i] = l.stored()
+	}
+	for i, l := range all {
+		for j, other := range all {
+			if i != j {
+				l.refuses(t, values[j], "from "+other.name)
+			}
+		}
+		l.plant(values[i])
+		for _, err := range l.read() {
+			require.NotErrorIs(t, err, nest.ErrOpen, "%s: in its own place it opens", l.name)
+		}
+		values[i] = l.stored()
+	}
+}
+
+// Long values do not get read where many can ask for them.
+func TestAttackLongPasswordInRedis(t *testing.T) {
+	t.Parallel()
+	for _, l := range openLairs(t) {
+		if strings.HasPrefix(l.name, "password") {
+			l.refuses(t, strings.Repeat("x", 16<<10+1), "long")
+			l.refuses(t, strings.Repeat("x", 4<<20), "very long")
+			for _, err := range l.read() {
+				require.ErrorContains(t, err, "4194304 bytes")
+			}
+		}
+	}
+}
+
+// wire collects what a connection of its own receives after a command.
+type wire struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func overhear(t *testing.T, addr, command string) *wire {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	_, err = conn.Write([]byte(command + "\r\n"))
+	require.NoError(t, err)
+	w := new(wire)
+	go func() {
+		buf := make([]byte, 64<<10)
+		for {
+			n, err := conn.Read(buf)
+			w.mu.Lock()
+			w.text.Write(buf[:n])
+			w.mu.Unlock()
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return w
+}
+
+func (w *wire) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
+}
+
+// chronicle remembers all that observers are told, as printers show it.
+type chronicle struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (r *chronicle) Observe(_ context.Context, e nest.Event) { r.note(e, e.Err) }
+
+func (r *chronicle) note(vs ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, v := range vs {
+		fmt.Fprintf(&r.text, "%v\n%+v\n%#v\n", v, v, v)
+	}
+}
+
+func (r *chronicle) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.Write(p)
+}
+
+// A secret of which each use is made shows in nothing that Redis or an operator sees: commands
+// (MONITOR, SLOWLOG), the snapshot and the stream that replicas get (SYNC), logs, observers'
+// events, errors, reports, and printed references.
+func TestAttackReadEverything(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	server := nesttest.Start(t, nesttest.Args("--rdbcompression", "no", "--repl-diskless-sync", "no",
+		"--slowlog-log-slower-than", "0", "--slowlog-max-len", "100000"))
+	server.Need(t, nesttest.Snapshots, nesttest.Configurable)
+	client := server.Client(t)
+	db := redis{t, client}
+	const control, ended = "c0ntrol-11aa22", "m4rker-99ff"
+	var seen chronicle
+	monitor := overhear(t, server.Addr(), "MONITOR")
+	require.Eventually(t, func() bool { return strings.Contains(monitor.String(), "+OK") }, 5*time.Second, time.Millisecond)
+
+	oldKey, nowKey := secure.GenerateKey(), secure.GenerateKey()
+	holder := secure.NewHolder(newRing(t, oldKey))
+	plain := nest.Key[string]("plain")
+	tree := nest.Cluster("all", nest.Sub(lairs, plain))
+	root, err := nest.Open(client, tree, nest.WithKeyring(holder), nest.WithPasswords(newPasswords(t, 8)), nest.ResealOnRead(),
+		nest.WithObserver(&seen), nest.WithLogger(slog.New(slog.NewJSONHandler(&seen, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+	require.NoError(t, err)
+	s := lairs.At(root, "l")
+	require.NoError(t, plain.At(root).Set(ctx, control))
+
+	secret, hash, record, pass := lairSecret.At(s, 1), lairHash.At(s, 1), lairRecord.At(s, 1), lairPass.At(s, 1)
+	use := func(n int, b *nest.Batch) {
+		again := func(string, bool) (string, error) { return sentinel, nil }
+		secret, hash, record, pass := lairSecret.At(s, n), lairHash.At(s, n), lairRecord.At(s, n), lairPass.At(s, n)
+		seen.note(secret.Set(ctx, sentinel))
+		_, err1 := secret.SetIfAbsent(ctx, sentinel)
+		_, err2 := secret.Update(ctx, again)
+		_, _, err3 := secret.Swap(ctx, sentinel)
+		_, err4 := secret.Copy(ctx, lairSecret.At(s, n+100), nest.Replace())
+		_, err5 := lairSecret.At(s, n+200).GetOrLoad(ctx, func(context.Context) (string, error) { return sentinel, nil })
+		seen.note(err1, err2, err3, err4, err5)
+		seen.note(hash.Set(ctx, "name", sentinel), hash.SetMany(ctx, map[string]string{"code": sentinel}))
+		_, err1 = hash.SetIfAbsent(ctx, "third", sentinel)
+		_, err2 = hash.Copy(ctx, lairHash.At(s, n+100), nest.Replace())
+		_, err3 = hash.All(ctx)
+		seen.note(err1, err2, err3, record.Set(ctx, badge{sentinel, sentinel}), record.SetFields(ctx, badge{Name: sentinel}, "name"))
+		_, err1 = record.Get(ctx)
+		seen.note(err1, pass.Set(ctx, sentinel))
+		_, err1 = pass.Verify(ctx, sentinel)
+		_, err2 = pass.VerifyDetail(ctx, sentinel+"!")
+		seen.note(err1, err2)
+		secret.In(b).Set(sentinel)
+		secret.In(b).Get()
+		hash.In(b).Set("name", sentinel)
+		record.In(b).Set(badge{sentinel, sentinel})
+		pass.In(b).Set(sentinel)
+		pass.In(b).Verify(sentinel)
+		seen.note(b.Exec(ctx), b)
+	}
+	use(1, s.Batch())
+	holder.Store(newRing(t, nowKey, secure.AcceptOnly(oldKey)))
+	_, err = secret.Get(ctx) // sealed anew
+	seen.note(err)
+	report, err := nest.Rotate(ctx, root)
+	require.NoError(t, err)
+	require.Positive(t, report.Resealed)
+	seen.note(report, report.String())
+	use(2, s.Atomic())
+	holder.Store(newRing(t, secure.GenerateKey())) // nothing opens any more
+	seen.note(secret, hash, record, pass, s, root.Describe(), root.Describe().Markdown(), holder)
+	_, err1 := secret.Get(ctx)
+	_, err2 := hash.All(ctx)
+	_, err3 := record.Get(ctx)
+	_, err4 := pass.Verify(ctx, sentinel)
+	seen.note(err1, err2, err3, err4)
+	for _, err := range []error{err1, err2, err3, err4} {
+		require.ErrorIs(t, err, nest.ErrOpen)
+	}
+	seen.note(secret.Set(ctx, strings.Repeat(sentinel, 100_000)), pass.Set(ctx, strings.Repeat(sentinel, 100)), pass.SetHash(ctx, sentinel))
+
+	slow, err := db.do("SLOWLOG", "GET", "100000").ToAny()
+	require.NoError(t, err)
+	replica := overhear(t, server.Addr(), "SYNC")
+	require.Eventually(t, func() bool { return strings.Contains(replica.String(), control) }, 20*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool {
+		db.set("ended", ended)
+		return strings.Contains(replica.String(), ended)
+	}, 20*time.Second, 20*time.Millisecond)
+
+	for where, text := range map[string]string{
+		"MONITOR": monitor.String(), "SLOWLOG": fmt.Sprint(slow), "SYNC": replica.String(), "logs, events and errors": seen.text.String(),
+	} {
+		if where != "logs, events and errors" {
+			require.Contains(t, text, control, "%s shows what is not secret", where)
+		}
+		for _, spelling := range []string{
+			sentinel, sentinel[:9], hex.EncodeToString([]byte(sentinel)), base64.StdEncoding.EncodeToString([]byte(sentinel))[:18],
+			strings.Trim(fmt.Sprint([]byte(sentinel)), "[]"), "$argon2id$",
+		} {
+			require.NotContains(t, text, spelling, where)
+		}
+	}
+	require.Contains(t, seen.text.String(), `"op":"verify"`, "there is a log")
+	require.Contains(t, seen.text.String(), "all:{lair:l}:secret:1")
+}

@@ -1,0 +1,358 @@
+package nest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/redis/rueidis"
+)
+
+// SecretFields encrypts the values of these fields of a [Hash], or of all its fields when none is
+// named, with the keyring that [WithKeyring] gives. Names of fields are never encrypted. A value
+// opens only in the field of the key that it was stored in, with the codec that it was stored
+// with; what does not open is [ErrOpen]. So [HashRef.Rename] and [HashRef.Copy] seal anew, which
+// they cannot do in a batch, and [HashRef.Incr] cannot add to such a field. [Rotate] seals them
+// under a new key.
+//
+// Of a [Record], the option "secret" in a field's tag does the same for that field.
+func SecretFields(names ...string) KeyOption {
+	return keyOption(func(c *config) error {
+		c.onlyFor("SecretFields", KindHash)
+		if c.secretFields != nil {
+			return errors.New("SecretFields is given twice")
+		}
+		c.secretFields = make([]string, 0, len(names))
+		for _, name := range names {
+			if slices.Contains(c.secretFields, name) {
+				return fmt.Errorf("SecretFields: %q is given twice", name)
+			}
+			c.secretFields = append(c.secretFields, name)
+		}
+		return nil
+	})
+}
+
+// secretFields seals and opens the fields of one declared key. It is nil where none is secret.
+type secretFields struct {
+	sealing
+	// names are those that are secret, nil when all are. Of a record they hold those that its
+	// fields had before.
+	names []string
+}
+
+// fieldSealer is what is bound to a key some of whose fields may be secret.
+type fieldSealer interface{ secretFieldsOf() *secretFields }
+
+// secretsOf gives the secret fields of a key, nil when it has none.
+func secretsOf(m *mounted) *secretFields {
+	if s, ok := m.bound.(fieldSealer); ok {
+		return s.secretFieldsOf()
+	}
+	return nil
+}
+
+// bindSecretFields prepares the secret fields of a key; names is nil when all are secret.
+func bindSecretFields(m *mounted, names []string) (*secretFields, error) {
+	o := &m.tree.options
+	if o.sealer == nil && !o.namesOnly {
+		return nil, because(ErrNoKeyring, "a secret field needs the option WithKeyring")
+	}
+	return &secretFields{sealing{o.sealer, m.def.kind, m.settings.codec.Name(), nil}, names}, nil
+}
+
+// covers tells whether a field is secret.
+func (s *secretFields) covers(field string) bool {
+	return s != nil && (s.names == nil || slices.Contains(s.names, field))
+}
+
+// and gives the names of the fields that are secret in one or the other, nil when all are.
+func (s *secretFields) and(o *secretFields) []string {
+	switch {
+	case s == nil:
+		return o.names
+	case o == nil || s.names == nil:
+		return s.names
+	case o.names == nil:
+		return nil
+	}
+	return slices.Concat(s.names, o.names)
+}
+
+// cover gives what is stored for the text of a field.
+func (s *secretFields) cover(r Ref, field, text string) (string, error) {
+	if !s.covers(field) {
+		return text, nil
+	}
+	return s.seal(r.key, field, text)
+}
+
+// unsealing opens the secret fields of one answer, and keeps those that are to be sealed anew.
+type unsealing struct {
+	ref     Ref
+	secrets *secretFields
+	stale   resealed
+}
+
+func (u *unsealing) text(field, stored string) (string, error) {
+	if !u.secrets.covers(field) {
+		return stored, nil
+	}
+	plaintext, err := u.secrets.open(u.ref.key, field, stored)
+	if err == nil && u.ref.m.tree.options.resealOnRead && !u.secrets.current(stored) {
+		if sealed, err := u.secrets.seal(u.ref.key, field, plaintext); err == nil {
+			u.stale.add(field, stored, sealed)
+		}
+	}
+	return plaintext, err
+}
+
+// done writes back what was sealed anew. That it failed is told to the observers alone.
+func (u *unsealing) done(ctx context.Context) {
+	if len(u.stale) > 0 {
+		_, _ = run(ctx, u.ref, u.ref.replaceFields(u.stale))
+	}
+}
+
+// fieldDecoder gives the value of a field of which an answer holds the text: the field of this
+// place among those that were asked for, or of this name where the answer tells names.
+type fieldDecoder[V any] func(at int, name, text string) (V, error)
+
+// plainly decodes fields that are not sealed.
+func (h *hash[V]) plainly(m *mounted) fieldDecoder[V] {
+	return func(_ int, _, text string) (V, error) { return h.decodeText(m, text) }
+}
+
+// unsealed makes what reads the answer of a command on a hash with secret fields. names are the
+// fields that were asked for, where the answer does not tell them.
+func unsealed[V, R any](h *hash[V], read func(*mounted, rueidis.RedisMessage, fieldDecoder[V]) (R, error), names ...string) func(context.Context, Ref, rueidis.RedisMessage) (R, error) {
+	return func(ctx context.Context, r Ref, a rueidis.RedisMessage) (R, error) {
+		u := unsealing{ref: r, secrets: h.secrets}
+		v, err := unsealedWith(&u, h, read, a, names)
+		u.done(ctx)
+		return v, err
+	}
+}
+
+// unsealedTaken is unsealed for what the command has removed.
+func unsealedTaken[V, R any](h *hash[V], read func(*mounted, rueidis.RedisMessage, fieldDecoder[V]) (R, error), names ...string) func(context.Context, Ref, rueidis.RedisMessage) (R, error) {
+	return func(_ context.Context, r Ref, a rueidis.RedisMessage) (R, error) {
+		return unsealedWith(&unsealing{ref: r, secrets: h.secrets}, h, read, a, names)
+	}
+}
+
+func unsealedWith[V, R any](u *unsealing, h *hash[V], read func(*mounted, rueidis.RedisMessage, fieldDecoder[V]) (R, error), a rueidis.RedisMessage, names []string) (R, error) {
+	return read(u.ref.m, a, func(at int, name, text string) (v V, err error) {
+		if names != nil {
+			if at >= len(names) {
+				return v, errAnswer
+			}
+			name = names[at]
+		}
+		if text, err = u.text(name, text); err != nil {
+			return v, err
+		}
+		return h.decodeText(u.ref.m, text)
+	})
+}
+
+// resealed holds fields, each with what is stored and what is to be stored in its place.
+type resealed []string
+
+func (s *resealed) add(field, stored, sealed string) { *s = append(*s, field, stored, sealed) }
+
+// keepingFieldTTL writes a field in such a way that its own expiry goes on, which HSET would end.
+const keepingFieldTTL = `local function put(key, field, value)
+	local ends = redis.pcall('HPEXPIRETIME', key, 'FIELDS', 1, field)
+	redis.call('HSET', key, field, value)
+	if ends[1] and tonumber(ends[1]) > 0 then
+		redis.call('HPEXPIREAT', key, string.format('%.0f', ends[1]), 'FIELDS', 1, field)
+	end
+end
+`
+
+// replacingFields writes fields over what was read of them, and leaves those alone that hold
+// something else by now: ARGV are a name, the old and the new value by turns. It counts the
+// fields that it wrote.
+var replacingFields = script{keepingFieldTTL + `local done = 0
+for i = 1, #ARGV, 3 do
+	if redis.call('HGET', KEYS[1], ARGV[i]) == ARGV[i + 1] then
+		put(KEYS[1], ARGV[i], ARGV[i + 2])
+		done = done + 1
+	end
+end
+return done`}
+
+func (r Ref) replaceFields(s resealed) command[int64] {
+	return command[int64]{op: &opReplaceFields, cmd: replacingFields.command(r.b(), []string{r.key}, s...)}
+}
+
+// movingFields renames or copies a hash (ARGV[1], ARGV[2] = 1 over what is there) whose secret
+// fields still hold what was read of them, and writes what is sealed for their new place. ARGV[4]
+// is how many fields there must be, or -1; ARGV[5]... are a name, whether there was a value (1, 0), the old
+// and the new value by turns. ARGV[3] is the TTL that the target gets if it arrives without one.
+var movingFields = script{keepingFieldTTL + `if redis.call('EXISTS', KEYS[1]) == 0 then return -2 end
+if ARGV[4] ~= '-1' and redis.call('HLEN', KEYS[1]) ~= tonumber(ARGV[4]) then return -1 end
+for i = 5, #ARGV, 4 do
+	local now = redis.call('HGET', KEYS[1], ARGV[i])
+	if ARGV[i + 1] == '1' and now ~= ARGV[i + 2] or ARGV[i + 1] == '0' and now then return -1 end
+end
+if ARGV[2] == '0' and redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+if ARGV[1] == 'rename' then
+	redis.call('RENAME', KEYS[1], KEYS[2])
+else
+	redis.call('COPY', KEYS[1], KEYS[2], 'REPLACE')
+end
+for i = 5, #ARGV, 4 do
+	if ARGV[i + 1] == '1' then put(KEYS[2], ARGV[i], ARGV[i + 3]) end
+end
+if ARGV[3] ~= '0' and redis.call('PTTL', KEYS[2]) == -1 then redis.call('PEXPIRE', KEYS[2], ARGV[3]) end
+return 1`}
+
+// errSecretSum is why nothing can be added to a secret field.
+var errSecretSum = because(ErrArgument, "the field is secret: the server cannot add to what it cannot read")
+
+// errSecretMove is why a hash with secret fields cannot be moved in a batch.
+var errSecretMove = because(ErrArgument, "a hash with secret fields is sealed anew for its new name, which a batch cannot do: do it outside")
+
+// secretive tells whether some fields of the key are secret.
+func (r Ref) secretive() bool { return r.m != nil && secretsOf(r.m) != nil }
+
+// fieldMove is a move of a hash some of whose fields are secret, here or where they get to.
+type fieldMove struct {
+	op         *operation[moved]
+	from, to   Ref
+	open, seal *secretFields
+	names      []string // of the fields that are secret on either side, nil when all are
+	replace    bool
+}
+
+// moveSecretFields gives the fields of r to a key of the same kind, the secret ones sealed for
+// the name that they get.
+func (r Ref) moveSecretFields(ctx context.Context, op *operation[moved], to Ref, opts []WriteOption) (bool, error) {
+	return watched(ctx, r, op.name, func() (bool, error) {
+		if err := r.ready(ctx); err != nil {
+			return false, err
+		}
+		if err := r.reaches(to); err != nil {
+			return false, r.fail(op.name, err)
+		}
+		mv := fieldMove{op: op, from: r, to: to, open: secretsOf(r.m), seal: secretsOf(to.m), replace: replaces(opts)}
+		mv.names = mv.open.and(mv.seal)
+		return mv.untilDone(ctx)
+	})
+}
+
+func (mv *fieldMove) untilDone(ctx context.Context) (bool, error) {
+	for try := range maxUpdates {
+		fields, err := mv.read(ctx)
+		if err != nil {
+			return false, err
+		}
+		size := "-1"
+		if mv.names == nil {
+			size = strconv.Itoa(len(fields))
+		}
+		args := []string{mv.op.name, bit(mv.replace), millis(mv.to.m.ttl()), size}
+		for _, f := range fields {
+			text, err := mv.text(f)
+			if err != nil {
+				return false, mv.from.fail(mv.op.name, atField(f.name, err))
+			}
+			args = append(args, f.name, bit(f.stored.ok), f.stored.value, text)
+		}
+		cmd := movingFields.command(mv.from.b(), []string{mv.from.key, mv.to.key}, args...)
+		result, err := send(ctx, mv.from, command[moved]{op: mv.op, cmd: cmd, uses: []use{{mv.from, changes}, {mv.to, overwrites}}})
+		if err != nil || result != movedChanged {
+			return result == movedDone, err
+		}
+		if err := pause(ctx, try); err != nil {
+			return false, mv.from.fail(mv.op.name, err)
+		}
+	}
+	return false, mv.from.fail(mv.op.name, ErrConflict)
+}
+
+// storedField is a field and what is stored of it.
+type storedField struct {
+	name   string
+	stored found[string]
+}
+
+// text gives what a field holds when it has moved.
+func (mv *fieldMove) text(f storedField) (text string, err error) {
+	text = f.stored.value
+	switch {
+	case !f.stored.ok:
+		return "", nil
+	case mv.open.covers(f.name) && !mv.seal.covers(f.name):
+		return "", because(ErrArgument, "it is secret here and would not be there")
+	case mv.open.covers(f.name):
+		if text, err = mv.open.open(mv.from.key, f.name, text); err != nil {
+			return "", err
+		}
+	}
+	return mv.seal.cover(mv.to, f.name, text)
+}
+
+// read gives the fields as they are stored.
+func (mv *fieldMove) read(ctx context.Context) ([]storedField, error) {
+	r := mv.from
+	if mv.names == nil {
+		return send(ctx, r, command[[]storedField]{op: &operation[[]storedField]{mv.op.name, replyStoredFields}, cmd: r.b().Hgetall().Key(r.key).Build()})
+	}
+	fields, err := send(ctx, r, command[[]storedField]{op: &operation[[]storedField]{mv.op.name, replyNamelessFields}, cmd: r.b().Hmget().Key(r.key).Field(mv.names...).Build()})
+	if err == nil && len(fields) != len(mv.names) {
+		err = r.fail(mv.op.name, errAnswer)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i, name := range mv.names {
+		fields[i].name = name
+	}
+	return fields, nil
+}
+
+var (
+	opReplaceFields = operation[int64]{"rotate", replyInt}
+	opMoveFields    = operation[moved]{"rename", replyMovedFields}
+	opCopyFields    = operation[moved]{"copy", replyMovedFields}
+)
+
+func replyMovedFields(_ *mounted, a rueidis.RedisMessage) (moved, error) {
+	n, err := a.AsInt64()
+	switch {
+	case err != nil:
+		return 0, errAnswer
+	case n == -2:
+		return 0, ErrNotFound
+	}
+	return moved(n), nil
+}
+
+func replyStoredFields(_ *mounted, a rueidis.RedisMessage) ([]storedField, error) {
+	texts, err := fieldTexts(a)
+	fields := make([]storedField, 0, len(texts))
+	for name, text := range texts {
+		fields = append(fields, storedField{name, found[string]{text, true}})
+	}
+	return fields, err
+}
+
+// replyNamelessFields reads the values of fields that were asked for by name.
+func replyNamelessFields(m *mounted, a rueidis.RedisMessage) ([]storedField, error) {
+	answers, err := a.ToArray()
+	if err != nil {
+		return nil, errAnswer
+	}
+	fields := make([]storedField, len(answers))
+	for i, answer := range answers {
+		if fields[i].stored, err = replyStored(m, answer); err != nil {
+			return nil, errAnswer
+		}
+	}
+	return fields, nil
+}
