@@ -28,6 +28,6 @@
 // # Errors
 //
 // No error of this package contains a key, a password, a plaintext, a stored
-// value or a part of one, but for the id of the key that sealed it. Errors are told apart with [errors.Is] and the
-// variables of this package.
+// value or a part of one, but for the id of the key that sealed it. Errors are
+// told apart with [errors.Is] and the variables of this package.
 package secure
