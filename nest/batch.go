@@ -3,7 +3,6 @@ package nest
 import (
 	"context"
 	"errors"
-	"net"
 	"slices"
 	"sync"
 	"time"
@@ -28,14 +27,25 @@ const maxPipeline = 999
 //
 // A batch is run once. It may be filled by several goroutines.
 type Batch struct {
-	tree   *tree
-	atomic bool
-	err    error // of the scope
+	tree *tree
+	way  way
+	tx   *Tx   // where the way is that of a transaction
+	err  error // of the scope
 
 	mu    sync.Mutex
 	ran   bool
 	items []*item
 }
+
+// way is how a batch is sent.
+type way uint8
+
+const (
+	pipelined way = iota
+	atomically
+	inReads  // over the connection of a transaction, see [Tx.Reads]
+	inWrites // with the end of a transaction, see [Tx.Writes]
+)
 
 // item is one operation of a batch.
 type item struct {
@@ -90,7 +100,7 @@ func (q RefBatch) GoString() string { return q.ref.String() }
 
 // Batch starts a batch. Its operations are sent in order, and each has a result and an error of
 // its own; other clients' commands may come between them.
-func (s Scope) Batch() *Batch { return s.batch("batch", false) }
+func (s Scope) Batch() *Batch { return s.batch("batch", pipelined) }
 
 // Atomic starts a batch that is one transaction (MULTI, EXEC): no other client's command comes
 // between its operations, and all are applied or none. A command that fails when it is executed,
@@ -98,10 +108,10 @@ func (s Scope) Batch() *Batch { return s.batch("batch", false) }
 //
 // All keys must live in one slot of a Redis Cluster, as a [HashTag] makes them, else Exec
 // returns [ErrCrossSlot] and sends nothing — on a single server too, so that tests find it.
-func (s Scope) Atomic() *Batch { return s.batch("atomic", true) }
+func (s Scope) Atomic() *Batch { return s.batch("atomic", atomically) }
 
-func (s Scope) batch(op string, atomic bool) *Batch {
-	b := &Batch{atomic: atomic, err: s.checkClient(op)}
+func (s Scope) batch(op string, w way) *Batch {
+	b := &Batch{way: w, err: s.checkClient(op)}
 	if s.at != nil {
 		b.tree = s.at.tree
 	}
@@ -147,8 +157,11 @@ func fill[R any](b *Batch, r Ref, build func() command[R], e *entry[R]) {
 		e.does, e.keyed = c.op, c.keyed
 		e.op, e.cmd, e.uses, e.skip = c.op.name, c.cmd, c.uses, c.skip
 		e.fenced = c.writesCached(r)
-		if c.err != nil {
+		switch {
+		case c.err != nil:
 			e.unsent = r.fail(c.op.name, c.err)
+		case b.way == inReads && !c.skip && !c.cmd.IsReadOnly():
+			e.unsent = r.fail(c.op.name, errNoRead)
 		}
 	}
 	if b.items == nil {
@@ -188,20 +201,20 @@ func (b *Batch) Len() int {
 //
 // When an operation of an [Scope.Atomic] batch cannot be sent, nothing is, and the futures of
 // the others wrap [ErrUnsent]. When the server refuses the transaction they wrap [ErrAborted],
-// when the connection is lost on the way [ErrOutcomeUnknown].
+// when the connection is lost or the context ends on the way [ErrOutcomeUnknown]. A server that
+// refuses MULTI alone, because the user has no right to it, has run each operation by itself: then
+// the futures tell what came of each, and the error wraps [ErrUnsupported].
 func (b *Batch) Exec(ctx context.Context) error {
-	if b == nil || b.tree == nil && b.err == nil {
+	switch {
+	case b == nil || b.tree == nil && b.err == nil:
 		return errNoBatch
+	case b.way == inWrites:
+		return errTxWrites
 	}
-	b.mu.Lock()
-	if b.ran {
-		b.mu.Unlock()
+	items, ok := b.take()
+	if !ok {
 		return &Error{Op: "batch", Err: because(ErrBatch, "the batch was run already")}
 	}
-	b.ran = true
-	items := b.items
-	b.items = nil
-	b.mu.Unlock()
 	if err := b.ready(ctx); err != nil {
 		for i := range items {
 			items[i].refuse(err)
@@ -211,17 +224,44 @@ func (b *Batch) Exec(ctx context.Context) error {
 	start := time.Now()
 	var errs []error
 	var whole error // of the transaction, not of an operation
-	if b.atomic {
+	switch b.way {
+	case atomically:
 		errs, whole = b.transact(ctx, items)
-	} else {
+		b.observe(ctx, items, start, errs)
+	case inReads:
+		errs, whole = b.tx.read(ctx, items)
+	default:
 		for part := range slices.Chunk(items, maxPipeline) {
-			errs = append(errs, b.pipeline(ctx, part)...)
+			done := b.pipeline(ctx, part)
+			b.observe(ctx, part, start, done)
+			errs = append(errs, done...)
+			clear(part) // what was sent is not needed while the rest is
 		}
 	}
-	b.observe(ctx, items, start, errs)
 	if whole != nil {
 		return whole
 	}
+	return failures(errs)
+}
+
+// take ends the filling of the batch and gives its items, to the first who asks.
+func (b *Batch) take() ([]*item, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	items, ok := b.items, !b.ran
+	b.items, b.ran = nil, true
+	return items, ok
+}
+
+// spent tells whether the batch was run.
+func (b *Batch) spent() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.ran
+}
+
+// failures joins the errors of operations. That a key does not exist is none.
+func failures(errs []error) error {
 	var failed []error
 	for _, err := range errs {
 		if err != nil && !errors.Is(err, ErrNotFound) {
@@ -244,7 +284,7 @@ func (b *Batch) ready(ctx context.Context) error {
 	return nil
 }
 
-// observe tells the observers of every operation, each with the time that the batch took.
+// observe tells the observers of every operation, each with the time until it was answered.
 func (b *Batch) observe(ctx context.Context, items []*item, start time.Time, errs []error) {
 	if len(b.tree.options.observers) == 0 {
 		return
@@ -299,105 +339,3 @@ func (b *Batch) fences(items []*item) []rueidis.Completed {
 	}
 	return cmds
 }
-
-// transact sends the items as one transaction. It gives each one's error and, when the
-// transaction as a whole came to nothing, the reason.
-func (b *Batch) transact(ctx context.Context, items []*item) ([]error, error) {
-	errs := make([]error, len(items))
-	decline := func(i int, reason error) {
-		if errs[i] = items[i].unsent; errs[i] == nil {
-			errs[i] = items[i].ref.fail(items[i].op, reason)
-		}
-		items[i].refuse(errs[i])
-	}
-	if bad := b.unsendable(items); bad != nil {
-		for i := range items {
-			decline(i, &declined{ErrUnsent, bareReason(bad)})
-		}
-		return errs, bad
-	}
-	var sent []int
-	cmds := []rueidis.Completed{b.tree.client.B().Multi().Build()}
-	for i, it := range items {
-		if it.skip {
-			it.refuse(nil)
-			continue
-		}
-		sent = append(sent, i)
-		cmds = append(cmds, it.cmd)
-	}
-	if len(sent) == 0 {
-		return errs, nil
-	}
-	exec := len(cmds)
-	cmds = append(cmds, b.tree.client.B().Exec().Build())
-	answers := b.tree.client.DoMulti(ctx, cmds...)
-	// A large transaction travels on a connection of its own. Once it has been answered, the
-	// server has told the connection that caches, which a command after it waits for.
-	if after := b.fences(items); len(after) > 0 {
-		b.tree.client.DoMulti(ctx, after...)
-	}
-	results, err := answers[exec].ToArray()
-	if err == nil && len(results) != len(sent) {
-		err = errors.New("unexpected answer to EXEC")
-	}
-	var whole error
-	for n, i := range sent {
-		if err != nil {
-			reason := refusal(answers[1+n].Error(), err)
-			decline(i, reason)
-			whole = errs[i]
-			continue
-		}
-		errs[i] = items[i].settle(ctx, results[n], results[n].Error())
-	}
-	return errs, whole
-}
-
-// bareReason is an error without the operation and the key that it was about.
-func bareReason(err error) error {
-	if e, ok := errors.AsType[*Error](err); ok {
-		return e.Err
-	}
-	return err
-}
-
-// unsendable tells why a transaction cannot be sent.
-func (b *Batch) unsendable(items []*item) error {
-	slot := -1
-	for _, it := range items {
-		if it.unsent != nil {
-			return it.unsent
-		}
-		for _, u := range append(it.uses, use{Ref: it.ref}) {
-			switch s := int(keySlot(u.key)); {
-			case slot < 0:
-				slot = s
-			case slot != s:
-				return it.ref.fail("atomic", because(ErrCrossSlot, "a HashTag on a cluster above all keys of the batch puts them into one slot"))
-			}
-		}
-	}
-	return nil
-}
-
-// refusal is the error of an operation whose transaction was not executed, or not known to be:
-// queued is what the server said to the operation, exec what it said to EXEC.
-func refusal(queued, exec error) error {
-	if _, answered := rueidis.IsRedisErr(exec); !answered {
-		if dial, ok := errors.AsType[*net.OpError](exec); ok && dial.Op == "dial" {
-			return &declined{ErrUnsent, exec}
-		}
-		return &declined{ErrOutcomeUnknown, exec}
-	}
-	if _, answered := rueidis.IsRedisErr(queued); answered {
-		return &declined{ErrAborted, serverError(queued)}
-	}
-	return &declined{ErrAborted, serverError(exec)}
-}
-
-// declined is a sentinel with its cause: "not sent: …".
-type declined struct{ kind, cause error }
-
-func (d *declined) Error() string   { return d.kind.Error() + ": " + d.cause.Error() }
-func (d *declined) Unwrap() []error { return []error{d.kind, d.cause} }

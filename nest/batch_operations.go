@@ -18,6 +18,7 @@ type BitmapBatch struct {
 
 // In puts the reference into a batch.
 func (r BitmapRef) In(b *Batch) BitmapBatch {
+	r.Ref = b.takes(r.Ref)
 	return BitmapBatch{RefBatch{b, r.Ref}, r}
 }
 
@@ -144,6 +145,7 @@ type ChannelBatch[T any] struct {
 
 // In puts the reference into a batch.
 func (r ChannelRef[T]) In(b *Batch) ChannelBatch[T] {
+	r.Ref = b.takes(r.Ref)
 	return ChannelBatch[T]{RefBatch{b, r.Ref}, r}
 }
 
@@ -168,6 +170,7 @@ type CounterBatch[N Number] struct {
 
 // In puts the reference into a batch.
 func (r CounterRef[N]) In(b *Batch) CounterBatch[N] {
+	r.Ref = b.takes(r.Ref)
 	return CounterBatch[N]{RefBatch{b, r.Ref}, r}
 }
 
@@ -240,6 +243,7 @@ type GeoBatch[T any] struct {
 
 // In puts the reference into a batch.
 func (r GeoRef[T]) In(b *Batch) GeoBatch[T] {
+	r.Ref = b.takes(r.Ref)
 	return GeoBatch[T]{RefBatch{b, r.Ref}, r}
 }
 
@@ -348,6 +352,7 @@ type HashBatch[V any] struct {
 
 // In puts the reference into a batch.
 func (r HashRef[V]) In(b *Batch) HashBatch[V] {
+	r.Ref = b.takes(r.Ref)
 	return HashBatch[V]{RefBatch{b, r.Ref}, r}
 }
 
@@ -510,6 +515,7 @@ type HyperLogLogBatch[T any] struct {
 
 // In puts the reference into a batch.
 func (r HyperLogLogRef[T]) In(b *Batch) HyperLogLogBatch[T] {
+	r.Ref = b.takes(r.Ref)
 	return HyperLogLogBatch[T]{RefBatch{b, r.Ref}, r}
 }
 
@@ -558,6 +564,7 @@ type KeyBatch[T any] struct {
 
 // In puts the reference into a batch.
 func (r KeyRef[T]) In(b *Batch) KeyBatch[T] {
+	r.Ref = b.takes(r.Ref)
 	return KeyBatch[T]{RefBatch{b, r.Ref}, r}
 }
 
@@ -636,6 +643,7 @@ type ListBatch[T any] struct {
 
 // In puts the reference into a batch.
 func (r ListRef[T]) In(b *Batch) ListBatch[T] {
+	r.Ref = b.takes(r.Ref)
 	return ListBatch[T]{RefBatch{b, r.Ref}, r}
 }
 
@@ -782,6 +790,7 @@ type PasswordBatch struct {
 
 // In puts the reference into a batch.
 func (r PasswordRef) In(b *Batch) PasswordBatch {
+	r.Ref = b.takes(r.Ref)
 	return PasswordBatch{RefBatch{b, r.Ref}, r}
 }
 
@@ -836,6 +845,7 @@ type RecordBatch[S any] struct {
 
 // In puts the reference into a batch.
 func (r RecordRef[S]) In(b *Batch) RecordBatch[S] {
+	r.Ref = b.takes(r.Ref)
 	return RecordBatch[S]{RefBatch{b, r.Ref}, r}
 }
 
@@ -1046,6 +1056,7 @@ type SecretBatch[T any] struct {
 
 // In puts the reference into a batch.
 func (r SecretRef[T]) In(b *Batch) SecretBatch[T] {
+	r.Ref = b.takes(r.Ref)
 	return SecretBatch[T]{RefBatch{b, r.Ref}, r}
 }
 
@@ -1106,6 +1117,7 @@ type SetBatch[T any] struct {
 
 // In puts the reference into a batch.
 func (r SetRef[T]) In(b *Batch) SetBatch[T] {
+	r.Ref = b.takes(r.Ref)
 	return SetBatch[T]{RefBatch{b, r.Ref}, r}
 }
 
@@ -1238,6 +1250,7 @@ type SortedSetBatch[T any] struct {
 
 // In puts the reference into a batch.
 func (r SortedSetRef[T]) In(b *Batch) SortedSetBatch[T] {
+	r.Ref = b.takes(r.Ref)
 	return SortedSetBatch[T]{RefBatch{b, r.Ref}, r}
 }
 
@@ -1454,6 +1467,7 @@ type StreamBatch[T any] struct {
 
 // In puts the reference into a batch.
 func (r StreamRef[T]) In(b *Batch) StreamBatch[T] {
+	r.Ref = b.takes(r.Ref)
 	return StreamBatch[T]{RefBatch{b, r.Ref}, r}
 }
 

@@ -52,6 +52,9 @@ func usesOf[R based](r Ref, mode useMode, others []R, otherMode useMode) ([]use,
 		case inCluster && keySlot(other.key) != keySlot(r.key):
 			return nil, because(ErrCrossSlot, "a HashTag on a cluster above the keys puts them into one")
 		}
+		if r.m.plain {
+			other = other.plain()
+		}
 		uses = append(uses, use{other, otherMode})
 	}
 	return uses, nil

@@ -29,6 +29,10 @@ type mounted struct {
 	direct bool
 	// bound is what a key's kind prepared: its typed codec, its default.
 	bound any
+	// plain marks a copy for reads that do not renew the TTL, renewed what it is a copy of where
+	// such reads would.
+	plain   bool
+	renewed *mounted
 }
 
 // piece is one parameter of a full name and the literal text before it.

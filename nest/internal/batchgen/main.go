@@ -273,7 +273,7 @@ func writeReference(w *bytes.Buffer, r *reference) {
 	} else {
 		fmt.Fprintf(w, "// %s holds the operations of a [%s] in a batch. They have the same names and results;\n// their futures are settled when [Batch.Exec] returns.\n", batch, r.name)
 		fmt.Fprintf(w, "type %s%s struct {\n\tRefBatch\n\tref %s%s\n}\n\n", batch, r.params, r.name, r.args)
-		fmt.Fprintf(w, "// In puts the reference into a batch.\nfunc (r %s%s) In(b *Batch) %s%s {\n\treturn %s%s{RefBatch{b, r.Ref}, r}\n}\n\n", r.name, r.args, batch, r.args, batch, r.args)
+		fmt.Fprintf(w, "// In puts the reference into a batch.\nfunc (r %s%s) In(b *Batch) %s%s {\n\tr.Ref = b.takes(r.Ref)\n\treturn %s%s{RefBatch{b, r.Ref}, r}\n}\n\n", r.name, r.args, batch, r.args, batch, r.args)
 	}
 	for _, m := range r.methods {
 		future, put := "*Future["+m.results[0]+"]", "add"
