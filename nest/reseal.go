@@ -51,7 +51,7 @@ func (r Ref) resealUntilDone(ctx context.Context) (bool, error) {
 	}
 	s := r.m.bound.(sealed)
 	for try := range maxUpdates {
-		now, err := send(ctx, r, r.stored())
+		now, err := send(ctx, r, r.stored(false))
 		switch {
 		case err != nil:
 			return false, err
@@ -134,7 +134,7 @@ func (r Ref) moveUntilDone(ctx context.Context, op *operation[moved], remove str
 	}
 	from, into := r.m.bound.(sealed), to.m.bound.(sealed)
 	for try := range maxUpdates {
-		now, err := send(ctx, r, r.stored())
+		now, err := send(ctx, r, r.stored(false))
 		if err != nil {
 			return false, err
 		}

@@ -56,7 +56,13 @@ func replySwapped(_ *mounted, a rueidis.RedisMessage) (swapped, error) {
 // value: it must be free of side effects. It restarts the declared TTL.
 //
 // An error of change is returned as it is and nothing is written. The error wraps
-// [ErrConflict] when 64 tries were not enough. Commands: GET, then one script (EVAL) per try.
+// [ErrConflict] when 64 tries were not enough.
+//
+// It takes two round trips, GET and one script (EVAL) that compares and sets, and one more for
+// each time that it lost: the script tells the loser what the key holds. A key that is declared
+// [Cached] is not asked for while the client has its value in memory, so that one round trip is
+// enough when the server still holds that. An error of change on a value from memory counts only
+// when the server holds it too, for which it is asked then.
 func (r KeyRef[T]) Update(ctx context.Context, change func(T, bool) (T, error)) (T, error) {
 	return watched(ctx, r.Ref, "update", func() (T, error) {
 		return revise(ctx, r.Ref, change, r.current, r.encode)
@@ -73,22 +79,28 @@ func revise[T any](ctx context.Context, r Ref, change func(T, bool) (T, error), 
 	if change == nil {
 		return zero, r.fail("update", because(ErrArgument, "the function is nil"))
 	}
-	now, err := send(ctx, r, r.stored())
+	fromMemory := r.m.settings.cached > 0
+	now, err := send(ctx, r, r.stored(fromMemory))
 	if err != nil {
 		return zero, err
 	}
 	for try := range maxUpdates {
-		old, err := decode(now)
-		if err != nil {
-			return zero, r.fail("update", err)
-		}
-		v, err := change(old, now.ok)
-		if err != nil {
+		v, text, err := revised(r, now, change, decode, encode)
+		if err != nil && !fromMemory {
 			return zero, err
 		}
-		text, err := encode(v)
 		if err != nil {
-			return zero, r.fail("update", err)
+			// What made it fail may be older than the last write.
+			fromMemory = false
+			fresh, readErr := send(ctx, r, r.stored(false))
+			switch {
+			case readErr != nil:
+				return zero, readErr
+			case fresh == now:
+				return zero, err
+			}
+			now = fresh
+			continue
 		}
 		result, err := send(ctx, r, r.compare(now, text))
 		if err != nil {
@@ -97,7 +109,7 @@ func revise[T any](ctx context.Context, r Ref, change func(T, bool) (T, error), 
 		if result.done {
 			return v, nil
 		}
-		now = result.now
+		now, fromMemory = result.now, false
 		if err := pause(ctx, try); err != nil {
 			return zero, r.fail("update", err)
 		}
@@ -105,9 +117,24 @@ func revise[T any](ctx context.Context, r Ref, change func(T, bool) (T, error), 
 	return zero, r.fail("update", ErrConflict)
 }
 
-// stored reads what the key holds, as it is.
-func (r Ref) stored() command[found[string]] {
-	return command[found[string]]{op: &opStored, cmd: r.b().Get().Key(r.key).Build()}
+// revised gives what change makes of what the key holds, and how it is stored.
+func revised[T any](r Ref, now found[string], change func(T, bool) (T, error), decode func(found[string]) (T, error), encode func(T) (string, error)) (v T, text string, err error) {
+	old, err := decode(now)
+	if err != nil {
+		return v, "", r.fail("update", err)
+	}
+	if v, err = change(old, now.ok); err != nil {
+		return v, "", err
+	}
+	if text, err = encode(v); err != nil {
+		return v, "", r.fail("update", err)
+	}
+	return v, text, nil
+}
+
+// stored reads what the key holds, as it is: from the client's memory or from the server.
+func (r Ref) stored(fromMemory bool) command[found[string]] {
+	return command[found[string]]{op: &opStored, cmd: r.b().Get().Key(r.key).Build(), cacheable: fromMemory}
 }
 
 func replyStored(_ *mounted, a rueidis.RedisMessage) (found[string], error) {
