@@ -1,0 +1,348 @@
+package suite_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/redisimnest/redisimnest/nest"
+	"github.com/redisimnest/redisimnest/nest/nesttest"
+)
+
+// The first registers are read by everybody, the last one is in the clients' memory, from which
+// updates of it begin.
+var (
+	linearPlain  = nest.Key[int]("plain:<n>", nest.Default(0))
+	linearCached = nest.Key[int]("cached:<n>", nest.Cached(time.Minute), nest.Default(0))
+	linearTree   = nest.Cluster("linear", nest.HashTag(), nest.TTL(600), nest.Sub(linearPlain, linearCached))
+)
+
+const linearKeys = 3
+
+func linearRef(root nest.Scope, n int) nest.KeyRef[int] {
+	if n == linearKeys-1 {
+		return linearCached.At(root, n)
+	}
+	return linearPlain.At(root, n)
+}
+
+// actor is a client that reads and writes registers. What it writes nobody wrote before.
+type actor struct {
+	id   int
+	root nest.Scope
+	last int
+}
+
+func (a *actor) fresh() int { a.last++; return (a.id+1)*1_000_000 + a.last }
+
+// update replaces a register.
+func (a *actor) update(ctx context.Context) (any, any, outcome) {
+	n := rand.IntN(linearKeys)
+	s := step{}
+	_, err := linearRef(a.root, n).Update(ctx, func(was int, _ bool) (int, error) {
+		v := a.fresh()
+		s.reads, s.writes = map[int]int{n: was}, map[int]int{n: v}
+		return v, nil
+	})
+	switch {
+	case err == nil:
+		return s, nil, applied
+	case errors.Is(err, nest.ErrConflict) || s.writes == nil:
+		return s, nil, unapplied
+	}
+	s.maybe = true
+	return s, nil, unknown
+}
+
+// transact reads two registers, one after the other, and writes both, or none.
+func (a *actor) transact(ctx context.Context, writes bool) (any, any, outcome) {
+	first := rand.IntN(linearKeys)
+	keys := []int{first, (first + 1) % linearKeys}
+	var s step
+	err := nest.Transact(ctx, a.root, func(tx *nest.Tx) error {
+		s = step{reads: map[int]int{}, writes: map[int]int{}}
+		for _, n := range keys {
+			f := linearRef(a.root, n).In(tx.Reads()).Get()
+			if err := tx.Reads().Exec(ctx); err != nil {
+				return err
+			}
+			v, err := f.Value()
+			if err != nil {
+				return err
+			}
+			s.reads[n] = v
+		}
+		for _, n := range keys {
+			if writes {
+				s.writes[n] = a.fresh()
+				linearRef(a.root, n).In(tx.Writes()).Set(s.writes[n])
+			}
+		}
+		return nil
+	})
+	switch {
+	case err == nil:
+		return s, nil, applied
+	case errors.Is(err, nest.ErrOutcomeUnknown):
+		s.maybe = true
+		return s, nil, unknown
+	}
+	return s, nil, unapplied
+}
+
+// TestUpdateAndTransactAreLinearizable lets several processes' clients work on the same keys while
+// their connections are cut, with and without an answer being lost, and the server is stopped.
+func TestUpdateAndTransactAreLinearizable(t *testing.T) {
+	t.Parallel()
+	server := nesttest.Start(t)
+	p := newProxy(t, server.Addr())
+	h := newHistory()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	prefix := server.Prefix(t)
+	var known atomic.Int64
+	stop := faults(t, server, p)
+	together(5, func(id int) {
+		option := server.ClientOption()
+		option.InitAddress, option.ForceSingleClient = []string{p.addr}, true
+		client, err := rueidis.NewClient(option)
+		if client != nil {
+			defer client.Close()
+		}
+		if client == nil {
+			assert.NoError(t, err)
+			return
+		}
+		root, err := nest.Open(client, linearTree, nest.WithPrefix(prefix))
+		if !assert.NoError(t, err) {
+			return
+		}
+		a := &actor{id: id, root: root}
+		for i := range 80 {
+			h.record(id, func() (in, out any, o outcome) {
+				ctx, cancel := context.WithTimeout(ctx, time.Second)
+				defer cancel()
+				switch (i + id) % 3 {
+				case 0:
+					in, out, o = a.update(ctx)
+				case 1:
+					in, out, o = a.transact(ctx, true)
+				default:
+					in, out, o = a.transact(ctx, false)
+				}
+				if o == applied {
+					known.Add(1)
+				}
+				return in, out, o
+			})
+		}
+	})
+	cut := stop()
+	t.Logf("%d operations done, %d unknown, %d faults", known.Load(), h.maybe, cut)
+	require.Positive(t, cut)
+	require.Greater(t, known.Load(), int64(50), "enough has gone well to say something")
+	require.True(t, h.linearizable(t, registerModel))
+}
+
+// The checker is not content with everything: an update that reads and writes without comparing
+// loses what was written in between.
+func TestTheCheckerFindsAnUpdateThatDoesNotCompare(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	root := nesttest.Open(t, linearTree)
+	h := newHistory()
+	var all sync.WaitGroup
+	all.Add(2)
+	together(2, func(id int) {
+		h.record(id, func() (any, any, outcome) {
+			was, err := linearPlain.At(root, 0).Get(ctx)
+			assert.NoError(t, err)
+			all.Done()
+			all.Wait()
+			assert.NoError(t, linearPlain.At(root, 0).Set(ctx, id+1))
+			return step{reads: map[int]int{0: was}, writes: map[int]int{0: id + 1}}, nil, applied
+		})
+	})
+	require.False(t, h.linearizable(t, registerModel))
+}
+
+// A success that is told of a write that never happened, and a failure of one that did, are found
+// too, while one that may have happened is not asked for.
+func TestTheCheckerKnowsUnknownOutcomes(t *testing.T) {
+	t.Parallel()
+	write := func(maybe bool) step { return step{writes: map[int]int{0: 1}, maybe: maybe} }
+	read := func(v int) step { return step{reads: map[int]int{0: v}} }
+	for _, c := range []struct {
+		write step
+		o     outcome
+		saw   []int
+		ok    bool
+	}{
+		{write(false), applied, []int{1, 1}, true},
+		{write(false), applied, []int{0}, false},
+		{write(false), unapplied, []int{1}, false},
+		{write(true), unknown, []int{0, 0}, true},
+		{write(true), unknown, []int{0, 1}, true},
+		{write(true), unknown, []int{1, 0}, false},
+	} {
+		h := newHistory()
+		h.record(0, func() (any, any, outcome) { return c.write, nil, c.o })
+		for _, v := range c.saw {
+			time.Sleep(time.Microsecond)
+			h.record(1, func() (any, any, outcome) { return read(v), nil, applied })
+		}
+		require.Equal(t, c.ok, h.linearizable(t, registerModel), "%+v", c)
+	}
+}
+
+// faults disturbs clients of a server until it is told to stop, and then tells how often.
+func faults(t *testing.T, server *nesttest.Server, p *proxy) (stop func() int) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	direct := server.Client(t)
+	pid := serverPID(ctx, server, direct)
+	n := 0
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for ; ctx.Err() == nil; n++ {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(time.Duration(4+rand.IntN(12)) * time.Millisecond):
+			}
+			switch n % 4 {
+			case 0:
+				p.cut(false)
+			case 1:
+				p.cut(true)
+			case 2:
+				// Not every server knows it.
+				_ = direct.Do(ctx, direct.B().Arbitrary("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes").Build()).Error()
+			case 3:
+				if pid != 0 && syscall.Kill(pid, syscall.SIGSTOP) == nil {
+					time.Sleep(30 * time.Millisecond)
+					_ = syscall.Kill(pid, syscall.SIGCONT)
+				}
+			}
+		}
+	})
+	return func() int {
+		cancel()
+		wg.Wait()
+		return n
+	}
+}
+
+// serverPID gives the process of a server that runs on this machine, or 0.
+func serverPID(ctx context.Context, server *nesttest.Server, client rueidis.Client) int {
+	if server.Kind() != nesttest.KindPath {
+		return 0
+	}
+	info, err := client.Do(ctx, client.B().Info().Section("server").Build()).ToString()
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(info, "process_id:")
+	line, _, _ := strings.Cut(rest, "\r\n")
+	pid, _ := strconv.Atoi(line)
+	return pid
+}
+
+// proxy passes connections on to a server, and cuts them.
+type proxy struct {
+	addr string
+	mu   sync.Mutex
+	live map[*passage]struct{}
+}
+
+// passage is one connection through the proxy.
+type passage struct {
+	client, server net.Conn
+	swallow        atomic.Bool // what the server answers gets lost
+}
+
+func (p *passage) close() {
+	_ = p.client.Close()
+	_ = p.server.Close()
+}
+
+func newProxy(t *testing.T, addr string) *proxy {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	p := &proxy{addr: l.Addr().String(), live: make(map[*passage]struct{})}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", addr)
+			if err != nil {
+				_ = client.Close()
+				continue
+			}
+			c := &passage{client: client, server: server}
+			p.mu.Lock()
+			p.live[c] = struct{}{}
+			p.mu.Unlock()
+			wg.Go(func() { p.pass(c, server, client, false) })
+			wg.Go(func() { p.pass(c, client, server, true) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		p.cut(false)
+		wg.Wait()
+	})
+	return p
+}
+
+func (p *proxy) pass(c *passage, to, from net.Conn, answers bool) {
+	defer func() {
+		c.close()
+		p.mu.Lock()
+		delete(p.live, c)
+		p.mu.Unlock()
+	}()
+	buf := make([]byte, 4096)
+	for {
+		n, err := from.Read(buf)
+		if err != nil {
+			return
+		}
+		if answers && c.swallow.Load() {
+			return // the server has done something, which its client does not get to know
+		}
+		if _, err := to.Write(buf[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// cut ends the connections: at once, or after the server has got one more command and before its
+// client has got the answer.
+func (p *proxy) cut(answers bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.live {
+		if answers {
+			c.swallow.Store(true)
+		} else {
+			c.close()
+		}
+	}
+}
