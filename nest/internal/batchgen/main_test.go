@@ -1,10 +1,15 @@
 package main
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -15,4 +20,83 @@ func TestTheBatchMethodsAreUpToDate(t *testing.T) {
 	got, err := os.ReadFile(filepath.Join(dir, Output))
 	require.NoError(t, err)
 	require.Equal(t, string(want), string(got), "run go generate ./nest")
+}
+
+// alone are the methods that take a context and have no twin in a batch, with the reason.
+var alone = map[string]string{
+	"ChannelRef.Subscribe":     "goes on until its context ends",
+	"StreamRef.Consume":        "goes on until its context ends",
+	"StreamRef.Follow":         "goes on until its context ends",
+	"GeoRef.Iterate":           "asks several times",
+	"HashRef.Iterate":          "asks several times",
+	"ListRef.Iterate":          "asks several times",
+	"SetRef.Iterate":           "asks several times",
+	"SortedSetRef.Iterate":     "asks several times",
+	"StreamRef.Range":          "asks several times",
+	"StreamRef.RevRange":       "asks several times",
+	"KeyRef.GetOrLoad":         "loads in between",
+	"KeyRef.Update":            "changes the value in between: Transact does so for several keys",
+	"SecretRef.Update":         "changes the value in between",
+	"SecretRef.Rotate":         "opens and seals the value in between",
+	"PasswordRef.Rotate":       "opens and seals the value in between",
+	"SecretRef.Rename":         "opens and seals the value in between",
+	"PasswordRef.Rename":       "opens and seals the value in between",
+	"SecretRef.Copy":           "opens and seals the value in between",
+	"PasswordRef.Copy":         "opens and seals the value in between",
+	"ListRef.WaitPopLeft":      "waits on a connection of its own",
+	"ListRef.WaitPopRight":     "waits on a connection of its own",
+	"ListRef.WaitPopLeftN":     "waits on a connection of its own",
+	"ListRef.WaitPopRightN":    "waits on a connection of its own",
+	"SortedSetRef.WaitPopMin":  "waits on a connection of its own",
+	"SortedSetRef.WaitPopMax":  "waits on a connection of its own",
+	"SortedSetRef.WaitPopMinN": "waits on a connection of its own",
+	"SortedSetRef.WaitPopMaxN": "waits on a connection of its own",
+	"StreamRef.Read":           "waits, with Block, on a connection of its own",
+	"StreamRef.ReadGroup":      "waits, with Block, on a connection of its own",
+	"StreamRef.ReadPending":    "waits, with Block, on a connection of its own",
+	"ListRef.WaitMove":         "waits on a connection of its own",
+}
+
+// Every operation has its twin, or a reason to have none.
+func TestEveryOperationGoesIntoABatch(t *testing.T) {
+	dir := filepath.Join("..", "..")
+	names, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	require.NoError(t, err)
+	fset := token.NewFileSet()
+	operations, twins := make(map[string]bool), make(map[string]bool)
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(fset, name, nil, parser.SkipObjectResolution)
+		require.NoError(t, err)
+		for _, decl := range file.Decls {
+			d, ok := decl.(*ast.FuncDecl)
+			if !ok || d.Recv == nil || !d.Name.IsExported() {
+				continue
+			}
+			base, _, _ := strings.Cut(strings.TrimPrefix(source(fset, d.Recv.List[0].Type), "*"), "[")
+			switch first := d.Type.Params.List; {
+			case strings.HasSuffix(base, "Batch") && filepath.Base(name) == Output:
+				twins[strings.TrimSuffix(base, "Batch")+"Ref."+d.Name.Name] = true
+			case strings.HasSuffix(base, "Ref") && len(first) > 0 && source(fset, first[0].Type) == "context.Context":
+				operations[base+"."+d.Name.Name] = true
+			}
+		}
+	}
+	require.Greater(t, len(operations), 100)
+	for operation := range operations {
+		name := operation
+		if strings.HasPrefix(operation, "Ref.") {
+			name = "RefRef." + strings.TrimPrefix(operation, "Ref.")
+		}
+		if alone[operation] == "" {
+			assert.True(t, twins[name], "%s has no twin: let it do nothing but call, or say why it stands alone", operation)
+		} else {
+			assert.False(t, twins[name], "%s has a twin", operation)
+		}
+	}
+	for operation := range alone {
+		require.True(t, operations[operation], "%s is no operation", operation)
+	}
 }
