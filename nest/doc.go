@@ -41,7 +41,8 @@
 // # Batches
 //
 // The operations of a [Batch] are those of the references: batch_operations.go is generated
-// from them.
+// from them. [Scope.Batch] sends them together, [Scope.Atomic] as one step, and [Transact] as one
+// step that depends on what was read before.
 package nest
 
 //go:generate go run ./internal/batchgen

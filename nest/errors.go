@@ -49,20 +49,22 @@ var (
 	ErrArgument = errors.New("invalid argument")
 	// ErrOverflow: the result would be outside of what the counter can hold, which is unchanged.
 	ErrOverflow = errors.New("overflow")
-	// ErrConflict: an optimistic write lost against other writers too many times.
+	// ErrConflict: an optimistic write lost against other writers, too many times when it is
+	// what Update or [Transact] returns.
 	ErrConflict = errors.New("too many conflicting writes")
 	// ErrUnsupported: the server does not know the command that the operation needs.
 	ErrUnsupported = errors.New("not supported by the server")
 	// ErrCrossSlot: the keys of one atomic step live in different slots of a Redis Cluster.
 	ErrCrossSlot = errors.New("keys in different slots")
-	// ErrBatch: a batch was run twice, or a result was read before its batch was run.
+	// ErrBatch: a batch was run twice, a result was read before its batch was run, or a write
+	// stands among the reads of a transaction.
 	ErrBatch = errors.New("batch misused")
 	// ErrUnsent: the operation was not sent, because another one of its atomic batch cannot be.
 	ErrUnsent = errors.New("not sent")
 	// ErrAborted: the server refused the whole atomic batch and applied none of it.
 	ErrAborted = errors.New("aborted")
-	// ErrOutcomeUnknown: the connection was lost while an atomic batch was on its way. It was
-	// applied whole or not at all.
+	// ErrOutcomeUnknown: the connection was lost, or the context ended, while an atomic batch or
+	// the writes of a transaction were on their way. They were applied whole or not at all.
 	ErrOutcomeUnknown = errors.New("outcome unknown")
 	// ErrNoClient: the scope is the zero Scope or was opened with [NamesOnly].
 	ErrNoClient = errors.New("no client")

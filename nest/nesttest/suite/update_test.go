@@ -3,6 +3,7 @@ package suite_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -63,4 +64,42 @@ func TestUpdateDoesNotFailOnAnOldValue(t *testing.T) {
 	got, err := r.Update(ctx, func(int, bool) (int, error) { return 0, errPoor })
 	require.Equal(t, errPoor, err)
 	assert.Zero(t, got)
+}
+
+// Scripts that the server has forgotten are no matter, in a transaction neither.
+func TestScriptsSurviveTheServersMemory(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	server := nesttest.Start(t)
+	root := server.Open(t, txRoot)
+	bank := txBank.At(root, 1)
+	admin := server.Client(t)
+	for _, forget := range []func(){
+		func() {},
+		func() {
+			require.NoError(t, admin.Do(ctx, admin.B().Arbitrary("SCRIPT", "FLUSH").Build()).Error())
+		},
+		func() {
+			server.Kill(t)
+			server.Restart(t)
+			require.Eventually(t, func() bool {
+				_, err := txBalance.At(bank, 1).Exists(ctx)
+				return err == nil
+			}, 10*time.Second, time.Millisecond)
+		},
+	} {
+		forget()
+		_, err := txBalance.At(bank, 1).Update(ctx, func(n int, _ bool) (int, error) { return n + 1, nil })
+		require.NoError(t, err)
+		forget()
+		b := bank.Atomic()
+		txTags.At(bank, 1).In(b).Add("x")
+		require.NoError(t, b.Exec(ctx))
+		forget()
+		require.NoError(t, nest.Transact(ctx, bank, func(tx *nest.Tx) error {
+			txTags.At(bank, 1).In(tx.Reads()).Has("x")
+			txTags.At(bank, 1).In(tx.Writes()).Add("y")
+			return tx.Reads().Exec(ctx)
+		}))
+	}
 }
