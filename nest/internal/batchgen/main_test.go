@@ -87,8 +87,8 @@ func TestEveryOperationGoesIntoABatch(t *testing.T) {
 	require.Greater(t, len(operations), 100)
 	for operation := range operations {
 		name := operation
-		if strings.HasPrefix(operation, "Ref.") {
-			name = "RefRef." + strings.TrimPrefix(operation, "Ref.")
+		if method, ok := strings.CutPrefix(operation, "Ref."); ok {
+			name = "RefRef." + method
 		}
 		if alone[operation] == "" {
 			assert.True(t, twins[name], "%s has no twin: let it do nothing but call, or say why it stands alone", operation)

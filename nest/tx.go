@@ -1,0 +1,412 @@
+package nest
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+
+	"github.com/redis/rueidis"
+)
+
+// Tx is one try of a transaction, see [Transact]. It ends when the function that was given it
+// returns. It is safe for concurrent use.
+type Tx struct {
+	scope  Scope
+	writes *Batch
+
+	mu      sync.Mutex
+	line    *line
+	slot    int                 // of all keys, or -1
+	watched map[string]struct{} // keys that may not change
+	renew   map[string]Ref      // keys read whose TTL every read restarts
+	reads   *Batch              // the one that comes next
+	count   int                 // how many operations were read
+	over    bool
+	// unproven tells that it takes an EXEC to know that all that was read is of one state.
+	unproven bool
+	// broken is why this try comes to nothing, and again whether another one may do better.
+	broken error
+	again  bool
+}
+
+func newTx(s Scope, l *line, slot int) *Tx {
+	tx := &Tx{scope: s, line: l, slot: slot, watched: make(map[string]struct{})}
+	tx.writes = s.batch(opTransact, inWrites)
+	tx.writes.tx = tx
+	return tx
+}
+
+// Reads gives a batch whose Exec reads over the transaction's connection, and watches the keys
+// that it reads from then on. Until it is run, Reads gives the same one; then another. It takes
+// operations that Redis calls reads: anything else, [Ref.Do] too, is refused with [ErrBatch], and
+// then nothing is sent. What [AutoRenew] renews when it is read is renewed at the end of the
+// transaction. Reads of keys that are declared [Cached] go to the server.
+//
+// An Exec that finds that something read before has changed returns [ErrConflict]: the function
+// should return that, and is run again whatever it returns.
+func (tx *Tx) Reads() *Batch {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	if tx.reads == nil || tx.reads.spent() {
+		tx.reads = tx.scope.batch(opTransact, inReads)
+		tx.reads.tx = tx
+	}
+	return tx.reads
+}
+
+// Writes gives the batch that is applied when the function has returned nil. Each call gives the
+// same one. It is not to be run: its futures are there when [Transact] has returned. It takes
+// operations of all kinds; a read among them gives what is there after the writes before it.
+func (tx *Tx) Writes() *Batch { return tx.writes }
+
+var (
+	errNoRead   = because(ErrBatch, "it is no read: what a transaction writes goes into its Writes")
+	errTxWrites = &Error{Op: opTransact, Err: because(ErrBatch, "a transaction's Writes are applied when its function returns nil")}
+	errTxOver   = &Error{Op: opTransact, Err: because(ErrBatch, "the transaction is over")}
+)
+
+// run is the try. It tells whether there should be another one, and gives what it came to.
+func (tx *Tx) run(ctx context.Context, do func(*Tx) error, refs []string) (again bool, err error) {
+	ended := false
+	defer func() {
+		if !ended { // do panicked, or ended its goroutine
+			tx.end()
+			tx.line.drop()
+			tx.discard(errTxOver)
+		}
+	}()
+	if len(refs) > 0 {
+		tx.watch(ctx, refs)
+	}
+	if tx.broken == nil {
+		err = do(tx)
+	}
+	ended = true
+	tx.end()
+	return tx.finish(ctx, err)
+}
+
+// end lets nothing be read any more. It waits for what is being read.
+func (tx *Tx) end() {
+	tx.mu.Lock()
+	tx.over = true
+	tx.mu.Unlock()
+}
+
+// watch begins the transaction with keys that are to be watched unread.
+func (tx *Tx) watch(ctx context.Context, keys []string) {
+	if err := tx.line.open(ctx); err != nil {
+		tx.fail(ctx, err)
+		return
+	}
+	tx.unproven = true
+	if err := tx.line.send(ctx, tx.watching(keys))[0].Error(); err != nil {
+		tx.fail(ctx, err)
+	}
+}
+
+func (tx *Tx) watching(keys []string) rueidis.Completed {
+	for _, k := range keys {
+		tx.watched[k] = struct{}{}
+	}
+	return tx.line.conn.B().Watch().Key(keys...).Build()
+}
+
+// fail notes that the try comes to nothing, because of err, which a command got.
+func (tx *Tx) fail(ctx context.Context, err error) {
+	tx.again = elsewhere(err)
+	if tx.broken = err; unanswered(err) {
+		tx.broken = ended(ctx, err)
+		tx.again = ctx.Err() == nil && !errors.Is(err, rueidis.ErrClosing)
+	}
+	tx.line.drop()
+}
+
+// elsewhere tells whether an answer means that the server is not, or not yet, the one to ask. What
+// is answered so was not executed.
+func elsewhere(err error) bool {
+	answer, ok := rueidis.IsRedisErr(err)
+	if !ok {
+		return false
+	}
+	switch first, _, _ := strings.Cut(answer.Error(), " "); first {
+	case "MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "LOADING", "READONLY", "MASTERDOWN":
+		return true
+	}
+	return false
+}
+
+// read runs a batch of Reads.
+func (tx *Tx) read(ctx context.Context, items []*item) ([]error, error) {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	slot := tx.slot
+	switch bad := unsendable(items, &slot); {
+	case tx.over:
+		return declineAll(items, errTxOver), errTxOver
+	case bad != nil:
+		return declineAll(items, &declined{ErrUnsent, bareReason(bad)}), bad
+	case tx.broken != nil:
+		return tx.declined(items)
+	}
+	tx.slot = slot
+	if err := tx.line.open(ctx); err != nil {
+		tx.fail(ctx, err)
+		return tx.declined(items)
+	}
+	cmds, begin := tx.reading(items)
+	if len(cmds) == 0 {
+		return make([]error, len(items)), nil
+	}
+	return tx.settle(ctx, items, tx.line.send(ctx, cmds...), begin)
+}
+
+// reading makes the commands of a batch of Reads: first the WATCH of the keys that are new, then
+// from begin on those of the items, then, when it is not the only thing read, the question
+// whether anything has changed.
+func (tx *Tx) reading(items []*item) (cmds []rueidis.Completed, begin int) {
+	var fresh []string
+	for _, it := range items {
+		if it.skip {
+			it.refuse(nil)
+			continue
+		}
+		cmds = append(cmds, it.cmd)
+		for key := range it.keys {
+			if _, ok := tx.watched[key]; !ok {
+				tx.watched[key] = struct{}{}
+				fresh = append(fresh, key)
+			}
+		}
+		tx.renewing(it.ref)
+		for _, u := range it.uses {
+			tx.renewing(u.Ref)
+		}
+	}
+	if len(cmds) == 0 {
+		return nil, 0
+	}
+	tx.count += len(cmds)
+	if len(fresh) > 0 {
+		cmds, begin = append([]rueidis.Completed{tx.watching(fresh)}, cmds...), 1
+	}
+	if tx.count > 1 {
+		cmds = append(cmds, tx.line.conn.B().Arbitrary("CLIENT", "INFO").Build())
+	}
+	return cmds, begin
+}
+
+// settle gives a batch of Reads what came back.
+func (tx *Tx) settle(ctx context.Context, items []*item, answers []rueidis.RedisResult, begin int) ([]error, error) {
+	for _, a := range answers {
+		if err := a.Error(); unanswered(err) || elsewhere(err) {
+			tx.fail(ctx, err)
+			return tx.declined(items)
+		}
+	}
+	if begin > 0 && answers[0].Error() != nil {
+		tx.fail(ctx, answers[0].Error())
+		return tx.declined(items)
+	}
+	answers = answers[begin:]
+	if tx.count > 1 {
+		switch changed, known := changedSince(answers[len(answers)-1]); {
+		case changed:
+			tx.broken, tx.again = tx.scope.fail(opTransact, ErrConflict), true
+			return tx.declined(items)
+		case !known:
+			tx.unproven = true
+		}
+	}
+	errs := make([]error, len(items))
+	for i, it := range items {
+		if !it.skip {
+			answer, err := answers[0].ToMessage()
+			errs[i] = it.settle(ctx, answer, err)
+			answers = answers[1:]
+		}
+	}
+	return errs, nil
+}
+
+// declined gives items the reason why the try comes to nothing.
+func (tx *Tx) declined(items []*item) ([]error, error) {
+	for _, it := range items {
+		if it.skip {
+			it.refuse(nil)
+		}
+	}
+	whole := tx.failed()
+	return declineAll(items, bareReason(whole)), whole
+}
+
+// failed is the error of a try that came to nothing.
+func (tx *Tx) failed() error {
+	if e, ok := errors.AsType[*Error](tx.broken); ok {
+		return e
+	}
+	err := tx.broken
+	if elsewhere(err) {
+		err = &declined{errors.New("the server cannot serve these keys now"), err}
+	}
+	return tx.scope.fail(opTransact, err)
+}
+
+// changedSince tells from CLIENT INFO whether a key has changed since this connection has
+// watched it: "d" among the flags (CLIENT LIST, "EXEC will fail"). A server may not know the
+// command, or not allow it.
+func changedSince(answer rueidis.RedisResult) (changed, known bool) {
+	info, err := answer.ToString()
+	_, rest, ok := strings.Cut(info, " flags=")
+	if err != nil || !ok {
+		return false, false
+	}
+	flags, _, _ := strings.Cut(rest, " ")
+	return strings.Contains(flags, "d"), true
+}
+
+// renewing notes that a key was read whose TTL every read restarts.
+func (tx *Tx) renewing(r Ref) {
+	if r.m.renewed == nil {
+		return
+	}
+	if tx.renew == nil {
+		tx.renew = make(map[string]Ref)
+	}
+	tx.renew[r.key] = Ref{m: r.m.renewed, key: r.key}
+}
+
+// finish ends the try after do returned failed.
+func (tx *Tx) finish(ctx context.Context, failed error) (again bool, err error) {
+	watching := len(tx.watched) > 0
+	items, _ := tx.writes.take()
+	switch {
+	case tx.broken != nil:
+		declineAll(items, bareReason(tx.failed()))
+		if tx.line.conn != nil {
+			tx.unwatch(ctx)
+		}
+		if !tx.again && failed != nil {
+			return false, failed
+		}
+		return tx.again, tx.failed()
+	case failed != nil:
+		declineAll(items, &declined{ErrUnsent, errors.New("the transaction's function returned an error")})
+		items = nil
+	}
+	if !watching && failed == nil && len(items) > 0 {
+		errs, whole := tx.writes.transact(ctx, items)
+		if whole == nil {
+			whole = failures(errs)
+		}
+		return false, whole
+	}
+	if len(items) == 0 && len(tx.renew) == 0 && !tx.unproven || !watching {
+		tx.line.giveBack(watching)
+		return false, failed
+	}
+	if bad := unsendable(items, &tx.slot); bad != nil {
+		declineAll(items, &declined{ErrUnsent, bareReason(bad)})
+		tx.line.giveBack(watching)
+		return false, bad
+	}
+	if err := ctx.Err(); err != nil {
+		declineAll(items, err)
+		tx.line.giveBack(watching)
+		return false, tx.scope.fail(opTransact, err)
+	}
+	return tx.commit(ctx, items, failed)
+}
+
+// commit applies the items if nothing watched has changed.
+func (tx *Tx) commit(ctx context.Context, items []*item, failed error) (again bool, err error) {
+	m := newMulti(tx.scope.at.tree.client, items, tx.renewals()...)
+	answers := tx.line.conn.DoMulti(ctx, m.cmds...)
+	exec := answers[len(answers)-1].Error()
+	switch {
+	case rueidis.IsRedisNil(exec):
+		declineAll(items, ErrConflict)
+		return true, tx.scope.fail(opTransact, ErrConflict)
+	case unanswered(exec) && len(m.sent) == 0 && len(tx.renew) == 0:
+		// There was nothing to apply.
+		tx.fail(ctx, exec)
+		return tx.again, tx.failed()
+	case exec != nil:
+		if at := misdirected(answers); at != nil && !unanswered(exec) {
+			tx.fail(ctx, at)
+			declineAll(items, bareReason(tx.failed()))
+			return tx.again, tx.failed()
+		}
+		tx.line.drop()
+	}
+	whole := m.settle(ctx, answers)
+	tx.writes.awaitFences(ctx, items)
+	tx.line.giveBack(false)
+	switch {
+	case failed != nil:
+		return false, failed
+	case errors.Is(whole, ErrOutcomeUnknown):
+		return false, tx.scope.fail(opTransact, bareReason(whole))
+	case whole != nil:
+		return false, whole
+	}
+	return false, failures(m.errs)
+}
+
+// misdirected gives the answer by which a transaction was refused because another server is to be
+// asked, or nil.
+func misdirected(answers []rueidis.RedisResult) error {
+	if answers[0].Error() == nil { // else each was executed or refused by itself
+		for _, a := range answers {
+			if err := a.Error(); elsewhere(err) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// renewals restart the TTLs that reads have not.
+func (tx *Tx) renewals() []rueidis.Completed {
+	cmds := make([]rueidis.Completed, 0, len(tx.renew))
+	for key, r := range tx.renew {
+		cmds = append(cmds, r.b().Pexpire().Key(key).Milliseconds(r.m.ttl()).Build())
+	}
+	return cmds
+}
+
+// unwatch makes the connection ready for another try.
+func (tx *Tx) unwatch(ctx context.Context) {
+	if tx.line.conn.Do(ctx, tx.line.conn.B().Unwatch().Build()).Error() != nil {
+		tx.line.drop()
+	}
+}
+
+// discard gives the futures of the writes a reason why there is no result.
+func (tx *Tx) discard(reason error) {
+	items, _ := tx.writes.take()
+	declineAll(items, reason)
+}
+
+// takes gives the reference as it stands in the batch: in a transaction's Reads, reading does not
+// renew the TTL, because that would be a change of the key that the transaction watches.
+func (b *Batch) takes(r Ref) Ref {
+	if b == nil || b.way != inReads || r.m == nil {
+		return r
+	}
+	return r.plain()
+}
+
+func (r Ref) plain() Ref {
+	if r.m.plain {
+		return r
+	}
+	m := *r.m
+	m.plain = true
+	if r.renews() {
+		m.settings.autoRenew, m.renewed = false, r.m
+	}
+	r.m = &m
+	return r
+}
