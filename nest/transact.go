@@ -38,7 +38,8 @@ type Reference interface {
 // would show it a mixture of two ends the try with [ErrConflict] instead. What it puts into
 // [Tx.Writes] is applied as one step, after do has returned nil, and is seen by nobody before. An
 // error of do is returned as it is, and nothing is applied. refs are keys that do depends on
-// without reading them in tx.Reads: they are watched from before do begins.
+// without reading them in tx.Reads, but by ordinary calls, say: they are watched from before do
+// begins. An ordinary read of a [Cached] key may come from before that.
 //
 // Keys in several slots of a Redis Cluster are refused with [ErrCrossSlot] before anything of them
 // is sent, on a single server too. After 64 tries the error wraps [ErrConflict], or tells why the

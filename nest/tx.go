@@ -296,6 +296,7 @@ func (tx *Tx) finish(ctx context.Context, failed error) (again bool, err error) 
 		items = nil
 	}
 	if !watching && failed == nil && len(items) > 0 {
+		tx.line.giveBack(false) // of a try before
 		errs, whole := tx.writes.transact(ctx, items)
 		if whole == nil {
 			whole = failures(errs)

@@ -409,6 +409,19 @@ func TestTransactLetsPanicsThrough(t *testing.T) {
 		require.ErrorIs(t, done.Err(), nest.ErrBatch)
 		require.NoError(t, transfer(ctx, bank, 1, 2, 0), "the only connection is free again")
 	}
+	tries := 0
+	require.NoError(t, nest.Transact(ctx, bank, func(tx *nest.Tx) error {
+		a := txBalance.At(bank, 1)
+		if tries++; tries == 1 { // reads, and loses
+			a.In(tx.Reads()).Get()
+			assert.NoError(t, tx.Reads().Exec(ctx))
+			assert.NoError(t, a.Set(ctx, 3))
+		}
+		a.In(tx.Writes()).Set(4)
+		return nil
+	}))
+	require.Equal(t, 2, tries)
+	require.NoError(t, transfer(ctx, bank, 1, 2, 0), "the only connection is free again")
 	ctx, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 	defer cancel()
 	err = nest.Transact(ctx, bank, func(tx *nest.Tx) error {
