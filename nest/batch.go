@@ -32,9 +32,10 @@ type Batch struct {
 	tx   *Tx   // where the way is that of a transaction
 	err  error // of the scope
 
-	mu    sync.Mutex
-	ran   bool
-	items []*item
+	mu     sync.Mutex
+	ran    bool
+	items  []*item
+	guards []*Lease
 }
 
 // way is how a batch is sent.

@@ -781,6 +781,37 @@ func (q ListBatch[T]) Trim(first int64, last int64) *Done {
 	return add(q.b, r.Ref, func() command[struct{}] { return r.trim(first, last) })
 }
 
+// LockBatch holds the operations of a [LockRef] in a batch. They have the same names and results;
+// their futures are settled when [Batch.Exec] returns.
+type LockBatch struct {
+	RefBatch
+	ref LockRef
+}
+
+// In puts the reference into a batch.
+func (r LockRef) In(b *Batch) LockBatch {
+	r.Ref = b.takes(r.Ref)
+	return LockBatch{RefBatch{b, r.Ref}, r}
+}
+
+// ForceRelease is [LockRef.ForceRelease] in a batch.
+func (q LockBatch) ForceRelease() *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, r.forceRelease)
+}
+
+// Held is [LockRef.Held] in a batch.
+func (q LockBatch) Held() *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, r.held)
+}
+
+// Holder is [LockRef.Holder] in a batch.
+func (q LockBatch) Holder() *FoundFuture[Holder] {
+	r := q.ref
+	return addFound(q.b, r.Ref, r.holder)
+}
+
 // PasswordBatch holds the operations of a [PasswordRef] in a batch. They have the same names and results;
 // their futures are settled when [Batch.Exec] returns.
 type PasswordBatch struct {

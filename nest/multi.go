@@ -127,7 +127,12 @@ func declineAll(items []*item, reason error) []error {
 // transact sends the items as one transaction. It gives each one's error and, when the
 // transaction as a whole came to nothing, the reason.
 func (b *Batch) transact(ctx context.Context, items []*item) ([]error, error) {
-	if bad := unsendable(items, new(-1)); bad != nil {
+	slot := -1
+	bad := b.checkGuards(&slot)
+	if bad == nil {
+		bad = unsendable(items, &slot)
+	}
+	if bad != nil {
 		return declineAll(items, &declined{ErrUnsent, bareReason(bad)}), bad
 	}
 	m := newMulti(b.tree.client, items)
@@ -135,7 +140,14 @@ func (b *Batch) transact(ctx context.Context, items []*item) ([]error, error) {
 		m.skipped()
 		return m.errs, nil
 	}
-	answers := b.tree.client.DoMulti(ctx, m.cmds...)
+	answers, refused := b.submit(ctx, m.cmds)
+	if refused != nil {
+		for _, i := range m.sent {
+			m.decline(i, &declined{ErrAborted, bareReason(refused)})
+		}
+		m.skipped()
+		return m.errs, m.errs[m.sent[0]]
+	}
 	b.awaitFences(ctx, items)
 	whole := m.settle(ctx, answers)
 	return m.errs, whole

@@ -20,6 +20,7 @@ type tree struct {
 	mounts  []*mounted // in the order of declaration, parents before children
 	index   *index
 	flights flights
+	turns   turns
 	caches  bool // some key is declared Cached
 
 	// table finds the places of a declaration by its number: open addressing, a power of

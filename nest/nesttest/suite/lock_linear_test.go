@@ -1,0 +1,249 @@
+package suite_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+	"github.com/redis/rueidis"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/redisimnest/redisimnest/nest"
+	"github.com/redisimnest/redisimnest/nest/nesttest"
+)
+
+// holding is an operation of a lock's history: a token was acquired, or its holder believes in it
+// no more.
+type holding struct {
+	token int64
+	ends  bool
+}
+
+// mutex is what the state of a lock can be: who holds it, and the greatest token so far.
+type mutex struct{ holder, last int64 }
+
+// lockModel is a lock that one holder at a time has, with tokens that grow. An acquisition takes
+// place between its call and its return, the end of a belief between the last moment at which the
+// lease said that it stands and the moment after; so the history can be put into one order only if
+// nobody acquired the lock while somebody else believed in it.
+var lockModel = porcupine.Model{
+	Init: func() any { return mutex{} },
+	Step: func(state, input, _ any) (bool, any) {
+		s, h := state.(mutex), input.(holding)
+		if h.ends {
+			return s.holder == h.token, mutex{last: s.last}
+		}
+		return s.holder == 0 && h.token > s.last, mutex{h.token, h.token}
+	},
+}
+
+// history collects what happened, on this process' monotonic clock.
+type history struct {
+	start time.Time
+	mu    sync.Mutex
+	ops   []porcupine.Operation
+}
+
+func (h *history) now() int64 { return time.Since(h.start).Nanoseconds() }
+
+func (h *history) add(client int, what holding, call, end int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ops = append(h.ops, porcupine.Operation{ClientId: client, Input: what, Call: call, Return: end})
+}
+
+func (h *history) len() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.ops)
+}
+
+// network passes connections on to a server, unless it is told to hold back what it carries, or
+// to cut it all off.
+type network struct {
+	addr string
+
+	mu    sync.Mutex
+	stall time.Time // nothing moves before
+	conns []net.Conn
+}
+
+func newNetwork(t *testing.T, server string) *network {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	n := &network{addr: l.Addr().String()}
+	var wg sync.WaitGroup
+	pass := func(to, from net.Conn) {
+		defer func() { _, _ = to.Close(), from.Close() }()
+		buf := make([]byte, 4096)
+		for {
+			count, err := from.Read(buf)
+			if err != nil {
+				return
+			}
+			n.mu.Lock()
+			wait := time.Until(n.stall)
+			n.mu.Unlock()
+			time.Sleep(wait)
+			if _, err := to.Write(buf[:count]); err != nil {
+				return
+			}
+		}
+	}
+	wg.Go(func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			upstream, err := net.Dial("tcp", server)
+			if err != nil {
+				_ = client.Close()
+				continue
+			}
+			n.mu.Lock()
+			n.conns = append(n.conns, client, upstream)
+			n.mu.Unlock()
+			wg.Go(func() { pass(upstream, client) })
+			wg.Go(func() { pass(client, upstream) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		n.cut()
+		wg.Wait()
+	})
+	return n
+}
+
+// hold keeps everything back for a while, in both directions, and lets it go late.
+func (n *network) hold(d time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.stall = time.Now().Add(d)
+}
+
+// cut ends all connections: what is on its way is lost.
+func (n *network) cut() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, c := range n.conns {
+		_ = c.Close()
+	}
+	n.conns = nil
+}
+
+// One server, on which time passes for the leases as it does for the clients: processes that are
+// paused, and connections that stall or are lost, never make two holders; and what they write
+// under the guard of their lease comes in the order of their tokens.
+func TestLockIsNeverHeldTwice(t *testing.T) {
+	t.Parallel()
+	// A lease that nobody extends ends on real servers only.
+	server := nesttest.Start(t, nesttest.Args())
+	const lease, clients, enough = 60 * time.Millisecond, 5, 50 // operations
+	lock := nest.Lock("lock", nest.TTL(lease))
+	written := nest.List[int64]("written")
+	tree := nest.Cluster("history", nest.HashTag(), nest.Sub(lock, written))
+	prefix := nest.WithPrefix(server.Prefix(t))
+
+	h := &history{start: time.Now()}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	var wg sync.WaitGroup
+	var networks []*network
+	for c := range clients {
+		n := newNetwork(t, server.Addr())
+		networks = append(networks, n)
+		o := server.ClientOption()
+		o.InitAddress, o.ForceSingleClient = []string{n.addr}, true
+		client, err := rueidis.NewClient(o)
+		require.NoError(t, err)
+		t.Cleanup(client.Close)
+		s, err := nest.Open(client, tree, prefix)
+		require.NoError(t, err)
+		wg.Go(func() {
+			for ctx.Err() == nil && h.len() < enough {
+				competes(ctx, t, h, c, s, lock.At(s), written)
+			}
+		})
+	}
+	wg.Go(func() { // what goes wrong meanwhile
+		for ctx.Err() == nil && h.len() < enough {
+			n := networks[rand.IntN(clients)]
+			if rand.IntN(3) == 0 {
+				n.cut()
+			} else {
+				n.hold(rand.N(2 * lease))
+			}
+			time.Sleep(rand.N(lease))
+			if server.Kind() == nesttest.KindEmbedded {
+				server.Advance(t, lease) // after which nobody's lease can stand
+			}
+		}
+	})
+	wg.Wait()
+
+	require.Greater(t, h.len(), clients, "too little happened")
+	if server.Kind() != nesttest.KindEmbedded { // its clock jumps, which a lock cannot stand
+		require.Equal(t, porcupine.Ok, porcupine.CheckOperationsTimeout(lockModel, h.ops, time.Minute))
+	}
+	s := server.Open(t, tree, prefix)
+	tokens, err := written.At(s).All(t.Context())
+	require.NoError(t, err)
+	require.NotEmpty(t, tokens)
+	require.True(t, slices.IsSorted(tokens), "a holder wrote after a later one had: %v", tokens)
+	t.Logf("%d acquired and ended, %d writes", len(h.ops)/2, len(tokens))
+}
+
+// competes acquires the lock once, holds it for a while, and tells the history.
+func competes(ctx context.Context, t *testing.T, h *history, client int, s nest.Scope, ref nest.LockRef, written *nest.ListDef[int64]) {
+	t.Helper()
+	patience, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+	defer cancel()
+	var opts []nest.LockOption
+	if rand.IntN(2) == 0 {
+		opts = append(opts, nest.NoExtend())
+	}
+	call := h.now()
+	l, err := ref.Acquire(patience, opts...)
+	if err != nil {
+		time.Sleep(time.Millisecond)
+		return
+	}
+	h.add(client, holding{token: l.Token()}, call, h.now())
+	believed := call
+	for until := time.Now().Add(rand.N(2 * ref.DeclaredTTL())); time.Now().Before(until); {
+		at := h.now()
+		if l.Err() != nil {
+			break
+		}
+		believed = at
+		if rand.IntN(3) == 0 {
+			time.Sleep(rand.N(2 * ref.DeclaredTTL())) // as one that is collecting garbage
+		}
+		b := l.Guard(s.Atomic())
+		written.At(s).In(b).PushRight(l.Token())
+		if err := b.Exec(patience); err != nil && !errors.Is(err, nest.ErrLockLost) {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	at := h.now()
+	if l.Err() == nil {
+		believed = at
+	}
+	// What Release does is after the end.
+	h.add(client, holding{token: l.Token(), ends: true}, believed, h.now())
+	release, stop := context.WithTimeout(context.WithoutCancel(ctx), 200*time.Millisecond)
+	defer stop()
+	if err := l.Release(release); err == nil {
+		assert.ErrorIs(t, l.Err(), nest.ErrLockReleased)
+	}
+}
