@@ -634,6 +634,42 @@ func (q KeyBatch[T]) Take() *FoundFuture[T] {
 	return addFound(q.b, r.Ref, r.take)
 }
 
+// LimiterBatch holds the operations of a [LimiterRef] in a batch. They have the same names and results;
+// their futures are settled when [Batch.Exec] returns.
+type LimiterBatch struct {
+	RefBatch
+	ref LimiterRef
+}
+
+// In puts the reference into a batch.
+func (r LimiterRef) In(b *Batch) LimiterBatch {
+	return LimiterBatch{RefBatch{b, r.Ref}, r}
+}
+
+// Allow is [LimiterRef.Allow] in a batch.
+func (q LimiterBatch) Allow() *Future[Decision] {
+	r := q.ref
+	return add(q.b, r.Ref, r.allow)
+}
+
+// AllowN is [LimiterRef.AllowN] in a batch.
+func (q LimiterBatch) AllowN(n int64) *Future[Decision] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[Decision] { return r.allowN(n) })
+}
+
+// Peek is [LimiterRef.Peek] in a batch.
+func (q LimiterBatch) Peek() *Future[Decision] {
+	r := q.ref
+	return add(q.b, r.Ref, r.peek)
+}
+
+// Reset is [LimiterRef.Reset] in a batch.
+func (q LimiterBatch) Reset() *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, r.reset)
+}
+
 // ListBatch holds the operations of a [ListRef] in a batch. They have the same names and results;
 // their futures are settled when [Batch.Exec] returns.
 type ListBatch[T any] struct {

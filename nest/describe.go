@@ -35,6 +35,8 @@ type Description struct {
 	SecretFields []string `json:"secret_fields,omitempty"`
 	// HashTag tells that the cluster's prefix stands in braces.
 	HashTag bool `json:"hash_tag,omitempty"`
+	// Rate is what a limiter lets pass, "100 per 1m, burst 20".
+	Rate string `json:"rate,omitempty"`
 	// Default tells that reads of a missing key give a declared default.
 	Default bool `json:"default,omitempty"`
 	// Doc is the text of the Doc option.
@@ -98,6 +100,9 @@ func (s Scope) describe(m *mounted) (Description, int) {
 			d.SecretFields = []string{"*"}
 		}
 	}
+	if l, ok := m.bound.(*limiter); ok {
+		d.Rate = l.String()
+	}
 	for i, piece := range m.pieces {
 		p := ParamDescription{
 			Name:      piece.param.name,
@@ -149,7 +154,11 @@ func (d Description) MarshalJSON() ([]byte, error) {
 
 // ttl is the TTL as a person writes it: 24h, 1m30s.
 func (d Description) ttl() string {
-	text := (time.Duration(d.TTL * float64(time.Second))).String()
+	return shortDuration(time.Duration(d.TTL * float64(time.Second)))
+}
+
+func shortDuration(d time.Duration) string {
+	text := d.String()
 	if strings.HasSuffix(text, "m0s") {
 		text = strings.TrimSuffix(text, "0s")
 	}
@@ -167,7 +176,8 @@ func (d Description) notes() []string {
 			notes = append(notes, text)
 		}
 	}
-	add(d.TTL > 0, "ttl "+d.ttl())
+	add(d.Rate != "", d.Rate)
+	add(d.TTL > 0 && d.Rate == "", "ttl "+d.ttl())
 	add(d.AutoRenew, "renewed on read")
 	add(d.Jitter > 0, "jitter")
 	add(d.Cached > 0, "cached")

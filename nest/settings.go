@@ -81,6 +81,7 @@ type config struct {
 	entryField    string
 	entryPerField bool
 	trim          TrimOption
+	rate          rate // of a limiter
 	// special are the options that only some kinds have.
 	special []special
 }
