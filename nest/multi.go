@@ -106,12 +106,12 @@ func (m *multi) decline(i int, reason error) {
 }
 
 // decline gives the item's future the reason why it has no result, or the item's own.
-func (it *item) decline(reason error) error {
-	err := it.unsent
+func (i *item) decline(reason error) error {
+	err := i.unsent
 	if err == nil {
-		err = it.ref.fail(it.op, reason)
+		err = i.ref.fail(i.op, reason)
 	}
-	it.refuse(err)
+	i.refuse(err)
 	return err
 }
 
@@ -194,12 +194,12 @@ func unsendable(items []*item, slot *int) error {
 var errSlots = because(ErrCrossSlot, "a HashTag on a cluster above all keys puts them into one")
 
 // keys gives the keys of an item's command.
-func (it *item) keys(yield func(string) bool) {
-	if !yield(it.ref.key) {
+func (i *item) keys(yield func(string) bool) {
+	if !yield(i.ref.key) {
 		return
 	}
-	for _, u := range it.uses {
-		if u.key != it.ref.key && !yield(u.key) {
+	for _, u := range i.uses {
+		if u.key != i.ref.key && !yield(u.key) {
 			return
 		}
 	}
