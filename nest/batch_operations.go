@@ -643,6 +643,7 @@ type LimiterBatch struct {
 
 // In puts the reference into a batch.
 func (r LimiterRef) In(b *Batch) LimiterBatch {
+	r.Ref = b.takes(r.Ref)
 	return LimiterBatch{RefBatch{b, r.Ref}, r}
 }
 
