@@ -14,32 +14,32 @@ import (
 // An account whose balance one holder of its lock at a time computes and writes. The HashTag puts
 // all of it into one slot, so that what is written can depend on the lock.
 var (
-	Balance = nest.Key[int64]("balance", nest.Default(0))
+	Funds   = nest.Key[int64]("balance", nest.Default(0))
 	Booking = nest.Lock("booking", nest.TTL(30))
 	Account = nest.Cluster("account:<account>", nest.HashTag(), nest.Sub(Balance, Booking))
 
 	// Ten requests at once from an address, and a hundred in a minute.
 	Requests = nest.Limiter("requests:<ip>", nest.Rate(100, time.Minute), nest.Burst(10))
 
-	Bank = nest.Cluster("bank", nest.Sub(Account, Requests))
+	Branch = nest.Cluster("branch", nest.Sub(Account, Requests))
 )
 
 func Example_lock() {
 	embedded(func(client rueidis.Client) {
 		ctx := context.Background()
-		root, err := nest.Open(client, Bank)
+		root, err := nest.Open(client, Branch)
 		if err != nil {
 			panic(err)
 		}
 		account := Account.At(root, "A-7")
 
 		err = Booking.At(account).Run(ctx, func(ctx context.Context, lease *nest.Lease) error {
-			balance, err := Balance.At(account).Get(ctx)
+			balance, err := Funds.At(account).Get(ctx)
 			if err != nil {
 				return err
 			}
 			b := lease.Guard(account.Atomic()) // applied only while the lock is ours
-			Balance.At(account).In(b).Set(balance + 5)
+			Funds.At(account).In(b).Set(balance + 5)
 			return b.Exec(ctx)
 		})
 		fmt.Println(err)
@@ -54,11 +54,11 @@ func Example_lock() {
 			panic(err)
 		}
 		b := lease.Guard(account.Atomic())
-		Balance.At(account).In(b).Set(0)
+		Funds.At(account).In(b).Set(0)
 		err = b.Exec(ctx)
 		fmt.Println(errors.Is(err, nest.ErrLockLost), context.Cause(lease.Context()))
 
-		balance, err := Balance.At(account).Get(ctx)
+		balance, err := Funds.At(account).Get(ctx)
 		fmt.Println(balance, err)
 	})
 	// Output:
@@ -70,7 +70,7 @@ func Example_lock() {
 func Example_limiter() {
 	embedded(func(client rueidis.Client) {
 		ctx := context.Background()
-		root, err := nest.Open(client, Bank)
+		root, err := nest.Open(client, Branch)
 		if err != nil {
 			panic(err)
 		}

@@ -142,8 +142,12 @@ func (b *Batch) transact(ctx context.Context, items []*item) ([]error, error) {
 	}
 	answers, refused := b.submit(ctx, m.cmds)
 	if refused != nil {
+		kind := ErrUnsent
+		if errors.Is(refused, ErrLockLost) || errors.Is(refused, ErrConflict) {
+			kind = ErrAborted
+		}
 		for _, i := range m.sent {
-			m.decline(i, &declined{ErrAborted, bareReason(refused)})
+			m.decline(i, &declined{kind, bareReason(refused)})
 		}
 		m.skipped()
 		return m.errs, m.errs[m.sent[0]]

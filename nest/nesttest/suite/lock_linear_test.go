@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"net"
 	"slices"
 	"sync"
 	"testing"
@@ -44,13 +43,6 @@ var lockModel = porcupine.Model{
 	},
 }
 
-// history collects what happened, on this process' monotonic clock.
-type history struct {
-	start time.Time
-	mu    sync.Mutex
-	ops   []porcupine.Operation
-}
-
 func (h *history) now() int64 { return time.Since(h.start).Nanoseconds() }
 
 func (h *history) add(client int, what holding, call, end int64) {
@@ -63,82 +55,6 @@ func (h *history) len() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.ops)
-}
-
-// network passes connections on to a server, unless it is told to hold back what it carries, or
-// to cut it all off.
-type network struct {
-	addr string
-
-	mu    sync.Mutex
-	stall time.Time // nothing moves before
-	conns []net.Conn
-}
-
-func newNetwork(t *testing.T, server string) *network {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	n := &network{addr: l.Addr().String()}
-	var wg sync.WaitGroup
-	pass := func(to, from net.Conn) {
-		defer func() { _, _ = to.Close(), from.Close() }()
-		buf := make([]byte, 4096)
-		for {
-			count, err := from.Read(buf)
-			if err != nil {
-				return
-			}
-			n.mu.Lock()
-			wait := time.Until(n.stall)
-			n.mu.Unlock()
-			time.Sleep(wait)
-			if _, err := to.Write(buf[:count]); err != nil {
-				return
-			}
-		}
-	}
-	wg.Go(func() {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			upstream, err := net.Dial("tcp", server)
-			if err != nil {
-				_ = client.Close()
-				continue
-			}
-			n.mu.Lock()
-			n.conns = append(n.conns, client, upstream)
-			n.mu.Unlock()
-			wg.Go(func() { pass(upstream, client) })
-			wg.Go(func() { pass(client, upstream) })
-		}
-	})
-	t.Cleanup(func() {
-		_ = l.Close()
-		n.cut()
-		wg.Wait()
-	})
-	return n
-}
-
-// hold keeps everything back for a while, in both directions, and lets it go late.
-func (n *network) hold(d time.Duration) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.stall = time.Now().Add(d)
-}
-
-// cut ends all connections: what is on its way is lost.
-func (n *network) cut() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, c := range n.conns {
-		_ = c.Close()
-	}
-	n.conns = nil
 }
 
 // One server, on which time passes for the leases as it does for the clients: processes that are
@@ -154,13 +70,13 @@ func TestLockIsNeverHeldTwice(t *testing.T) {
 	tree := nest.Cluster("history", nest.HashTag(), nest.Sub(lock, written))
 	prefix := nest.WithPrefix(server.Prefix(t))
 
-	h := &history{start: time.Now()}
+	h := newHistory()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	var wg sync.WaitGroup
-	var networks []*network
+	var networks []*proxy
 	for c := range clients {
-		n := newNetwork(t, server.Addr())
+		n := newProxy(t, server.Addr())
 		networks = append(networks, n)
 		o := server.ClientOption()
 		o.InitAddress, o.ForceSingleClient = []string{n.addr}, true
@@ -179,7 +95,7 @@ func TestLockIsNeverHeldTwice(t *testing.T) {
 		for ctx.Err() == nil && h.len() < enough {
 			n := networks[rand.IntN(clients)]
 			if rand.IntN(3) == 0 {
-				n.cut()
+				n.cut(false)
 			} else {
 				n.hold(rand.N(2 * lease))
 			}
@@ -193,7 +109,7 @@ func TestLockIsNeverHeldTwice(t *testing.T) {
 
 	require.Greater(t, h.len(), clients, "too little happened")
 	if server.Kind() != nesttest.KindEmbedded { // its clock jumps, which a lock cannot stand
-		require.Equal(t, porcupine.Ok, porcupine.CheckOperationsTimeout(lockModel, h.ops, time.Minute))
+		require.True(t, h.linearizable(t, lockModel))
 	}
 	s := server.Open(t, tree, prefix)
 	tokens, err := written.At(s).All(t.Context())

@@ -67,9 +67,8 @@ func TestHoldsUntilStopped(t *testing.T) {
 	l, err := brief.At(s).Acquire(t.Context()) // extended in the background, as long as it runs
 	require.NoError(t, err)
 	fmt.Println("held")
-	last := time.Now()
-	for time.Since(last) < shortLease { // until it was stopped: no lease outlives that
-		last = time.Now()
+	for last, now := time.Now(), time.Now(); now.Sub(last) < shortLease; { // until it was stopped: no lease outlives that
+		last, now = now, time.Now()
 	}
 	over := l.Context().Err() // the very first look
 	lost := l.Err()
