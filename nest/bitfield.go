@@ -140,6 +140,8 @@ func (r BitmapRef) Fields(ctx context.Context, ops ...FieldOp) ([]Optional[int64
 }
 
 // Field reads a number (BITFIELD_RO GET, Redis 6.0). Beyond the end of the bitmap it is 0.
+//
+//nest:ttl renews
 func (r BitmapRef) Field(ctx context.Context, f BitField) (int64, error) {
 	return call(ctx, r.Ref, func() command[int64] { return fieldCommand(r, &opBitField, f.Get()) })
 }
@@ -156,6 +158,7 @@ func (r BitmapRef) IncrField(ctx context.Context, f BitField, by int64, o Overfl
 	return both(call(ctx, r.Ref, func() command[found[int64]] { return fieldCommand(r, &opIncrBitField, f.Incr(by, o)) }))
 }
 
+//nest:ttl starts
 func fieldCommand[R any](r BitmapRef, op *operation[R], ops ...FieldOp) command[R] {
 	if len(ops) == 0 {
 		return skip(op)

@@ -42,6 +42,8 @@ func (r Ref) renews() bool { return r.m.settings.autoRenew && r.m.settings.ttl >
 
 // modify makes a command that changes a collection but never creates it: a running TTL goes on
 // by itself, and AutoRenew restarts it.
+//
+//nest:ttl changes
 func (r Ref) modify(command string, args ...string) rueidis.Completed {
 	if r.renews() {
 		return r.scripted(renewing, command, args)
@@ -51,6 +53,8 @@ func (r Ref) modify(command string, args ...string) rueidis.Completed {
 
 // writeMany, modifyMany and readMany are write, modify and read with any number of items, which
 // follow the fixed arguments. However many there are, they are one atomic command.
+//
+//nest:ttl starts
 func (r Ref) writeMany(command string, join joining, fixed, items []string) rueidis.Completed {
 	if r.m.settings.ttl > 0 {
 		return r.inOneStep(command, join, fixed, items)
@@ -58,6 +62,7 @@ func (r Ref) writeMany(command string, join joining, fixed, items []string) ruei
 	return r.b().Arbitrary(command).Keys(r.key).Args(fixed...).Args(items...).Build()
 }
 
+//nest:ttl changes
 func (r Ref) modifyMany(command string, join joining, fixed, items []string) rueidis.Completed {
 	if r.renews() {
 		return r.inOneStep(command, join, fixed, items)
@@ -65,6 +70,7 @@ func (r Ref) modifyMany(command string, join joining, fixed, items []string) rue
 	return r.b().Arbitrary(command).Keys(r.key).Args(fixed...).Args(items...).Build()
 }
 
+//nest:ttl renews
 func (r Ref) readMany(command string, items []string) rueidis.Completed {
 	if r.renews() {
 		return r.inOneStep(command, joinAll, nil, items)

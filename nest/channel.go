@@ -77,6 +77,7 @@ func (r ChannelRef[T]) Publish(ctx context.Context, message T) (int64, error) {
 	return call(ctx, r.Ref, func() command[int64] { return r.publish(message) })
 }
 
+//nest:ttl keeps
 func (r ChannelRef[T]) publish(message T) command[int64] {
 	text, err := r.channel().typed.Encode(message)
 	if err != nil {
@@ -94,6 +95,7 @@ func (r ChannelRef[T]) Subscribers(ctx context.Context) (int64, error) {
 	return call(ctx, r.Ref, r.subscribers)
 }
 
+//nest:ttl keeps
 func (r ChannelRef[T]) subscribers() command[int64] {
 	if r.sharded() {
 		return command[int64]{op: &opSubscribers, cmd: r.b().Arbitrary("PUBSUB", "SHARDNUMSUB").Keys(r.key).Build()}

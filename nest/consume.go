@@ -111,8 +111,8 @@ const opConsume = "consume"
 //
 // Consume returns an error only when going on makes no sense: bad arguments, a key of another
 // Redis type, a command that the server does not know or forbids, a closed client. It waits out
-// everything else, a server that is away above all. Commands: XREADGROUP on a connection of its
-// own, XACK, XPENDING with IDLE (Redis 6.2) and XCLAIM.
+// everything else, a server that is away above all. Commands: XGROUP CREATE MKSTREAM, XREADGROUP
+// on a connection of its own, XACK, XPENDING with IDLE and XCLAIM, Redis 6.2.
 func (r StreamRef[T]) Consume(ctx context.Context, group, consumer string, handle func(context.Context, Delivery[T]) error, opts ...ConsumeOption) error {
 	if err := r.ready(ctx); err != nil {
 		return err
@@ -320,6 +320,7 @@ var holding = script{`if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV
 redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], 'JUSTID')
 return 1`}
 
+//nest:ttl changes
 func (c *consuming[T]) hold(id string) command[bool] {
 	return command[bool]{op: &opHold, cmd: holding.command(c.ref.b(), []string{c.ref.key}, c.group, c.name, id)}
 }

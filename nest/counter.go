@@ -127,6 +127,7 @@ func (r CounterRef[N]) set(n N, opts []SetOption) command[struct{}] {
 	return r.put(c.text(n), opts)
 }
 
+//nest:ttl removes
 func (r CounterRef[N]) reset() command[N] {
 	return command[N]{op: &r.counter().reset, cmd: r.b().Getdel().Key(r.key).Build()}
 }
@@ -149,6 +150,8 @@ func (r CounterRef[N]) Copy(ctx context.Context, to CounterRef[N], opts ...Write
 }
 
 // change adds n to the counter, or takes it away.
+//
+//nest:ttl starts
 func (r CounterRef[N]) change(op *operation[N], n N, takes bool) command[N] {
 	c := r.counter()
 	err := c.check(n)

@@ -46,3 +46,4 @@
 package nest
 
 //go:generate go run ./internal/batchgen
+//go:generate go run ./internal/tablegen

@@ -98,6 +98,7 @@ if ARGV[1] ~= '0' and (ARGV[2] == '1' or redis.call('PTTL', KEYS[1]) == -1) then
 end
 return done`}
 
+//nest:ttl starts
 func (r Ref) setFields(ifAbsent bool, ttl int64, pairs []string) rueidis.Completed {
 	return r.b().Arbitrary("EVAL", settingFields.text, "1").Keys(r.key).
 		Args(millis(r.m.ttl()), bit(r.m.settings.autoRenew), millis(ttl), bit(ifAbsent), millis(bulkSize)).
@@ -138,6 +139,7 @@ func (r Ref) persistFields(fields []string) command[int64] {
 	return r.onFields(&opPersistFields, fields, "HPERSIST")
 }
 
+//nest:ttl keeps
 func (r Ref) onFields(op *operation[int64], fields []string, cmd string, args ...string) command[int64] {
 	if len(fields) == 0 {
 		return skip(op)
@@ -146,6 +148,7 @@ func (r Ref) onFields(op *operation[int64], fields []string, cmd string, args ..
 	return command[int64]{op: op, cmd: r.b().Arbitrary(cmd).Keys(r.key).Args(args...).Args(fields...).Build()}
 }
 
+//nest:ttl keeps
 func (r Ref) leftOfField(field string) command[time.Duration] {
 	return command[time.Duration]{op: &opFieldTTL, cmd: r.b().Arbitrary("HPTTL").Keys(r.key).Args("FIELDS", "1", field).ReadOnly()}
 }

@@ -139,8 +139,8 @@ func (r GeoRef[T]) storeSearch(from GeoRef[T], around Point, area Area) command[
 	return r.store(&opStoreSearch, from, words)
 }
 
-// StoreSearchFrom makes this key what [GeoRef.SearchFrom] finds in another one, under the
-// conditions of [GeoRef.StoreSearch].
+// StoreSearchFrom makes this key what [GeoRef.SearchFrom] finds in another one (GEOSEARCHSTORE,
+// Redis 6.2), under the conditions of [GeoRef.StoreSearch].
 func (r GeoRef[T]) StoreSearchFrom(ctx context.Context, from GeoRef[T], member T, area Area) (int64, error) {
 	return call(ctx, r.Ref, func() command[int64] { return r.storeSearchFrom(from, member, area) })
 }

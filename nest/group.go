@@ -31,6 +31,7 @@ func (r StreamRef[T]) CreateGroup(ctx context.Context, group, after string) (boo
 	return call(ctx, r.Ref, func() command[bool] { return r.createGroup(group, after) })
 }
 
+//nest:ttl starts
 func (r Ref) createGroup(group, after string) command[bool] {
 	after, err := startingID(after)
 	if err == nil && group == "" {
@@ -81,6 +82,8 @@ func (r StreamRef[T]) DeleteConsumer(ctx context.Context, group, consumer string
 }
 
 // inGroup makes a command of two words about a group that exists, and what follows its name.
+//
+//nest:ttl changes
 func inGroup[R any](r Ref, op *operation[R], word, subcommand, group string, more ...string) command[R] {
 	if group == "" || slices.Contains(more, "") {
 		return refuse(op, errNoName)

@@ -62,6 +62,7 @@ type PendingQuery struct {
 // exist.
 func (r StreamRef[T]) Info(ctx context.Context) (StreamInfo, error) { return call(ctx, r.Ref, r.info) }
 
+//nest:ttl keeps
 func (r Ref) info() command[StreamInfo] {
 	return command[StreamInfo]{op: &opStreamInfo, cmd: r.b().Arbitrary("XINFO", "STREAM").Keys(r.key).ReadOnly()}
 }
@@ -72,6 +73,7 @@ func (r StreamRef[T]) Groups(ctx context.Context) ([]GroupInfo, error) {
 	return call(ctx, r.Ref, r.groups)
 }
 
+//nest:ttl keeps
 func (r Ref) groups() command[[]GroupInfo] {
 	return command[[]GroupInfo]{op: &opGroups, cmd: r.b().Arbitrary("XINFO", "GROUPS").Keys(r.key).ReadOnly()}
 }
@@ -81,6 +83,7 @@ func (r StreamRef[T]) Consumers(ctx context.Context, group string) ([]ConsumerIn
 	return call(ctx, r.Ref, func() command[[]ConsumerInfo] { return r.consumers(group) })
 }
 
+//nest:ttl keeps
 func (r Ref) consumers(group string) command[[]ConsumerInfo] {
 	if group == "" {
 		return refuse(&opConsumers, errNoName)
@@ -93,6 +96,7 @@ func (r StreamRef[T]) PendingSummary(ctx context.Context, group string) (Pending
 	return call(ctx, r.Ref, func() command[PendingSummary] { return r.pendingSummary(group) })
 }
 
+//nest:ttl keeps
 func (r Ref) pendingSummary(group string) command[PendingSummary] {
 	if group == "" {
 		return refuse(&opPendingSummary, errNoName)
@@ -105,6 +109,7 @@ func (r StreamRef[T]) Pending(ctx context.Context, group string, query PendingQu
 	return call(ctx, r.Ref, func() command[[]PendingEntry] { return r.pending(group, query) })
 }
 
+//nest:ttl keeps
 func (r Ref) pending(group string, q PendingQuery) command[[]PendingEntry] {
 	from, to, err := bounds(q.From, q.To)
 	switch {

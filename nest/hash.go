@@ -159,6 +159,7 @@ func (r HashRef[V]) get(field string) command[V] {
 	return c
 }
 
+//nest:ttl renews
 func (r HashRef[V]) fetch(field string) rueidis.Completed {
 	if r.renews() {
 		return r.read("HGET", field)

@@ -24,6 +24,7 @@ func (r HashRef[V]) encode(field string, v V) (string, error) {
 	return h.secrets.cover(r.Ref, field, text)
 }
 
+//nest:ttl starts
 func (r HashRef[V]) set(field string, v V, opts []FieldOption) command[struct{}] {
 	text, err := r.encode(field, v)
 	if err != nil {
@@ -98,7 +99,8 @@ func (r HashRef[V]) Incr(ctx context.Context, field string, by V) (V, error) {
 	return call(ctx, r.Ref, func() command[V] { return r.add(&r.hash().incr, field, by, false) })
 }
 
-// Decr takes by off a field and gives the difference, as [HashRef.Incr] does the sum.
+// Decr takes by off a field and gives the difference, as [HashRef.Incr] does the sum (HINCRBY, or
+// HINCRBYFLOAT when V is a float).
 func (r HashRef[V]) Decr(ctx context.Context, field string, by V) (V, error) {
 	return call(ctx, r.Ref, func() command[V] { return r.add(&r.hash().decr, field, by, true) })
 }
@@ -138,7 +140,7 @@ func (r Ref) deleteFields(fields []string) command[int64] {
 	return command[int64]{op: &opDeleteFields, cmd: r.modifyMany("HDEL", joinSum, nil, fields)}
 }
 
-// Take removes a field and gives the value that it held (HGET and HDEL in one script). The
+// Take removes a field and gives the value that it held (HMGET and HDEL in one script). The
 // field is gone even when the value is no V.
 func (r HashRef[V]) Take(ctx context.Context, field string) (V, bool, error) {
 	return both(call(ctx, r.Ref, func() command[found[V]] { return r.take(field) }))
@@ -182,6 +184,7 @@ end
 if ARGV[1] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return taken`}
 
+//nest:ttl changes
 func (r Ref) takeFields(fields []string) rueidis.Completed {
 	ttl := int64(0)
 	if r.renews() {

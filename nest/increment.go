@@ -109,6 +109,8 @@ const bigFloat = 1e280
 
 // increment makes the command that adds the decimal text by to a field, which was stored under
 // other names before.
+//
+//nest:ttl starts
 func (r Ref) increment(n number, field, by string, was []string) (rueidis.Completed, error) {
 	scripted := r.m.settings.ttl > 0 || r.m.def.config.fieldTTL > 0 || len(was) > 0
 	if n.float {

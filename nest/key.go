@@ -68,6 +68,8 @@ func (r KeyRef[T]) get() command[T] {
 func (r KeyRef[T]) Get(ctx context.Context) (T, error) { return call(ctx, r.Ref, r.get) }
 
 // fetch is the command that reads a whole string, and renews the TTL where that is declared.
+//
+//nest:ttl renews
 func (r Ref) fetch() rueidis.Completed {
 	if r.renews() {
 		return r.b().Getex().Key(r.key).PxMilliseconds(r.m.ttl()).Build()
@@ -101,6 +103,8 @@ func (r KeyRef[T]) set(v T, opts []SetOption) command[struct{}] {
 }
 
 // put writes a whole string, and its expiry with it.
+//
+//nest:ttl restarts
 func (r Ref) put(text string, opts []SetOption) command[struct{}] {
 	e, err := r.expiry(opts)
 	if err != nil {
@@ -153,6 +157,8 @@ func (r KeyRef[T]) setIf(op *operation[bool], condition string, v T, opts []SetO
 }
 
 // putIf writes a whole string under the condition NX or XX.
+//
+//nest:ttl restarts
 func (r Ref) putIf(op *operation[bool], condition, text string, opts []SetOption) command[bool] {
 	e, err := r.expiry(opts)
 	if err != nil {
@@ -189,6 +195,8 @@ func (r KeyRef[T]) swap(v T) command[found[T]] {
 }
 
 // exchange is the command that writes a whole string and gives what was there before.
+//
+//nest:ttl restarts
 func (r Ref) exchange(text string) rueidis.Completed {
 	b := r.b().Set().Key(r.key).Value(text).Get()
 	if ms := r.m.ttl(); ms > 0 {
@@ -197,6 +205,7 @@ func (r Ref) exchange(text string) rueidis.Completed {
 	return b.Build()
 }
 
+//nest:ttl removes
 func (r KeyRef[T]) take() command[found[T]] {
 	return command[found[T]]{op: &r.value().take, cmd: r.b().Getdel().Key(r.key).Build()}
 }
@@ -207,6 +216,7 @@ func (r KeyRef[T]) Take(ctx context.Context) (T, bool, error) {
 	return both(call(ctx, r.Ref, r.take))
 }
 
+//nest:ttl keeps
 func (r Ref) raw() command[[]byte] {
 	return command[[]byte]{op: &opRaw, cmd: r.b().Get().Key(r.key).Build()}
 }
@@ -215,6 +225,7 @@ func (r Ref) raw() command[[]byte] {
 // not exist.
 func (r KeyRef[T]) Raw(ctx context.Context) ([]byte, error) { return call(ctx, r.Ref, r.raw) }
 
+//nest:ttl keeps
 func (r KeyRef[T]) storedType() command[string] {
 	return command[string]{op: &r.value().storedType, cmd: r.b().Get().Key(r.key).Build()}
 }

@@ -23,6 +23,7 @@ func (r ListRef[T]) WaitPopRight(ctx context.Context, wait time.Duration) (T, bo
 	return both(r.waitPop(ctx, Right, wait))
 }
 
+//nest:ttl changes
 func (r ListRef[T]) waitPop(ctx context.Context, from End, wait time.Duration) (found[T], error) {
 	if err := r.ready(ctx); err != nil {
 		return found[T]{}, err
@@ -49,6 +50,7 @@ func (r ListRef[T]) WaitPopRightN(ctx context.Context, n int64, wait time.Durati
 	return r.waitPopN(ctx, Right, n, wait)
 }
 
+//nest:ttl changes
 func (r ListRef[T]) waitPopN(ctx context.Context, from End, n int64, wait time.Duration) ([]T, error) {
 	if err := r.ready(ctx); err != nil {
 		return nil, err

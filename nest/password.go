@@ -197,8 +197,8 @@ func (r PasswordRef) setHash(encoded string, opts []SetOption) command[struct{}]
 
 // Verify tells whether candidate is the password (STRLEN and GET in one script). A wrong candidate and a missing password
 // are no errors: both are false, and take the same time. A hash that is weaker than new ones are
-// is replaced after a match, unless somebody else wrote meanwhile (EVAL); its TTL goes on, and
-// whether that succeeds does not change the result.
+// is replaced after a match, unless somebody else wrote meanwhile (GET and SET KEEPTTL in one
+// script); its TTL goes on, and whether that succeeds does not change the result.
 //
 // The error wraps [ErrOpen] when the stored hash does not open or is longer than 16 KiB, and the
 // hasher's own error when
@@ -208,6 +208,7 @@ func (r PasswordRef) Verify(ctx context.Context, candidate string) (bool, error)
 	return call(ctx, r.Ref, func() command[bool] { return r.verify(candidate) })
 }
 
+//nest:ttl changes
 func (r PasswordRef) verify(candidate string) command[bool] {
 	return command[bool]{op: &opVerify, cmd: r.storedHash(),
 		keyed: func(ctx context.Context, r Ref, a rueidis.RedisMessage) (bool, error) {
@@ -216,11 +217,13 @@ func (r PasswordRef) verify(candidate string) command[bool] {
 		}}
 }
 
-// VerifyDetail is [PasswordRef.Verify], and tells more of what came of it.
+// VerifyDetail is [PasswordRef.Verify], and tells more of what came of it (GET; GET and SET KEEPTTL
+// in one script where the hash is replaced).
 func (r PasswordRef) VerifyDetail(ctx context.Context, candidate string) (Verification, error) {
 	return call(ctx, r.Ref, func() command[Verification] { return r.verifyDetail(candidate) })
 }
 
+//nest:ttl changes
 func (r PasswordRef) verifyDetail(candidate string) command[Verification] {
 	return command[Verification]{op: &opVerifyDetail, cmd: r.storedHash(),
 		keyed: func(ctx context.Context, r Ref, a rueidis.RedisMessage) (Verification, error) {
@@ -295,6 +298,7 @@ func (p *passwords) rehash(ctx context.Context, r Ref, stored, password string) 
 // script): whoever has it can try out passwords. The error wraps [ErrNotFound] when there is no password.
 func (r PasswordRef) Reveal(ctx context.Context) (string, error) { return call(ctx, r.Ref, r.reveal) }
 
+//nest:ttl keeps
 func (r PasswordRef) reveal() command[string] {
 	return command[string]{op: &opReveal, cmd: r.storedHash(), keyed: revealPassword}
 }
@@ -311,16 +315,18 @@ func revealPassword(_ context.Context, r Ref, a rueidis.RedisMessage) (string, e
 }
 
 // Rotate seals the hash anew if it is not sealed by the keyring's primary key, as
-// [SecretRef.Rotate] does. Without a keyring there is nothing to do.
+// [SecretRef.Rotate] does (GET, then GET and SET KEEPTTL in one script). Without a keyring there is
+// nothing to do.
 func (r PasswordRef) Rotate(ctx context.Context) (bool, error) { return r.reseal(ctx) }
 
 // Rename gives the password, with its remaining TTL, to another key, sealed for its new name, as
-// [SecretRef.Rename] does.
+// [SecretRef.Rename] does (GET, then SET and DEL in one script).
 func (r PasswordRef) Rename(ctx context.Context, to PasswordRef, opts ...WriteOption) (bool, error) {
 	return r.renameSealed(ctx, to.Ref, opts)
 }
 
-// Copy writes the password, with its remaining TTL, to another key too, as [SecretRef.Copy] does.
+// Copy writes the password, with its remaining TTL, to another key too, as [SecretRef.Copy] does
+// (GET, then SET in one script).
 func (r PasswordRef) Copy(ctx context.Context, to PasswordRef, opts ...WriteOption) (bool, error) {
 	return r.copySealed(ctx, to.Ref, opts)
 }

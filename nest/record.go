@@ -153,6 +153,7 @@ func (r RecordRef[S]) get() command[S] {
 	return command[S]{op: &r.record().get, cmd: r.fetch(), keyed: r.record().whole}
 }
 
+//nest:ttl renews
 func (r RecordRef[S]) fetch() rueidis.Completed {
 	if r.renews() {
 		return r.read("HMGET", r.record().names...)
@@ -187,6 +188,7 @@ end
 if ARGV[1] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return reply`}
 
+//nest:ttl renews
 func (r RecordRef[S]) getFields(fields []string) command[S] {
 	op := &r.record().getFields
 	if len(fields) == 0 {

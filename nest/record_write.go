@@ -9,8 +9,8 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// Set writes the whole record and restarts the declared TTL (HSET, or a script with HDEL where
-// fields are stored as none). With [KeepTTL] the running one goes on, with [ExpireIn],
+// Set writes the whole record and restarts the declared TTL (HSET, or HSET and HDEL in one script
+// where fields are stored as none). With [KeepTTL] the running one goes on, with [ExpireIn],
 // [ExpireUntil] and [NoExpiry] the caller decides. Without a declared TTL and an option, an
 // expiry that the key has goes on.
 func (r RecordRef[S]) Set(ctx context.Context, s S, opts ...SetOption) error {
@@ -18,6 +18,7 @@ func (r RecordRef[S]) Set(ctx context.Context, s S, opts ...SetOption) error {
 	return err
 }
 
+//nest:ttl restarts
 func (r RecordRef[S]) set(s *S, opts []SetOption) command[struct{}] {
 	pairs, gone, err := r.fieldsOf(s, nil)
 	if err != nil {
@@ -45,6 +46,7 @@ func (r RecordRef[S]) SetIfPresent(ctx context.Context, s S, opts ...SetOption) 
 	return call(ctx, r.Ref, func() command[bool] { return r.setIf(&opSetRecordIfPresent, "1", &s, opts) })
 }
 
+//nest:ttl restarts
 func (r RecordRef[S]) setIf(op *operation[bool], exists string, s *S, opts []SetOption) command[bool] {
 	pairs, gone, err := r.fieldsOf(s, nil)
 	if err != nil {
@@ -57,14 +59,15 @@ func (r RecordRef[S]) setIf(op *operation[bool], exists string, s *S, opts []Set
 	return command[bool]{op: op, cmd: r.store(exists, r.expiryArgs(e, opts), pairs, gone)}
 }
 
-// SetFields writes the named fields of s and leaves the others as they are (HSET, or a script
-// with HDEL where one is stored as none). A new key gets the declared TTL, a running one goes
+// SetFields writes the named fields of s and leaves the others as they are (HSET, or HSET and
+// HDEL in one script where one is stored as none). A new key gets the declared TTL, a running one goes
 // on; AutoRenew restarts it. Without names nothing is sent.
 func (r RecordRef[S]) SetFields(ctx context.Context, s S, fields ...string) error {
 	_, err := call(ctx, r.Ref, func() command[struct{}] { return r.setFieldsOf(&s, fields) })
 	return err
 }
 
+//nest:ttl starts
 func (r RecordRef[S]) setFieldsOf(s *S, fields []string) command[struct{}] {
 	if len(fields) == 0 {
 		return skip(&opSetRecordFields)

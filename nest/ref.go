@@ -106,6 +106,7 @@ var (
 	opDo         = operation[rueidis.RedisMessage]{"do", replyMessage}
 )
 
+//nest:ttl keeps
 func (r Ref) exists() command[bool] {
 	return command[bool]{op: &opExists, cmd: r.b().Exists().Key(r.key).Build()}
 }
@@ -113,6 +114,7 @@ func (r Ref) exists() command[bool] {
 // Exists tells whether the key exists (EXISTS).
 func (r Ref) Exists(ctx context.Context) (bool, error) { return call(ctx, r, r.exists) }
 
+//nest:ttl removes
 func (r Ref) delete() command[bool] {
 	return command[bool]{op: &opDelete, cmd: r.b().Unlink().Key(r.key).Build()}
 }
@@ -120,6 +122,7 @@ func (r Ref) delete() command[bool] {
 // Delete removes the key and tells whether it was there (UNLINK, Redis 4.0).
 func (r Ref) Delete(ctx context.Context) (bool, error) { return call(ctx, r, r.delete) }
 
+//nest:ttl ends
 func (r Ref) persist() command[bool] {
 	return command[bool]{op: &opPersist, cmd: r.b().Persist().Key(r.key).Build()}
 }
@@ -128,6 +131,7 @@ func (r Ref) persist() command[bool] {
 // (PERSIST). The next write that sets a TTL brings it back.
 func (r Ref) Persist(ctx context.Context) (bool, error) { return call(ctx, r, r.persist) }
 
+//nest:ttl keeps
 func (r Ref) touch() command[bool] {
 	return command[bool]{op: &opTouch, cmd: r.b().Touch().Key(r.key).Build()}
 }
@@ -157,8 +161,8 @@ func (r Ref) Expire(ctx context.Context, d time.Duration) (bool, error) {
 	return call(ctx, r, func() command[bool] { return r.expire(d, 0) })
 }
 
-// ExpireIf is [Ref.Expire] under a condition, and tells whether the expiry was set. It needs
-// Redis 7.0.
+// ExpireIf is [Ref.Expire] under a condition, and tells whether the expiry was set (PEXPIRE NX, XX,
+// GT or LT, Redis 7.0).
 func (r Ref) ExpireIf(ctx context.Context, d time.Duration, condition ExpireCondition) (bool, error) {
 	return call(ctx, r, func() command[bool] { return r.expireIf(d, condition) })
 }
@@ -170,6 +174,7 @@ func (r Ref) expireIf(d time.Duration, condition ExpireCondition) command[bool] 
 	return r.expire(d, condition)
 }
 
+//nest:ttl sets
 func (r Ref) expire(d time.Duration, condition ExpireCondition) command[bool] {
 	if d < time.Millisecond {
 		return refuse(&opExpire, because(ErrArgument, "an expiry is at least a millisecond from now: Delete removes a key"))
@@ -187,6 +192,7 @@ func (r Ref) ExpireAt(ctx context.Context, t time.Time) (bool, error) {
 	return call(ctx, r, func() command[bool] { return r.expireAt(t) })
 }
 
+//nest:ttl sets
 func (r Ref) expireAt(t time.Time) command[bool] {
 	if t.IsZero() {
 		return refuse(&opExpireAt, because(ErrArgument, "the time is zero"))
@@ -194,6 +200,7 @@ func (r Ref) expireAt(t time.Time) command[bool] {
 	return command[bool]{op: &opExpireAt, cmd: r.b().Pexpireat().Key(r.key).MillisecondsTimestamp(t.UnixMilli()).Build()}
 }
 
+//nest:ttl keeps
 func (r Ref) left() command[time.Duration] {
 	return command[time.Duration]{op: &opTTL, cmd: r.b().Pttl().Key(r.key).Build()}
 }
@@ -202,6 +209,7 @@ func (r Ref) left() command[time.Duration] {
 // (PTTL). The error wraps [ErrNotFound] when the key does not exist.
 func (r Ref) TTL(ctx context.Context) (time.Duration, error) { return call(ctx, r, r.left) }
 
+//nest:ttl keeps
 func (r Ref) expireTime() command[time.Time] {
 	return command[time.Time]{op: &opExpireTime, cmd: r.b().Pexpiretime().Key(r.key).Build()}
 }
@@ -210,6 +218,7 @@ func (r Ref) expireTime() command[time.Time] {
 // 7.0). The error wraps [ErrNotFound] when the key does not exist.
 func (r Ref) ExpireTime(ctx context.Context) (time.Time, error) { return call(ctx, r, r.expireTime) }
 
+//nest:ttl keeps
 func (r Ref) redisType() command[string] {
 	return command[string]{op: &opType, cmd: r.b().Type().Key(r.key).Build()}
 }
@@ -218,6 +227,7 @@ func (r Ref) redisType() command[string] {
 // (TYPE). The error wraps [ErrNotFound] when the key does not exist.
 func (r Ref) Type(ctx context.Context) (string, error) { return call(ctx, r, r.redisType) }
 
+//nest:ttl keeps
 func (r Ref) memoryUsage() command[int64] {
 	return command[int64]{op: &opMemory, cmd: r.b().MemoryUsage().Key(r.key).Build()}
 }
@@ -226,6 +236,7 @@ func (r Ref) memoryUsage() command[int64] {
 // 4.0). The error wraps [ErrNotFound] when the key does not exist.
 func (r Ref) MemoryUsage(ctx context.Context) (int64, error) { return call(ctx, r, r.memoryUsage) }
 
+//nest:ttl keeps
 func (r Ref) dump() command[[]byte] {
 	return command[[]byte]{op: &opDump, cmd: r.b().Dump().Key(r.key).Build()}
 }
@@ -241,6 +252,7 @@ func (r Ref) Restore(ctx context.Context, dump []byte, opts ...WriteOption) erro
 	return err
 }
 
+//nest:ttl restarts
 func (r Ref) restore(dump []byte, opts []WriteOption) command[struct{}] {
 	cmd := r.b().Restore().Key(r.key).Ttl(r.m.ttl()).SerializedValue(string(dump))
 	if replaces(opts) {
@@ -275,6 +287,7 @@ func (r Ref) Do(ctx context.Context, cmd string, args ...string) (rueidis.RedisM
 	return call(ctx, r, func() command[rueidis.RedisMessage] { return r.do(cmd, args) })
 }
 
+//nest:ttl free
 func (r Ref) do(cmd string, args []string) command[rueidis.RedisMessage] {
 	words := strings.Fields(cmd)
 	if len(words) == 0 {

@@ -21,6 +21,7 @@ var replacing = script{`if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 e
 redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
 return 1`}
 
+//nest:ttl changes
 func (r Ref) replace(op *operation[bool], old, text string) command[bool] {
 	return command[bool]{op: op, cmd: replacing.command(r.b(), []string{r.key}, old, text)}
 }
@@ -121,6 +122,7 @@ func (r Ref) move(ctx context.Context, op *operation[moved], remove string, to R
 	return watched(ctx, r, op.name, func() (bool, error) { return r.moveUntilDone(ctx, op, remove, to, opts) })
 }
 
+//nest:ttl carries
 func (r Ref) moveUntilDone(ctx context.Context, op *operation[moved], remove string, to Ref, opts []WriteOption) (bool, error) {
 	if err := r.ready(ctx); err != nil {
 		return false, err

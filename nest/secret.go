@@ -211,6 +211,7 @@ func (r SecretRef[T]) swap(v T) command[found[T]] {
 	return command[found[T]]{op: &s.value.swap, cmd: r.exchange(text), keyed: s.former}
 }
 
+//nest:ttl removes
 func (r SecretRef[T]) take() command[found[T]] {
 	s := r.secret()
 	return command[found[T]]{op: &s.value.take, cmd: r.b().Getdel().Key(r.key).Build(), keyed: s.former}
@@ -222,7 +223,8 @@ func (r SecretRef[T]) Take(ctx context.Context) (T, bool, error) {
 	return both(call(ctx, r.Ref, r.take))
 }
 
-// Update replaces the value by what change makes of it, as [KeyRef.Update] does.
+// Update replaces the value by what change makes of it, as [KeyRef.Update] does (GET, then GET and
+// SET in one script for each try).
 func (r SecretRef[T]) Update(ctx context.Context, change func(T, bool) (T, error)) (T, error) {
 	return watched(ctx, r.Ref, "update", func() (T, error) {
 		return revise(ctx, r.Ref, change, r.current, r.encode)
@@ -265,21 +267,22 @@ func (r SecretRef[T]) Raw(ctx context.Context) ([]byte, error) { return call(ctx
 // and tells whether it did. A value that somebody else writes meanwhile is not overwritten but
 // looked at again; the error wraps [ErrConflict] when 64 tries were not enough, [ErrNotFound]
 // when the key does not exist and [ErrOpen] when the value does not open, which leaves it as it
-// is. Commands: GET, then one script (EVAL) per try. The function [Rotate] does this for all
-// keys of a scope.
+// is. Commands: GET, then GET and SET KEEPTTL in one script for each try. The function [Rotate]
+// does this for all keys of a scope.
 func (r SecretRef[T]) Rotate(ctx context.Context) (bool, error) { return r.reseal(ctx) }
 
 // Rename gives the value, with its remaining TTL, to another key of the same type, sealed for
 // its new name, and tells whether it did: an existing target is left alone, unless [Replace] is
 // given. A target declared with a TTL never ends up without one. The error wraps [ErrNotFound]
 // when this key does not exist, [ErrOpen] when its value does not open and [ErrConflict] when
-// others wrote it in between 64 times. Commands: GET, then one script (EVAL) per try.
+// others wrote it in between 64 times. Commands: GET, then SET and DEL in one script for each try.
 func (r SecretRef[T]) Rename(ctx context.Context, to SecretRef[T], opts ...WriteOption) (bool, error) {
 	return r.renameSealed(ctx, to.Ref, opts)
 }
 
 // Copy writes the value, with its remaining TTL, to another key of the same type too, sealed for
-// that key's name, and tells whether it did. In all else it is as [SecretRef.Rename].
+// that key's name, and tells whether it did (GET, then SET in one script for each try). In all
+// else it is as [SecretRef.Rename].
 func (r SecretRef[T]) Copy(ctx context.Context, to SecretRef[T], opts ...WriteOption) (bool, error) {
 	return r.copySealed(ctx, to.Ref, opts)
 }

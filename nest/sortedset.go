@@ -321,6 +321,7 @@ func (r SortedSetRef[T]) RevRankWithScore(ctx context.Context, member T) (Ranked
 	return both(call(ctx, r.Ref, func() command[found[Ranked]] { return r.ranked(&opRevRankScore, "ZREVRANK", member) }))
 }
 
+//nest:ttl renews
 func (r SortedSetRef[T]) ranked(op *operation[found[Ranked]], name string, member T) command[found[Ranked]] {
 	text, err := r.zset().encode(r.m, member)
 	if err != nil {

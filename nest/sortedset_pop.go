@@ -63,6 +63,7 @@ func (r SortedSetRef[T]) WaitPopMax(ctx context.Context, wait time.Duration) (Sc
 	return both(r.waitPop(ctx, true, wait))
 }
 
+//nest:ttl changes
 func (r SortedSetRef[T]) waitPop(ctx context.Context, greatest bool, wait time.Duration) (found[Scored[T]], error) {
 	if err := r.ready(ctx); err != nil {
 		return found[Scored[T]]{}, err
@@ -89,6 +90,7 @@ func (r SortedSetRef[T]) WaitPopMaxN(ctx context.Context, n int64, wait time.Dur
 	return r.waitPopN(ctx, "MAX", n, wait)
 }
 
+//nest:ttl changes
 func (r SortedSetRef[T]) waitPopN(ctx context.Context, which string, n int64, wait time.Duration) ([]Scored[T], error) {
 	if err := r.ready(ctx); err != nil {
 		return nil, err

@@ -152,6 +152,8 @@ func startingID(id string) (string, error) {
 }
 
 // readStream reads one stream with XREAD or XREADGROUP, whose words come first.
+//
+//nest:ttl renews
 func readStream[R any](ctx context.Context, r Ref, op *operation[R], o readOptions, after string, words ...string) (R, error) {
 	words = append(slices.Clip(words), "COUNT", strconv.FormatInt(o.count, 10))
 	if o.block > 0 {

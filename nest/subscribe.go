@@ -96,6 +96,8 @@ func (e *GapError) Unwrap() error { return ErrGap }
 // is made anew until the context ends. Any other error ends the stream: that the subscription
 // could not be made at the start, that the server refuses it, that the client is closed. The
 // stream ends, without an error, when the context does.
+//
+//nest:ttl keeps
 func (r ChannelRef[T]) Subscribe(ctx context.Context, opts ...SubscribeOption) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T

@@ -41,6 +41,8 @@ func replyTransfer(_ *mounted, a rueidis.RedisMessage) (bool, error) {
 }
 
 // transfer renames or copies r to to, two references of the same kind.
+//
+//nest:ttl carries
 func (r Ref) transfer(op *operation[bool], to Ref, opts []WriteOption) command[bool] {
 	if err := r.reaches(to); err != nil {
 		return refuse(op, err)

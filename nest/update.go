@@ -58,7 +58,8 @@ func replySwapped(_ *mounted, a rueidis.RedisMessage) (swapped, error) {
 // An error of change is returned as it is and nothing is written. The error wraps
 // [ErrConflict] when 64 tries were not enough.
 //
-// It takes two round trips, GET and one script (EVAL) that compares and sets, and one more for
+// It takes two round trips, one for the value (GET) and one that compares and
+// sets it (GET and SET in one script), and one more for
 // each time that it lost: the script tells the loser what the key holds. A key that is declared
 // [Cached] is not asked for while the client has its value in memory, so that one round trip is
 // enough when the server still holds that. An error of change on a value from memory counts only
@@ -133,6 +134,8 @@ func revised[T any](r Ref, now found[string], change func(T, bool) (T, error), d
 }
 
 // stored reads what the key holds, as it is: from the client's memory or from the server.
+//
+//nest:ttl keeps
 func (r Ref) stored(fromMemory bool) command[found[string]] {
 	return command[found[string]]{op: &opStored, cmd: r.b().Get().Key(r.key).Build(), cacheable: fromMemory}
 }
@@ -158,6 +161,7 @@ func (r KeyRef[T]) current(now found[string]) (v T, err error) {
 	return v, err
 }
 
+//nest:ttl restarts
 func (r Ref) compare(was found[string], text string) command[swapped] {
 	had := "0"
 	if was.ok {

@@ -19,6 +19,8 @@ return reply`}
 
 // write makes the command that changes a collection or a counter: a new key gets the declared
 // TTL, a running one goes on, unless AutoRenew restarts it.
+//
+//nest:ttl starts
 func (r Ref) write(command string, args ...string) rueidis.Completed {
 	switch {
 	case r.m.settings.ttl == 0:
@@ -31,6 +33,8 @@ func (r Ref) write(command string, args ...string) rueidis.Completed {
 
 // read makes the command that reads a collection or a counter, and restarts the TTL where
 // AutoRenew is declared.
+//
+//nest:ttl renews
 func (r Ref) read(command string, args ...string) rueidis.Completed {
 	if r.m.settings.autoRenew && r.m.settings.ttl > 0 {
 		return r.scripted(renewing, command, args)
