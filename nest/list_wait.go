@@ -70,9 +70,10 @@ func (r ListRef[T]) waitPopN(ctx context.Context, from End, n int64, wait time.D
 	})
 }
 
-// WaitMove is [ListRef.Move] that waits for an element, as [ListRef.WaitPopLeft] does (BLMOVE,
-// Redis 6.2). A target that is declared with a TTL gets it in the same step as the element:
-// several who wait for one list are then not served in the order in which they came.
+// WaitMove is [ListRef.Move] that waits for an element, as [ListRef.WaitPopLeft] does (BLMOVE, or
+// LMOVE in a script once BLMOVE has found something, Redis 6.2). A target that is declared with a
+// TTL gets it in the same step as the element: several who wait for one list are then not served
+// in the order in which they came.
 func (r ListRef[T]) WaitMove(ctx context.Context, from End, to ListRef[T], at End, wait time.Duration) (T, bool, error) {
 	var zero T
 	if err := r.ready(ctx); err != nil {

@@ -47,7 +47,7 @@ const opLoad = "get or load"
 var errLoaderPanicked = errors.New("the load of another goroutine panicked or ended that goroutine")
 
 // GetOrLoad gives the stored value or, when the key does not exist, what load makes, which it
-// stores with the declared TTL (GET, SET NX). The default is not used.
+// stores with the declared TTL (GET, or GETEX with AutoRenew, and SET NX). The default is not used.
 //
 // Goroutines of this process that miss the key at the same time share one load: the first one's
 // load runs with its context, and if that ends before the load does, the others try again. A

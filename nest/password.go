@@ -208,7 +208,7 @@ func (r PasswordRef) Verify(ctx context.Context, candidate string) (bool, error)
 	return call(ctx, r.Ref, func() command[bool] { return r.verify(candidate) })
 }
 
-//nest:ttl changes
+//nest:ttl keeps
 func (r PasswordRef) verify(candidate string) command[bool] {
 	return command[bool]{op: &opVerify, cmd: r.storedHash(),
 		keyed: func(ctx context.Context, r Ref, a rueidis.RedisMessage) (bool, error) {
@@ -223,7 +223,7 @@ func (r PasswordRef) VerifyDetail(ctx context.Context, candidate string) (Verifi
 	return call(ctx, r.Ref, func() command[Verification] { return r.verifyDetail(candidate) })
 }
 
-//nest:ttl changes
+//nest:ttl keeps
 func (r PasswordRef) verifyDetail(candidate string) command[Verification] {
 	return command[Verification]{op: &opVerifyDetail, cmd: r.storedHash(),
 		keyed: func(ctx context.Context, r Ref, a rueidis.RedisMessage) (Verification, error) {

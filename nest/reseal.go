@@ -21,7 +21,7 @@ var replacing = script{`if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 e
 redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
 return 1`}
 
-//nest:ttl changes
+//nest:ttl keeps
 func (r Ref) replace(op *operation[bool], old, text string) command[bool] {
 	return command[bool]{op: op, cmd: replacing.command(r.b(), []string{r.key}, old, text)}
 }

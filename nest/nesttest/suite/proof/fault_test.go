@@ -1,0 +1,227 @@
+package proof_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+	"github.com/stretchr/testify/require"
+
+	"github.com/redisimnest/redisimnest/nest"
+	source "github.com/redisimnest/redisimnest/nest/internal/operations"
+	"github.com/redisimnest/redisimnest/nest/nesttest"
+)
+
+// chaos runs every operation of every kind that writes, from several goroutines at once, on a few
+// keys each: new ones, ones that others write too, and ones that others have just removed.
+type chaos struct {
+	caller
+	scope  nest.Scope
+	writes []write
+	done   atomic.Int64 // operations that were acknowledged
+	failed atomic.Int64
+}
+
+type write struct {
+	subject
+	op source.Operation
+}
+
+func newChaos(t *testing.T, s nest.Scope) *chaos {
+	t.Helper()
+	c := &chaos{caller: caller{hashOf(t, s)}, scope: s}
+	for _, sub := range subjects {
+		if sub.fill == nil {
+			continue
+		}
+		for _, op := range operationsOf(t, sub.typ) {
+			switch {
+			case op.Effect == source.Ends || op.Effect == source.Free || endless[op.Name] || strings.HasPrefix(op.Name, "Wait"):
+			case op.Effect == source.Renews || op.Effect == source.Keeps:
+			default:
+				c.writes = append(c.writes, write{sub, op})
+			}
+		}
+	}
+	return c
+}
+
+// run writes until the context ends.
+func (c *chaos) run(ctx context.Context, writers int) (wait func()) {
+	var wg sync.WaitGroup
+	for range writers {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				w := c.writes[rand.IntN(len(c.writes))]
+				cluster := plain
+				if rand.IntN(3) == 0 {
+					cluster = renewed
+				}
+				c.one(ctx, cluster.At(c.scope), w)
+			}
+		})
+	}
+	return wg.Wait
+}
+
+func (c *chaos) one(ctx context.Context, s nest.Scope, w write) {
+	// A server that is away must not hold up the test.
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	ref, other := w.at(s, w.op.Name, rand.IntN(3)), w.at(s, w.op.Name, 3+rand.IntN(2))
+	var err error
+	switch rand.IntN(6) {
+	case 0:
+		_, err = ref.Delete(ctx)
+	case 1:
+		err = w.fill(ctx, ref)
+	case 2, 3:
+		b := s.Batch()
+		if rand.IntN(2) == 0 {
+			b = s.Atomic()
+		}
+		if !w.op.InBatch {
+			return
+		}
+		if _, err = c.queue(ctx, b, w.typ, w.op.Name, ref, other); err == nil {
+			err = b.Exec(ctx)
+		}
+	default:
+		err = c.call(ctx, w.typ, w.op.Name, ref, other)
+	}
+	if err == nil {
+		c.done.Add(1)
+	} else {
+		c.failed.Add(1)
+	}
+}
+
+// scan looks at the expiries, over a connection of its own, for as long as writers are at work.
+func (c *chaos) scan(ctx context.Context, t *testing.T, client rueidis.Client, pattern string) {
+	for cursor := uint64(0); ctx.Err() == nil; {
+		page, err := client.Do(ctx, client.B().Scan().Cursor(cursor).Match(pattern).Count(500).Build()).AsScanEntry()
+		if err != nil {
+			continue
+		}
+		cursor = page.Cursor
+		cmds := make([]rueidis.Completed, len(page.Elements))
+		for i, key := range page.Elements {
+			cmds[i] = client.B().Pttl().Key(key).Build()
+		}
+		for i, answer := range client.DoMulti(ctx, cmds...) {
+			if left, err := answer.AsInt64(); err == nil && left == -1 {
+				t.Errorf("%s has no expiry", page.Elements[i])
+			}
+		}
+	}
+}
+
+// Every write carries its expiry with it: whatever point of it a connection is cut at, no key is
+// ever seen without one.
+func TestNoConnectionThatIsCutLeavesAKeyWithoutTTL(t *testing.T) {
+	t.Parallel()
+	server := nesttest.Start(t)
+	cutter := cut(t, server.Addr())
+	option := server.ClientOption()
+	option.InitAddress, option.ForceSingleClient = []string{cutter.addr}, true
+	client, err := rueidis.NewClient(option)
+	require.NoError(t, err)
+	t.Cleanup(client.Close)
+	s, err := nest.Open(client, root, append(openOptions(t), nest.WithPrefix(server.Prefix(t)))...)
+	require.NoError(t, err)
+	c := newChaos(t, s)
+	cutter.sharp.Store(true)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	wait := c.run(ctx, 24)
+	var watch sync.WaitGroup
+	watch.Go(func() { c.scan(ctx, t, server.Client(t), s.Prefix()+"*") })
+	require.Eventually(t, func() bool { return cutter.cuts.Load() > 60 && c.done.Load() > 600 && c.failed.Load() > 30 },
+		30*time.Second, 5*time.Millisecond)
+	cancel()
+	cutter.sharp.Store(false)
+	wait()
+	watch.Wait()
+	require.Positive(t, requireExpiries(t, server.Client(t), s, nil))
+}
+
+// The same holds when the server is killed in the middle of many writes, and comes back with all
+// that it had acknowledged.
+func TestNoKilledServerLeavesAKeyWithoutTTL(t *testing.T) {
+	t.Parallel()
+	server := nesttest.Start(t, nesttest.Persistent())
+	s := server.Open(t, root, openOptions(t)...)
+	for range 3 {
+		c := newChaos(t, s)
+		ctx, cancel := context.WithCancel(t.Context())
+		wait := c.run(ctx, 24)
+		require.Eventually(t, func() bool { return c.done.Load() > 500 }, 20*time.Second, time.Millisecond)
+		server.Kill(t)
+		cancel()
+		wait()
+		server.Restart(t)
+		require.Positive(t, requireExpiries(t, server.Client(t), s, nil))
+	}
+}
+
+// cutting is a relay to a server that cuts connections in the middle of what they carry.
+type cutting struct {
+	addr  string
+	sharp atomic.Bool
+	cuts  atomic.Int64
+}
+
+func cut(t *testing.T, addr string) *cutting {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	c := &cutting{addr: l.Addr().String()}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", addr)
+			if err != nil {
+				_ = client.Close()
+				continue
+			}
+			wg.Go(func() { c.pass(server, client) })
+			wg.Go(func() { c.pass(client, server) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		wg.Wait()
+	})
+	return c
+}
+
+// pass hands on what comes until it cuts both ends, after a part of it.
+func (c *cutting) pass(to, from net.Conn) {
+	defer func() { _, _ = to.Close(), from.Close() }()
+	buf := make([]byte, 4096)
+	for {
+		n, err := from.Read(buf)
+		if err != nil {
+			return
+		}
+		severed := c.sharp.Load() && rand.IntN(30) == 0
+		if severed {
+			n = rand.IntN(n + 1)
+			c.cuts.Add(1)
+		}
+		if _, err := to.Write(buf[:n]); err != nil || severed {
+			return
+		}
+	}
+}
