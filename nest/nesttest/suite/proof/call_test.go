@@ -60,6 +60,8 @@ func (c caller) arguments(ctx context.Context, typ, op string, other keyRef) []a
 		return []any{"new", ""}
 	case "StreamRef.SetGroupID":
 		return []any{"x", ""}
+	case "StreamRef.SetLastID":
+		return []any{"9-9"}
 	case "StreamRef.DeleteEntries", "StreamRef.Lookup":
 		return []any{"1-0"}
 	case "StreamRef.Entries", "StreamRef.RevEntries":
@@ -171,7 +173,7 @@ func (c caller) call(ctx context.Context, typ, op string, ref, other keyRef, opt
 	if err != nil {
 		return err
 	}
-	results := m.Call(append([]reflect.Value{reflect.ValueOf(ctx)}, args...))
+	results := m.Call(append([]reflect.Value{reflect.ValueOf(&ctx).Elem()}, args...))
 	last := results[len(results)-1]
 	if last.Kind() != reflect.Func {
 		return asError(last)
@@ -200,6 +202,6 @@ func (c caller) queue(ctx context.Context, b *nest.Batch, typ, op string, ref, o
 }
 
 func asError(v reflect.Value) error {
-	err, _ := v.Interface().(error)
+	err, _ := reflect.TypeAssert[error](v)
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/redisimnest/redisimnest/nest"
+	"github.com/redisimnest/redisimnest/nest/nesttest"
 	"github.com/redisimnest/redisimnest/secure"
 )
 
@@ -59,3 +60,8 @@ func openOptions(t *testing.T) []nest.OpenOption {
 var sealing = secure.GenerateKey()
 
 func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+
+// newClient makes a client that a test may close.
+func newClient(server *nesttest.Server) (rueidis.Client, error) {
+	return rueidis.NewClient(server.ClientOption())
+}
