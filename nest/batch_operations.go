@@ -228,10 +228,22 @@ func (q CounterBatch[N]) Set(n N, opts ...SetOption) *Done {
 	return add(q.b, r.Ref, func() command[struct{}] { return r.set(n, opts) })
 }
 
+// SetIfAbsent is [CounterRef.SetIfAbsent] in a batch.
+func (q CounterBatch[N]) SetIfAbsent(n N, opts ...SetOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[bool] { return r.setIfAbsent(n, opts) })
+}
+
 // Sub is [CounterRef.Sub] in a batch.
 func (q CounterBatch[N]) Sub(n N) *Future[N] {
 	r := q.ref
 	return add(q.b, r.Ref, func() command[N] { return r.sub(n) })
+}
+
+// Swap is [CounterRef.Swap] in a batch.
+func (q CounterBatch[N]) Swap(n N) *FoundFuture[N] {
+	r := q.ref
+	return addFound(q.b, r.Ref, func() command[found[N]] { return r.swap(n) })
 }
 
 // GeoBatch holds the operations of a [GeoRef] in a batch. They have the same names and results;
@@ -390,6 +402,18 @@ func (q HashBatch[V]) ExpireFields(d time.Duration, fields ...string) *Future[in
 func (q HashBatch[V]) ExpireFieldsAt(t time.Time, fields ...string) *Future[int64] {
 	r := q.ref
 	return add(q.b, r.Ref, func() command[int64] { return r.expireFieldsAt(t, fields) })
+}
+
+// ExpireFieldsIf is [HashRef.ExpireFieldsIf] in a batch.
+func (q HashBatch[V]) ExpireFieldsIf(d time.Duration, condition ExpireCondition, fields ...string) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.expireFieldsIf(d, condition, fields) })
+}
+
+// FieldExpireTime is [HashRef.FieldExpireTime] in a batch.
+func (q HashBatch[V]) FieldExpireTime(field string) *Future[time.Time] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[time.Time] { return r.endOfField(field) })
 }
 
 // FieldTTL is [HashRef.FieldTTL] in a batch.
@@ -568,6 +592,12 @@ func (r KeyRef[T]) In(b *Batch) KeyBatch[T] {
 	return KeyBatch[T]{RefBatch{b, r.Ref}, r}
 }
 
+// Append is [KeyRef.Append] in a batch.
+func (q KeyBatch[T]) Append(v T) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.append(v) })
+}
+
 // Copy is [KeyRef.Copy] in a batch.
 func (q KeyBatch[T]) Copy(to KeyRef[T], opts ...WriteOption) *Future[bool] {
 	r := q.ref
@@ -578,6 +608,18 @@ func (q KeyBatch[T]) Copy(to KeyRef[T], opts ...WriteOption) *Future[bool] {
 func (q KeyBatch[T]) Get() *Future[T] {
 	r := q.ref
 	return add(q.b, r.Ref, r.get)
+}
+
+// GetAndExpire is [KeyRef.GetAndExpire] in a batch.
+func (q KeyBatch[T]) GetAndExpire(d time.Duration) *FoundFuture[T] {
+	r := q.ref
+	return addFound(q.b, r.Ref, func() command[found[T]] { return r.getAndExpire(d) })
+}
+
+// GetRange is [KeyRef.GetRange] in a batch.
+func (q KeyBatch[T]) GetRange(first int64, last int64) *Future[T] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[T] { return r.getRange(first, last) })
 }
 
 // Lookup is [KeyRef.Lookup] in a batch.
@@ -616,10 +658,22 @@ func (q KeyBatch[T]) SetIfPresent(v T, opts ...SetOption) *Future[bool] {
 	return add(q.b, r.Ref, func() command[bool] { return r.setIf(&opSetIfPresent, "XX", v, opts) })
 }
 
+// SetRange is [KeyRef.SetRange] in a batch.
+func (q KeyBatch[T]) SetRange(offset int64, v T) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] { return r.setRange(offset, v) })
+}
+
 // StoredType is [KeyRef.StoredType] in a batch.
 func (q KeyBatch[T]) StoredType() *Future[string] {
 	r := q.ref
 	return add(q.b, r.Ref, r.storedType)
+}
+
+// StrLen is [KeyRef.StrLen] in a batch.
+func (q KeyBatch[T]) StrLen() *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, r.strLen)
 }
 
 // Swap is [KeyRef.Swap] in a batch.
@@ -938,6 +992,18 @@ func (q RecordBatch[S]) ExpireFields(d time.Duration, fields ...string) *Future[
 			return refuse(&opExpireFields, err)
 		}
 		return r.expireFields(d, names)
+	})
+}
+
+// ExpireFieldsAt is [RecordRef.ExpireFieldsAt] in a batch.
+func (q RecordBatch[S]) ExpireFieldsAt(t time.Time, fields ...string) *Future[int64] {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[int64] {
+		names, err := r.allNames(fields)
+		if err != nil {
+			return refuse(&opExpireFieldsAt, err)
+		}
+		return r.expireFieldsAt(t, names)
 	})
 }
 
@@ -1667,6 +1733,12 @@ func (q StreamBatch[T]) RevEntries(from string, to string, limit int64) *Future[
 func (q StreamBatch[T]) SetGroupID(group string, after string) *Done {
 	r := q.ref
 	return add(q.b, r.Ref, func() command[struct{}] { return r.setGroupID(group, after) })
+}
+
+// SetLastID is [StreamRef.SetLastID] in a batch.
+func (q StreamBatch[T]) SetLastID(id string) *Done {
+	r := q.ref
+	return add(q.b, r.Ref, func() command[struct{}] { return r.setLastID(id) })
 }
 
 // Trim is [StreamRef.Trim] in a batch.

@@ -137,6 +137,34 @@ func (r CounterRef[N]) reset() command[N] {
 // counter is gone even when what it held is no N.
 func (r CounterRef[N]) Reset(ctx context.Context) (N, error) { return call(ctx, r.Ref, r.reset) }
 
+// SetIfAbsent writes the number only when the counter does not exist, and tells whether it did
+// (SET NX): a counter that is to start somewhere else than at 0 is set so before it is added to.
+func (r CounterRef[N]) SetIfAbsent(ctx context.Context, n N, opts ...SetOption) (bool, error) {
+	return call(ctx, r.Ref, func() command[bool] { return r.setIfAbsent(n, opts) })
+}
+
+func (r CounterRef[N]) setIfAbsent(n N, opts []SetOption) command[bool] {
+	c := r.counter()
+	if err := c.check(n); err != nil {
+		return refuse(&opSetIfAbsent, err)
+	}
+	return r.putIf(&opSetIfAbsent, "NX", c.text(n), opts)
+}
+
+// Swap writes the number, starts the declared TTL and gives the one that was there before (SET
+// GET, Redis 6.2). The write stands even when what was there is no N.
+func (r CounterRef[N]) Swap(ctx context.Context, n N) (old N, existed bool, err error) {
+	return both(call(ctx, r.Ref, func() command[found[N]] { return r.swap(n) }))
+}
+
+func (r CounterRef[N]) swap(n N) command[found[N]] {
+	c := r.counter()
+	if err := c.check(n); err != nil {
+		return refuse(&c.swap, err)
+	}
+	return command[found[N]]{op: &c.swap, cmd: r.exchange(c.text(n))}
+}
+
 // Rename gives the number, with its remaining TTL, to another counter, as [KeyRef.Rename] does
 // (RENAMENX or RENAME).
 func (r CounterRef[N]) Rename(ctx context.Context, to CounterRef[N], opts ...WriteOption) (bool, error) {
@@ -206,7 +234,7 @@ type counter[N Number] struct {
 	fallback        N
 
 	get, incr, decr, add, sub, reset operation[N]
-	lookup                           operation[found[N]]
+	lookup, swap                     operation[found[N]]
 }
 
 func bindCounter[N Number](fallback N) *counter[N] {
@@ -221,6 +249,7 @@ func bindCounter[N Number](fallback N) *counter[N] {
 		sub:      operation[N]{"sub", replyCount[N]},
 		reset:    operation[N]{"reset", replyCounter[N]},
 		lookup:   operation[found[N]]{"lookup", replyFoundCount[N]},
+		swap:     operation[found[N]]{"swap", replyFoundCount[N]},
 	}
 	switch kind := t.Kind(); {
 	case kind == reflect.Float32:

@@ -117,6 +117,7 @@ var (
 	opExpireFieldsAt = operation[int64]{"expire fields at", replyFieldCount}
 	opPersistFields  = operation[int64]{"persist fields", replyFieldCount}
 	opFieldTTL       = operation[time.Duration]{"field ttl", replyFieldTTL}
+	opFieldEnd       = operation[time.Time]{"field expire time", replyFieldEnd}
 )
 
 var errFieldExpiry = because(ErrArgument, "an expiry is at least a millisecond from now: DeleteFields removes fields")
@@ -126,6 +127,16 @@ func (r Ref) expireFields(d time.Duration, fields []string) command[int64] {
 		return refuse(&opExpireFields, errFieldExpiry)
 	}
 	return r.onFields(&opExpireFields, fields, "HPEXPIRE", millis(d.Milliseconds()))
+}
+
+func (r Ref) expireFieldsIf(d time.Duration, condition ExpireCondition, fields []string) command[int64] {
+	switch {
+	case condition == 0 || condition > IfShorter:
+		return refuse(&opExpireFields, errCondition)
+	case d < time.Millisecond:
+		return refuse(&opExpireFields, errFieldExpiry)
+	}
+	return r.onFields(&opExpireFields, fields, "HPEXPIRE", millis(d.Milliseconds()), condition.String())
 }
 
 func (r Ref) expireFieldsAt(t time.Time, fields []string) command[int64] {
@@ -151,6 +162,22 @@ func (r Ref) onFields(op *operation[int64], fields []string, cmd string, args ..
 //nest:ttl keeps
 func (r Ref) leftOfField(field string) command[time.Duration] {
 	return command[time.Duration]{op: &opFieldTTL, cmd: r.b().Arbitrary("HPTTL").Keys(r.key).Args("FIELDS", "1", field).ReadOnly()}
+}
+
+//nest:ttl keeps
+func (r Ref) endOfField(field string) command[time.Time] {
+	return command[time.Time]{op: &opFieldEnd, cmd: r.b().Arbitrary("HPEXPIRETIME").Keys(r.key).Args("FIELDS", "1", field).ReadOnly()}
+}
+
+func replyFieldEnd(m *mounted, a rueidis.RedisMessage) (time.Time, error) {
+	if a.IsNil() {
+		return time.Time{}, ErrNotFound
+	}
+	answers, err := a.ToArray()
+	if err != nil || len(answers) != 1 {
+		return time.Time{}, errAnswer
+	}
+	return replyExpireTime(m, answers[0])
 }
 
 // replyFieldCount counts the fields of which the server says that something was done: 1, or 2

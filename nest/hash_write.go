@@ -220,6 +220,12 @@ func (r HashRef[V]) ExpireFields(ctx context.Context, d time.Duration, fields ..
 	return call(ctx, r.Ref, func() command[int64] { return r.expireFields(d, fields) })
 }
 
+// ExpireFieldsIf is [HashRef.ExpireFields] under a condition on each field's own expiry, and tells
+// of how many fields it was set (HPEXPIRE NX, XX, GT or LT, Redis 7.4 or Valkey 9).
+func (r HashRef[V]) ExpireFieldsIf(ctx context.Context, d time.Duration, condition ExpireCondition, fields ...string) (int64, error) {
+	return call(ctx, r.Ref, func() command[int64] { return r.expireFieldsIf(d, condition, fields) })
+}
+
 // ExpireFieldsAt lets fields live until t and tells how many of them there are (HPEXPIREAT,
 // Redis 7.4 or Valkey 9). A time in the past removes them; the zero time is [ErrArgument].
 func (r HashRef[V]) ExpireFieldsAt(ctx context.Context, t time.Time, fields ...string) (int64, error) {
@@ -236,6 +242,13 @@ func (r HashRef[V]) PersistFields(ctx context.Context, fields ...string) (int64,
 // Redis 7.4 or Valkey 9). The error wraps [ErrNotFound] when the field does not exist.
 func (r HashRef[V]) FieldTTL(ctx context.Context, field string) (time.Duration, error) {
 	return call(ctx, r.Ref, func() command[time.Duration] { return r.leftOfField(field) })
+}
+
+// FieldExpireTime is when a field's own expiry ends it, the zero time when it has none
+// (HPEXPIRETIME, Redis 7.4 or Valkey 9). The error wraps [ErrNotFound] when the field does not
+// exist.
+func (r HashRef[V]) FieldExpireTime(ctx context.Context, field string) (time.Time, error) {
+	return call(ctx, r.Ref, func() command[time.Time] { return r.endOfField(field) })
 }
 
 // GetAndExpire gives the values of fields as [HashRef.GetMany] does, and lets them live for d

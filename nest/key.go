@@ -4,6 +4,7 @@ import (
 	"context"
 	"reflect"
 	"strconv"
+	"time"
 
 	"github.com/redis/rueidis"
 )
@@ -214,6 +215,21 @@ func (r KeyRef[T]) take() command[found[T]] {
 // even when the value is no T.
 func (r KeyRef[T]) Take(ctx context.Context) (T, bool, error) {
 	return both(call(ctx, r.Ref, r.take))
+}
+
+// GetAndExpire gives the value and whether the key exists, without the default, and lets the key
+// live for d from now (GETEX, Redis 6.2). d is at least a millisecond.
+func (r KeyRef[T]) GetAndExpire(ctx context.Context, d time.Duration) (T, bool, error) {
+	return both(call(ctx, r.Ref, func() command[found[T]] { return r.getAndExpire(d) }))
+}
+
+//nest:ttl sets
+func (r KeyRef[T]) getAndExpire(d time.Duration) command[found[T]] {
+	op := &r.value().lookup
+	if d < time.Millisecond {
+		return refuse(op, errExpiry)
+	}
+	return command[found[T]]{op: op, cmd: r.b().Getex().Key(r.key).PxMilliseconds(d.Milliseconds()).Build()}
 }
 
 //nest:ttl keeps

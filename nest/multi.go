@@ -212,14 +212,14 @@ func (i *item) keys(yield func(string) bool) {
 // refusal is the error of an operation whose transaction was not executed, or not known to be:
 // queued is what the server said to the operation, exec what it said to EXEC.
 func refusal(queued, exec error) error {
+	if _, answered := rueidis.IsRedisErr(queued); answered {
+		return &declined{ErrAborted, serverError(queued)}
+	}
 	if _, answered := rueidis.IsRedisErr(exec); !answered {
 		if dial, ok := errors.AsType[*net.OpError](exec); ok && dial.Op == "dial" {
 			return &declined{ErrUnsent, exec}
 		}
 		return &declined{ErrOutcomeUnknown, exec}
-	}
-	if _, answered := rueidis.IsRedisErr(queued); answered {
-		return &declined{ErrAborted, serverError(queued)}
 	}
 	return &declined{ErrAborted, serverError(exec)}
 }

@@ -208,9 +208,9 @@ func serverError(err error) error {
 		return because(ErrNotFound, "the stream or its group does not exist")
 	case strings.HasPrefix(text, "no such key"):
 		return ErrNotFound
-	case strings.Contains(text, "equal or smaller than"):
+	case strings.Contains(text, "equal or smaller than"), strings.Contains(text, "is smaller than"):
 		return because(ErrArgument, "the ID is not greater than the stream's last one")
-	case strings.HasPrefix(text, "unknown command"), strings.HasPrefix(text, "unknown subcommand"):
+	case strings.Contains(text, "' not supported"), strings.HasPrefix(text, "unknown command"), strings.HasPrefix(text, "unknown subcommand"):
 		return unsupported(text)
 	case strings.Contains(lower, "unknown redis command called from script"):
 		return because(ErrUnsupported, "a command of the operation is unknown to it")
@@ -220,6 +220,8 @@ func serverError(err error) error {
 		return because(ErrNotFound, "no such member to search from")
 	case strings.Contains(text, "index out of range"):
 		return because(ErrNotFound, "no element at this index")
+	case strings.Contains(text, "string exceeds maximum allowed size"):
+		return because(ErrArgument, "the value would be longer than the server allows")
 	case strings.Contains(text, "would overflow"), strings.Contains(text, "would produce NaN or Infinity"), strings.Contains(text, "not a number (NaN)"):
 		return ErrOverflow
 	case strings.Contains(text, "is not an integer"), strings.Contains(text, "is not a valid float"), strings.Contains(text, "value is not a float"):

@@ -217,8 +217,8 @@ func (r PasswordRef) verify(candidate string) command[bool] {
 		}}
 }
 
-// VerifyDetail is [PasswordRef.Verify], and tells more of what came of it (GET; GET and SET KEEPTTL
-// in one script where the hash is replaced).
+// VerifyDetail is [PasswordRef.Verify], and tells more of what came of it (STRLEN and GET in one
+// script; GET and SET KEEPTTL in one where the hash is replaced).
 func (r PasswordRef) VerifyDetail(ctx context.Context, candidate string) (Verification, error) {
 	return call(ctx, r.Ref, func() command[Verification] { return r.verifyDetail(candidate) })
 }

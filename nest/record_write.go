@@ -250,6 +250,18 @@ func (r RecordRef[S]) ExpireFields(ctx context.Context, d time.Duration, fields 
 	})
 }
 
+// ExpireFieldsAt lets fields live until t and tells how many of them are stored (HPEXPIREAT, Redis
+// 7.4 or Valkey 9). A time in the past removes them; the zero time is [ErrArgument].
+func (r RecordRef[S]) ExpireFieldsAt(ctx context.Context, t time.Time, fields ...string) (int64, error) {
+	return call(ctx, r.Ref, func() command[int64] {
+		names, err := r.allNames(fields)
+		if err != nil {
+			return refuse(&opExpireFieldsAt, err)
+		}
+		return r.expireFieldsAt(t, names)
+	})
+}
+
 // PersistFields takes the expiry of fields away and tells how many of them had one (HPERSIST,
 // Redis 7.4 or Valkey 9).
 func (r RecordRef[S]) PersistFields(ctx context.Context, fields ...string) (int64, error) {

@@ -169,15 +169,19 @@ func (r Ref) ExpireIf(ctx context.Context, d time.Duration, condition ExpireCond
 
 func (r Ref) expireIf(d time.Duration, condition ExpireCondition) command[bool] {
 	if condition == 0 || condition > IfShorter {
-		return refuse(&opExpire, because(ErrArgument, "unknown condition"))
+		return refuse(&opExpire, errCondition)
 	}
 	return r.expire(d, condition)
 }
 
+var errCondition = because(ErrArgument, "unknown condition")
+
+var errExpiry = because(ErrArgument, "an expiry is at least a millisecond from now: Delete removes a key")
+
 //nest:ttl sets
 func (r Ref) expire(d time.Duration, condition ExpireCondition) command[bool] {
 	if d < time.Millisecond {
-		return refuse(&opExpire, because(ErrArgument, "an expiry is at least a millisecond from now: Delete removes a key"))
+		return refuse(&opExpire, errExpiry)
 	}
 	cmd := r.b().Arbitrary("PEXPIRE").Keys(r.key).Args(millis(d.Milliseconds()))
 	if condition != 0 {

@@ -233,7 +233,7 @@ func (r SecretRef[T]) Update(ctx context.Context, change func(T, bool) (T, error
 
 // GetOrLoad gives the stored value or, when the key does not exist, what load makes, which it
 // seals and stores, as [KeyRef.GetOrLoad] does: for a token that somebody else issues. A value
-// that does not open is [ErrOpen], and is not loaded anew.
+// that does not open is [ErrOpen], and is not loaded anew (GET, or GETEX with AutoRenew, and SET NX).
 func (r SecretRef[T]) GetOrLoad(ctx context.Context, load func(context.Context) (T, error)) (T, error) {
 	return watched(ctx, r.Ref, opLoad, func() (T, error) {
 		if err := r.ready(ctx); err != nil {

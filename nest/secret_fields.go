@@ -185,6 +185,7 @@ for i = 1, #ARGV, 3 do
 end
 return done`}
 
+//nest:ttl keeps
 func (r Ref) replaceFields(s resealed) command[int64] {
 	return command[int64]{op: &opReplaceFields, cmd: replacingFields.command(r.b(), []string{r.key}, s...)}
 }
@@ -245,6 +246,7 @@ func (r Ref) moveSecretFields(ctx context.Context, op *operation[moved], to Ref,
 	})
 }
 
+//nest:ttl carries
 func (mv *fieldMove) untilDone(ctx context.Context) (bool, error) {
 	for try := range maxUpdates {
 		fields, err := mv.read(ctx)
@@ -298,6 +300,8 @@ func (mv *fieldMove) text(f storedField) (text string, err error) {
 }
 
 // read gives the fields as they are stored.
+//
+//nest:ttl carries
 func (mv *fieldMove) read(ctx context.Context) ([]storedField, error) {
 	r := mv.from
 	if mv.names == nil {

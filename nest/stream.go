@@ -155,6 +155,22 @@ func (r StreamRef[T]) deleteEntries(ids []string) command[int64] {
 	return command[int64]{op: &opDeleteEntries, cmd: r.modifyMany("XDEL", joinSum, nil, ids)}
 }
 
+// SetLastID sets the ID that the next entry's must be greater than, as when a stream is filled from
+// a copy that knows of entries which are gone by now (XSETID). It is not less than that of the
+// newest entry. The error wraps [ErrNotFound] when the stream does not exist, [ErrArgument] when
+// the ID is too small.
+func (r StreamRef[T]) SetLastID(ctx context.Context, id string) error {
+	_, err := call(ctx, r.Ref, func() command[struct{}] { return r.setLastID(id) })
+	return err
+}
+
+func (r StreamRef[T]) setLastID(id string) command[struct{}] {
+	if _, err := parseID(id); err != nil {
+		return refuse(&opSetLastID, err)
+	}
+	return command[struct{}]{op: &opSetLastID, cmd: r.modify("XSETID", id)}
+}
+
 // Rename gives the stream, with its groups and remaining TTL, to another key of the same type;
 // what it does with an existing target and with the TTL, [KeyRef.Rename] tells (RENAMENX or
 // RENAME).
@@ -172,6 +188,7 @@ func (r StreamRef[T]) Copy(ctx context.Context, to StreamRef[T], opts ...WriteOp
 var (
 	opStreamAdd     = operation[string]{"add", replyID}
 	opStreamLen     = operation[int64]{"len", replyInt}
+	opSetLastID     = operation[struct{}]{"set last id", replyNone}
 	opStreamTrim    = operation[int64]{"trim", replyInt}
 	opDeleteEntries = operation[int64]{"delete entries", replyInt}
 )

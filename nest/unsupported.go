@@ -6,6 +6,7 @@ import "strings"
 var needs = map[string]string{
 	"HPEXPIRE":       "redis 7.4, valkey 9",
 	"HPEXPIREAT":     "redis 7.4, valkey 9",
+	"HPEXPIRETIME":   "redis 7.4, valkey 9",
 	"HPTTL":          "redis 7.4, valkey 9",
 	"HPERSIST":       "redis 7.4, valkey 9",
 	"HGETEX":         "redis 8.0, valkey 9",

@@ -16,12 +16,13 @@ import (
 type value[T any] struct {
 	typed codec.Typed[T]
 
+	plain      bool // a T is stored as the bytes that it is
 	shareable  bool // a T cannot be changed by who holds it
 	hasDefault bool
 	fallback   T      // when it is shareable
 	stored     string // otherwise the encoded default, decoded anew for each caller
 
-	get                operation[T]
+	get, span          operation[T]
 	lookup, swap, take operation[found[T]]
 	storedType         operation[string]
 }
@@ -33,8 +34,10 @@ func bindValue[T any](m *mounted, fallback T, hasDefault bool) (any, error) {
 	}
 	v := &value[T]{
 		typed:      typed,
+		plain:      plainly(typed),
 		shareable:  codec.Immutable[T](),
 		get:        operation[T]{"get", replyValue[T]},
+		span:       operation[T]{"get range", replyValue[T]},
 		lookup:     operation[found[T]]{"lookup", replyFound[T]},
 		swap:       operation[found[T]]{"swap", replyFound[T]},
 		take:       operation[found[T]]{"take", replyFound[T]},

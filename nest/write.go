@@ -3,8 +3,9 @@ package nest
 import "github.com/redis/rueidis"
 
 // Commands that do not take an expiry themselves run in a script together with the one that
-// sets it, as one atomic step and one command. Measured against the same two commands in one
-// pipeline, that is the faster way: one reply instead of two, and no MULTI around them.
+// sets it, as one atomic step and one command. Beside the same two commands in one pipeline, which
+// are no atomic step, a script takes 1.1 to 1.3 times as long, and MULTI and EXEC around the two
+// 1.1 to 1.3 times: one reply is read instead of four.
 
 // starting runs a write and starts the declared TTL (ARGV[1], milliseconds) if the key has none
 // afterwards; renewing restarts it each time.

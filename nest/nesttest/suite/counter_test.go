@@ -210,3 +210,32 @@ func TestCounterExpiry(t *testing.T) {
 			"Get":   func(ctx context.Context, r ref) error { _, err := r.Get(ctx); return err },
 		}, "Set")
 }
+
+func TestCounterSetIfAbsentAndSwap(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	visits := nest.Counter[uint8]("visits", nest.TTL(120), nest.Default(7))
+	ref := visits.At(nesttest.Open(t, nest.Cluster("counters", nest.Sub(visits))))
+
+	old, existed, err := ref.Swap(ctx, 3)
+	require.NoError(t, err)
+	require.False(t, existed, "the default is not used")
+	require.Zero(t, old)
+	done, err := ref.SetIfAbsent(ctx, 200)
+	require.NoError(t, err)
+	require.False(t, done)
+	old, existed, err = ref.Swap(ctx, 250)
+	require.NoError(t, err)
+	require.True(t, existed)
+	require.EqualValues(t, 3, old)
+	_, err = ref.Delete(ctx)
+	require.NoError(t, err)
+	done, err = ref.SetIfAbsent(ctx, 200)
+	require.NoError(t, err)
+	require.True(t, done)
+	_, err = ref.Add(ctx, 56)
+	require.ErrorIs(t, err, nest.ErrOverflow)
+	got, err := ref.Get(ctx)
+	require.NoError(t, err)
+	require.EqualValues(t, 200, got)
+}

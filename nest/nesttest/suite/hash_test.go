@@ -600,3 +600,37 @@ func TestFieldTTL(t *testing.T) {
 		require.Zero(t, n)
 	})
 }
+
+func TestHashFieldExpiryUnderConditions(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	prices := nest.Hash[int]("prices")
+	ref := prices.At(nesttest.Open(t, nest.Cluster("fields", nest.Sub(prices))))
+	require.NoError(t, ref.SetMany(ctx, map[string]int{"a": 1, "b": 2}))
+
+	_, err := ref.ExpireFieldsIf(ctx, time.Hour, 0, "a")
+	require.ErrorIs(t, err, nest.ErrArgument)
+	_, err = ref.ExpireFieldsIf(ctx, 0, nest.IfNoExpiry, "a")
+	require.ErrorIs(t, err, nest.ErrArgument)
+	if !nesttest.Shared(t).Has(t, nesttest.HashFieldTTL) {
+		_, err = ref.ExpireFieldsIf(ctx, time.Hour, nest.IfNoExpiry, "a")
+		require.ErrorIs(t, err, nest.ErrUnsupported)
+		_, err = ref.FieldExpireTime(ctx, "a")
+		require.ErrorIs(t, err, nest.ErrUnsupported)
+		return
+	}
+	n, err := ref.ExpireFieldsIf(ctx, time.Hour, nest.IfNoExpiry, "a", "missing")
+	require.NoError(t, err)
+	require.EqualValues(t, 1, n)
+	n, err = ref.ExpireFieldsIf(ctx, time.Minute, nest.IfLonger, "a", "b")
+	require.NoError(t, err)
+	require.Zero(t, n)
+	at, err := ref.FieldExpireTime(ctx, "a")
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now().Add(time.Hour), at, 20*time.Second)
+	at, err = ref.FieldExpireTime(ctx, "b")
+	require.NoError(t, err)
+	require.True(t, at.IsZero())
+	_, err = ref.FieldExpireTime(ctx, "missing")
+	require.ErrorIs(t, err, nest.ErrNotFound)
+}

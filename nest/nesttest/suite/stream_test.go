@@ -523,3 +523,26 @@ func TestStreamMoves(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, streamed(1, 2), got)
 }
+
+func TestStreamSetLastID(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	events := nest.Stream[string]("events")
+	ref := events.At(nesttest.Open(t, nest.Cluster("logs", nest.Sub(events))))
+
+	err := ref.SetLastID(ctx, "9-9")
+	if nesttest.Shared(t).Kind() == nesttest.KindEmbedded {
+		require.ErrorIs(t, err, nest.ErrUnsupported)
+		return
+	}
+	require.ErrorIs(t, err, nest.ErrNotFound)
+	_, err = ref.Add(ctx, "a", nest.WithID("5-5"))
+	require.NoError(t, err)
+	require.ErrorIs(t, ref.SetLastID(ctx, "5-4"), nest.ErrArgument)
+	require.ErrorIs(t, ref.SetLastID(ctx, "$"), nest.ErrArgument)
+	require.NoError(t, ref.SetLastID(ctx, "9-9"))
+	_, err = ref.Add(ctx, "b", nest.WithID("9-9"))
+	require.ErrorIs(t, err, nest.ErrArgument)
+	_, err = ref.Add(ctx, "b", nest.WithID("9-10"))
+	require.NoError(t, err)
+}

@@ -314,3 +314,24 @@ func TestLargeValue(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, sha256.Sum256(large), sha256.Sum256([]byte(got)))
 }
+
+func TestGetAndExpire(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	key := nest.Key[string]("key", nest.TTL(120), nest.Default("default"))
+	ref := key.At(nesttest.Open(t, nest.Cluster("reads", nest.Sub(key))))
+
+	_, found, err := ref.GetAndExpire(ctx, time.Hour)
+	require.NoError(t, err)
+	require.False(t, found, "the default is not used")
+	require.NoError(t, ref.Set(ctx, "x"))
+	v, found, err := ref.GetAndExpire(ctx, time.Hour)
+	require.NoError(t, err)
+	require.True(t, found)
+	require.Equal(t, "x", v)
+	left, err := ref.TTL(ctx)
+	require.NoError(t, err)
+	require.InDelta(t, time.Hour.Seconds(), left.Seconds(), 20)
+	_, _, err = ref.GetAndExpire(ctx, 0)
+	require.ErrorIs(t, err, nest.ErrArgument)
+}
