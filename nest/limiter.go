@@ -278,6 +278,7 @@ var (
 
 func (r LimiterRef) limiter() *limiter { return r.m.bound.(*limiter) }
 
+//nest:ttl restarts
 func (r LimiterRef) decide(op *operation[Decision], n int64, take bool) command[Decision] {
 	l := r.limiter()
 	switch {
@@ -348,16 +349,18 @@ func (r LimiterRef) Peek(ctx context.Context) (Decision, error) {
 	return call(ctx, r.Ref, r.peek)
 }
 
+//nest:ttl keeps
 func (r LimiterRef) peek() command[Decision] { return r.decide(&opPeek, 1, false) }
 
 // Reset forgets all events, and tells whether there were any (UNLINK).
 func (r LimiterRef) Reset(ctx context.Context) (bool, error) { return call(ctx, r.Ref, r.reset) }
 
+//nest:ttl removes
 func (r LimiterRef) reset() command[bool] {
 	return command[bool]{op: &opReset, cmd: r.b().Unlink().Key(r.key).Build()}
 }
 
-// Wait waits until an event may happen, and counts it; see [LimiterRef.WaitN].
+// Wait waits until an event may happen, and counts it; see [LimiterRef.WaitN] (EVAL).
 func (r LimiterRef) Wait(ctx context.Context) (Decision, error) { return r.WaitN(ctx, 1) }
 
 // WaitN waits until n events may happen, all at once, and counts them (EVAL, once for each time

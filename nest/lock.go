@@ -268,6 +268,7 @@ type grant struct {
 	left  time.Duration // of the holder's lease; Forever if it never ends
 }
 
+//nest:ttl restarts
 func (r LockRef) acquire(c claimant) command[grant] {
 	queued, mark := "0", markFree
 	if c.queued {
@@ -304,10 +305,12 @@ func replyGrant(_ *mounted, a rueidis.RedisMessage) (grant, error) {
 	return grant{left: time.Duration(n) * time.Millisecond}, nil
 }
 
+//nest:ttl sets
 func (r LockRef) extend(owner string) command[bool] {
 	return command[bool]{op: &opExtend, cmd: extending.command(r.b(), []string{r.key}, owner, millis(r.lease().Milliseconds()))}
 }
 
+//nest:ttl removes
 func (r LockRef) release(op *operation[bool], owner string) command[bool] {
 	return command[bool]{op: op, cmd: releasing.command(r.b(), []string{r.key, r.wakeKey()}, owner, millis(2*longestWait.Milliseconds()))}
 }
@@ -322,6 +325,7 @@ func (r LockRef) ForceRelease(ctx context.Context) (bool, error) {
 
 func (r LockRef) forceRelease() command[bool] { return r.release(&opForceRelease, "") }
 
+//nest:ttl keeps
 func (r LockRef) held() command[bool] {
 	return command[bool]{op: &opHeld, cmd: r.b().Exists().Key(r.key).Build()}
 }
@@ -336,6 +340,7 @@ type Holder struct {
 	Token int64  // as [Lease.Token] gives it to the holder
 }
 
+//nest:ttl keeps
 func (r LockRef) holder() command[found[Holder]] {
 	return command[found[Holder]]{op: &opHolder, cmd: r.b().Get().Key(r.key).Build()}
 }
@@ -425,7 +430,7 @@ func (r LockRef) abandon(ctx context.Context, owner string) {
 // Run runs do while it holds the lock: it waits for it as Acquire does, and releases it when do
 // has returned, or panicked. do's context ends when ctx does, and when the lock is lost, with
 // [ErrLockLost] as its cause. The error joins that of do and, when the lock was lost before do
-// had returned, one that wraps ErrLockLost.
+// had returned, one that wraps ErrLockLost (EVAL, several times).
 func (r LockRef) Run(ctx context.Context, do func(ctx context.Context, lease *Lease) error, opts ...LockOption) (err error) {
 	if err := r.ready(ctx); err != nil {
 		return err

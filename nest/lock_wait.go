@@ -85,6 +85,8 @@ func (r LockRef) sleep(ctx context.Context, left time.Duration) error {
 
 // passOn wakes another waiter in the place of one who was woken and does not want the lock any
 // more.
+//
+//nest:ttl keeps
 func (r LockRef) passOn(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), longestWait)
 	go func() {

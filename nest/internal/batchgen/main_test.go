@@ -41,7 +41,6 @@ var alone = map[string]string{
 	"LimiterRef.Wait":          "asks until it is allowed",
 	"LimiterRef.WaitN":         "asks until it is allowed",
 	"KeyRef.GetOrLoad":         "loads in between",
-	"SecretRef.GetOrLoad":      "loads in between",
 	"KeyRef.Update":            "changes the value in between: Transact does so for several keys",
 	"SecretRef.Update":         "changes the value in between",
 	"SecretRef.Rotate":         "opens and seals the value in between",
