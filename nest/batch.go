@@ -10,10 +10,10 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// maxPipeline is how many operations of a batch travel together. With the commands that may
-// follow them they must stay below 2,000: from there on rueidis sends a pipeline over a connection
-// of its own.
-const maxPipeline = 999
+// maxPipeline is how many operations of a batch travel together. With the commands that may come
+// before and after each of them they must stay below 2,000: from there on rueidis sends a
+// pipeline over a connection of its own.
+const maxPipeline = 660
 
 // Batch collects operations and sends them together: one round trip for each server, or for
 // each thousand operations where there are more. A reference's In method puts it into a batch,
@@ -57,6 +57,8 @@ type item struct {
 	unsent error
 	skip   bool
 	fenced bool // it writes to a cached key
+	// before ends the loads of the keys that it writes.
+	before []rueidis.Completed
 	uses   []use
 	pending
 }
@@ -157,7 +159,7 @@ func fill[R any](b *Batch, r Ref, build func() command[R], e *entry[R]) {
 		c := build()
 		e.does, e.keyed = c.op, c.keyed
 		e.op, e.cmd, e.uses, e.skip = c.op.name, c.cmd, c.uses, c.skip
-		e.fenced = c.writesCached(r)
+		e.fenced, e.before = c.writesCached(r), c.endLoads(r)
 		switch {
 		case c.err != nil:
 			e.unsent = r.fail(c.op.name, c.err)
@@ -300,7 +302,8 @@ func (b *Batch) observe(ctx context.Context, items []*item, start time.Time, err
 // pipeline sends the items and gives each one's error.
 func (b *Batch) pipeline(ctx context.Context, items []*item) []error {
 	errs := make([]error, len(items))
-	cmds := make([]rueidis.Completed, 0, len(items))
+	cmds := endLoads(items)
+	before := len(cmds)
 	for i := range items {
 		switch it := items[i]; {
 		case it.unsent != nil:
@@ -312,10 +315,17 @@ func (b *Batch) pipeline(ctx context.Context, items []*item) []error {
 			cmds = append(cmds, it.cmd)
 		}
 	}
-	if len(cmds) == 0 {
+	if len(cmds) == before {
 		return errs
 	}
-	answers := b.tree.client.DoMulti(ctx, append(cmds, b.fences(items)...)...)
+	fences := b.fences(items)
+	if !b.tree.options.broadcast {
+		cmds = append(cmds, fences...)
+	}
+	answers := b.tree.client.DoMulti(ctx, cmds...)[before:]
+	if b.tree.options.broadcast && len(fences) > 0 {
+		b.tree.client.DoMulti(ctx, fences...)
+	}
 	for i := range items {
 		if it := items[i]; it.unsent == nil && !it.skip {
 			answer, err := answers[0].ToMessage()
@@ -324,6 +334,17 @@ func (b *Batch) pipeline(ctx context.Context, items []*item) []error {
 		}
 	}
 	return errs
+}
+
+// endLoads gives the commands that end the loads of the keys which the items write.
+func endLoads(items []*item) []rueidis.Completed {
+	cmds := make([]rueidis.Completed, 0, len(items))
+	for _, it := range items {
+		if it.unsent == nil && !it.skip {
+			cmds = append(cmds, it.before...)
+		}
+	}
+	return cmds
 }
 
 // fences gives the commands that end a batch with writes to cached keys: one for a server, which

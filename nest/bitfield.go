@@ -200,7 +200,7 @@ func fieldCommand[R any](r BitmapRef, op *operation[R], ops ...FieldOp) command[
 	}
 	cmd := r.b().Arbitrary(name).Keys(r.key).Args(words...)
 	if name == "BITFIELD_RO" {
-		return command[R]{op: op, cmd: cmd.ReadOnly()}
+		return command[R]{op: op, cmd: cmd.ReadOnly(), cacheable: true}
 	}
 	return command[R]{op: op, cmd: cmd.Build()}
 }

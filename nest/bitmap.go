@@ -105,11 +105,11 @@ func (r BitmapRef) bit(offset int64) command[bool] {
 	if offset < 0 || offset >= maxBits {
 		return refuse(&opBit, errOffset)
 	}
-	return command[bool]{op: &opBit, cmd: r.read("GETBIT", strconv.FormatInt(offset, 10))}
+	return command[bool]{op: &opBit, cmd: r.read("GETBIT", strconv.FormatInt(offset, 10)), cacheable: true}
 }
 
 func (r BitmapRef) count() command[int64] {
-	return command[int64]{op: &opBitCount, cmd: r.read("BITCOUNT")}
+	return command[int64]{op: &opBitCount, cmd: r.read("BITCOUNT"), cacheable: true}
 }
 
 // Count is the number of bits that are 1 (BITCOUNT).
@@ -126,7 +126,7 @@ func (r BitmapRef) countRange(first, last int64, unit BitUnit) command[int64] {
 	if err != nil {
 		return refuse(&opBitCount, err)
 	}
-	return command[int64]{op: &opBitCount, cmd: r.read("BITCOUNT", words...)}
+	return command[int64]{op: &opBitCount, cmd: r.read("BITCOUNT", words...), cacheable: true}
 }
 
 // bitRange gives the words of a range. Bytes go without saying, on old servers too.
@@ -148,7 +148,7 @@ func (r BitmapRef) First(ctx context.Context, on bool) (int64, bool, error) {
 }
 
 func (r BitmapRef) first(on bool) command[found[int64]] {
-	return command[found[int64]]{op: &opFirst, cmd: r.read("BITPOS", bitText(on))}
+	return command[found[int64]]{op: &opFirst, cmd: r.read("BITPOS", bitText(on)), cacheable: true}
 }
 
 // FirstIn is [BitmapRef.First] from byte or bit first to last, both included (BITPOS); negative
@@ -162,10 +162,12 @@ func (r BitmapRef) firstIn(on bool, first, last int64, unit BitUnit) command[fou
 	if err != nil {
 		return refuse(&opFirst, err)
 	}
-	return command[found[int64]]{op: &opFirst, cmd: r.read("BITPOS", append([]string{bitText(on)}, words...)...)}
+	return command[found[int64]]{op: &opFirst, cmd: r.read("BITPOS", append([]string{bitText(on)}, words...)...), cacheable: true}
 }
 
-func (r BitmapRef) bytes() command[[]byte] { return command[[]byte]{op: &opBytes, cmd: r.fetch()} }
+func (r BitmapRef) bytes() command[[]byte] {
+	return command[[]byte]{op: &opBytes, cmd: r.fetch(), cacheable: true}
+}
 
 // Bytes gives all bits, else the declared default, else nil (GET, or GETEX with AutoRenew).
 func (r BitmapRef) Bytes(ctx context.Context) ([]byte, error) { return call(ctx, r.Ref, r.bytes) }
@@ -178,7 +180,7 @@ func (r BitmapRef) Set(ctx context.Context, bits []byte, opts ...SetOption) erro
 }
 
 func (r BitmapRef) length() command[int64] {
-	return command[int64]{op: &opLen, cmd: r.read("STRLEN")}
+	return command[int64]{op: &opLen, cmd: r.read("STRLEN"), cacheable: true}
 }
 
 // Len is the length in bytes, 0 when there is no bitmap (STRLEN).

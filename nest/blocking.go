@@ -32,6 +32,10 @@ func waiting[R any](ctx context.Context, r Ref, op *operation[R], wait time.Dura
 	start := time.Now()
 	answer, err := r.block(ctx, func(b rueidis.Builder) rueidis.Completed { return build(b, seconds) })
 	v, err := settle(ctx, r, &command[R]{op: op}, &answer, err)
+	if r.m.settings.cached > 0 {
+		// What was taken was taken over another connection than the one that caches.
+		r.m.tree.client.Do(ctx, fence(r))
+	}
 	if err == nil && r.renews() {
 		client := r.m.tree.client
 		client.Do(ctx, client.B().Pexpire().Key(r.key).Milliseconds(r.m.ttl()).Build())

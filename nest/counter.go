@@ -68,7 +68,7 @@ type CounterRef[N Number] struct {
 func (r CounterRef[N]) counter() *counter[N] { return r.m.bound.(*counter[N]) }
 
 func (r CounterRef[N]) get() command[N] {
-	return command[N]{op: &r.counter().get, cmd: KeyRef[N](r).fetch()}
+	return command[N]{op: &r.counter().get, cmd: r.fetch(), cacheable: true}
 }
 
 // Get gives the number, else the declared default, else 0 (GET, or GETEX with AutoRenew). What
@@ -76,7 +76,7 @@ func (r CounterRef[N]) get() command[N] {
 func (r CounterRef[N]) Get(ctx context.Context) (N, error) { return call(ctx, r.Ref, r.get) }
 
 func (r CounterRef[N]) lookup() command[found[N]] {
-	return command[found[N]]{op: &r.counter().lookup, cmd: KeyRef[N](r).fetch()}
+	return command[found[N]]{op: &r.counter().lookup, cmd: r.fetch(), cacheable: true}
 }
 
 // Lookup gives the number and whether the counter exists, without the default (GET, or GETEX

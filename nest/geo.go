@@ -100,6 +100,7 @@ type geo[T any] struct {
 	points []Point // of the default
 
 	all                operation[[]Place[T]]
+	loaded             operation[found[[]Place[T]]]
 	search, searchFrom operation[[]Near[T]]
 }
 
@@ -108,6 +109,7 @@ func bindGeo[T any](m *mounted, fallback []Place[T], hasDefault bool) (any, erro
 	g := &geo[T]{
 		points:     make([]Point, len(fallback)),
 		all:        operation[[]Place[T]]{"all", replyPlaces[T]},
+		loaded:     nonEmpty(replyStoredPlaces[T], sizeOf[Place[T]]),
 		search:     operation[[]Near[T]]{"search", replyNear[T]},
 		searchFrom: operation[[]Near[T]]{"search from", replyNear[T]},
 	}
@@ -219,7 +221,7 @@ func askPlaces[T, R any](r GeoRef[T], op *operation[R], name string, members ...
 	if err != nil {
 		return refuse(op, err)
 	}
-	return command[R]{op: op, cmd: r.readMany(name, texts)}
+	return command[R]{op: op, cmd: r.readMany(name, texts), cacheable: true}
 }
 
 // Distance is how far two members are from each other; false when one of them is missing
@@ -237,18 +239,18 @@ func (r GeoRef[T]) distance(a, b T, unit LengthUnit) command[found[float64]] {
 	if err != nil {
 		return refuse(&opDistance, err)
 	}
-	return command[found[float64]]{op: &opDistance, cmd: r.read("GEODIST", texts[0], texts[1], string(unit))}
+	return command[found[float64]]{op: &opDistance, cmd: r.read("GEODIST", texts[0], texts[1], string(unit)), cacheable: true}
 }
 
 func (r GeoRef[T]) length() command[int64] {
-	return command[int64]{op: &opLen, cmd: r.read("ZCARD")}
+	return command[int64]{op: &opLen, cmd: r.read("ZCARD"), cacheable: true}
 }
 
 // Len is the number of members, 0 when there is no key (ZCARD).
 func (r GeoRef[T]) Len(ctx context.Context) (int64, error) { return call(ctx, r.Ref, r.length) }
 
 func (r GeoRef[T]) all() command[[]Place[T]] {
-	return command[[]Place[T]]{op: &r.geo().all, cmd: r.read("ZRANGE", "0", "-1", "WITHSCORES")}
+	return command[[]Place[T]]{op: &r.geo().all, cmd: r.read("ZRANGE", "0", "-1", "WITHSCORES"), cacheable: true, fixed: true}
 }
 
 // All gives all members and where they are, those that are near to each other mostly together,
@@ -305,9 +307,8 @@ func everyOther(bits uint64) (gathered uint64) {
 	return gathered
 }
 
-// replyPlaces reads all members with their scores. None mean no key, for which the declared
-// default stands.
-func replyPlaces[T any](m *mounted, a rueidis.RedisMessage) ([]Place[T], error) {
+// replyStoredPlaces reads all members with their scores.
+func replyStoredPlaces[T any](m *mounted, a rueidis.RedisMessage) ([]Place[T], error) {
 	all, err := replyScored[T](m, a)
 	if err != nil {
 		return nil, err
@@ -316,8 +317,15 @@ func replyPlaces[T any](m *mounted, a rueidis.RedisMessage) ([]Place[T], error) 
 	for _, s := range all {
 		places = append(places, Place[T]{s.Member, pointOf(s.Score)})
 	}
-	if len(places) > 0 {
-		return places, nil
+	return places, nil
+}
+
+// replyPlaces reads all members with their scores. None mean no key, for which the declared
+// default stands.
+func replyPlaces[T any](m *mounted, a rueidis.RedisMessage) ([]Place[T], error) {
+	places, err := replyStoredPlaces[T](m, a)
+	if err != nil || len(places) > 0 {
+		return places, err
 	}
 	g := m.bound.(*geo[T])
 	members, err := g.defaults(m)

@@ -107,7 +107,7 @@ func (r GeoRef[T]) search(around Point, area Area) command[[]Near[T]] {
 	if err != nil {
 		return refuse(&r.geo().search, err)
 	}
-	return command[[]Near[T]]{op: &r.geo().search, cmd: r.read("GEOSEARCH", append(words, "WITHCOORD", "WITHDIST")...)}
+	return command[[]Near[T]]{op: &r.geo().search, cmd: r.read("GEOSEARCH", append(words, "WITHCOORD", "WITHDIST")...), cacheable: true}
 }
 
 // SearchFrom gives the members in an area around one of them, this one too (GEOSEARCH, Redis
@@ -121,7 +121,7 @@ func (r GeoRef[T]) searchFrom(member T, area Area) command[[]Near[T]] {
 	if err != nil {
 		return refuse(&r.geo().searchFrom, err)
 	}
-	return command[[]Near[T]]{op: &r.geo().searchFrom, cmd: r.read("GEOSEARCH", append(words, "WITHCOORD", "WITHDIST")...)}
+	return command[[]Near[T]]{op: &r.geo().searchFrom, cmd: r.read("GEOSEARCH", append(words, "WITHCOORD", "WITHDIST")...), cacheable: true}
 }
 
 // StoreSearch makes this key what [GeoRef.Search] finds in another one, starts the declared TTL

@@ -98,6 +98,7 @@ type hash[V any] struct {
 	values         operation[[]V]
 	page           operation[hashPage[V]]
 	incr, decr     operation[V]
+	loaded         operation[found[map[string]V]]
 }
 
 func bindHash[V any](m *mounted, fallback hashFallback[V]) (any, error) {
@@ -115,6 +116,7 @@ func bindHash[V any](m *mounted, fallback hashFallback[V]) (any, error) {
 		page:        operation[hashPage[V]]{"iterate", replyHashPage[V]},
 		incr:        operation[V]{"incr", replySum[V]},
 		decr:        operation[V]{"decr", replySum[V]},
+		loaded:      nonEmpty(replyFields[V], func(m map[string]V) int { return len(m) }),
 	}
 	var missing []V
 	if fallback.field != nil {
@@ -152,7 +154,7 @@ func (r HashRef[V]) Get(ctx context.Context, field string) (V, error) {
 
 func (r HashRef[V]) get(field string) command[V] {
 	h := r.hash()
-	c := command[V]{op: &h.get, cmd: r.fetch(field)}
+	c := command[V]{op: &h.get, cmd: r.fetch(field), cacheable: true}
 	if h.secrets != nil {
 		c.keyed = unsealed(h, readField[V], field)
 	}
@@ -174,7 +176,7 @@ func (r HashRef[V]) Lookup(ctx context.Context, field string) (V, bool, error) {
 
 func (r HashRef[V]) lookup(field string) command[found[V]] {
 	h := r.hash()
-	c := command[found[V]]{op: &h.lookup, cmd: r.fetch(field)}
+	c := command[found[V]]{op: &h.lookup, cmd: r.fetch(field), cacheable: true}
 	if h.secrets != nil {
 		c.keyed = unsealed(h, readFoundField[V], field)
 	}
@@ -192,7 +194,7 @@ func (r HashRef[V]) getMany(fields []string) command[[]Optional[V]] {
 	if len(fields) == 0 {
 		return skip(&h.many)
 	}
-	c := command[[]Optional[V]]{op: &h.many, cmd: r.readMany("HMGET", fields)}
+	c := command[[]Optional[V]]{op: &h.many, cmd: r.readMany("HMGET", fields), cacheable: true}
 	if h.secrets != nil {
 		c.keyed = unsealed(h, readOptionals[V], fields...)
 	}
@@ -207,7 +209,7 @@ func (r HashRef[V]) All(ctx context.Context) (map[string]V, error) {
 
 func (r HashRef[V]) all() command[map[string]V] {
 	h := r.hash()
-	c := command[map[string]V]{op: &h.all, cmd: r.read("HGETALL")}
+	c := command[map[string]V]{op: &h.all, cmd: r.read("HGETALL"), cacheable: true}
 	if h.secrets != nil {
 		c.keyed = unsealed(h, readAll[V])
 	}
@@ -220,7 +222,7 @@ func (r HashRef[V]) Fields(ctx context.Context) ([]string, error) {
 }
 
 func (r HashRef[V]) fields() command[[]string] {
-	return command[[]string]{op: &opFields, cmd: r.read("HKEYS")}
+	return command[[]string]{op: &opFields, cmd: r.read("HKEYS"), cacheable: true}
 }
 
 // Values gives the values of all fields, in no order (HVALS, or HGETALL with [SecretFields]).
@@ -231,16 +233,16 @@ func (r HashRef[V]) Values(ctx context.Context) ([]V, error) {
 func (r HashRef[V]) values() command[[]V] {
 	h := r.hash()
 	if h.secrets != nil { // they do not open without their names
-		return command[[]V]{op: &h.values, cmd: r.read("HGETALL"), keyed: unsealed(h, readValues[V])}
+		return command[[]V]{op: &h.values, cmd: r.read("HGETALL"), cacheable: true, keyed: unsealed(h, readValues[V])}
 	}
-	return command[[]V]{op: &h.values, cmd: r.read("HVALS")}
+	return command[[]V]{op: &h.values, cmd: r.read("HVALS"), cacheable: true}
 }
 
 // Len tells how many fields there are, 0 when the key does not exist (HLEN).
 func (r HashRef[V]) Len(ctx context.Context) (int64, error) { return call(ctx, r.Ref, r.length) }
 
 func (r HashRef[V]) length() command[int64] {
-	return command[int64]{op: &opHashLen, cmd: r.read("HLEN")}
+	return command[int64]{op: &opHashLen, cmd: r.read("HLEN"), cacheable: true}
 }
 
 // Has tells whether the field exists (HEXISTS).
@@ -249,7 +251,7 @@ func (r HashRef[V]) Has(ctx context.Context, field string) (bool, error) {
 }
 
 func (r HashRef[V]) has(field string) command[bool] {
-	return command[bool]{op: &opHasField, cmd: r.read("HEXISTS", field)}
+	return command[bool]{op: &opHasField, cmd: r.read("HEXISTS", field), cacheable: true}
 }
 
 // StrLen tells how many bytes a field's encoded value takes, encrypted where it is secret, 0 when
@@ -259,7 +261,7 @@ func (r HashRef[V]) StrLen(ctx context.Context, field string) (int64, error) {
 }
 
 func (r HashRef[V]) strLen(field string) command[int64] {
-	return command[int64]{op: &opStrLen, cmd: r.read("HSTRLEN", field)}
+	return command[int64]{op: &opStrLen, cmd: r.read("HSTRLEN", field), cacheable: true}
 }
 
 // Random gives up to n different fields, chosen at random (HRANDFIELD, Redis 6.2). n is not

@@ -234,7 +234,7 @@ func (r KeyRef[T]) getAndExpire(d time.Duration) command[found[T]] {
 
 //nest:ttl keeps
 func (r Ref) raw() command[[]byte] {
-	return command[[]byte]{op: &opRaw, cmd: r.b().Get().Key(r.key).Build()}
+	return command[[]byte]{op: &opRaw, cmd: r.b().Get().Key(r.key).Build(), cacheable: true}
 }
 
 // Raw gives the stored bytes as they are (GET). The error wraps [ErrNotFound] when the key does
@@ -243,7 +243,7 @@ func (r KeyRef[T]) Raw(ctx context.Context) ([]byte, error) { return call(ctx, r
 
 //nest:ttl keeps
 func (r KeyRef[T]) storedType() command[string] {
-	return command[string]{op: &r.value().storedType, cmd: r.b().Get().Key(r.key).Build()}
+	return command[string]{op: &r.value().storedType, cmd: r.b().Get().Key(r.key).Build(), cacheable: true}
 }
 
 // StoredType tells the type of the stored value as its codec tells it, "datetime", or the Go

@@ -69,6 +69,7 @@ type list[T any] struct {
 	index, popLeft, popRight, move operation[found[T]]
 	waitPopLeft, waitPopRight      operation[found[T]]
 	waitPopLeftN, waitPopRightN    operation[[]T]
+	loaded                         operation[found[[]T]]
 }
 
 func bindList[T any](m *mounted, fallback []T, hasDefault bool) (any, error) {
@@ -87,6 +88,7 @@ func bindList[T any](m *mounted, fallback []T, hasDefault bool) (any, error) {
 		waitPopRight:  operation[found[T]]{"wait pop right", replyPopped[T]},
 		waitPopLeftN:  operation[[]T]{"wait pop left n", replyPoppedN[T]},
 		waitPopRightN: operation[[]T]{"wait pop right n", replyPoppedN[T]},
+		loaded:        nonEmpty(replyElements[T], sizeOf[T]),
 	}, err
 }
 
@@ -187,7 +189,7 @@ func (r ListRef[T]) popN(op *operation[[]T], name string, n int64) command[[]T] 
 }
 
 func (r ListRef[T]) all() command[[]T] {
-	return command[[]T]{op: &r.list().all, cmd: r.read("LRANGE", "0", "-1")}
+	return command[[]T]{op: &r.list().all, cmd: r.read("LRANGE", "0", "-1"), cacheable: true, fixed: true}
 }
 
 // All gives the whole list, from the left, else the declared default (LRANGE 0 -1).
@@ -201,7 +203,7 @@ func (r ListRef[T]) Range(ctx context.Context, first, last int64) ([]T, error) {
 }
 
 func (r ListRef[T]) span(first, last int64) command[[]T] {
-	return command[[]T]{op: &r.list().span, cmd: r.read("LRANGE", strconv.FormatInt(first, 10), strconv.FormatInt(last, 10))}
+	return command[[]T]{op: &r.list().span, cmd: r.read("LRANGE", strconv.FormatInt(first, 10), strconv.FormatInt(last, 10)), cacheable: true}
 }
 
 // Index gives the element at index i (LINDEX).
@@ -210,7 +212,7 @@ func (r ListRef[T]) Index(ctx context.Context, i int64) (T, bool, error) {
 }
 
 func (r ListRef[T]) index(i int64) command[found[T]] {
-	return command[found[T]]{op: &r.list().index, cmd: r.read("LINDEX", strconv.FormatInt(i, 10))}
+	return command[found[T]]{op: &r.list().index, cmd: r.read("LINDEX", strconv.FormatInt(i, 10)), cacheable: true}
 }
 
 // InsertBefore puts v to the left of the first element that is equal to pivot, and gives the
@@ -335,11 +337,11 @@ func indexCommand[T, R any](r ListRef[T], op *operation[R], v T, opts []IndexOpt
 			args = append(args, o.name, strconv.FormatInt(o.n, 10))
 		}
 	}
-	return command[R]{op: op, cmd: r.read("LPOS", args...)}
+	return command[R]{op: op, cmd: r.read("LPOS", args...), cacheable: true}
 }
 
 func (r ListRef[T]) length() command[int64] {
-	return command[int64]{op: &opLen, cmd: r.read("LLEN")}
+	return command[int64]{op: &opLen, cmd: r.read("LLEN"), cacheable: true}
 }
 
 // Len is the number of elements, 0 when there is no list (LLEN).

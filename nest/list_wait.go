@@ -150,7 +150,9 @@ func (r ListRef[T]) Iterate(ctx context.Context, opts ...ScanOption) iter.Seq2[T
 		}
 		size := int64(r.scanOptions(opts).count)
 		for first := int64(0); ; first += size {
-			page, err := run(ctx, r.Ref, r.span(first, first+size-1))
+			c := r.span(first, first+size-1)
+			c.cacheable = false // a long list would drive everything else out of the cache
+			page, err := run(ctx, r.Ref, c)
 			if err != nil {
 				yield(zero, err)
 				return

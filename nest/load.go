@@ -4,127 +4,150 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
+	"runtime"
+	"time"
 )
 
-// flights lets the goroutines of a process that miss the same key share one load.
-type flights struct {
-	mu  sync.Mutex
-	now map[string]*flight
+const (
+	opLoad    = "get or load" // what the caller called
+	opLoading = "load"        // what the loader did
+)
+
+// How long a process waits before it tries again to load a key anew in the background: when the
+// loader failed, and when somebody else is loading.
+const (
+	pauseFailed = time.Second
+	pauseHeld   = 100 * time.Millisecond
+)
+
+// Loadable is a reference whose key can be loaded as a whole, as a V: that of every kind that has
+// a GetOrLoad.
+type Loadable[V any] interface {
+	base() Ref
+	// whole reads all that the key holds, without the default.
+	whole() command[found[V]]
+	// fill tells how v is written. Its arguments are none when v is empty.
+	fill(v V) (filling, error)
+	// shares tells that a V can be given to several callers.
+	shares() bool
 }
 
-type flight struct {
-	done  chan struct{}
-	value any
-	err   error
+// filling is the command that writes a value to a key that does not exist.
+type filling struct {
+	command string
+	args    []string
 }
 
-// join gives the flight for a key, and whether the caller is the one who flies it.
-func (f *flights) join(key string) (*flight, bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if now := f.now[key]; now != nil {
-		return now, false
+// getOrLoad is the GetOrLoad of every kind.
+func getOrLoad[V any, R Loadable[V]](ctx context.Context, r R, load func(context.Context) (V, error)) (V, error) {
+	ref := r.base()
+	if ref.m == nil || len(ref.m.tree.options.observers) == 0 {
+		v, _, err := readThroughLoader(ctx, r, load)
+		return v, err
 	}
-	if f.now == nil {
-		f.now = make(map[string]*flight)
+	start := time.Now()
+	v, hit, err := readThroughLoader(ctx, r, load)
+	ref.tell(ctx, Event{Op: opLoad, Start: start, CacheHit: hit, Err: err})
+	return v, err
+}
+
+func readThroughLoader[V any, R Loadable[V]](ctx context.Context, r R, load func(context.Context) (V, error)) (v V, hit bool, err error) {
+	ref := r.base()
+	if err := ref.ready(ctx); err != nil {
+		return v, false, err
 	}
-	mine := &flight{done: make(chan struct{})}
-	f.now[key] = mine
-	return mine, true
-}
-
-func (f *flights) land(key string, mine *flight) {
-	f.mu.Lock()
-	delete(f.now, key)
-	f.mu.Unlock()
-	close(mine.done)
-}
-
-const opLoad = "get or load"
-
-// errLoaderPanicked is what those get who waited for a loader that panicked.
-var errLoaderPanicked = errors.New("the load of another goroutine panicked or ended that goroutine")
-
-// GetOrLoad gives the stored value or, when the key does not exist, what load makes, which it
-// stores with the declared TTL (GET, or GETEX with AutoRenew, and SET NX). The default is not used.
-//
-// Goroutines of this process that miss the key at the same time share one load: the first one's
-// load runs with its context, and if that ends before the load does, the others try again. A
-// value that somebody else stored during the load is not overwritten: it is what GetOrLoad
-// gives. An error of load is returned as it is and nothing is stored; when load panics, the
-// panic goes to the caller whose load it was, and the others get an error. A load that calls
-// GetOrLoad for the same key waits for itself.
-func (r KeyRef[T]) GetOrLoad(ctx context.Context, load func(context.Context) (T, error)) (T, error) {
-	return watched(ctx, r.Ref, opLoad, func() (T, error) {
-		if err := r.ready(ctx); err != nil {
-			var zero T
-			return zero, err
-		}
-		l := loading[T]{r.Ref, r.lookup, func(v T) command[bool] { return r.setIf(&opSetIfAbsent, "NX", v, nil) }, r.value().shareable}
-		return l.getOrLoad(ctx, load)
-	})
-}
-
-// loading is GetOrLoad of a kind that stores one value as a string.
-type loading[T any] struct {
-	Ref
-	lookup    func() command[found[T]]
-	store     func(T) command[bool] // unless the key exists
-	shareable bool                  // a T cannot be changed by who holds it
-}
-
-func (r *loading[T]) getOrLoad(ctx context.Context, load func(context.Context) (T, error)) (v T, err error) {
 	if load == nil {
-		return v, r.fail(opLoad, because(ErrArgument, "the loader is nil"))
+		return v, false, ref.fail(opLoad, because(ErrArgument, "the loader is nil"))
 	}
+	if !ref.m.loads.Load() {
+		ref.m.loads.Store(true)
+	}
+	flights := &ref.m.tree.flights
 	for {
-		v, ok, err := both(send(ctx, r.Ref, r.lookup()))
-		if ok || err != nil {
-			return v, err
+		f, due, hit, err := look(ctx, r)
+		if err != nil {
+			return v, hit, err
 		}
-		f, mine := r.m.tree.flights.join(r.key)
+		if due && flights.rested(ref.key) {
+			loadAnew(ctx, r, load)
+		}
+		if f.ok {
+			return f.value, hit, nil
+		}
+		flight, mine := flights.join(ref.key)
 		if mine {
-			return r.fly(ctx, f, load)
+			v, err = fly(ctx, r, flight, load)
+			return v, false, err
 		}
 		select {
 		case <-ctx.Done():
-			return v, r.fail(opLoad, ctx.Err())
-		case <-f.done:
+			return v, false, ref.fail(opLoad, ctx.Err())
+		case <-flight.done:
 		}
-		if f.err == nil {
-			if v, ok := f.value.(T); ok {
-				return v, nil
-			}
-			continue // another type under the same name, or a value to be read anew
-		}
-		if errors.Is(f.err, errLoaderPanicked) {
-			return v, r.fail(opLoad, f.err)
-		}
-		if !errors.Is(f.err, errAbandoned) {
-			return v, f.err
+		switch shared, ok := flight.value.(V); {
+		case flight.err == nil && ok:
+			return shared, false, nil
+		case flight.err == nil || errors.Is(flight.err, errAbandoned):
+			// To be read anew, or another type under the same name, or nobody's load.
+		case errors.Is(flight.err, errLoaderPanicked):
+			return v, false, ref.fail(opLoad, flight.err)
+		default:
+			return v, false, flight.err
 		}
 	}
 }
 
-// errAbandoned marks a load that ended because its caller's context did.
+// look reads a key, and tells whether it is due to be loaded anew.
+func look[V any, R Loadable[V]](ctx context.Context, r R) (f found[V], due, hit bool, err error) {
+	ref, c := r.base(), r.whole()
+	window := ref.m.settings.load.window()
+	if window == 0 {
+		f, hit, err = deliver(ctx, ref, c)
+		return f, false, hit, err
+	}
+	client := ref.m.tree.client
+	pttl := ref.b().Pttl().Key(ref.key).Build()
+	var left int64
+	if ref.m.settings.cached > 0 {
+		answer, answerErr := exchange(ctx, ref, &c)
+		hit = answer.IsCacheHit()
+		if f, err = finish(ctx, ref, &c, &answer, answerErr); !f.ok || answer.CachePTTL() > window.Milliseconds() {
+			return f, false, hit, err // the key lives longer than its place in the cache
+		}
+		left, err = client.Do(ctx, pttl).AsInt64()
+	} else {
+		answers := client.DoMulti(ctx, c.cmd, pttl)
+		answer, answerErr := answers[0].ToMessage()
+		if f, err = finish(ctx, ref, &c, &answer, answerErr); !f.ok {
+			return f, false, false, err
+		}
+		left, err = answers[1].AsInt64()
+	}
+	// A value is there all the same when nobody knows how long.
+	return f, err == nil && left >= 0 && left <= window.Milliseconds(), hit, nil
+}
+
+// reread asks the server, not the client's cache, for what a key holds.
+func reread[V any, R Loadable[V]](ctx context.Context, r R) (found[V], error) {
+	c := r.whole()
+	c.cacheable = false
+	return send(ctx, r.base(), c)
+}
+
+// errAbandoned marks a flight that came to nothing because its caller's context ended, or because
+// it was none: those who waited for it try themselves.
 var errAbandoned = errors.New("the load was abandoned")
 
-// fly runs the load, stores what it made and tells those who wait.
-func (r *loading[T]) fly(ctx context.Context, f *flight, load func(context.Context) (T, error)) (v T, err error) {
+// fly makes a value that all who miss the key wait for.
+func fly[V any, R Loadable[V]](ctx context.Context, r R, f *flight, load func(context.Context) (V, error)) (v V, err error) {
+	ref := r.base()
 	f.err = errLoaderPanicked
-	defer func() { r.m.tree.flights.land(r.key, f) }()
-	// Between this caller's miss and its turn another load may have landed.
-	v, ok, err := both(send(ctx, r.Ref, r.lookup()))
-	if !ok && err == nil {
-		if v, err = load(ctx); err == nil {
-			v, err = r.keepLoaded(ctx, v)
-		}
-	}
+	defer ref.m.tree.flights.land(ref.key, f)
+	v, shared, err := obtain(ctx, r, f, load)
 	switch {
 	case err == nil:
 		f.err = nil
-		if r.shareable {
+		if shared && r.shares() {
 			f.value = v
 		}
 	case ctx.Err() != nil:
@@ -135,15 +158,163 @@ func (r *loading[T]) fly(ctx context.Context, f *flight, load func(context.Conte
 	return v, err
 }
 
-// keepLoaded stores a loaded value unless somebody was faster, and gives what is stored.
-func (r *loading[T]) keepLoaded(ctx context.Context, v T) (T, error) {
-	stored, err := send(ctx, r.Ref, r.store(v))
-	if stored || err != nil {
-		return v, err
+// obtain loads the value of a missing key, or waits until somebody else has. It tells whether
+// the value may be given to those who waited.
+func obtain[V any, R Loadable[V]](ctx context.Context, r R, f *flight, load func(context.Context) (V, error)) (v V, shared bool, err error) {
+	ref := r.base()
+	lock := newLoadLock(ref)
+	for began := time.Now(); ; {
+		state, err := lock.take(ctx, false)
+		if err != nil {
+			return v, false, err
+		}
+		switch state {
+		case loadTaken:
+			return loadAndKeep(ctx, r, f, lock, load)
+		case noted:
+			return v, false, ref.fail(opLoad, ErrNotFound)
+		case keyThere, notedEmpty:
+			now, err := reread(ctx, r)
+			if err != nil || now.ok || state == notedEmpty {
+				return now.value, false, err
+			}
+		case loadHeld:
+			if err := await(ctx, began); err != nil {
+				return v, false, ref.fail(opLoad, err)
+			}
+		default:
+			return v, false, ref.fail(opLoad, errAnswer)
+		}
 	}
-	now, ok, err := both(send(ctx, r.Ref, r.lookup()))
-	if err == nil && !ok {
-		return v, nil // it came and went: what was loaded is as good
+}
+
+// loadAnew loads a value that exists, in the background.
+func loadAnew[V any, R Loadable[V]](ctx context.Context, r R, load func(context.Context) (V, error)) {
+	ref := r.base()
+	flights := &ref.m.tree.flights
+	f, mine := flights.join(ref.key)
+	if !mine {
+		return
 	}
-	return now, err
+	ctx = context.WithoutCancel(ctx)
+	go func() {
+		f.err = errAbandoned // who misses the key meanwhile has a loader of its own
+		defer flights.land(ref.key, f)
+		lock := newLoadLock(ref)
+		ctx, cancel := context.WithTimeout(ctx, ref.m.settings.load.leased())
+		defer cancel()
+		state, err := lock.take(ctx, true)
+		if err != nil || state != loadTaken {
+			flights.pause(ref.key, pauseHeld)
+			return
+		}
+		defer func() {
+			if recover() != nil {
+				// The observers have been told; there is no caller whose panic it could be.
+				flights.pause(ref.key, pauseFailed)
+			}
+		}()
+		if _, _, err := loadAndKeep(ctx, r, f, lock, load); err != nil {
+			flights.pause(ref.key, pauseFailed)
+			return
+		}
+		f.err = nil
+	}()
+}
+
+// loadAndKeep calls the loader under the lock, which ends with it, and stores what it made.
+func loadAndKeep[V any, R Loadable[V]](ctx context.Context, r R, f *flight, lock *loadLock, load func(context.Context) (V, error)) (v V, shared bool, err error) {
+	ref := r.base()
+	o := callLoader(ctx, ref, load)
+	if !o.returned {
+		lock.free(ctx, "")
+		o.again()
+	}
+	if o.err != nil {
+		note := ""
+		if errors.Is(o.err, ErrNotFound) {
+			note = noted
+		}
+		ref.m.tree.flights.close(ref.key, f)
+		lock.free(ctx, note)
+		return v, false, o.err
+	}
+	filling, err := r.fill(o.value)
+	if err != nil {
+		lock.free(ctx, "")
+		return v, false, ref.fail(opLoad, err)
+	}
+	ref.m.tree.flights.close(ref.key, f)
+	if len(filling.args) == 0 {
+		lock.free(ctx, notedEmpty)
+		return o.value, false, nil
+	}
+	switch kept, err := lock.keep(ctx, filling); {
+	case err != nil:
+		return o.value, false, err
+	case kept:
+		return o.value, true, nil
+	}
+	// Somebody wrote the key since. What they wrote is newer; if they removed it, what was loaded
+	// is as good for this caller, who asked before, and for nobody else.
+	now, err := reread(ctx, r)
+	if err != nil || now.ok {
+		return now.value, false, err
+	}
+	return o.value, false, nil
+}
+
+// outcome is how a call of a loader ended.
+type outcome[V any] struct {
+	value    V
+	err      error
+	returned bool
+	panicked any
+}
+
+// again ends the caller's goroutine as the loader ended its own.
+func (o *outcome[V]) again() {
+	if o.panicked != nil {
+		panic(o.panicked)
+	}
+	runtime.Goexit()
+}
+
+// callLoader calls the loader, and waits no longer for it than its context lasts, which the
+// lease bounds: a loader that does not heed it runs on, and what it makes is dropped.
+func callLoader[V any](ctx context.Context, r Ref, load func(context.Context) (V, error)) outcome[V] {
+	start := time.Now()
+	lease := r.m.settings.load.leased()
+	loading, cancel := context.WithTimeoutCause(ctx, lease, errLease{lease})
+	defer cancel()
+	ended := make(chan outcome[V], 1)
+	go func() {
+		var o outcome[V]
+		defer func() {
+			if !o.returned {
+				o.panicked = recover()
+			}
+			ended <- o
+		}()
+		o.value, o.err = load(loading)
+		o.returned = true
+	}()
+	var o outcome[V]
+	select {
+	case o = <-ended:
+	case <-loading.Done():
+		select {
+		case o = <-ended:
+		default:
+			o = outcome[V]{err: r.fail(opLoad, context.Cause(loading)), returned: true}
+		}
+	}
+	if len(r.m.tree.options.observers) > 0 {
+		err := o.err
+		if !o.returned {
+			err = r.fail(opLoading, errLoaderPanicked)
+		}
+		r.tell(ctx, Event{Op: opLoading, Start: start, Err: err})
+	}
+	return o
 }

@@ -2,9 +2,11 @@ package nest
 
 import (
 	"strings"
+	"sync/atomic"
 )
 
-// mounted is a declaration at one place of an opened tree. It is not changed after Open.
+// mounted is a declaration at one place of an opened tree. It is not changed after Open, but for
+// loads.
 type mounted struct {
 	tree   *tree
 	def    *Declaration // nil for the place above the root
@@ -33,6 +35,9 @@ type mounted struct {
 	// such reads would.
 	plain   bool
 	renewed *mounted
+	// loads tells that keys here are read through a loader, so that writes must end the loads
+	// that run.
+	loads *atomic.Bool
 }
 
 // piece is one parameter of a full name and the literal text before it.

@@ -21,6 +21,9 @@ type Event struct {
 	Start    time.Time     // when the operation was handed to the client
 	Duration time.Duration // until its result was decoded
 	Err      error         // what the caller got
+	// CacheHit tells that the result came from the client's memory ([Cached]) and the server
+	// was not asked.
+	CacheHit bool
 }
 
 // watched runs an operation that takes several commands, and tells the observers of it once.
@@ -54,6 +57,9 @@ func (o logObserver) Observe(ctx context.Context, e Event) {
 		return
 	}
 	attrs := []slog.Attr{slog.String("op", e.Op), slog.String("key", e.Key), slog.Duration("duration", e.Duration)}
+	if e.CacheHit {
+		attrs = append(attrs, slog.Bool("cache_hit", true))
+	}
 	if e.Err != nil {
 		attrs = append(attrs, slog.String("error", e.Err.Error()))
 	}

@@ -19,6 +19,7 @@ type openOptions struct {
 	namesOnly bool
 	scan      scanOptions
 	observers []Observer
+	broadcast bool
 
 	sealer      Sealer
 	hasher      Hasher

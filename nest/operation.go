@@ -31,6 +31,8 @@ type command[R any] struct {
 	// cacheable tells that the answer can be served from the client's cache, where the key
 	// is declared so: it depends on nothing but what the key holds.
 	cacheable bool
+	// fixed tells that the words of a cacheable command are the same for every call.
+	fixed bool
 	// skip tells that there is nothing to send: the result is the zero R.
 	skip bool
 }
@@ -47,15 +49,11 @@ func call[R any](ctx context.Context, r Ref, build func() command[R]) (R, error)
 		return callWatched(ctx, r, build)
 	}
 	c := build()
-	if c.err != nil || c.skip || c.uses != nil {
+	if c.err != nil || c.skip || c.uses != nil || r.m.loads.Load() && !c.cacheable {
 		return send(ctx, r, c)
 	}
 	answer, err := r.m.tree.client.Do(ctx, c.cmd).ToMessage()
-	v, err := settle(ctx, r, &c, &answer, err)
-	if err != nil {
-		err = r.explain(ctx, err)
-	}
-	return v, err
+	return finish(ctx, r, &c, &answer, err)
 }
 
 // callWatched is call for every reference: one that cannot be used, a key that is cached, a tree
@@ -78,24 +76,43 @@ func run[R any](ctx context.Context, r Ref, c command[R]) (R, error) {
 
 func runObserved[R any](ctx context.Context, r Ref, c command[R]) (R, error) {
 	start := time.Now()
-	v, err := send(ctx, r, c)
-	r.observe(ctx, c.op.name, start, err)
+	v, hit, err := deliver(ctx, r, c)
+	r.tell(ctx, Event{Op: c.op.name, Start: start, CacheHit: hit, Err: err})
 	return v, err
 }
 
 func (r Ref) observe(ctx context.Context, op string, start time.Time, err error) {
-	e := Event{Op: op, Template: r.m.template, Key: r.m.redact(r.key), Start: start, Duration: time.Since(start), Err: err}
+	r.tell(ctx, Event{Op: op, Start: start, Err: err})
+}
+
+// tell completes an event and hands it to the observers.
+func (r Ref) tell(ctx context.Context, e Event) {
+	e.Template, e.Key, e.Duration = r.m.template, r.m.redact(r.key), time.Since(e.Start)
 	for _, o := range r.m.tree.options.observers {
 		o.Observe(ctx, e)
 	}
 }
 
 func send[R any](ctx context.Context, r Ref, c command[R]) (R, error) {
+	v, _, err := deliver(ctx, r, c)
+	return v, err
+}
+
+// deliver sends a command and gives its result, and whether the client's cache gave it.
+func deliver[R any](ctx context.Context, r Ref, c command[R]) (v R, hit bool, err error) {
 	if c.err != nil || c.skip {
-		return unsent(r, c)
+		v, err = unsent(r, c)
+		return v, false, err
 	}
 	answer, err := exchange(ctx, r, &c)
-	v, err := settle(ctx, r, &c, &answer, err)
+	hit = answer.IsCacheHit()
+	v, err = finish(ctx, r, &c, &answer, err)
+	return v, hit, err
+}
+
+// finish turns what came back for a command that was sent alone into the operation's result.
+func finish[R any](ctx context.Context, r Ref, c *command[R], answer *rueidis.RedisMessage, err error) (R, error) {
+	v, err := settle(ctx, r, c, answer, err)
 	if err != nil {
 		err = r.explain(ctx, err)
 	}
@@ -105,29 +122,18 @@ func send[R any](ctx context.Context, r Ref, c command[R]) (R, error) {
 // exchange sends a command and gives the server's answer, or the cache's.
 func exchange[R any](ctx context.Context, r Ref, c *command[R]) (rueidis.RedisMessage, error) {
 	client, cached := r.m.tree.client, r.m.settings.cached
-	switch {
-	case c.cacheable && cached > 0:
-		return client.DoCache(ctx, rueidis.Cacheable(c.cmd), cached).ToMessage()
-	case cached == 0 && c.uses == nil || !c.writesCached(r):
+	if c.cacheable {
+		if cached > 0 {
+			if cmd, ok := r.cacheForm(c.cmd, c.fixed); ok {
+				return client.DoCache(ctx, cmd, cached).ToMessage()
+			}
+		}
 		return client.Do(ctx, c.cmd).ToMessage()
 	}
-	return client.DoMulti(ctx, c.cmd, fence(r))[0].ToMessage()
-}
-
-// writesCached tells whether the command changes a key that reads are cached of.
-func (c *command[R]) writesCached(r Ref) bool {
-	for _, u := range c.uses {
-		if u.mode != reads && u.m.settings.cached > 0 {
-			return true
-		}
+	if cached == 0 && c.uses == nil && !r.m.loads.Load() {
+		return client.Do(ctx, c.cmd).ToMessage()
 	}
-	return r.m.settings.cached > 0 && !c.cmd.IsReadOnly()
-}
-
-// fence makes the command that follows a write to a cached key. The server tells the client to
-// forget the old value after it has answered the write, and before it answers this.
-func fence(r Ref) rueidis.Completed {
-	return r.b().Arbitrary("EXISTS").Keys(r.key).Build()
+	return r.sendWrite(ctx, c.endLoads(r), c.cmd, c.writesCached(r))
 }
 
 // settle turns what came back for a command into the operation's result.

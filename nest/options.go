@@ -130,10 +130,26 @@ func Jitter(fraction float64) Option {
 // switches an inherited cache off. Together with AutoRenew it is refused, since a read that is
 // served locally renews nothing.
 //
+// It covers every read whose answer depends on nothing but what the one key holds: values,
+// fields, ranges, lengths, scores, bits, places; what does not exist is remembered too. Reads of
+// several keys, of what is random, of expiries and existence, of a HyperLogLog, of hashes with a
+// declared [FieldTTL], and those that stream (Iterate) ask the server, and so do reads in a
+// [Batch]. A read of several arguments is sent as a script (EVAL_RO, Redis 7.0). Secrets stay
+// sealed in the cache. [Event] tells what was a hit.
+//
 // Once a write of this process has returned, no read of this process gives the older value. That
 // holds for a client with one connection to each server (rueidis' PipelineMultiplex of -1, as
-// package env sets it); it costs a second command with every write. A client that caches nothing,
-// such as one for an embedded server, reads as if nothing were declared.
+// package env sets it) that does not read from replicas; with several connections, which Open
+// cannot see, the server's message may come after the write's answer, and a read within that
+// moment gives the older value. It costs a second command with every write, in the same round
+// trip. A client that caches nothing, such as one for an embedded server, reads as if nothing were
+// declared. A field of a hash that was given an expiry of its own by ExpireFields is read from
+// memory until the server has really removed it, which can be a moment after its end.
+//
+// What others write is seen when the server's message arrives. If the connection is dead and
+// nothing tells so, old values are given until the client notices, which takes rueidis about its
+// Dialer.KeepAlive and ConnWriteTimeout together (11 s by default, 1.7 s as package env sets
+// them), and for d at most.
 func Cached(d time.Duration) Option {
 	return option(func(c *config) error {
 		if d < 0 || d > 0 && d < time.Millisecond {

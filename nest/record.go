@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -150,7 +151,7 @@ func (r RecordRef[S]) record() *record[S] { return r.m.bound.(*record[S]) }
 func (r RecordRef[S]) Get(ctx context.Context) (S, error) { return call(ctx, r.Ref, r.get) }
 
 func (r RecordRef[S]) get() command[S] {
-	return command[S]{op: &r.record().get, cmd: r.fetch(), keyed: r.record().whole}
+	return command[S]{op: &r.record().get, cmd: r.fetch(), cacheable: true, fixed: true, keyed: r.record().whole}
 }
 
 //nest:ttl renews
@@ -167,7 +168,7 @@ func (r RecordRef[S]) Lookup(ctx context.Context) (S, bool, error) {
 }
 
 func (r RecordRef[S]) lookup() command[found[S]] {
-	return command[found[S]]{op: &r.record().lookup, cmd: r.fetch(), keyed: r.record().maybe}
+	return command[found[S]]{op: &r.record().lookup, cmd: r.fetch(), cacheable: true, fixed: true, keyed: r.record().maybe}
 }
 
 // GetFields gives a record of which only the named fields are read; the others are zero. When
@@ -178,12 +179,13 @@ func (r RecordRef[S]) GetFields(ctx context.Context, fields ...string) (S, error
 }
 
 // selecting gives names and values, nil for what is not there, or nil alone without the key.
-// ARGV[1] is the TTL to be restarted, or 0.
-var selecting = script{`if redis.call('EXISTS', KEYS[1]) == 0 then return {0, unpack(ARGV, 2)} end
-local values, reply = redis.call('HMGET', KEYS[1], unpack(ARGV, 2)), {1}
-for i = 2, #ARGV do
+// ARGV[1] is the TTL to be restarted, or 0, ARGV[2] the number of the names that follow.
+var selecting = script{`local last = 2 + ARGV[2]
+if redis.call('EXISTS', KEYS[1]) == 0 then return {0, unpack(ARGV, 3, last)} end
+local values, reply = redis.call('HMGET', KEYS[1], unpack(ARGV, 3, last)), {1}
+for i = 3, last do
 	reply[#reply + 1] = ARGV[i]
-	reply[#reply + 1] = values[i - 1]
+	reply[#reply + 1] = values[i - 2]
 end
 if ARGV[1] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return reply`}
@@ -198,7 +200,7 @@ func (r RecordRef[S]) getFields(fields []string) command[S] {
 	if r.renews() {
 		ttl = millis(r.m.ttl())
 	}
-	args := []string{ttl}
+	args := []string{ttl, ""}
 	for _, name := range fields {
 		f, err := r.record().field(name)
 		if err != nil {
@@ -206,7 +208,8 @@ func (r RecordRef[S]) getFields(fields []string) command[S] {
 		}
 		args = append(append(args, f.name), f.was...)
 	}
-	return command[S]{op: op, cmd: selecting.command(r.b(), []string{r.key}, args...), keyed: r.record().some}
+	args[1] = strconv.Itoa(len(args) - 2)
+	return command[S]{op: op, cmd: selecting.command(r.b(), []string{r.key}, args...), keyed: r.record().some, cacheable: true}
 }
 
 // field finds a field by its present name.

@@ -83,11 +83,15 @@ func (r Ref) b() rueidis.Builder { return r.m.tree.client.B() }
 
 // ttl is the expiry of a write that starts now, in milliseconds, or 0.
 func (m *mounted) ttl() int64 {
-	ttl := m.settings.ttl
+	return max((m.jittered(m.settings.ttl) + m.settings.load.stale).Milliseconds(), min(1, m.settings.ttl.Milliseconds()))
+}
+
+// jittered gives d, shortened by a random part as [Jitter] says.
+func (m *mounted) jittered(d time.Duration) time.Duration {
 	if j := m.settings.jitter; j > 0 {
-		ttl -= time.Duration(rand.Float64() * j * float64(ttl))
+		d -= time.Duration(rand.Float64() * j * float64(d))
 	}
-	return max(ttl.Milliseconds(), min(1, m.settings.ttl.Milliseconds()))
+	return d
 }
 
 var (

@@ -231,20 +231,6 @@ func (r SecretRef[T]) Update(ctx context.Context, change func(T, bool) (T, error
 	})
 }
 
-// GetOrLoad gives the stored value or, when the key does not exist, what load makes, which it
-// seals and stores, as [KeyRef.GetOrLoad] does: for a token that somebody else issues. A value
-// that does not open is [ErrOpen], and is not loaded anew (GET, or GETEX with AutoRenew, and SET NX).
-func (r SecretRef[T]) GetOrLoad(ctx context.Context, load func(context.Context) (T, error)) (T, error) {
-	return watched(ctx, r.Ref, opLoad, func() (T, error) {
-		if err := r.ready(ctx); err != nil {
-			var zero T
-			return zero, err
-		}
-		l := loading[T]{r.Ref, r.lookup, func(v T) command[bool] { return r.setIf(&opSetIfAbsent, "NX", v, nil) }, r.secret().shareable}
-		return l.getOrLoad(ctx, load)
-	})
-}
-
 func (r SecretRef[T]) current(now found[string]) (v T, err error) {
 	switch s := r.secret(); {
 	case now.ok:

@@ -54,6 +54,7 @@ type set[T any] struct {
 	members, randomN, popN operation[[]T]
 	union, inter, diff     operation[[]T]
 	random, pop            operation[found[T]]
+	loaded                 operation[found[[]T]]
 }
 
 func bindSet[T any](m *mounted, fallback []T, hasDefault bool) (any, error) {
@@ -68,6 +69,7 @@ func bindSet[T any](m *mounted, fallback []T, hasDefault bool) (any, error) {
 		diff:     operation[[]T]{"diff", replyElements[T]},
 		random:   operation[found[T]]{"random", replyElement[T]},
 		pop:      operation[found[T]]{"pop", replyElement[T]},
+		loaded:   nonEmpty(replyElements[T], sizeOf[T]),
 	}, err
 }
 
@@ -132,7 +134,7 @@ func (r SetRef[T]) has(v T) command[bool] {
 	if err != nil {
 		return refuse(&opHas, err)
 	}
-	return command[bool]{op: &opHas, cmd: r.read("SISMEMBER", text)}
+	return command[bool]{op: &opHas, cmd: r.read("SISMEMBER", text), cacheable: true}
 }
 
 // HasMany tells of each of vs whether it is a member (SMISMEMBER, Redis 6.2). Without vs nothing
@@ -150,11 +152,11 @@ func (r SetRef[T]) hasMany(vs []T) command[[]bool] {
 	if err != nil {
 		return refuse(&opHasMany, err)
 	}
-	return command[[]bool]{op: &opHasMany, cmd: r.readMany("SMISMEMBER", texts)}
+	return command[[]bool]{op: &opHasMany, cmd: r.readMany("SMISMEMBER", texts), cacheable: true}
 }
 
 func (r SetRef[T]) members() command[[]T] {
-	return command[[]T]{op: &r.bound().members, cmd: r.read("SMEMBERS")}
+	return command[[]T]{op: &r.bound().members, cmd: r.read("SMEMBERS"), cacheable: true}
 }
 
 // Members gives all members in the server's order, else the declared default (SMEMBERS).
@@ -162,7 +164,7 @@ func (r SetRef[T]) members() command[[]T] {
 func (r SetRef[T]) Members(ctx context.Context) ([]T, error) { return call(ctx, r.Ref, r.members) }
 
 func (r SetRef[T]) length() command[int64] {
-	return command[int64]{op: &opLen, cmd: r.read("SCARD")}
+	return command[int64]{op: &opLen, cmd: r.read("SCARD"), cacheable: true}
 }
 
 // Len is the number of members, 0 when there is no set (SCARD).

@@ -19,6 +19,7 @@ type settings struct {
 	protected bool
 	cached    time.Duration // 0: not
 	codec     codec.Codec
+	load      readThrough // the key's own: it is not inherited
 }
 
 // mark notes that a declaration sets something, which it can do once.

@@ -71,6 +71,7 @@ type zset[T any] struct {
 	popMin, popMax, waitPopMin, waitPopMax            operation[found[Scored[T]]]
 	span, randomN                                     operation[[]T]
 	random                                            operation[found[T]]
+	loaded                                            operation[found[[]Scored[T]]]
 }
 
 func bindSortedSet[T any](m *mounted, fallback []Scored[T], hasDefault bool) (any, error) {
@@ -98,6 +99,7 @@ func bindSortedSet[T any](m *mounted, fallback []Scored[T], hasDefault bool) (an
 	z.span = operation[[]T]{"range", replyElements[T]}
 	z.randomN = operation[[]T]{"random n", replyElements[T]}
 	z.random = operation[found[T]]{"random", replyElement[T]}
+	z.loaded = nonEmpty(replyScored[T], sizeOf[Scored[T]])
 	return z, err
 }
 
@@ -281,7 +283,7 @@ func askMember[T, R any](r SortedSetRef[T], op *operation[R], name string, membe
 	if err != nil {
 		return refuse(op, err)
 	}
-	return command[R]{op: op, cmd: r.read(name, text)}
+	return command[R]{op: op, cmd: r.read(name, text), cacheable: true}
 }
 
 // Scores gives the score of each of members (ZMSCORE, Redis 6.2). Without members nothing is
@@ -299,7 +301,7 @@ func (r SortedSetRef[T]) scores(members []T) command[[]Optional[float64]] {
 	if err != nil {
 		return refuse(&opZScores, err)
 	}
-	return command[[]Optional[float64]]{op: &opZScores, cmd: r.readMany("ZMSCORE", texts)}
+	return command[[]Optional[float64]]{op: &opZScores, cmd: r.readMany("ZMSCORE", texts), cacheable: true}
 }
 
 // ranking asks for a rank and a score in one step, on servers before Redis 7.2 too, where ZRANK
@@ -331,11 +333,11 @@ func (r SortedSetRef[T]) ranked(op *operation[found[Ranked]], name string, membe
 	if r.renews() {
 		renewal = millis(r.m.ttl())
 	}
-	return command[found[Ranked]]{op: op, cmd: ranking.command(r.b(), []string{r.key}, name, text, renewal)}
+	return command[found[Ranked]]{op: op, cmd: ranking.command(r.b(), []string{r.key}, name, text, renewal), cacheable: true}
 }
 
 func (r SortedSetRef[T]) length() command[int64] {
-	return command[int64]{op: &opLen, cmd: r.read("ZCARD")}
+	return command[int64]{op: &opLen, cmd: r.read("ZCARD"), cacheable: true}
 }
 
 // Len is the number of members, 0 when there is no sorted set (ZCARD).

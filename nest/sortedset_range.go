@@ -140,7 +140,7 @@ var (
 )
 
 func (r SortedSetRef[T]) all() command[[]Scored[T]] {
-	return command[[]Scored[T]]{op: &r.zset().all, cmd: r.read("ZRANGE", "0", "-1", "WITHSCORES")}
+	return command[[]Scored[T]]{op: &r.zset().all, cmd: r.read("ZRANGE", "0", "-1", "WITHSCORES"), cacheable: true, fixed: true}
 }
 
 // All gives all members with their scores by ascending scores, else the declared default
@@ -159,7 +159,7 @@ func (r SortedSetRef[T]) span(span Span) command[[]T] {
 	if err := span.check(); err != nil {
 		return refuse(&r.zset().span, err)
 	}
-	return command[[]T]{op: &r.zset().span, cmd: r.read("ZRANGE", span.words()...)}
+	return command[[]T]{op: &r.zset().span, cmd: r.read("ZRANGE", span.words()...), cacheable: true}
 }
 
 // RangeScored is [SortedSetRef.Range] with the scores (ZRANGE WITHSCORES). Redis gives no scores
@@ -176,7 +176,7 @@ func (r SortedSetRef[T]) rangeScored(span Span) command[[]Scored[T]] {
 	if err != nil {
 		return refuse(op, err)
 	}
-	return command[[]Scored[T]]{op: op, cmd: r.read("ZRANGE", append(span.words(), "WITHSCORES")...)}
+	return command[[]Scored[T]]{op: op, cmd: r.read("ZRANGE", append(span.words(), "WITHSCORES")...), cacheable: true}
 }
 
 // Count is the number of members of a span by score or by bytes (ZCOUNT, ZLEXCOUNT). A limit or
@@ -198,7 +198,7 @@ func (r SortedSetRef[T]) count(span Span) command[int64] {
 		name = "ZLEXCOUNT"
 	}
 	from, to := span.bounds()
-	return command[int64]{op: &opZCount, cmd: r.read(name, from, to)}
+	return command[int64]{op: &opZCount, cmd: r.read(name, from, to), cacheable: true}
 }
 
 // RemoveRange removes the members of a span and gives their number (ZREMRANGEBYRANK,

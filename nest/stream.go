@@ -118,7 +118,7 @@ func (r StreamRef[T]) add(v *T, opts []EntryOption) command[string] {
 func (r StreamRef[T]) Len(ctx context.Context) (int64, error) { return call(ctx, r.Ref, r.length) }
 
 func (r StreamRef[T]) length() command[int64] {
-	return command[int64]{op: &opStreamLen, cmd: r.read("XLEN")}
+	return command[int64]{op: &opStreamLen, cmd: r.read("XLEN"), cacheable: true}
 }
 
 // Trim removes the oldest entries and tells how many (XTRIM):

@@ -20,7 +20,7 @@ func (r StreamRef[T]) lookup(id string) command[found[T]] {
 	if _, err := parseID(id); err != nil {
 		return refuse(op, err)
 	}
-	return command[found[T]]{op: op, cmd: r.read("XRANGE", id, id)}
+	return command[found[T]]{op: op, cmd: r.read("XRANGE", id, id), cacheable: true}
 }
 
 // Entries gives up to limit entries from one ID to another, both included, oldest first; ""
@@ -40,7 +40,7 @@ func (r StreamRef[T]) entries(from, to string, limit int64) command[[]Entry[T]] 
 	case limit == 0:
 		return skip(op)
 	}
-	return command[[]Entry[T]]{op: op, cmd: r.read("XRANGE", from, to, "COUNT", strconv.FormatInt(limit, 10))}
+	return command[[]Entry[T]]{op: op, cmd: r.read("XRANGE", from, to, "COUNT", strconv.FormatInt(limit, 10)), cacheable: true}
 }
 
 var errLimit = because(ErrArgument, "the limit is negative")
@@ -62,7 +62,7 @@ func (r StreamRef[T]) revEntries(from, to string, limit int64) command[[]Entry[T
 	case limit == 0:
 		return skip(op)
 	}
-	return command[[]Entry[T]]{op: op, cmd: r.read("XREVRANGE", to, from, "COUNT", strconv.FormatInt(limit, 10))}
+	return command[[]Entry[T]]{op: op, cmd: r.read("XREVRANGE", to, from, "COUNT", strconv.FormatInt(limit, 10)), cacheable: true}
 }
 
 // Range streams the entries from one ID to another, both included, oldest first, in pages of
@@ -101,7 +101,9 @@ func (r StreamRef[T]) walk(ctx context.Context, opts []ScanOption, yield func(En
 		return
 	}
 	for limit := int64(r.scanOptions(opts).count); ; {
-		entries, err := run(ctx, r.Ref, page(limit))
+		c := page(limit)
+		c.cacheable = false // a long stream would drive everything else out of the cache
+		entries, err := run(ctx, r.Ref, c)
 		if err != nil {
 			yield(Entry[T]{}, err)
 			return

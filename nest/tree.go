@@ -3,9 +3,11 @@ package nest
 import (
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/redis/rueidis"
 
@@ -83,6 +85,7 @@ func newTree(root *ClusterDef, opts []OpenOption) (*tree, error) {
 		return nil, &Error{Op: "open", Err: because(ErrDeclaration, "the root is nil or a zero value: make it with Cluster")}
 	}
 	b := &builder{tree: &tree{}, sets: make(map[escapeKey]*escapes)}
+	b.flights.seed = maphash.MakeSeed()
 	b.options = defaultOptions()
 	for _, o := range opts {
 		if o == nil {
@@ -171,11 +174,14 @@ func (b *builder) mount(parent *mounted, d *Declaration, specs map[string]*decla
 			specs[s.name] = &declaredParam{paramSpec: s}
 		}
 	}
-	m := &mounted{tree: b.tree, def: d, parent: parent, first: len(b.mounts)}
+	m := &mounted{tree: b.tree, def: d, parent: parent, first: len(b.mounts), loads: new(atomic.Bool)}
 	b.mounts = append(b.mounts, m)
 	m.pieces, m.end, m.template = parent.extend(d.template, d.config.hashTag, specs, b.sets)
 	m.endBlock = newBlock(m.end)
 	m.settings = d.config.settings.under(parent.settings)
+	if d.config.fieldTTL > 0 {
+		m.settings.cached = 0 // the server tells of a field's end only once it has removed it
+	}
 	m.guarded = m.settings.protected
 	m.hashTag = parent.hashTag || d.config.hashTag
 	if parent.hashTag && d.config.hashTag {
@@ -268,6 +274,10 @@ func (b *builder) bind() {
 		if m.settings.cached > 0 && m.settings.autoRenew && m.settings.ttl > 0 {
 			b.problem(m.template, fmt.Errorf("Cached and AutoRenew exclude each other (%s): a read that is served locally renews nothing", m.def.where))
 		}
+		if err := m.settings.load.check(m); err != nil {
+			b.problem(m.template, fmt.Errorf("%w (%s)", err, m.def.where))
+		}
+		m.loads.Store(m.settings.load.declared)
 		b.caches = b.caches || m.settings.cached > 0
 		bound, err := m.def.bind(m)
 		if err != nil {
