@@ -54,6 +54,10 @@ type Config struct {
 	// AutoRenew is TTL_AUTO_RENEW: a read restarts a key's TTL, wherever no declaration says
 	// otherwise. The default is false.
 	AutoRenew bool `env:"TTL_AUTO_RENEW"`
+	// CacheBroadcast is REDIS_CACHE_BROADCAST: the server tells of changes of keys that are declared
+	// Cached in broadcasting mode, by the prefixes of the tree ([nest.TrackingOptions]). The default
+	// is false: it remembers which keys each client has read.
+	CacheBroadcast bool `env:"REDIS_CACHE_BROADCAST"`
 	// LogOperations is SHOW_METHOD_DISPATCH_LOGS: log every operation, without values, to
 	// [log/slog.Default]. The default is false.
 	LogOperations bool `env:"SHOW_METHOD_DISPATCH_LOGS"`

@@ -65,6 +65,7 @@ func TestLoadVariables(t *testing.T) {
 		{[]string{"REDIS_DELETE_CHUNK_SIZE=50"}, func(c *Config) { c.DeleteChunk = 50 }},
 		{[]string{"REDIS_SCAN_COUNT=1000000"}, func(c *Config) { c.ScanCount = 1000000 }},
 		{[]string{"TTL_AUTO_RENEW=1"}, func(c *Config) { c.AutoRenew = true }},
+		{[]string{"REDIS_CACHE_BROADCAST=1"}, func(c *Config) { c.CacheBroadcast = true }},
 		{[]string{"SHOW_METHOD_DISPATCH_LOGS=True"}, func(c *Config) { c.LogOperations = true }},
 		{[]string{"MY_ENCRYPTION_KEY=" + keyA}, func(c *Config) { c.EncryptionKey = Hide(keyA) }},
 		{[]string{"NEST_KEYRING=" + keyA + "," + keyB + "," + keyC}, func(c *Config) {

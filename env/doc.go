@@ -28,6 +28,7 @@
 //	REDIS_DELETE_CHUNK_SIZE   500      keys deleted by one command when a scope is cleared, 1 to 1000000
 //	REDIS_SCAN_COUNT          1000     keys that one step of a scan looks at, 1 to 1000000
 //	TTL_AUTO_RENEW            false    true restarts a key's TTL on reads, where no declaration says otherwise
+//	REDIS_CACHE_BROADCAST     false    true lets the server broadcast changes of Cached keys by prefix, and not remember who reads what
 //	SHOW_METHOD_DISPATCH_LOGS false    true logs every operation, without values, to slog's default logger
 //	NEST_KEYRING              none     keys of 32 bytes in base64 or hexadecimal, separated by commas: the primary, then those only accepted
 //	MY_ENCRYPTION_KEY         none     the Python library's key, whose secrets are read too; without NEST_KEYRING it also seals

@@ -39,6 +39,11 @@ func (c Config) Open(ctx context.Context, root *nest.ClusterDef, opts ...nest.Op
 	if err := nest.Check(root, opts...); err != nil {
 		return nest.Scope{}, doNothing, err
 	}
+	if c.CacheBroadcast {
+		if option.ClientTrackingOptions, err = nest.TrackingOptions(root, opts...); err != nil {
+			return nest.Scope{}, doNothing, err
+		}
+	}
 	client, err := connect(ctx, option)
 	if err != nil {
 		return nest.Scope{}, doNothing, err
@@ -70,6 +75,9 @@ func (c Config) openOptions() ([]nest.OpenOption, error) {
 	}
 	if c.AutoRenew {
 		opts = append(opts, nest.WithDefaults(nest.AutoRenew()))
+	}
+	if c.CacheBroadcast {
+		opts = append(opts, nest.WithBroadcast())
 	}
 	if c.LogOperations {
 		opts = append(opts, nest.WithLogger(slog.New(everyLevel{slog.Default().Handler()})))
