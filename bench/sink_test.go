@@ -26,7 +26,7 @@ type contender[F any] struct {
 }
 
 // realServer gives the server to measure on, a single one.
-func realServer(b *testing.B) *nesttest.Server {
+func realServer(b testing.TB) *nesttest.Server {
 	b.Helper()
 	server := nesttest.Shared(b)
 	switch server.Kind() {
