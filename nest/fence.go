@@ -26,6 +26,8 @@ func (r Ref) sendWrite(ctx context.Context, before []rueidis.Completed, cmd ruei
 
 // fence makes the command that follows a write to a cached key. The server tells the client to
 // forget the old value after it has answered the write, and before it answers this.
+//
+//nest:ttl keeps
 func fence(r Ref) rueidis.Completed {
 	return r.b().Arbitrary("EXISTS").Keys(r.key).Build()
 }
@@ -59,6 +61,9 @@ func (c *command[R]) endLoads(r Ref) []rueidis.Completed {
 	return cmds
 }
 
+// endLoad makes the command that takes the lock of a load away.
+//
+//nest:ttl keeps
 func (r Ref) endLoad() rueidis.Completed {
 	return r.b().Unlink().Key(companion(r.key, loadRole)).Build()
 }

@@ -39,6 +39,8 @@ type filling struct {
 }
 
 // getOrLoad is the GetOrLoad of every kind.
+//
+//nest:ttl starts
 func getOrLoad[V any, R Loadable[V]](ctx context.Context, r R, load func(context.Context) (V, error)) (V, error) {
 	ref := r.base()
 	if ref.m == nil || len(ref.m.tree.options.observers) == 0 {

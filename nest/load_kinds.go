@@ -28,8 +28,9 @@ import (
 // write by other means that was undone again, and a DEL, by other means, of a key that does not
 // exist.
 //
-// [ReadThrough] declares early refresh, stale values and negative caching. Commands: GET; when
-// that finds nothing, a script (EVAL) that takes the lock, and one that stores (Redis 7.0).
+// [ReadThrough] declares early refresh, stale values and negative caching (GET, or GETEX with
+// AutoRenew, and EVAL, Redis 7.0). Of the scripts, which run when nothing was found, one takes the
+// lock and one stores.
 func (r KeyRef[T]) GetOrLoad(ctx context.Context, load func(context.Context) (T, error)) (T, error) {
 	return getOrLoad(ctx, r, load)
 }
@@ -41,8 +42,8 @@ func (r KeyRef[T]) fill(v T) (filling, error) {
 	return filling{"SET", []string{text}}, err
 }
 
-// GetOrLoad gives the stored secret or loads and seals it, as [KeyRef.GetOrLoad] does: for a token
-// that somebody else issues. A value that does not open is [ErrOpen], and is not loaded anew.
+// GetOrLoad gives the stored secret or loads and seals it, as [KeyRef.GetOrLoad] does (GET): for a
+// token that somebody else issues. A value that does not open is [ErrOpen], and is not loaded anew.
 func (r SecretRef[T]) GetOrLoad(ctx context.Context, load func(context.Context) (T, error)) (T, error) {
 	return getOrLoad(ctx, r, load)
 }
@@ -54,7 +55,7 @@ func (r SecretRef[T]) fill(v T) (filling, error) {
 	return filling{"SET", []string{text}}, err
 }
 
-// GetOrLoad gives the stored number or loads it, as [KeyRef.GetOrLoad] does. What is added to
+// GetOrLoad gives the stored number or loads it, as [KeyRef.GetOrLoad] does (GET). What is added to
 // the counter while it is being loaded is not overwritten, and lacks what would have been loaded:
 // a counter that is loaded is best only read.
 func (r CounterRef[N]) GetOrLoad(ctx context.Context, load func(context.Context) (N, error)) (N, error) {
@@ -183,7 +184,7 @@ func (r GeoRef[T]) fill(places []Place[T]) (filling, error) {
 	return filling{"GEOADD", texts}, err
 }
 
-// GetOrLoad gives all bits or loads them, as [KeyRef.GetOrLoad] does.
+// GetOrLoad gives all bits or loads them, as [KeyRef.GetOrLoad] does (GET).
 func (r BitmapRef) GetOrLoad(ctx context.Context, load func(context.Context) ([]byte, error)) ([]byte, error) {
 	return getOrLoad(ctx, r, load)
 }
