@@ -2,6 +2,7 @@ package nest
 
 import (
 	"context"
+	"slices"
 
 	"github.com/redis/rueidis"
 )
@@ -11,7 +12,7 @@ import (
 func (r Ref) sendWrite(ctx context.Context, before []rueidis.Completed, cmd rueidis.Completed, fenced bool) (rueidis.RedisMessage, error) {
 	client := r.m.tree.client
 	separate := fenced && r.m.tree.options.broadcast
-	cmds := append(before, cmd)
+	cmds := append(slices.Clip(before), cmd)
 	if fenced && !separate {
 		cmds = append(cmds, fence(r))
 	}

@@ -14,7 +14,7 @@ import (
 // KindLimiter is what [Limiter] declares.
 const KindLimiter Kind = "limiter"
 
-// ErrLimited: the context ends before the limiter would let the events pass.
+// ErrLimited tells that the context ends before the limiter would let the events pass.
 var ErrLimited = errors.New("rate limited")
 
 // LimiterDef declares a limit on how often something may happen.
@@ -180,11 +180,8 @@ func (l *limiter) longest() time.Duration {
 	if !l.window {
 		micros = (l.burst*l.unit + l.drain - 1) / l.drain
 	}
-	ms := (micros+999)/1000 + 1
-	if ms > math.MaxInt64/int64(time.Millisecond) {
-		return math.MaxInt64 / time.Millisecond * time.Millisecond
-	}
-	return time.Duration(ms) * time.Millisecond
+	ms := min((micros+999)/1000+1, math.MaxInt64/int64(time.Millisecond))
+	return time.Duration(ms * int64(time.Millisecond))
 }
 
 // String tells the rate to those who read a description.

@@ -287,7 +287,7 @@ func (o *outcome[V]) again() {
 func callLoader[V any](ctx context.Context, r Ref, load func(context.Context) (V, error)) outcome[V] {
 	start := time.Now()
 	lease := r.m.settings.load.leased()
-	loading, cancel := context.WithTimeoutCause(ctx, lease, errLease{lease})
+	loading, cancel := context.WithTimeoutCause(ctx, lease, leaseError{lease})
 	defer cancel()
 	ended := make(chan outcome[V], 1)
 	go func() {

@@ -195,7 +195,7 @@ func (r BitmapRef) whole() command[found[[]byte]] {
 
 func (r BitmapRef) shares() bool { return false }
 
-func (r BitmapRef) fill(bits []byte) (filling, error) {
+func (r BitmapRef) fill(bits []byte) (filling, error) { //nolint:unparam // as its interface has it
 	return filling{"SET", []string{string(bits)}}, nil
 }
 

@@ -213,13 +213,13 @@ func await(ctx context.Context, began time.Time) error {
 	}
 }
 
-// errLease is why the context of a load ends when the load takes too long.
-type errLease struct{ lease time.Duration }
+// leaseError is why the context of a load ends when the load takes too long.
+type leaseError struct{ lease time.Duration }
 
-func (e errLease) Error() string {
+func (e leaseError) Error() string {
 	return "the load took longer than its lease of " + e.lease.String() + " (LoadLease)"
 }
 
-func (e errLease) Unwrap() error { return context.DeadlineExceeded }
+func (e leaseError) Unwrap() error { return context.DeadlineExceeded }
 
 var errLoaderPanicked = errors.New("the loader panicked or ended its goroutine, in a call that this one waited for")

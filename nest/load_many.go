@@ -126,7 +126,7 @@ func (l *loadingMany[ID, V, R]) run(ctx context.Context, load func(context.Conte
 			return err
 		}
 		gone = slices.DeleteFunc(gone, func(id ID) bool { return l.keys[id].found.ok }) // loaded, and removed since
-		if missing = append(held, gone...); len(missing) > 0 {
+		if missing = slices.Concat(held, gone); len(missing) > 0 {
 			if err := await(ctx, began); err != nil {
 				return l.keys[missing[0]].ref.base().fail(opLoadMany, err)
 			}

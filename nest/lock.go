@@ -408,7 +408,7 @@ func (r LockRef) ask(ctx, parent context.Context, c claimant) (l *Lease, left ti
 	l = newLease(parent, r, c, g.token, sent)
 	if l.Err() != nil { // the answer took longer than the lease
 		r.abandon(ctx, c.owner)
-		return nil, 0, nil
+		return nil, 0, nil //nolint:nilerr // the caller asks again
 	}
 	return l, 0, nil
 }

@@ -153,7 +153,7 @@ func settle[R any](ctx context.Context, r Ref, c *command[R], answer *rueidis.Re
 }
 
 // unsent gives the result of a command that is not sent.
-func unsent[R any](r Ref, c command[R]) (zero R, err error) {
+func unsent[R any](r Ref, c command[R]) (zero R, err error) { //nolint:unparam // the result of operations
 	if c.err != nil {
 		return zero, r.fail(c.op.name, c.err)
 	}

@@ -47,7 +47,7 @@ type actor struct {
 func (a *actor) fresh() int { a.last++; return (a.id+1)*1_000_000 + a.last }
 
 // update replaces a register.
-func (a *actor) update(ctx context.Context) (any, any, outcome) {
+func (a *actor) update(ctx context.Context) (step, outcome) {
 	n := rand.IntN(linearKeys)
 	s := step{}
 	_, err := linearRef(a.root, n).Update(ctx, func(was int, _ bool) (int, error) {
@@ -57,16 +57,16 @@ func (a *actor) update(ctx context.Context) (any, any, outcome) {
 	})
 	switch {
 	case err == nil:
-		return s, nil, applied
+		return s, applied
 	case errors.Is(err, nest.ErrConflict) || s.writes == nil:
-		return s, nil, unapplied
+		return s, unapplied
 	}
 	s.maybe = true
-	return s, nil, unknown
+	return s, unknown
 }
 
 // transact reads two registers, one after the other, and writes both, or none.
-func (a *actor) transact(ctx context.Context, writes bool) (any, any, outcome) {
+func (a *actor) transact(ctx context.Context, writes bool) (step, outcome) {
 	first := rand.IntN(linearKeys)
 	keys := []int{first, (first + 1) % linearKeys}
 	var s step
@@ -93,12 +93,12 @@ func (a *actor) transact(ctx context.Context, writes bool) (any, any, outcome) {
 	})
 	switch {
 	case err == nil:
-		return s, nil, applied
+		return s, applied
 	case errors.Is(err, nest.ErrOutcomeUnknown):
 		s.maybe = true
-		return s, nil, unknown
+		return s, unknown
 	}
-	return s, nil, unapplied
+	return s, unapplied
 }
 
 // TestUpdateAndTransactAreLinearizable lets several processes' clients work on the same keys while
@@ -135,11 +135,11 @@ func TestUpdateAndTransactAreLinearizable(t *testing.T) {
 				defer cancel()
 				switch (i + id) % 3 {
 				case 0:
-					in, out, o = a.update(ctx)
+					in, o = a.update(ctx)
 				case 1:
-					in, out, o = a.transact(ctx, true)
+					in, o = a.transact(ctx, true)
 				default:
-					in, out, o = a.transact(ctx, false)
+					in, o = a.transact(ctx, false)
 				}
 				if o == applied {
 					known.Add(1)

@@ -44,7 +44,7 @@ type loader[V any] struct {
 	err   error
 }
 
-func (l *loader[V]) load(ctx context.Context) (V, error) {
+func (l *loader[V]) load(context.Context) (V, error) {
 	l.calls.Add(1)
 	if l.take > 0 {
 		time.Sleep(l.take)

@@ -534,8 +534,8 @@ func TestResealOnRead(t *testing.T) {
 				return errors.Join(wallet.At(s, 2).Set(ctx, "x", "1"), expireSoon(ctx, wallet.At(s, 2).Ref))
 			},
 			func(s nest.Scope) error {
-				for range wallet.At(s, 2).Iterate(ctx) {
-					break
+				for _, err := range wallet.At(s, 2).Iterate(ctx) {
+					return err
 				}
 				return nil
 			},
