@@ -36,6 +36,7 @@ type Batch struct {
 	ran    bool
 	items  []*item
 	guards []*Lease
+	slab   any // where the next operation of the last one's type finds room
 }
 
 // way is how a batch is sent.
@@ -75,8 +76,7 @@ func (i *item) settle(ctx context.Context, answer rueidis.RedisMessage, err erro
 	return i.conclude(ctx, i.ref, answer, err)
 }
 
-// entry is an item with the future that it settles: all that an operation of a batch allocates
-// beside its key, since add and addFound make it in one piece with the future.
+// entry is an item with the future that it settles.
 type entry[R any] struct {
 	item
 	future *Future[R]
@@ -123,24 +123,18 @@ func (s Scope) batch(op string, w way) *Batch {
 
 // add puts an operation into a batch.
 func add[R any](b *Batch, r Ref, build func() command[R]) *Future[R] {
-	both := new(struct {
-		future Future[R]
-		entry  entry[R]
-	})
-	both.entry.future = &both.future
-	fill(b, r, build, &both.entry)
-	return &both.future
+	s := seatIn[Future[R], R](b)
+	s.entry.future = &s.future
+	fill(b, r, build, &s.entry)
+	return &s.future
 }
 
 // addFound puts an operation that may find nothing into a batch.
 func addFound[T any](b *Batch, r Ref, build func() command[found[T]]) *FoundFuture[T] {
-	both := new(struct {
-		future FoundFuture[T]
-		entry  entry[found[T]]
-	})
-	both.entry.future = &both.future.Future
-	fill(b, r, build, &both.entry)
-	return &both.future
+	s := seatIn[FoundFuture[T], found[T]](b)
+	s.entry.future = &s.future.Future
+	fill(b, r, build, &s.entry)
+	return &s.future
 }
 
 func fill[R any](b *Batch, r Ref, build func() command[R], e *entry[R]) {
@@ -252,7 +246,7 @@ func (b *Batch) take() ([]*item, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	items, ok := b.items, !b.ran
-	b.items, b.ran = nil, true
+	b.items, b.slab, b.ran = nil, nil, true
 	return items, ok
 }
 
