@@ -16,7 +16,7 @@ import (
 var (
 	Funds   = nest.Key[int64]("balance", nest.Default(0))
 	Booking = nest.Lock("booking", nest.TTL(30))
-	Account = nest.Cluster("account:<account>", nest.HashTag(), nest.Sub(Balance, Booking))
+	Account = nest.Cluster("account:<account>", nest.HashTag(), nest.Sub(Funds, Booking))
 
 	// Ten requests at once from an address, and a hundred in a minute.
 	Requests = nest.Limiter("requests:<ip>", nest.Rate(100, time.Minute), nest.Burst(10))
@@ -63,7 +63,7 @@ func Example_lock() {
 	})
 	// Output:
 	// <nil>
-	// true nest: guard "bank:{account:A-7}:booking": the lock is lost: the server does not know the lease any more
+	// true nest: guard "branch:{account:A-7}:booking": the lock is lost: the server does not know the lease any more
 	// 5 <nil>
 }
 

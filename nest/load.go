@@ -40,7 +40,7 @@ type filling struct {
 
 // getOrLoad is the GetOrLoad of every kind.
 //
-//nest:ttl starts
+//nest:ttl restarts
 func getOrLoad[V any, R Loadable[V]](ctx context.Context, r R, load func(context.Context) (V, error)) (V, error) {
 	ref := r.base()
 	if ref.m == nil || len(ref.m.tree.options.observers) == 0 {

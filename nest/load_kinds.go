@@ -42,8 +42,8 @@ func (r KeyRef[T]) fill(v T) (filling, error) {
 	return filling{"SET", []string{text}}, err
 }
 
-// GetOrLoad gives the stored secret or loads and seals it, as [KeyRef.GetOrLoad] does (GET): for a
-// token that somebody else issues. A value that does not open is [ErrOpen], and is not loaded anew.
+// GetOrLoad gives the stored secret or loads and seals it, as [KeyRef.GetOrLoad] does (GET, or GETEX
+// with AutoRenew): for a token that somebody else issues. A value that does not open is [ErrOpen], and is not loaded anew.
 func (r SecretRef[T]) GetOrLoad(ctx context.Context, load func(context.Context) (T, error)) (T, error) {
 	return getOrLoad(ctx, r, load)
 }
@@ -55,9 +55,9 @@ func (r SecretRef[T]) fill(v T) (filling, error) {
 	return filling{"SET", []string{text}}, err
 }
 
-// GetOrLoad gives the stored number or loads it, as [KeyRef.GetOrLoad] does (GET). What is added to
-// the counter while it is being loaded is not overwritten, and lacks what would have been loaded:
-// a counter that is loaded is best only read.
+// GetOrLoad gives the stored number or loads it, as [KeyRef.GetOrLoad] does (GET, or GETEX with
+// AutoRenew). What is added to the counter while it is being loaded is not overwritten, and lacks
+// what would have been loaded: a counter that is loaded is best only read.
 func (r CounterRef[N]) GetOrLoad(ctx context.Context, load func(context.Context) (N, error)) (N, error) {
 	return getOrLoad(ctx, r, load)
 }
@@ -184,7 +184,8 @@ func (r GeoRef[T]) fill(places []Place[T]) (filling, error) {
 	return filling{"GEOADD", texts}, err
 }
 
-// GetOrLoad gives all bits or loads them, as [KeyRef.GetOrLoad] does (GET).
+// GetOrLoad gives all bits or loads them, as [KeyRef.GetOrLoad] does (GET, or GETEX with
+// AutoRenew).
 func (r BitmapRef) GetOrLoad(ctx context.Context, load func(context.Context) ([]byte, error)) ([]byte, error) {
 	return getOrLoad(ctx, r, load)
 }

@@ -48,6 +48,7 @@ func own(t reflect.Type) bool {
 const (
 	notMsgpack = "not one MessagePack value of this type"
 	notHeld    = "nil, which the type does not hold"
+	notTarget  = "the target is not a pointer to a value"
 	outOfRange = "an integer that its type does not hold"
 )
 
@@ -71,7 +72,7 @@ func (c msgpackCodec) Append(dst []byte, v any) ([]byte, error) {
 func (c msgpackCodec) Decode(data []byte, v any) error {
 	target := reflect.ValueOf(v)
 	if target.Kind() != reflect.Pointer || target.IsNil() {
-		return codec.DecodeError(c.Name(), v, data, "the target is not a pointer to a value")
+		return codec.DecodeError(c.Name(), v, data, notTarget)
 	}
 	return (&fixed{c, shapeOf(target.Type().Elem())}).Decode(data, v)
 }
@@ -90,8 +91,13 @@ func (c *fixed) Decode(data []byte, v any) error {
 	if !ok {
 		return codec.DecodeError(c.Name(), v, data, notMsgpack)
 	}
-	if data[0] == codeNil && !c.shape.null {
-		return codec.DecodeError(c.Name(), v, data, notHeld)
+	if data[0] == codeNil {
+		if !c.shape.null {
+			return codec.DecodeError(c.Name(), v, data, notHeld)
+		}
+		if target := reflect.ValueOf(v); target.Kind() != reflect.Pointer || target.IsNil() { // the library asks only where there is something
+			return codec.DecodeError(c.Name(), v, data, notTarget)
+		}
 	}
 	if !c.shape.narrow.hold(numbers) && !c.shape.fits(&reader{data: data}) {
 		return codec.DecodeError(c.Name(), v, data, outOfRange)

@@ -80,31 +80,36 @@ func (c caller) arguments(ctx context.Context, typ, op string, other keyRef) []a
 
 // argumentsByType are arguments for which their types say enough.
 var argumentsByType = map[reflect.Type]any{
-	reflect.TypeFor[string]():                                "x",
-	reflect.TypeFor[int]():                                   1,
-	reflect.TypeFor[int64]():                                 int64(1),
-	reflect.TypeFor[float64]():                               1.5,
-	reflect.TypeFor[bool]():                                  true,
-	reflect.TypeFor[[]byte]():                                []byte("x"),
-	reflect.TypeFor[map[string]int64]():                      map[string]int64{"x": 1},
-	reflect.TypeFor[record]():                                record{"x", 1, 1.5},
-	reflect.TypeFor[nest.End]():                              nest.Left,
-	reflect.TypeFor[nest.Span]():                             nest.ByScore(1, 1),
-	reflect.TypeFor[nest.Point]():                            point,
-	reflect.TypeFor[nest.Area]():                             nest.Circle(1, nest.Kilometers),
-	reflect.TypeFor[nest.LengthUnit]():                       nest.Meters,
-	reflect.TypeFor[nest.BitUnit]():                          nest.InBytes,
-	reflect.TypeFor[nest.BitField]():                         nest.Unsigned(8, 0),
-	reflect.TypeFor[nest.FieldOp]():                          nest.Unsigned(8, 0).Incr(1, nest.Wrap),
-	reflect.TypeFor[nest.Overflow]():                         nest.Wrap,
-	reflect.TypeFor[nest.ExpireCondition]():                  nest.IfExpiry,
-	reflect.TypeFor[nest.TrimOption]():                       nest.KeepLast(1),
-	reflect.TypeFor[nest.PendingQuery]():                     nest.PendingQuery{},
-	reflect.TypeFor[[]nest.Scored[string]]():                 []nest.Scored[string]{{Member: "x", Score: 1}},
-	reflect.TypeFor[[]nest.Place[string]]():                  []nest.Place[string]{{Member: "x", Point: point}},
-	reflect.TypeFor[nest.WriteOption]():                      nest.Replace(),
-	reflect.TypeFor[func(string, bool) (string, error)]():    func(string, bool) (string, error) { return "x", nil },
-	reflect.TypeFor[func(context.Context) (string, error)](): func(context.Context) (string, error) { return "x", nil },
+	reflect.TypeFor[string]():                             "x",
+	reflect.TypeFor[int]():                                1,
+	reflect.TypeFor[int64]():                              int64(1),
+	reflect.TypeFor[float64]():                            1.5,
+	reflect.TypeFor[bool]():                               true,
+	reflect.TypeFor[[]byte]():                             []byte("x"),
+	reflect.TypeFor[map[string]int64]():                   map[string]int64{"x": 1},
+	reflect.TypeFor[record]():                             record{"x", 1, 1.5},
+	reflect.TypeFor[nest.End]():                           nest.Left,
+	reflect.TypeFor[nest.Span]():                          nest.ByScore(1, 1),
+	reflect.TypeFor[nest.Point]():                         point,
+	reflect.TypeFor[nest.Area]():                          nest.Circle(1, nest.Kilometers),
+	reflect.TypeFor[nest.LengthUnit]():                    nest.Meters,
+	reflect.TypeFor[nest.BitUnit]():                       nest.InBytes,
+	reflect.TypeFor[nest.BitField]():                      nest.Unsigned(8, 0),
+	reflect.TypeFor[nest.FieldOp]():                       nest.Unsigned(8, 0).Incr(1, nest.Wrap),
+	reflect.TypeFor[nest.Overflow]():                      nest.Wrap,
+	reflect.TypeFor[nest.ExpireCondition]():               nest.IfExpiry,
+	reflect.TypeFor[nest.TrimOption]():                    nest.KeepLast(1),
+	reflect.TypeFor[nest.PendingQuery]():                  nest.PendingQuery{},
+	reflect.TypeFor[[]nest.Scored[string]]():              []nest.Scored[string]{{Member: "x", Score: 1}},
+	reflect.TypeFor[[]nest.Place[string]]():               []nest.Place[string]{{Member: "x", Point: point}},
+	reflect.TypeFor[nest.WriteOption]():                   nest.Replace(),
+	reflect.TypeFor[func(string, bool) (string, error)](): func(string, bool) (string, error) { return "x", nil },
+}
+
+// isLoader tells whether a type is that of a function which makes what a key is to hold.
+func isLoader(typ reflect.Type) bool {
+	return typ.Kind() == reflect.Func && typ.NumIn() == 1 && typ.In(0) == reflect.TypeFor[context.Context]() &&
+		typ.NumOut() == 2 && typ.Out(1) == reflect.TypeFor[error]()
 }
 
 // argument makes one argument; variadic options other than Replace are left out.
@@ -125,6 +130,19 @@ func (c caller) argument(op string, typ reflect.Type, other keyRef) (reflect.Val
 	}
 	if v, ok := argumentsByType[typ]; ok {
 		return reflect.ValueOf(v), nil
+	}
+	if typ.Kind() == reflect.Slice {
+		v, err := c.argument(op, typ.Elem(), nil)
+		if err != nil {
+			return v, err
+		}
+		return reflect.Append(reflect.MakeSlice(typ, 0, 1), v), nil
+	}
+	if isLoader(typ) {
+		v, err := c.argument(op, typ.Out(0), nil)
+		return reflect.MakeFunc(typ, func([]reflect.Value) []reflect.Value {
+			return []reflect.Value{v, reflect.Zero(typ.Out(1))}
+		}), err
 	}
 	return reflect.Value{}, fmt.Errorf("%w: %v", errNoArgument, typ)
 }

@@ -16,8 +16,9 @@ import (
 )
 
 // The table does not speak of commands that carry others or set the expiry beside them, of those
-// that a connection begins and ends with, and of what a script looks at before it writes.
-var machinery = []string{"eval", "pttl", "pexpire", "exists", "get", "hget",
+// that a connection begins and ends with, of what a script looks at before it writes, and of what
+// ends the loads of a key that is written.
+var machinery = []string{"unlink", "eval", "pttl", "pexpire", "exists", "get", "hget",
 	"client", "hello", "ping", "discard", "unsubscribe", "punsubscribe", "sunsubscribe", "config", "info"}
 
 // oldest is the oldest server that the library supports. Of what that has no version need be told.
