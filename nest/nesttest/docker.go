@@ -122,24 +122,43 @@ func (c *container) ready() error {
 }
 
 // watch makes the container end when this process is gone, however it went: a shell in it
-// waits for the end of its standard input, which is a connection of this process. Should that
-// fail, the engine ends the container when no test can be running any more.
+// waits for the end of its standard input, which is a connection of this process. It says when it
+// stands: the engine may never start it for a process that has gone meanwhile. Should that fail,
+// the engine ends the container when no test can be running any more.
 func (c *container) watch() error {
 	id := c.resource.Container.ID
 	exec, err := c.pool.Client.CreateExec(docker.CreateExecOptions{
-		Container:   id,
-		Cmd:         []string{"sh", "-c", "read _; kill 1"},
-		AttachStdin: true,
+		Container:    id,
+		Cmd:          []string{"sh", "-c", "echo; read _; kill 1"},
+		AttachStdin:  true,
+		AttachStdout: true,
 	})
 	if err != nil {
 		return fmt.Errorf("guard the container: %w", err)
 	}
 	in, out := io.Pipe()
-	if _, err := c.pool.Client.StartExecNonBlocking(exec.ID, docker.StartExecOptions{InputStream: in}); err != nil {
+	stands := signal{make(chan struct{}, 1)}
+	if _, err := c.pool.Client.StartExecNonBlocking(exec.ID, docker.StartExecOptions{InputStream: in, OutputStream: stands, RawTerminal: true}); err != nil {
 		return fmt.Errorf("guard the container: %w", err)
 	}
 	c.guard = out
+	select {
+	case <-stands.came:
+	case <-time.After(startTimeout):
+		return fmt.Errorf("guard the container: no word of the guard within %v", startTimeout)
+	}
 	return c.resource.Expire(uint(lifetime().Seconds()))
+}
+
+// signal is a writer that tells of the first bytes written to it.
+type signal struct{ came chan struct{} }
+
+func (w signal) Write(p []byte) (int, error) {
+	select {
+	case w.came <- struct{}{}:
+	default:
+	}
+	return len(p), nil
 }
 
 // lifetime is how long the tests of this binary can run.
