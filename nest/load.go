@@ -165,13 +165,22 @@ func fly[V any, R Loadable[V]](ctx context.Context, r R, f *flight, load func(co
 func obtain[V any, R Loadable[V]](ctx context.Context, r R, f *flight, load func(context.Context) (V, error)) (v V, shared bool, err error) {
 	ref := r.base()
 	lock := newLoadLock(ref)
+	why := loadMissing
 	for began := time.Now(); ; {
-		state, err := lock.take(ctx, false)
+		state, err := lock.take(ctx, why)
 		if err != nil {
+			lock.free(ctx, "") // it may have been taken, and the answer lost
 			return v, false, err
 		}
 		switch state {
 		case loadTaken:
+			if why == loadBlank {
+				// Somebody may have written what can be read before the lock was taken.
+				if now, err := reread(ctx, r); err != nil || now.ok {
+					lock.free(ctx, "")
+					return now.value, false, err
+				}
+			}
 			return loadAndKeep(ctx, r, f, lock, load)
 		case noted:
 			return v, false, ref.fail(opLoad, ErrNotFound)
@@ -180,13 +189,14 @@ func obtain[V any, R Loadable[V]](ctx context.Context, r R, f *flight, load func
 			if err != nil || now.ok || state == notedEmpty {
 				return now.value, false, err
 			}
+			why = loadBlank // or gone since
+			continue
 		case loadHeld:
 			if err := await(ctx, began); err != nil {
 				return v, false, ref.fail(opLoad, err)
 			}
-		default:
-			return v, false, ref.fail(opLoad, errAnswer)
 		}
+		why = loadMissing
 	}
 }
 
@@ -205,7 +215,10 @@ func loadAnew[V any, R Loadable[V]](ctx context.Context, r R, load func(context.
 		lock := newLoadLock(ref)
 		ctx, cancel := context.WithTimeout(ctx, ref.m.settings.load.leased())
 		defer cancel()
-		state, err := lock.take(ctx, true)
+		state, err := lock.take(ctx, loadAgeing)
+		if err != nil {
+			lock.free(ctx, "") // it may have been taken, and the answer lost
+		}
 		if err != nil || state != loadTaken {
 			flights.pause(ref.key, pauseHeld)
 			return
@@ -253,6 +266,7 @@ func loadAndKeep[V any, R Loadable[V]](ctx context.Context, r R, f *flight, lock
 	}
 	switch kept, err := lock.keep(ctx, filling); {
 	case err != nil:
+		lock.free(ctx, "")
 		return o.value, false, err
 	case kept:
 		return o.value, true, nil

@@ -26,7 +26,7 @@ import (
 // be this load's, which no write or Delete of this process leaves it (nor of another one, if the
 // key is declared with [ReadThrough]), and the key must be as it was. What cannot be seen is a
 // write by other means that was undone again, and a DEL, by other means, of a key that does not
-// exist.
+// exist; neither can a [Scope.Clear] end the load of a key that it does not find.
 //
 // [ReadThrough] declares early refresh, stale values and negative caching (GET, or GETEX with
 // AutoRenew, and EVAL, Redis 7.0). Of the scripts, which run when nothing was found, one takes the
@@ -69,7 +69,8 @@ func (r CounterRef[N]) fill(n N) (filling, error) {
 	return filling{"SET", []string{c.text(n)}}, c.check(n)
 }
 
-// GetOrLoad gives the whole stored record or loads it, as [KeyRef.GetOrLoad] does (HMGET).
+// GetOrLoad gives the whole stored record or loads it, as [KeyRef.GetOrLoad] does (HMGET). A hash
+// that holds none of the record's fields is replaced by what load gives.
 func (r RecordRef[S]) GetOrLoad(ctx context.Context, load func(context.Context) (S, error)) (S, error) {
 	return getOrLoad(ctx, r, load)
 }

@@ -51,12 +51,13 @@ end
 
 // takingLoad takes the lock (KEYS[2]) of a key (KEYS[1]) for the token ARGV[1] and ARGV[2]
 // milliseconds, unless there is nothing to load or somebody loads. With ARGV[3], if it is not 0,
-// it is for a key that exists and is to be loaded anew, because it has no more than so many
-// milliseconds to live: somebody may have done that just now. It answers one of the loadStates
-// and, with the lock, the key's state.
-var takingLoad = script{state + `local lock, anew = redis.call('GET', KEYS[2]), ARGV[3] ~= '0'
+// it is for a key that exists and is to be loaded anew: because it has no more than so many
+// milliseconds to live, and somebody may have loaded it just now, or, with -1, because nothing
+// can be read of it. It answers one of the loadStates and, with the lock, the key's state.
+var takingLoad = script{state + `local lock, window = redis.call('GET', KEYS[2]), tonumber(ARGV[3])
+local anew = window ~= 0
 if anew then
-	if redis.call('PTTL', KEYS[1]) > tonumber(ARGV[3]) then return {'held'} end
+	if window > 0 and redis.call('PTTL', KEYS[1]) > window then return {'held'} end
 	if lock == '` + noted + `' or lock == '` + notedEmpty + `' then lock = false end
 elseif redis.call('EXISTS', KEYS[1]) == 1 then
 	return {'there'}
@@ -131,10 +132,22 @@ func newLoadLock(r Ref) *loadLock {
 	}
 }
 
-func (l *loadLock) taking(anew bool) rueidis.Completed {
+// loadCause is why a key is loaded.
+type loadCause uint8
+
+const (
+	loadMissing loadCause = iota
+	loadAgeing            // it ends soon
+	loadBlank             // it exists, and holds nothing of what is read: a hash without a record's fields
+)
+
+func (l *loadLock) taking(why loadCause) rueidis.Completed {
 	o, window := &l.ref.m.settings.load, int64(0)
-	if anew {
+	switch why {
+	case loadAgeing:
 		window = o.window().Milliseconds()
+	case loadBlank:
+		window = -1
 	}
 	return takingLoad.command(l.ref.b(), l.keys, l.token, millis(o.leased().Milliseconds()), millis(window))
 }
@@ -150,11 +163,15 @@ func (l *loadLock) took(answer rueidis.RedisResult) (loadState, error) {
 	case len(parts) != 1:
 		return "", l.ref.fail(opLoad, errAnswer)
 	}
-	return loadState(parts[0]), nil
+	switch state := loadState(parts[0]); state {
+	case loadTaken, loadHeld, keyThere, noted, notedEmpty:
+		return state, nil
+	}
+	return "", l.ref.fail(opLoad, errAnswer)
 }
 
-func (l *loadLock) take(ctx context.Context, anew bool) (loadState, error) {
-	return l.took(l.ref.m.tree.client.Do(ctx, l.taking(anew)))
+func (l *loadLock) take(ctx context.Context, why loadCause) (loadState, error) {
+	return l.took(l.ref.m.tree.client.Do(ctx, l.taking(why)))
 }
 
 func (l *loadLock) keeping(f filling) rueidis.Completed {
@@ -195,9 +212,25 @@ func (l *loadLock) freeing(note string) rueidis.Completed {
 
 // free gives the lock up, also when the caller's context is over.
 func (l *loadLock) free(ctx context.Context, note string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
-	defer cancel()
-	l.ref.m.tree.client.Do(ctx, l.freeing(note)) // the lease ends a lock that this does not reach
+	outlive(ctx, func(ctx context.Context) {
+		l.ref.m.tree.client.Do(ctx, l.freeing(note)) // the lease ends a lock that this does not reach
+	})
+}
+
+// outlive runs do with a context that goes on for a while after ctx, and waits for it no longer
+// than ctx lasts.
+func outlive(ctx context.Context, do func(ctx context.Context)) {
+	longer, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer cancel()
+		do(longer)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
 }
 
 // await waits until the lock is to be looked at again, for a waiter since began.

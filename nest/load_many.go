@@ -44,6 +44,9 @@ func LoadMany[ID comparable, V any, R Loadable[V]](ctx context.Context, ids []ID
 		if err := many.add(ctx, id, r); err != nil {
 			return nil, err
 		}
+		if many.keys[id] == nil {
+			return nil, r.base().fail(opLoadMany, because(ErrArgument, "an id does not equal itself, as NaN does not"))
+		}
 	}
 	err := many.run(ctx, load)
 	many.observe(ctx, start, err)
@@ -70,6 +73,7 @@ type loadingMany[ID comparable, V any, R Loadable[V]] struct {
 type keyOf[V any, R Loadable[V]] struct {
 	ref   R
 	lock  *loadLock
+	why   loadCause
 	found found[V]
 	hit   bool
 }
@@ -115,8 +119,8 @@ func (l *loadingMany[ID, V, R]) run(ctx context.Context, load func(context.Conte
 			if refused, err = l.load(ctx, mine, load); err == nil {
 				there = append(there, refused...)
 			}
-		} else {
-			l.free(ctx, mine)
+		} else if err != nil {
+			l.free(ctx, missing) // also those whose answers were lost
 		}
 		if err != nil {
 			return err
@@ -126,6 +130,12 @@ func (l *loadingMany[ID, V, R]) run(ctx context.Context, load func(context.Conte
 			return err
 		}
 		gone = slices.DeleteFunc(gone, func(id ID) bool { return l.keys[id].found.ok }) // loaded, and removed since
+		for _, id := range held {
+			l.keys[id].why = loadMissing
+		}
+		for _, id := range gone {
+			l.keys[id].why = loadBlank // or gone since
+		}
 		if missing = slices.Concat(held, gone); len(missing) > 0 {
 			if err := await(ctx, began); err != nil {
 				return l.keys[missing[0]].ref.base().fail(opLoadMany, err)
@@ -197,15 +207,21 @@ func (l *loadingMany[ID, V, R]) fetch(ctx context.Context, ids []ID, commands []
 // now, held those that somebody else loads.
 func (l *loadingMany[ID, V, R]) take(ctx context.Context, missing []ID) (mine, there, held []ID, _ error) {
 	var errs []error
+	var blank []ID
 	for part := range slices.Chunk(missing, maxPipeline) {
 		cmds := make([]rueidis.Completed, len(part))
 		for i, id := range part {
-			cmds[i] = l.keys[id].lock.taking(false)
+			k := l.keys[id]
+			cmds[i] = k.lock.taking(k.why)
 		}
 		for i, answer := range l.client.DoMulti(ctx, cmds...) {
 			id := part[i]
 			switch state, err := l.keys[id].lock.took(answer); state {
 			case loadTaken:
+				if l.keys[id].why == loadBlank {
+					blank = append(blank, id)
+					continue
+				}
 				mine = append(mine, id)
 			case loadHeld:
 				held = append(held, id)
@@ -218,6 +234,13 @@ func (l *loadingMany[ID, V, R]) take(ctx context.Context, missing []ID) (mine, t
 				errs = append(errs, err)
 			}
 		}
+	}
+	// Somebody may have written what can be read before the lock was taken.
+	if still, err := l.read(ctx, blank, false); err != nil {
+		errs = append(errs, err)
+	} else {
+		mine = append(mine, still...)
+		l.free(ctx, slices.DeleteFunc(blank, func(id ID) bool { return !l.keys[id].found.ok }))
 	}
 	return mine, there, held, errors.Join(errs...)
 }
@@ -279,6 +302,9 @@ func (l *loadingMany[ID, V, R]) load(ctx context.Context, mine []ID, load func(c
 			}
 		}
 	}
+	if len(errs) > 0 {
+		l.free(ctx, mine)
+	}
 	return refused, errors.Join(errs...)
 }
 
@@ -308,13 +334,16 @@ func (l *loadingMany[ID, V, R]) leaseOf(ids []ID) Ref {
 }
 
 func (l *loadingMany[ID, V, R]) free(ctx context.Context, ids []ID) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
-	defer cancel()
-	for part := range slices.Chunk(ids, maxPipeline) {
-		cmds := make([]rueidis.Completed, len(part))
-		for i, id := range part {
-			cmds[i] = l.keys[id].lock.freeing("")
-		}
-		l.client.DoMulti(ctx, cmds...)
+	if len(ids) == 0 {
+		return
 	}
+	outlive(ctx, func(ctx context.Context) {
+		for part := range slices.Chunk(ids, maxPipeline) {
+			cmds := make([]rueidis.Completed, len(part))
+			for i, id := range part {
+				cmds[i] = l.keys[id].lock.freeing("")
+			}
+			l.client.DoMulti(ctx, cmds...)
+		}
+	})
 }

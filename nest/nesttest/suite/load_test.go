@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"runtime"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -671,4 +673,120 @@ func TestReadThroughIsChecked(t *testing.T) {
 	}
 	require.Panics(t, func() { nest.Key[int]("k", nest.ReadThrough(), nest.ReadThrough()) })
 	require.Panics(t, func() { nest.HyperLogLog[int]("k", nest.ReadThrough()) })
+}
+
+// sketch is a record whose hash can hold fields of an older program.
+type sketch struct{ Title, Text string }
+
+var (
+	sketches   = nest.Record[sketch]("sketch:<id>", nest.TTL(100))
+	sketchTree = nest.Cluster("sketches", nest.Sub(sketches))
+)
+
+// A hash can exist and hold nothing of the record: what is loaded takes its place.
+func TestLoadOfARecordWithoutAnyOfItsFields(t *testing.T) {
+	t.Parallel()
+	s := nesttest.Open(t, sketchTree)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	want := sketch{"a", "b"}
+	for id := range 2 {
+		_, err := sketches.At(s, id).Do(ctx, "HSET", "older", "1")
+		require.NoError(t, err)
+	}
+	l := loader[sketch]{value: want}
+	got, err := sketches.At(s, 0).GetOrLoad(ctx, l.load)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	all, err := nest.LoadMany(ctx, []int{0, 1, 2}, func(id int) nest.RecordRef[sketch] { return sketches.At(s, id) },
+		func(_ context.Context, ids []int) (map[int]sketch, error) {
+			loaded := make(map[int]sketch)
+			for _, id := range ids {
+				l.calls.Add(1)
+				loaded[id] = want
+			}
+			return loaded, nil
+		})
+	require.NoError(t, err)
+	require.EqualValues(t, 3, l.calls.Load())
+	for id := range 3 {
+		require.Equal(t, want, all[id].Value)
+		got, err := sketches.At(s, id).Get(ctx)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+		left, err := sketches.At(s, id).TTL(ctx)
+		require.NoError(t, err)
+		require.Positive(t, left)
+	}
+}
+
+func TestLoadManyOfNoNumber(t *testing.T) {
+	t.Parallel()
+	s := nesttest.Open(t, loadTree)
+	_, err := nest.LoadMany(t.Context(), []float64{math.NaN()}, func(float64) nest.KeyRef[string] { return note.At(s, 1) },
+		func(context.Context, []float64) (map[float64]string, error) { return nil, nil })
+	require.ErrorIs(t, err, nest.ErrArgument)
+}
+
+// forgetful is a client that loses the answers to scripts while it is told to: the server has run
+// them.
+type forgetful struct {
+	rueidis.Client
+	loses atomic.Bool
+}
+
+func (c *forgetful) lost(cmd rueidis.Completed) bool {
+	return c.loses.Load() && cmd.Commands()[0] == "EVAL" && strings.Contains(cmd.Commands()[1], "'taken'")
+}
+
+func (c *forgetful) Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
+	lost := c.lost(cmd)
+	answer := c.Client.Do(ctx, cmd)
+	if lost && answer.NonRedisError() == nil {
+		return rueidis.NewErrorResult(context.DeadlineExceeded)
+	}
+	return answer
+}
+
+func (c *forgetful) DoMulti(ctx context.Context, cmds ...rueidis.Completed) []rueidis.RedisResult {
+	lost := make([]bool, len(cmds))
+	for i, cmd := range cmds {
+		lost[i] = c.lost(cmd)
+	}
+	answers := c.Client.DoMulti(ctx, cmds...)
+	for i := range answers {
+		if lost[i] && answers[i].NonRedisError() == nil {
+			answers[i] = rueidis.NewErrorResult(context.DeadlineExceeded)
+		}
+	}
+	return answers
+}
+
+// A load whose caller never learned that it may begin keeps nobody waiting for its lease, which
+// is 10 s.
+func TestALostPermissionToLoadHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	server := nesttest.Shared(t)
+	prefix := nest.WithPrefix(server.Prefix(t))
+	client := &forgetful{Client: server.Client(t)}
+	first, err := nest.Open(client, loadTree, prefix)
+	require.NoError(t, err)
+	second := server.Open(t, loadTree, prefix)
+	l := loader[string]{value: "loaded"}
+	at := func(id int) nest.KeyRef[string] { return note.At(first, id) }
+
+	client.loses.Store(true)
+	_, err = at(1).GetOrLoad(t.Context(), l.load)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	_, err = nest.LoadMany(t.Context(), []int{2, 3}, at, func(context.Context, []int) (map[int]string, error) { panic("not to be called") })
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.Zero(t, l.calls.Load())
+
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	for id := 1; id <= 3; id++ {
+		got, err := note.At(second, id).GetOrLoad(ctx, l.load)
+		require.NoError(t, err)
+		require.Equal(t, "loaded", got)
+	}
 }
