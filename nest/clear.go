@@ -103,6 +103,10 @@ func (s Scope) clearNode(ctx context.Context, node rueidis.Client, o scanOptions
 			doomed = slices.DeleteFunc(s.filter(page.Elements), func(name string) bool { return !s.owns(name) })
 		}
 	}
+	if s.at.tree.caches && s.at.tree.options.broadcast {
+		// Broadcasts go out once the server has answered what it read with the last fences.
+		return deleted, node.Do(ctx, node.B().Ping().Build()).Error()
+	}
 	return deleted, nil
 }
 

@@ -63,6 +63,17 @@ func TestBroadcast(t *testing.T) {
 	require.NotEmpty(t, names)
 
 	neverStale(t, root, 2_000)
+	for i := range 2_000 {
+		c := cachedCount.At(root, i%100)
+		require.NoError(t, c.Set(t.Context(), i))
+		_, err := c.Get(t.Context())
+		require.NoError(t, err)
+		_, err = root.Clear(t.Context())
+		require.NoError(t, err)
+		got, err := c.Get(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, -1, got, "read after Clear")
+	}
 
 	r, other := cachedCount.At(root, "x"), cachedCount.At(server.Open(t, cachedTree, prefix), "x")
 	for i := range 20 {
