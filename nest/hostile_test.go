@@ -44,6 +44,10 @@ func TestTheProofDoesNotTrustValidations(t *testing.T) {
 	require.ErrorIs(t, err, ErrCollision)
 }
 
+func TestAServerThatNamesNoTypeIsNoPanic(t *testing.T) {
+	require.Equal(t, "something else", typeNoun(""))
+}
+
 func TestZeroValuesAreRefused(t *testing.T) {
 	require.Panics(t, func() { Cluster("c", Sub(new(KeyDef[int]))) })
 	require.Panics(t, func() { Cluster("c", Params(new(ParamDef[int]))) })

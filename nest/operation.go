@@ -191,6 +191,8 @@ func typeNoun(t string) string {
 		return "a sorted set"
 	case "none":
 		return "nothing any more"
+	case "":
+		return "something else"
 	}
 	return article(t)
 }
