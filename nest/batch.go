@@ -11,12 +11,12 @@ import (
 )
 
 // maxPipeline is how many operations of a batch travel together. With the commands that may come
-// before and after each of them they must stay below 2,000: from there on rueidis sends a
-// pipeline over a connection of its own.
-const maxPipeline = 660
+// before each of them, two at most, and the one after it they must stay below 2,000: from there on
+// rueidis sends a pipeline over a connection of its own, where a fence is none.
+const maxPipeline = 499
 
 // Batch collects operations and sends them together: one round trip for each server, or for
-// each thousand operations where there are more. A reference's In method puts it into a batch,
+// each 499 operations where there are more. A reference's In method puts it into a batch,
 // where its operations have the same names and give futures:
 //
 //	b := root.Batch()

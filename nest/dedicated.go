@@ -49,7 +49,7 @@ func (l *line) open(ctx context.Context) error {
 	}
 }
 
-// send sends commands, a thousand at a time, and gives their answers.
+// send sends commands, [maxPipeline] at a time, and gives their answers.
 func (l *line) send(ctx context.Context, cmds ...rueidis.Completed) []rueidis.RedisResult {
 	if len(cmds) <= maxPipeline {
 		return l.conn.DoMulti(ctx, cmds...)
