@@ -81,6 +81,24 @@ func (l *line) giveBack(watching bool) {
 	}()
 }
 
+// giveBackWithin gives the connection back, and waits for that as long as ctx lives: whoever comes
+// next finds it then.
+func (l *line) giveBackWithin(ctx context.Context) {
+	if l.conn == nil {
+		return
+	}
+	release, released := l.release, make(chan struct{})
+	l.conn, l.release = nil, nil
+	go func() {
+		defer close(released)
+		release()
+	}()
+	select {
+	case <-released:
+	case <-ctx.Done():
+	}
+}
+
 // drop closes the connection.
 func (l *line) drop() {
 	if l.conn == nil {

@@ -85,7 +85,7 @@ func (r ListRef[T]) WaitMove(ctx context.Context, from End, to ListRef[T], at En
 	}
 	op := c.op
 	if to.m.settings.ttl == 0 && !r.renews() {
-		return both(waiting(ctx, r.Ref, op, wait, r.blmove(from, to.key, at)))
+		return both(waiting(ctx, r.Ref, op, wait, r.blmove(from, to.key, at), to.Ref))
 	}
 	// A script cannot wait, and BLMOVE cannot set an expiry. So what waits is a move from an
 	// end to the same end, which changes nothing, and a script makes the move after it;

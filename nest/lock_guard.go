@@ -68,15 +68,19 @@ func (b *Batch) submit(ctx context.Context, cmds []rueidis.Completed) ([]rueidis
 	}
 	// A connection of its own, which follows no redirection: the guard and what it guards must
 	// not come to different servers.
-	conn, release := b.tree.client.Dedicate()
-	defer release()
+	l := &line{client: b.tree.client}
+	if err := l.open(ctx); err != nil {
+		return nil, err
+	}
+	defer l.giveBackWithin(ctx)
+	conn := l.conn
 	for i := range cmds {
 		cmds[i] = cmds[i].Pin() // they may be sent again
 	}
 	for try := range maxUpdates {
 		if err := b.watch(ctx, conn); err != nil {
 			if conn.Do(ctx, conn.B().Unwatch().Build()).Error() != nil {
-				conn.Close()
+				l.drop()
 			}
 			return nil, err
 		}

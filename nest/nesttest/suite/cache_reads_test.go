@@ -301,3 +301,30 @@ func TestSilentPartition(t *testing.T) {
 		})
 	}
 }
+
+var (
+	farSource = nest.List[int]("source")
+	nearSink  = nest.List[int]("sink", nest.Cached(time.Minute))
+	moveTree  = nest.Cluster("moves", nest.HashTag(), nest.Sub(farSource, nearSink))
+)
+
+// What waits changes its target as well.
+func TestCachedReadsSeeWhatWaitsMoved(t *testing.T) {
+	t.Parallel()
+	nesttest.Need(t, nesttest.Tracking)
+	s := nesttest.Open(t, moveTree)
+	from, to := farSource.At(s), nearSink.At(s)
+	for i := range 300 {
+		_, err := from.PushRight(t.Context(), i)
+		require.NoError(t, err)
+		n, err := to.Len(t.Context())
+		require.NoError(t, err)
+		require.EqualValues(t, i, n)
+		_, ok, err := from.WaitMove(t.Context(), nest.Left, to, nest.Right, time.Second)
+		require.NoError(t, err)
+		require.True(t, ok)
+		n, err = to.Len(t.Context())
+		require.NoError(t, err)
+		require.EqualValues(t, i+1, n, "older than an own write")
+	}
+}

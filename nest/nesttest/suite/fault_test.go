@@ -183,3 +183,61 @@ func TestDeclaredTTLSurvivesAKill(t *testing.T) {
 	}
 	require.GreaterOrEqual(t, kept, written.Load(), "every acknowledged write is there")
 }
+
+// What waits on the server, or runs on a connection of its own, ends with its context too, when the
+// server is silent and when the client has no connection to spare.
+func TestWaitsEndWithTheirContext(t *testing.T) {
+	t.Parallel()
+	server := nesttest.Shared(t)
+	addr, mute := relay(t, server.Addr())
+	option := server.ClientOption()
+	option.InitAddress, option.ForceSingleClient = []string{addr}, true
+	option.BlockingPoolSize = 1
+	client, err := rueidis.NewClient(option)
+	require.NoError(t, err)
+	t.Cleanup(client.Close)
+	s, err := nest.Open(client, work, nest.WithPrefix(server.Prefix(t)))
+	require.NoError(t, err)
+	if _, err := writers.At(s).Len(t.Context()); err != nil {
+		t.Skip("another node of the Redis Cluster has the keys")
+	}
+	lease := acquired(t, job.At(s, "mine"))
+
+	waits := map[string]func(context.Context) error{
+		"pop": func(ctx context.Context) error {
+			_, _, err := writers.At(s).WaitPopLeft(ctx, 0)
+			return err
+		},
+		"lock": func(ctx context.Context) error {
+			_, err := job.At(s, "mine").Acquire(ctx)
+			return err
+		},
+		"guard": func(ctx context.Context) error {
+			b := lease.Guard(s.Atomic())
+			tally.At(s).In(b).Set(1)
+			return b.Exec(ctx)
+		},
+	}
+	ends := func(t *testing.T, op string, within time.Duration, do func(context.Context) error) {
+		t.Helper()
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(100*time.Millisecond, cancel)
+		start := time.Now()
+		require.ErrorIs(t, do(ctx), context.Canceled, op)
+		require.Less(t, time.Since(start), within, op)
+	}
+
+	_, busy := client.Dedicate() // the only one
+	for op, do := range waits {
+		ends(t, op, 2*time.Second, do)
+	}
+	busy()
+	conn, free := client.Dedicate() // comes when nobody waits for it any more
+	require.NoError(t, conn.Do(t.Context(), conn.B().Ping().Build()).Error())
+	free()
+
+	// The server falls silent while the pop waits for it.
+	time.AfterFunc(50*time.Millisecond, mute)
+	ends(t, "pop", 5*time.Second, waits["pop"])
+	ends(t, "guard", 5*time.Second, waits["guard"])
+}
