@@ -20,7 +20,7 @@ import (
 // EXEC), and tries again when only the lease was extended meanwhile.
 //
 // A batch can have several guards. One that is not atomic, was run, or belongs to another client
-// is refused: its Exec returns [ErrBatch].
+// is refused: its Exec returns [ErrBatch], and of the Writes of a transaction [Transact] does.
 func (l *Lease) Guard(b *Batch) *Batch {
 	if b == nil {
 		return nil
@@ -38,8 +38,7 @@ func (l *Lease) Guard(b *Batch) *Batch {
 		refuse(l.lock.Err())
 	case b.way != atomically:
 		refuse(l.lock.fail("guard", because(ErrBatch, "only an atomic batch can be guarded: make it with Atomic")))
-	case b.ran:
-		refuse(l.lock.fail("guard", because(ErrBatch, "the batch was run already")))
+	case b.ran: // which its Exec tells
 	case !sameClient(b.tree, l.lock.m.tree):
 		refuse(l.lock.fail("guard", because(ErrBatch, "the batch belongs to another client")))
 	default:

@@ -294,6 +294,10 @@ func (tx *Tx) finish(ctx context.Context, failed error) (again bool, err error) 
 	case failed != nil:
 		declineAll(items, &declined{ErrUnsent, errors.New("the transaction's function returned an error")})
 		items = nil
+	case tx.writes.err != nil: // it was to be guarded
+		declineAll(items, &declined{ErrUnsent, bareReason(tx.writes.err)})
+		tx.line.giveBack(watching)
+		return false, tx.writes.err
 	}
 	if !watching && failed == nil && len(items) > 0 {
 		tx.line.giveBack(false) // of a try before

@@ -490,3 +490,29 @@ func TestTransactTellsOperationsThatFail(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 7, got)
 }
+
+// A lease cannot guard the writes of a transaction: they are not applied without it.
+func TestTransactRefusesAGuard(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	s := nesttest.Open(t, work)
+	lease := acquired(t, job.At(s, "x"))
+	defer func() { require.NoError(t, lease.Release(ctx)) }()
+	for _, watched := range []bool{false, true} {
+		var done *nest.Done
+		var refs []nest.Reference
+		if watched {
+			refs = append(refs, writers.At(s))
+		}
+		err := nest.Transact(ctx, s, func(tx *nest.Tx) error {
+			done = tally.At(s).In(tx.Writes()).Set(1)
+			lease.Guard(tx.Writes())
+			return nil
+		}, refs...)
+		require.ErrorIs(t, err, nest.ErrBatch)
+		require.ErrorIs(t, done.Err(), nest.ErrUnsent)
+		_, found, err := tally.At(s).Lookup(ctx)
+		require.NoError(t, err)
+		require.False(t, found, "written without its guard")
+	}
+}
