@@ -52,9 +52,10 @@ type Reference interface {
 // others, as in an [Scope.Atomic] batch; its error is joined to what Transact returns.
 //
 // Observers see one operation, "transact". On a connection of its own, do costs one round trip for
-// each batch of reads (WATCH of the keys that are new, the reads, CLIENT INFO from the second read
-// on), and one for the writes (MULTI, EXEC); refs cost one more before it begins. A transaction that only
-// read needs none at its end. Without reads and refs it is an Atomic batch.
+// each batch of reads (WATCH of the keys that are new, the reads, EXISTS of what is watched and
+// CLIENT INFO from the second read on), and one for the writes (MULTI, EXEC); refs cost one more
+// before it begins. A transaction that only read needs none at its end. Without reads and refs it
+// is an Atomic batch.
 func Transact(ctx context.Context, s Scope, do func(tx *Tx) error, refs ...Reference) error {
 	if err := s.ready(ctx, opTransact); err != nil {
 		return err

@@ -3,6 +3,8 @@ package nest
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -163,8 +165,8 @@ func (tx *Tx) read(ctx context.Context, items []*item) ([]error, error) {
 }
 
 // reading makes the commands of a batch of Reads: first the WATCH of the keys that are new, then
-// from begin on those of the items, then, when it is not the only thing read, the question
-// whether anything has changed.
+// from begin on those of the items, then, when it is not the only thing read, EXISTS of all that
+// is watched and the question whether anything has changed.
 func (tx *Tx) reading(items []*item) (cmds []rueidis.Completed, begin int) {
 	var fresh []string
 	for _, it := range items {
@@ -192,7 +194,9 @@ func (tx *Tx) reading(items []*item) (cmds []rueidis.Completed, begin int) {
 		cmds, begin = append([]rueidis.Completed{tx.watching(fresh)}, cmds...), 1
 	}
 	if tx.count > 1 {
-		cmds = append(cmds, tx.line.conn.B().Arbitrary("CLIENT", "INFO").Build())
+		// A key whose time is over has not changed until somebody looks for it.
+		b, watched := tx.line.conn.B(), slices.Collect(maps.Keys(tx.watched))
+		cmds = append(cmds, b.Exists().Key(watched...).Build(), b.Arbitrary("CLIENT", "INFO").Build())
 	}
 	return cmds, begin
 }

@@ -491,6 +491,53 @@ func TestTransactTellsOperationsThatFail(t *testing.T) {
 	require.Equal(t, 7, got)
 }
 
+// A key that ends by its TTL between two reads has changed, also while the server still has it and
+// nobody has looked.
+func TestTransactSeesThatAKeyHasEnded(t *testing.T) {
+	t.Parallel()
+	server := nesttest.Shared(t)
+	if server.Kind() == nesttest.KindEmbedded {
+		t.Skip("time stands still on the embedded server")
+	}
+	ctx := t.Context()
+	bank := txBank.At(nesttest.Open(t, txRoot), 1)
+	name, n := txName.At(bank), txBalance.At(bank, 1)
+	read := func(tx *nest.Tx) (before, after int, there bool, err error) {
+		r := tx.Reads()
+		f := name.In(r).Lookup()
+		if err := r.Exec(ctx); err != nil {
+			return 0, 0, false, err
+		}
+		if _, there, err = f.Value(); err != nil {
+			return 0, 0, false, err
+		}
+		if there {
+			time.Sleep(4 * time.Millisecond)
+			if err := n.Set(ctx, 2); err != nil { // once it has ended
+				return 0, 0, false, err
+			}
+		}
+		r = tx.Reads()
+		got := n.In(r).Get()
+		if err := r.Exec(ctx); err != nil {
+			return 0, 0, false, err
+		}
+		after, err = got.Value()
+		return 1, after, there, err
+	}
+	for range 30 {
+		require.NoError(t, n.Set(ctx, 1))
+		require.NoError(t, name.Set(ctx, "x", nest.ExpireIn(3*time.Millisecond)))
+		require.NoError(t, nest.Transact(ctx, bank, func(tx *nest.Tx) error {
+			before, after, there, err := read(tx)
+			if err == nil && there {
+				require.Equal(t, before, after, "the name and what came after its end are no one state")
+			}
+			return err
+		}))
+	}
+}
+
 // A lease cannot guard the writes of a transaction: they are not applied without it.
 func TestTransactRefusesAGuard(t *testing.T) {
 	t.Parallel()
