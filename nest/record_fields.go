@@ -89,6 +89,16 @@ func (r *recordFields) secretNames() []string {
 	return names
 }
 
+// refuseSecrets tells that a field is declared secret where nothing would encrypt it.
+func (r *recordFields) refuseSecrets() error {
+	for i := range r.fields {
+		if f := &r.fields[i]; f.secret {
+			return fmt.Errorf("field %s is secret, and the entries of a stream are not encrypted: take the option away, or keep the field in a Record", f.goName)
+		}
+	}
+	return nil
+}
+
 // claim gives a name to a field, if no other has it or had it.
 func (r *recordFields) claim(name string, p recordPlace) error {
 	if other, taken := r.places[name]; taken {

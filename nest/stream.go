@@ -22,7 +22,8 @@ type StreamDef[T any] struct {
 //
 // An entry holds its T, encoded by the key's codec, in one field named "value"; [EntryField]
 // names another one. With [EntryPerField] each field of a struct T is a field of the entry, as
-// in [Record]. Other fields of an entry are not read.
+// in [Record], but none can be "secret": entries are not encrypted. Other fields of an entry are
+// not read.
 //
 // Streams grow until they are trimmed: [KeepLast] or [KeepFrom] as an option of Stream trims with
 // every [StreamRef.Add]. A new stream gets the declared TTL, a running one goes on; with
@@ -42,7 +43,10 @@ func Stream[T any](template string, opts ...KeyOption) *StreamDef[T] {
 	var fields *recordFields
 	if d.config.entryPerField {
 		var err error
-		if fields, err = compileRecord(typ); err != nil {
+		if fields, err = compileRecord(typ); err == nil {
+			err = fields.refuseSecrets()
+		}
+		if err != nil {
 			where.refuse(constructor, template, err)
 		}
 	}

@@ -59,8 +59,14 @@ func TestStreamOptionsAreCheckedWhenDeclared(t *testing.T) {
 		declare func()
 		want    string
 	}{
-		"a default":             {func() { Stream[int]("s", Default(1)) }, "a stream has no default"},
-		"fields of no struct":   {func() { Stream[int]("s", EntryPerField()) }, "a record is a struct"},
+		"a default":           {func() { Stream[int]("s", Default(1)) }, "a stream has no default"},
+		"fields of no struct": {func() { Stream[int]("s", EntryPerField()) }, "a record is a struct"},
+		"a secret field": {func() {
+			Stream[struct {
+				Open   string
+				Hidden string `nest:"hidden,secret"`
+			}]("s", EntryPerField())
+		}, "field Hidden is secret, and the entries of a stream are not encrypted"},
 		"trimming a key":        {func() { Key[int]("k", KeepLast(1)) }, "trimming is no option of a value"},
 		"trimming to less":      {func() { Stream[int]("s", KeepLast(-1)) }, "cannot be negative"},
 		"trimming from nowhere": {func() { Stream[int]("s", KeepFrom("x")) }, "an ID is"},
