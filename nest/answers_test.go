@@ -70,16 +70,26 @@ func reading[R any](m *mounted, op operation[R]) reader {
 	}
 }
 
+// answered is what a record and an entry of a stream hold.
+type answered struct {
+	Name string
+	Age  int `nest:"age,was=sesame"`
+}
+
 // FuzzAnswers hands every reader of an answer what no server should send. Whatever comes, it
 // must not panic, and its error must not repeat it.
 func FuzzAnswers(f *testing.F) {
 	counts, floats, numbers, set1, ranking, bits, visitors, places := Counter[int8]("a"), Counter[float64]("b"),
 		List[int]("c"), Set[int]("d"), SortedSet[int]("e"), Bitmap("f"), HyperLogLog[int]("g"), Geo[int]("h")
-	s, err := Open(nil, Cluster("r", Sub(counts, floats, numbers, set1, ranking, bits, visitors, places)), NamesOnly())
+	value, fields, person, log, perField := Key[int]("i"), Hash[int]("j"), Record[answered]("k"), Stream[int]("l"),
+		Stream[answered]("m", EntryPerField())
+	s, err := Open(nil, Cluster("r", Sub(counts, floats, numbers, set1, ranking, bits, visitors, places,
+		value, fields, person, log, perField)), NamesOnly())
 	require.NoError(f, err)
 	c, x := counts.At(s), floats.At(s)
 	l, e, z, g := numbers.At(s), set1.At(s), ranking.At(s), places.At(s)
 	b, v := bits.At(s), visitors.At(s)
+	k, h, p, l2, e2 := value.At(s), fields.At(s), person.At(s), log.At(s), perField.At(s)
 	readers := []reader{
 		reading(c.m, c.counter().get), reading(c.m, c.counter().incr), reading(c.m, c.counter().lookup),
 		reading(x.m, x.counter().get), reading(x.m, x.counter().add),
@@ -94,6 +104,26 @@ func FuzzAnswers(f *testing.F) {
 		reading(g.m, opGeoHash), reading(g.m, opGeoHashes),
 		reading(b.m, opBytes), reading(b.m, opFirst), reading(b.m, opBitFields), reading(b.m, opBitField), reading(b.m, opIncrBitField),
 		reading(v.m, v.bound().count),
+		reading(k.m, k.value().get), reading(k.m, k.value().lookup), reading(k.m, k.value().storedType),
+		reading(k.m, opExists), reading(k.m, opTTL), reading(k.m, opExpireTime), reading(k.m, opType), reading(k.m, opMemory),
+		reading(k.m, opDump), reading(k.m, opSet), reading(k.m, opSetIfAbsent), reading(k.m, opRename), reading(k.m, opMoved),
+		reading(k.m, opUpdate), reading(k.m, opReplace), reading(k.m, opStrLenValue), reading(k.m, opStored),
+		reading(k.m, opAcquire), reading(k.m, opHolder), reading(k.m, opSubscribers), reading(k.m, opMoveFields),
+		func(a rueidis.RedisMessage) error { _, err := answeredInt(a, nil); return err },
+		func(a rueidis.RedisMessage) error { _, err := scanned(a, nil); return err },
+		func(a rueidis.RedisMessage) error { _, err := hashText(a); return err },
+		reading(h.m, h.hash().get), reading(h.m, h.hash().many), reading(h.m, h.hash().take), reading(h.m, h.hash().values),
+		reading(h.m, h.hash().page), reading(h.m, h.hash().incr), reading(h.m, opFields), reading(h.m, opFieldTTL),
+		reading(h.m, opFieldEnd), reading(h.m, opExpireFields),
+		reading(p.m, p.record().get), reading(p.m, p.record().getFields), reading(p.m, opIncrField), reading(p.m, opIncrFieldFloat),
+		reading(l2.m, opStreamAdd), reading(l2.m, opStreamInfo), reading(l2.m, opGroups), reading(l2.m, opConsumers),
+		reading(l2.m, opPendingSummary), reading(l2.m, opPending), reading(l2.m, opConsumeRead), reading(l2.m, opConsumeClaim),
+	}
+	// What is wrong with a field or an entry is told with its name or ID.
+	namers := []reader{
+		reading(h.m, h.hash().all), reading(h.m, h.hash().random), reading(h.m, h.hash().loaded),
+		reading(l2.m, l2.stream().entries), reading(l2.m, l2.stream().read), reading(l2.m, l2.stream().autoClaim), reading(l2.m, l2.stream().lookup),
+		reading(e2.m, e2.stream().entries), reading(e2.m, e2.stream().read),
 	}
 	for _, seed := range []string{
 		"", "\x01\x05", "\x02", "\x03\x02", "\x03\x09", "\x05\x00", "\x05\x02\x03\x09\x03\x04", "\x05\x02\x05\x02\x03\x01\x04\x02\x00",
@@ -108,6 +138,12 @@ func FuzzAnswers(f *testing.F) {
 			if err := read(answer); err != nil && strings.Contains(err.Error(), "sesame") {
 				t.Errorf("reader %d repeats what is stored: %v", i, err)
 			}
+		}
+		for _, read := range namers {
+			_ = read(answer)
+		}
+		if text, err := answer.ToString(); err == nil && strings.Contains(typeNoun(text), "sesame") {
+			t.Errorf("the type repeats what is stored")
 		}
 	})
 }

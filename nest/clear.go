@@ -88,14 +88,14 @@ func (s Scope) clearNode(ctx context.Context, node rueidis.Client, o scanOptions
 		answers := s.send(ctx, node, cmds, more)
 		doomed = doomed[:0]
 		for i := range n {
-			gone, err := answers[i].AsInt64()
+			gone, err := answeredInt(answers[i].ToMessage())
 			if err != nil {
 				return deleted, err
 			}
 			deleted += gone
 		}
 		if more {
-			page, err := answers[len(answers)-1].AsScanEntry()
+			page, err := scanned(answers[len(answers)-1].ToMessage())
 			if err != nil {
 				return deleted, err
 			}

@@ -161,6 +161,14 @@ func replyInt(_ *mounted, a rueidis.RedisMessage) (int64, error) {
 	return n, nil
 }
 
+// answeredInt reads the number that a command was answered with.
+func answeredInt(a rueidis.RedisMessage, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return replyInt(nil, a)
+}
+
 // replyFoundInt reads a number or nil.
 func replyFoundInt(m *mounted, a rueidis.RedisMessage) (found[int64], error) {
 	if a.IsNil() {

@@ -190,7 +190,7 @@ func (l *loadLock) keep(ctx context.Context, f filling) (bool, error) {
 func (l *loadLock) kept(answer rueidis.RedisMessage, err error) (bool, error) {
 	n := int64(0)
 	if err == nil {
-		n, err = answer.AsInt64()
+		n, err = replyInt(l.ref.m, answer)
 	}
 	if err != nil {
 		return false, l.ref.fail(opLoad, serverError(err))

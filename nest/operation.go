@@ -184,9 +184,11 @@ func (r Ref) explain(ctx context.Context, err error) error {
 	return &told
 }
 
-// typeNoun names what the TYPE command answered.
+// typeNoun names what the TYPE command answered, without repeating what is no answer to it.
 func typeNoun(t string) string {
 	switch t {
+	case "string", "list", "set", "hash", "stream":
+		return article(t)
 	case "zset":
 		return "a sorted set"
 	case "none":
@@ -194,7 +196,7 @@ func typeNoun(t string) string {
 	case "":
 		return "something else"
 	}
-	return article(t)
+	return "the type of a module"
 }
 
 // serverError gives the sentinel for an answer of the server that has one. Other answers are

@@ -7,20 +7,20 @@ import (
 )
 
 // How answers become results that are no values of a declared type. An answer of another form
-// than the command promises is an error of the client's, which its accessors report.
+// than the command promises is errAnswer: the client's own errors repeat it.
 
 func replyNone(*mounted, rueidis.RedisMessage) (struct{}, error) { return struct{}{}, nil }
 
-func replyBool(_ *mounted, a rueidis.RedisMessage) (bool, error) {
-	n, err := a.AsInt64()
+func replyBool(m *mounted, a rueidis.RedisMessage) (bool, error) {
+	n, err := replyInt(m, a)
 	return n > 0, err
 }
 
 func replyMessage(_ *mounted, a rueidis.RedisMessage) (rueidis.RedisMessage, error) { return a, nil }
 
 // replyTTL reads PTTL: -2 means no key, -1 no expiry.
-func replyTTL(_ *mounted, a rueidis.RedisMessage) (time.Duration, error) {
-	switch ms, err := a.AsInt64(); {
+func replyTTL(m *mounted, a rueidis.RedisMessage) (time.Duration, error) {
+	switch ms, err := replyInt(m, a); {
 	case err != nil:
 		return 0, err
 	case ms == -2:
@@ -33,8 +33,8 @@ func replyTTL(_ *mounted, a rueidis.RedisMessage) (time.Duration, error) {
 }
 
 // replyExpireTime reads PEXPIRETIME: -2 means no key, -1 no expiry.
-func replyExpireTime(_ *mounted, a rueidis.RedisMessage) (time.Time, error) {
-	switch ms, err := a.AsInt64(); {
+func replyExpireTime(m *mounted, a rueidis.RedisMessage) (time.Time, error) {
+	switch ms, err := replyInt(m, a); {
 	case err != nil:
 		return time.Time{}, err
 	case ms == -2:
@@ -54,11 +54,11 @@ func replyType(_ *mounted, a rueidis.RedisMessage) (string, error) {
 	return t, err
 }
 
-func replyMemory(_ *mounted, a rueidis.RedisMessage) (int64, error) {
+func replyMemory(m *mounted, a rueidis.RedisMessage) (int64, error) {
 	if a.IsNil() {
 		return 0, ErrNotFound
 	}
-	return a.AsInt64()
+	return replyInt(m, a)
 }
 
 func replyDump(_ *mounted, a rueidis.RedisMessage) ([]byte, error) {

@@ -88,8 +88,8 @@ const (
 	movedChanged moved = -1 // the source holds something else by now
 )
 
-func replyMoved(_ *mounted, a rueidis.RedisMessage) (moved, error) {
-	n, err := a.AsInt64()
+func replyMoved(m *mounted, a rueidis.RedisMessage) (moved, error) {
+	n, err := replyInt(m, a)
 	return moved(n), err
 }
 

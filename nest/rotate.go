@@ -145,7 +145,7 @@ func (s *sweep) run(ctx context.Context) error {
 	begun := node == 0 && cursor == 0
 	for node < len(nodes) {
 		client := nodes[node].client
-		page, err := client.Do(ctx, s.scope.scan(client, cursor, s.options.count)).AsScanEntry()
+		page, err := scanned(client.Do(ctx, s.scope.scan(client, cursor, s.options.count)).ToMessage())
 		if err != nil {
 			return err
 		}

@@ -146,7 +146,7 @@ func (s Scope) Subkeys(ctx context.Context, opts ...ScanOption) ([]string, error
 func (s Scope) pages(ctx context.Context, node rueidis.Client, count int) iter.Seq2[[]string, error] {
 	return func(yield func([]string, error) bool) {
 		for cursor := uint64(0); ; {
-			page, err := node.Do(ctx, s.scan(node, cursor, count)).AsScanEntry()
+			page, err := scanned(node.Do(ctx, s.scan(node, cursor, count)).ToMessage())
 			if err != nil {
 				yield(nil, err)
 				return
@@ -161,6 +161,17 @@ func (s Scope) pages(ctx context.Context, node rueidis.Client, count int) iter.S
 
 func (s Scope) scan(node rueidis.Client, cursor uint64, count int) rueidis.Completed {
 	return node.B().Scan().Cursor(cursor).Match(escapeGlob(s.lead()) + "*").Count(int64(count)).Build()
+}
+
+// scanned reads a page of SCAN.
+func scanned(a rueidis.RedisMessage, err error) (page rueidis.ScanEntry, _ error) {
+	if err != nil {
+		return page, err
+	}
+	if page, err = a.AsScanEntry(); err != nil {
+		return rueidis.ScanEntry{}, errAnswer
+	}
+	return page, nil
 }
 
 // lead is what every name below the scope begins with.

@@ -191,7 +191,7 @@ func (s *sweep) chunk(ctx context.Context, values []sealedValue) error {
 		})
 		for i, a := range answers {
 			v := &values[i]
-			n, err := a.AsInt64()
+			n, err := answeredInt(a.ToMessage())
 			if err := v.stops(err); err != nil {
 				return err
 			}
@@ -297,7 +297,7 @@ func (s *sweep) write(ctx context.Context, values []sealedValue) ([]sealedValue,
 	})
 	for i, a := range answers {
 		v := &values[i]
-		done, err := a.AsInt64()
+		done, err := answeredInt(a.ToMessage())
 		if err := v.stops(err); err != nil {
 			return nil, err
 		}

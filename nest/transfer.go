@@ -32,8 +32,8 @@ if done == 1 and ARGV[3] ~= '0' and redis.call('PTTL', KEYS[2]) == -1 then
 end
 return done`}
 
-func replyTransfer(_ *mounted, a rueidis.RedisMessage) (bool, error) {
-	n, err := a.AsInt64()
+func replyTransfer(m *mounted, a rueidis.RedisMessage) (bool, error) {
+	n, err := replyInt(m, a)
 	if err == nil && n < 0 {
 		return false, ErrNotFound
 	}

@@ -2,7 +2,6 @@ package nest
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -37,12 +36,12 @@ type swapped struct {
 	now  found[string]
 }
 
-func replySwapped(_ *mounted, a rueidis.RedisMessage) (swapped, error) {
+func replySwapped(m *mounted, a rueidis.RedisMessage) (swapped, error) {
 	parts, err := a.ToArray()
 	if err != nil || len(parts) == 0 {
-		return swapped{}, errors.Join(err, errors.New("unexpected answer"))
+		return swapped{}, errAnswer
 	}
-	n, err := parts[0].AsInt64()
+	n, err := replyInt(m, parts[0])
 	if err != nil || n == 1 || len(parts) == 1 {
 		return swapped{done: n == 1}, err
 	}
