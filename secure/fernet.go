@@ -61,8 +61,9 @@ func OpenFernet(key string, token []byte) ([]byte, error) {
 // openFernet is what Open does with values that do not look sealed.
 func (k *Keyring) openFernet(dst, value []byte, field, kind string) ([]byte, error) {
 	// The Python library had no secrets in hashes, and its passwords were not
-	// encrypted: a token in either place was put there by somebody else.
-	if len(k.fernet) == 0 || field != "" || kind == kindPassword {
+	// encrypted: a token in any such place was put there by somebody else. That
+	// it stands in a hash the field alone does not tell: its name can be empty.
+	if len(k.fernet) == 0 || field != "" || kind != kindSecret {
 		return nil, ErrNotSealed
 	}
 	if len(value) > maxWrappedFernet(k.limit) {
@@ -85,8 +86,8 @@ func (k *Keyring) openFernet(dst, value []byte, field, kind string) ([]byte, err
 	return nil, ErrOpen
 }
 
-// kindPassword is the kind under which password hashes are sealed.
-const kindPassword = "password"
+// kindSecret is the kind of what the Python library encrypted.
+const kindSecret = "secret"
 
 func looksFernet(token []byte) bool { return bytes.HasPrefix(token, []byte(fernetPrefix)) }
 

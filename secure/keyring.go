@@ -76,8 +76,9 @@ func MaxPlaintext(bytes int) KeyringOption {
 // a Fernet token within its JSON wrapper. It is for the time of a migration:
 // Fernet binds a value to no place, so as long as it is on, whoever writes to
 // Redis can move such values from one secret to another. Values are never
-// sealed that way, a key's hash fields and passwords are never read that way,
-// and [Keyring.FernetOpened] counts what still is. By default it is off.
+// sealed that way, and only the kind "secret" is read that way: neither the
+// fields of hashes nor passwords are. [Keyring.FernetOpened] counts what still
+// is. By default it is off.
 func AcceptFernet(keys ...Key) KeyringOption {
 	return keyringOption(func(s *keyringSettings) { s.fernet = append(s.fernet, keys...) })
 }
