@@ -248,13 +248,25 @@ func (r Ref) storedHash() rueidis.Completed {
 // hashText reads the answer of readingHash, which is not nil.
 func hashText(a rueidis.RedisMessage) (string, error) {
 	if size, err := a.AsInt64(); a.IsInt64() && err == nil {
-		return "", because(ErrOpen, millis(size)+" bytes are none of a password's hash")
+		return "", errLongHash(size)
 	}
 	stored, err := a.ToString()
 	if err != nil {
 		return "", errAnswer
 	}
 	return stored, nil
+}
+
+func errLongHash(size int64) error {
+	return because(ErrOpen, millis(size)+" bytes are none of a password's hash")
+}
+
+func replyStoredHash(_ *mounted, a rueidis.RedisMessage) (found[string], error) {
+	if a.IsNil() {
+		return found[string]{}, nil
+	}
+	text, err := hashText(a)
+	return found[string]{text, err == nil}, err
 }
 
 func verifyPassword(ctx context.Context, r Ref, a rueidis.RedisMessage, candidate string) (Verification, error) {
@@ -315,18 +327,18 @@ func revealPassword(_ context.Context, r Ref, a rueidis.RedisMessage) (string, e
 }
 
 // Rotate seals the hash anew if it is not sealed by the keyring's primary key, as
-// [SecretRef.Rotate] does (GET, then GET and SET KEEPTTL in one script). Without a keyring there is
-// nothing to do.
+// [SecretRef.Rotate] does (STRLEN and GET in one script, then GET and SET KEEPTTL in one). Without
+// a keyring there is nothing to do.
 func (r PasswordRef) Rotate(ctx context.Context) (bool, error) { return r.reseal(ctx) }
 
 // Rename gives the password, with its remaining TTL, to another key, sealed for its new name, as
-// [SecretRef.Rename] does (GET, then SET and DEL in one script).
+// [SecretRef.Rename] does (STRLEN and GET in one script, then SET and DEL in one).
 func (r PasswordRef) Rename(ctx context.Context, to PasswordRef, opts ...WriteOption) (bool, error) {
 	return r.renameSealed(ctx, to.Ref, opts)
 }
 
 // Copy writes the password, with its remaining TTL, to another key too, as [SecretRef.Copy] does
-// (GET, then SET in one script).
+// (STRLEN and GET in one script, then SET in one).
 func (r PasswordRef) Copy(ctx context.Context, to PasswordRef, opts ...WriteOption) (bool, error) {
 	return r.copySealed(ctx, to.Ref, opts)
 }
@@ -336,4 +348,5 @@ var (
 	opVerify       = operation[bool]{name: "verify"}
 	opVerifyDetail = operation[Verification]{name: "verify"}
 	opReveal       = operation[string]{name: "reveal"}
+	opStoredHash   = operation[found[string]]{"get", replyStoredHash}
 )

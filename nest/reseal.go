@@ -41,6 +41,16 @@ func (r Ref) resealRead(ctx context.Context, stored, plaintext string) {
 	_, _ = run(ctx, r, cmd)
 }
 
+// sealedText reads what the key holds: of a password, no more than its hash can take.
+//
+//nest:ttl keeps
+func (r Ref) sealedText() command[found[string]] {
+	if r.m.def.kind == KindPassword {
+		return command[found[string]]{op: &opStoredHash, cmd: r.storedHash()}
+	}
+	return r.stored(false)
+}
+
 // reseal seals the key's string anew where that is due, and tells whether it did.
 func (r Ref) reseal(ctx context.Context) (bool, error) {
 	return watched(ctx, r, opReplace.name, func() (bool, error) { return r.resealUntilDone(ctx) })
@@ -52,7 +62,7 @@ func (r Ref) resealUntilDone(ctx context.Context) (bool, error) {
 	}
 	s := r.m.bound.(sealed)
 	for try := range maxUpdates {
-		now, err := send(ctx, r, r.stored(false))
+		now, err := send(ctx, r, r.sealedText())
 		switch {
 		case err != nil:
 			return false, err
@@ -136,7 +146,7 @@ func (r Ref) moveUntilDone(ctx context.Context, op *operation[moved], remove str
 	}
 	from, into := r.m.bound.(sealed), to.m.bound.(sealed)
 	for try := range maxUpdates {
-		now, err := send(ctx, r, r.stored(false))
+		now, err := send(ctx, r, r.sealedText())
 		if err != nil {
 			return false, err
 		}

@@ -196,6 +196,9 @@ func (s *sweep) chunk(ctx context.Context, values []sealedValue) error {
 				return err
 			}
 			v.size = n
+			if v.secrets == nil && v.m.def.kind == KindPassword && n > maxStoredHash {
+				v.err = errLongHash(n)
+			}
 		}
 	}
 	for len(values) > 0 {

@@ -47,6 +47,8 @@ type lair struct {
 	field string // "" for a string
 	// read reads what is there in every way that there is, and gives what came of each.
 	read func() []error
+	// move seals a password anew, here and elsewhere.
+	move func() []error
 }
 
 func (l lair) stored() string {
@@ -77,7 +79,7 @@ func (l lair) refuses(t *testing.T, text, what string) {
 }
 
 // openLairs fills two places of each kind with the same text.
-func openLairs(t *testing.T) []lair {
+func openLairs(t *testing.T) (nest.Scope, []lair) {
 	t.Helper()
 	ctx := t.Context()
 	s := nesttest.Open(t, lairs, nest.WithKeyring(newRing(t, secure.GenerateKey())), nest.WithPasswords(newPasswords(t, 8)))
@@ -95,12 +97,17 @@ func openLairs(t *testing.T) []lair {
 			_, _, err2 := secret.Lookup(ctx)
 			_, err3 := secret.GetOrLoad(ctx, func(context.Context) (string, error) { return "", nil })
 			return []error{err1, err2, err3}
-		}}, lair{fmt.Sprint("password ", i), db, pass.Key(), "", func() []error {
+		}, nil}, lair{fmt.Sprint("password ", i), db, pass.Key(), "", func() []error {
 			ok, err1 := pass.Verify(ctx, sentinel)
 			require.Equal(t, err1 == nil, ok)
 			detail, err2 := pass.VerifyDetail(ctx, sentinel)
 			require.Equal(t, nest.Verification{Matched: err2 == nil}, detail)
 			_, err3 := pass.Reveal(ctx)
+			return []error{err1, err2, err3}
+		}, func() []error {
+			_, err1 := pass.Rotate(ctx)
+			_, err2 := pass.Rename(ctx, lairPass.At(at, "to"))
+			_, err3 := pass.Copy(ctx, lairPass.At(at, "to"))
 			return []error{err1, err2, err3}
 		}})
 		for _, field := range []string{"name", "code"} {
@@ -109,11 +116,11 @@ func openLairs(t *testing.T) []lair {
 				_, err2 := hash.All(ctx)
 				_, err3 := hash.GetMany(ctx, field)
 				return []error{err1, err2, err3}
-			}}, lair{fmt.Sprintf("record %d, %s", i, field), db, record.Key(), field, func() []error {
+			}, nil}, lair{fmt.Sprintf("record %d, %s", i, field), db, record.Key(), field, func() []error {
 				_, err1 := record.Get(ctx)
 				_, err2 := record.GetFields(ctx, field)
 				return []error{err1, err2}
-			}})
+			}, nil})
 		}
 	}
 	for _, l := range all {
@@ -121,12 +128,13 @@ func openLairs(t *testing.T) []lair {
 			require.NotErrorIs(t, err, nest.ErrOpen, "%s reads what it wrote", l.name)
 		}
 	}
-	return all
+	return s, all
 }
 
 func TestAttackEveryBitInRedis(t *testing.T) {
 	t.Parallel()
-	for n, l := range openLairs(t)[:4] {
+	_, all := openLairs(t)
+	for n, l := range all[:4] {
 		good := l.stored()
 		for i := range len(good) * 8 {
 			if n > 0 && i%8 != i/8%8 {
@@ -142,7 +150,8 @@ func TestAttackEveryBitInRedis(t *testing.T) {
 
 func TestAttackEveryLengthInRedis(t *testing.T) {
 	t.Parallel()
-	for _, l := range openLairs(t)[:4] {
+	_, all := openLairs(t)
+	for _, l := range all[:4] {
 		good := l.stored()
 		for n := range len(good) {
 			l.refuses(t, good[:n], fmt.Sprint("cut to ", n))
@@ -155,7 +164,7 @@ func TestAttackEveryLengthInRedis(t *testing.T) {
 // Every value is put into every other place: of another key, another field, another kind.
 func TestAttackEveryOtherPlaceInRedis(t *testing.T) {
 	t.Parallel()
-	all := openLairs(t)
+	_, all := openLairs(t)
 	values := make([]string, len(all))
 	for i, l := range all {
 		values[i] = l.stored()
@@ -177,15 +186,23 @@ func TestAttackEveryOtherPlaceInRedis(t *testing.T) {
 // Long values do not get read where many can ask for them.
 func TestAttackLongPasswordInRedis(t *testing.T) {
 	t.Parallel()
-	for _, l := range openLairs(t) {
+	s, all := openLairs(t)
+	for _, l := range all {
 		if strings.HasPrefix(l.name, "password") {
 			l.refuses(t, strings.Repeat("x", 16<<10+1), "long")
 			l.refuses(t, strings.Repeat("x", 4<<20), "very long")
 			for _, err := range l.read() {
 				require.ErrorContains(t, err, "4194304 bytes")
 			}
+			for _, err := range l.move() {
+				require.ErrorIs(t, err, nest.ErrOpen)
+				require.ErrorContains(t, err, "4194304 bytes")
+			}
 		}
 	}
+	report, err := nest.Rotate(t.Context(), s)
+	require.NoError(t, err)
+	require.Equal(t, map[string]int64{nest.ErrOpen.Error(): 2}, report.FailuresByKind, "their text is not looked at")
 }
 
 // wire collects what a connection of its own receives after a command.
