@@ -9,6 +9,12 @@ import (
 	"time"
 )
 
+// MaxRotateKeyIDs is how many ids of keys a [RotateReport] tells apart.
+const MaxRotateKeyIDs = 100
+
+// OtherKeyIDs is what the values are counted under whose key's id came after [MaxRotateKeyIDs] others.
+const OtherKeyIDs = "others"
+
 // MaxRotateFailures is how many keys that could not be sealed anew a [RotateReport] names. All
 // of them are counted.
 const MaxRotateFailures = 100
@@ -31,7 +37,8 @@ type RotateReport struct {
 	// Failed counts the values that do not open or are of a wrong type. They were left alone.
 	Failed int64
 	// ByKeyID counts the values by the id of the key that had sealed them before; "" stands for
-	// those that were not sealed at all, "fernet" for the Python library's.
+	// those that were not sealed at all, "fernet" for the Python library's. Whoever writes Redis
+	// can make ids up: those past [MaxRotateKeyIDs] are counted together, under [OtherKeyIDs].
 	ByKeyID map[string]int64
 	// FailuresByKind counts the values that failed by the innermost reason.
 	FailuresByKind map[string]int64
@@ -97,6 +104,13 @@ func (r RotateReport) String() string {
 func (r RotateReport) clone() RotateReport {
 	r.ByKeyID, r.FailuresByKind, r.Failures = maps.Clone(r.ByKeyID), maps.Clone(r.FailuresByKind), slices.Clone(r.Failures)
 	return r
+}
+
+func (r *RotateReport) sealedBy(id string) {
+	if _, known := r.ByKeyID[id]; !known && len(r.ByKeyID) >= MaxRotateKeyIDs {
+		id = OtherKeyIDs
+	}
+	r.ByKeyID[id]++
 }
 
 func (r *RotateReport) failed(v *sealedValue) {

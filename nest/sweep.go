@@ -319,7 +319,7 @@ func (s *sweep) merge(values []sealedValue) {
 		v := &values[i]
 		s.report.Scanned++
 		id, _ := s.scope.at.tree.options.sealer.KeyID(bytesOf(v.stored))
-		s.report.ByKeyID[id]++
+		s.report.sealedBy(id)
 		switch {
 		case v.err == errMeanwhile: //nolint:errorlint // it is set above, and not wrapped
 			s.report.Conflicts++

@@ -256,6 +256,22 @@ func TestRotateTellsWhatFails(t *testing.T) {
 	require.False(t, rotate(t, r.now).Clean())
 }
 
+// Ids of keys that somebody has made up do not fill the memory.
+func TestRotateOfManyMadeUpKeys(t *testing.T) {
+	t.Parallel()
+	r := newRotation(t)
+	at := rotOwner.At(r.now, "a")
+	const n = nest.MaxRotateKeyIDs + 50
+	for i := range n {
+		r.db.set(rotKey.At(at, i).Key(), fmt.Sprintf("\xfa\x5e\x01%08d%s", i, strings.Repeat("x", secure.Overhead)))
+	}
+	report := rotate(t, r.now)
+	require.EqualValues(t, n, report.Failed)
+	require.Len(t, report.ByKeyID, nest.MaxRotateKeyIDs+1)
+	require.EqualValues(t, n-nest.MaxRotateKeyIDs, report.ByKeyID[nest.OtherKeyIDs])
+	require.Contains(t, report.String(), "sealed by others: 50")
+}
+
 // A pass that was interrupted goes on where it stood.
 func TestRotateResumes(t *testing.T) {
 	t.Parallel()
