@@ -3,6 +3,7 @@ package nest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -98,8 +99,9 @@ func (e *entry[R]) refuse(err error) {
 // String gives the key with its sensitive parameters replaced by their templates.
 func (q RefBatch) String() string { return q.ref.String() }
 
-// GoString is String: sensitive parameters stay out of every form of printing.
-func (q RefBatch) GoString() string { return q.ref.String() }
+// Format prints what String gives, whatever the verb and the flags: sensitive parameters stay out of
+// what package fmt shows of it.
+func (q RefBatch) Format(s fmt.State, verb rune) { formatted(s, verb, q.String()) }
 
 // Batch starts a batch. Its operations are sent in order, and each has a result and an error of
 // its own; other clients' commands may come between them.

@@ -1,7 +1,9 @@
 package nest
 
 import (
+	"encoding/hex"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -71,10 +73,24 @@ func TestNoFormOfPrintingShowsSensitiveParameters(t *testing.T) {
 	r := hidden.At(s, "hunter2")
 	m, err := s.Match(r.Key())
 	require.NoError(t, err)
-	for _, v := range []any{r, r.Ref, m, secret.Of("hunter2"), r.In(s.Batch())} {
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
-			require.NotContains(t, fmt.Sprintf(verb, v), "hunter2", "%T %s", v, verb)
+	below := vaults.At(s, "hunter2")
+	for _, v := range []any{r, &r, r.Ref, m, secret.Of("hunter2"), r.In(s.Batch()), below, []any{r, below}, struct{ R KeyRef[string] }{r}} {
+		for _, verb := range "vsqxXdoObBcUeEfFgGt" {
+			for _, flags := range []string{"", "+", "#", "0", "-", " ", "#+", "30.20"} {
+				shown := fmt.Sprintf("%"+flags+string(verb), v)
+				require.NotContains(t, shown, "hunter2", "%T %s%c", v, flags, verb)
+				require.NotContains(t, strings.ToLower(shown), hex.EncodeToString([]byte("hunter2")), "%T %s%c", v, flags, verb)
+			}
 		}
+		for _, text := range []string{fmt.Sprint(v), fmt.Errorf("%w: %v", ErrNotFound, v).Error()} {
+			require.NotContains(t, text, "hunter2", "%T", v)
+		}
+	}
+	for format, want := range map[string]string{
+		"%v": "root:hidden:<secret>", "%+v": "root:hidden:<secret>", "%#v": "root:hidden:<secret>", "%d": "root:hidden:<secret>",
+		"%s": "root:hidden:<secret>", "%q": `"root:hidden:<secret>"`, "%22s": "  root:hidden:<secret>",
+	} {
+		require.Equal(t, want, fmt.Sprintf(format, r), format)
 	}
 }
 

@@ -1,6 +1,7 @@
 package nest
 
 import (
+	"fmt"
 	"strings"
 )
 
@@ -13,8 +14,9 @@ type Match struct {
 // Key is the full name in Redis.
 func (m Match) Key() string { return m.key }
 
-// GoString is String: sensitive parameters stay out of every form of printing.
-func (m Match) GoString() string { return m.String() }
+// Format prints what String gives, whatever the verb and the flags: sensitive parameters stay out of
+// what package fmt shows of it.
+func (m Match) Format(s fmt.State, verb rune) { formatted(s, verb, m.String()) }
 
 // String gives the name with its sensitive parameters replaced by their templates.
 func (m Match) String() string {

@@ -77,7 +77,8 @@ var (
 	users    = Cluster("user:<user_id>", TTL(120), Params(userID), Sub(age, session))
 	tagged   = Cluster("tagged:<tag>", HashTag(), Sub(age))
 	grouping = Cluster("", Sub(product, file))
-	root     = Cluster("root", Sub(users, tagged, grouping, tinted, little, texts, hidden))
+	vaults   = Cluster("vault:<secret>", Params(secret), Sub(Key[int]("depth")))
+	root     = Cluster("root", Sub(users, tagged, grouping, tinted, little, texts, hidden, vaults))
 )
 
 func TestNames(t *testing.T) {

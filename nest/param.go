@@ -120,8 +120,9 @@ type Arg struct {
 // String gives the parameter that the argument is for, without the value.
 func (a Arg) String() string { return "<" + a.name + ">" }
 
-// GoString is String: the value stays out of every form of printing.
-func (a Arg) GoString() string { return a.String() }
+// Format prints what String gives, whatever the verb and the flags: the value stays out of
+// what package fmt shows of it.
+func (a Arg) Format(s fmt.State, verb rune) { formatted(s, verb, a.String()) }
 
 // class is what a parameter holds, as far as names are concerned.
 type class uint8
@@ -274,7 +275,9 @@ type paramOption func(s *paramSpec) error
 func (o paramOption) applyParam(s *paramSpec) error { return o(s) }
 
 // Sensitive keeps the parameter's values out of errors and logs: the parameter's template
-// stands in their place. Names in Redis are not changed by it.
+// stands in their place, also where package fmt prints a scope or a reference. (Of one that stands
+// in an unexported field of another value it prints the bare fields: it cannot ask it there.) Names
+// in Redis are not changed by it.
 func Sensitive() ParamOption {
 	return paramOption(func(s *paramSpec) error {
 		s.sensitive = true

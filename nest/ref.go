@@ -2,6 +2,7 @@ package nest
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -53,8 +54,9 @@ func (r Ref) DeclaredTTL() time.Duration {
 	return r.m.settings.ttl
 }
 
-// GoString is String: sensitive parameters stay out of every form of printing.
-func (r Ref) GoString() string { return r.String() }
+// Format prints what String gives, whatever the verb and the flags: sensitive parameters stay out of
+// what package fmt shows of it.
+func (r Ref) Format(s fmt.State, verb rune) { formatted(s, verb, r.String()) }
 
 // String gives the key with its sensitive parameters replaced by their templates.
 func (r Ref) String() string {

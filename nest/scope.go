@@ -1,6 +1,9 @@
 package nest
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 // Scope is a declaration tree bound to a client, with the parameters so far filled in. It is an
 // immutable value: safe for concurrent use and cheap to copy. [Open] gives the first one,
@@ -16,8 +19,9 @@ type Scope struct {
 // whose prefix has parameters, and for a scope with an error.
 func (s Scope) Prefix() string { return s.prefix }
 
-// GoString is String: sensitive parameters stay out of every form of printing.
-func (s Scope) GoString() string { return s.String() }
+// Format prints what String gives, whatever the verb and the flags: sensitive parameters stay out of
+// what package fmt shows of it.
+func (s Scope) Format(state fmt.State, verb rune) { formatted(state, verb, s.String()) }
 
 // String gives the prefix with its sensitive parameters replaced by their templates.
 func (s Scope) String() string {
