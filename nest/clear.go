@@ -1,6 +1,7 @@
 package nest
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -87,12 +88,14 @@ func (s Scope) clearNode(ctx context.Context, node rueidis.Client, o scanOptions
 		}
 		answers := s.send(ctx, node, cmds, more)
 		doomed = doomed[:0]
-		for i := range n {
-			gone, err := answeredInt(answers[i].ToMessage())
-			if err != nil {
-				return deleted, err
-			}
+		var failed error
+		for _, answer := range answers[:n] {
+			gone, err := answeredInt(answer.ToMessage())
 			deleted += gone
+			failed = cmp.Or(failed, err)
+		}
+		if failed != nil {
+			return deleted, failed
 		}
 		if more {
 			page, err := scanned(answers[len(answers)-1].ToMessage())

@@ -193,6 +193,32 @@ func TestClearStopsWithItsContext(t *testing.T) {
 	require.Len(t, subkeys(t, r), 200-int(n))
 }
 
+// What was deleted beside a chunk that could not be is counted.
+func TestClearCountsBesideAFailure(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	server := nesttest.Start(t)
+	server.Need(t, nesttest.ACL)
+	db := redis{t, server.Client(t)}
+	words := strings.Fields("ACL SETUSER limited reset on >secret ~*:line:1* &* +@all")
+	require.NoError(t, db.client.Do(ctx, db.client.B().Arbitrary(words...).Build()).Error())
+	option := server.ClientOption()
+	option.Username, option.Password = "limited", "secret"
+	option.ForceSingleClient, option.DisableCache = true, true
+	client, err := rueidis.NewClient(option)
+	require.NoError(t, err)
+	defer client.Close()
+	s, err := nest.Open(client, root)
+	require.NoError(t, err)
+	r := room.At(s, "some")
+	fill(db, r, 20) // of which lines 1 and 10 to 19 are the user's own
+	n, err := r.Clear(ctx, nest.DeleteChunk(1))
+	require.Error(t, err)
+	shaped(t, err)
+	require.Equal(t, int64(11), n)
+	require.Len(t, subkeys(t, r), 9)
+}
+
 // No parameter reaches beyond its own place: each room holds its own line, sees its own line
 // and clears its own line, whatever its name.
 func TestParametersStayInTheirPlace(t *testing.T) {
