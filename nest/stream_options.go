@@ -25,10 +25,11 @@ func (f entryOption) applyEntry(o *entryOptions) error { return f(o) }
 
 // WithID gives the new entry an ID: "1526919030474-55", or "1526919030474-*" for the next one of
 // that millisecond (Redis 7.0). It must be greater than the stream's last one, else the error
-// wraps [ErrArgument].
+// wraps [ErrArgument], as it does for 0-0, which no entry can have.
 func WithID(id string) EntryOption {
 	return entryOption(func(o *entryOptions) error {
-		if _, err := parseID(strings.TrimSuffix(id, "-*")); err != nil || id == "0-0" {
+		given, next := strings.CutSuffix(id, "-*")
+		if at, err := parseID(given); err != nil || at == (entryID{}) && !next {
 			return errID
 		}
 		o.id = id

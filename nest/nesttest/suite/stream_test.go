@@ -59,7 +59,7 @@ func TestStreamAdd(t *testing.T) {
 		require.Equal(t, "5-1", id)
 		_, err = ref.Add(ctx, 2, nest.WithID("5-1"))
 		require.ErrorIs(t, err, nest.ErrArgument)
-		for _, bad := range []string{"", "x", "5-", "-5", "0-0", "$", "5-1-1"} {
+		for _, bad := range []string{"", "x", "5-", "-5", "0-0", "0", "00-000", "$", "5-1-1", "5-*-*"} {
 			_, err = ref.Add(ctx, 2, nest.WithID(bad))
 			require.ErrorIs(t, err, nest.ErrArgument, bad)
 		}
