@@ -7,6 +7,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"runtime"
 	"strings"
@@ -44,6 +45,13 @@ func refused(t testing.TB, k *Keyring, sealed []byte, at place, msg ...any) erro
 	require.Error(t, err, msg...)
 	require.Nil(t, got, msg...)
 	require.NotContains(t, err.Error(), theText)
+	for i := nonceAt; i+8 <= min(len(sealed), 1<<10); i += 8 { // the id in front of it may be told
+		for _, piece := range []string{string(sealed[i : i+8]), hex.EncodeToString(sealed[i : i+8])} {
+			if strings.Contains(err.Error(), piece) {
+				t.Fatalf("the error repeats what is sealed: %q", piece)
+			}
+		}
+	}
 	return err
 }
 

@@ -7,7 +7,10 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -74,8 +77,31 @@ func (l lair) refuses(t *testing.T, text, what string) {
 	for i, err := range l.read() {
 		require.ErrorIs(t, err, nest.ErrOpen, "%s, %s, way %d", l.name, what, i)
 		require.NotContains(t, err.Error(), sentinel)
+		hidesAll(t, err.Error(), text[:min(len(text), 400)], l.name)
 	}
 	require.Equal(t, text, l.stored(), "%s: %s", l.name, what)
+}
+
+// sealedHead is how long the head of a sealed value is, which names the key that sealed it. An
+// error may tell that name.
+const sealedHead = 11
+
+// hidesAll requires that no piece of what is stored shows in a text, in any of its spellings.
+func hidesAll(t *testing.T, text, stored, where string) {
+	t.Helper()
+	for i := sealedHead; i+8 <= len(stored); i += 8 {
+		piece := stored[i : i+8]
+		for _, spelling := range []string{
+			piece, strings.Trim(strconv.Quote(piece), `"`), strings.Trim(strconv.QuoteToASCII(piece), `"`),
+			hex.EncodeToString([]byte(piece)), strings.ToUpper(hex.EncodeToString([]byte(piece))),
+			base64.StdEncoding.EncodeToString([]byte(piece[:6])), base64.StdEncoding.EncodeToString([]byte(piece[1:7])),
+			base64.StdEncoding.EncodeToString([]byte(piece[2:8])), strings.Trim(fmt.Sprint([]byte(piece)), "[]"),
+		} {
+			if strings.Contains(text, spelling) {
+				t.Fatalf("%s: a piece of what is stored shows as %q", where, spelling)
+			}
+		}
+	}
 }
 
 // openLairs fills two places of each kind with the same text.
@@ -317,7 +343,21 @@ func TestAttackReadEverything(t *testing.T) {
 		pass.In(b).Verify(sentinel)
 		seen.note(b.Exec(ctx), b)
 	}
+	var stored []string
+	keep := func() {
+		for n := range 3 {
+			for _, key := range []string{lairSecret.At(s, n).Key(), lairSecret.At(s, n+100).Key(), lairPass.At(s, n).Key()} {
+				if db.exists(key) {
+					stored = append(stored, db.text(key))
+				}
+			}
+			for _, key := range []string{lairHash.At(s, n).Key(), lairHash.At(s, n+100).Key(), lairRecord.At(s, n).Key()} {
+				stored = slices.AppendSeq(stored, maps.Values(db.fields(key)))
+			}
+		}
+	}
 	use(1, s.Batch())
+	keep()
 	holder.Store(newRing(t, nowKey, secure.AcceptOnly(oldKey)))
 	_, err = secret.Get(ctx) // sealed anew
 	seen.note(err)
@@ -325,7 +365,9 @@ func TestAttackReadEverything(t *testing.T) {
 	require.NoError(t, err)
 	require.Positive(t, report.Resealed)
 	seen.note(report, report.String())
+	keep()
 	use(2, s.Atomic())
+	keep()
 	holder.Store(newRing(t, secure.GenerateKey())) // nothing opens any more
 	seen.note(secret, hash, record, pass, s, root.Describe(), root.Describe().Markdown(), holder)
 	_, err1 := secret.Get(ctx)
@@ -337,6 +379,12 @@ func TestAttackReadEverything(t *testing.T) {
 		require.ErrorIs(t, err, nest.ErrOpen)
 	}
 	seen.note(secret.Set(ctx, strings.Repeat(sentinel, 100_000)), pass.Set(ctx, strings.Repeat(sentinel, 100)), pass.SetHash(ctx, sentinel))
+
+	require.Greater(t, len(stored), 20)
+	for _, sealed := range stored {
+		require.True(t, strings.HasPrefix(sealed, "\xfa\x5e"))
+		hidesAll(t, seen.text.String(), sealed, "logs, events and errors")
+	}
 
 	slow, err := db.do("SLOWLOG", "GET", "100000").ToAny()
 	require.NoError(t, err)
