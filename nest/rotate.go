@@ -84,8 +84,9 @@ func (n ScanCountOption) applyRotate(o *rotateOptions) error { //nolint:unparam 
 // somebody else writes meanwhile stands, and every TTL goes on, of a field too.
 //
 // What does not open is never overwritten and does not stop the pass: the report counts it, and
-// names it. Keys that appear during the pass may be missed. [RotateReport.Clean] tells when
-// nothing is left to do.
+// names it. Keys that appear during the pass may be missed, and so may those of a slot of a Redis
+// Cluster that moves to another node meanwhile. [RotateReport.Clean] tells when nothing is left to
+// do.
 //
 // An error ends the pass: of the server, of the connection or of the context. The report, which
 // is valid then too, tells with its Cursor where [ResumeFrom] can go on, which is the beginning

@@ -63,7 +63,7 @@ type RotateFailure struct {
 
 // Clean tells that the pass was [RotateReport.Whole] and found nothing but values that the primary
 // key has sealed. Once such a pass began after the last process that seals with another key was
-// gone, the other keys can be removed.
+// gone, and no slot of a Redis Cluster moved meanwhile, the other keys can be removed.
 func (r RotateReport) Clean() bool { return r.Whole && r.Current == r.Scanned }
 
 // String tells the numbers in a few lines, and how each kind of failure came about.
