@@ -205,11 +205,11 @@ var opLoadedBits = operation[found[[]byte]]{opLoad, func(_ *mounted, a rueidis.R
 	if a.IsNil() {
 		return found[[]byte]{}, nil
 	}
-	bits, err := a.AsBytes()
+	bits, err := a.ToString()
 	if err != nil {
 		return found[[]byte]{}, errAnswer
 	}
-	return found[[]byte]{bits, true}, nil
+	return found[[]byte]{[]byte(bits), true}, nil
 }}
 
 // nonEmpty makes the operation that reads a whole collection, whose default is not used: without

@@ -61,9 +61,15 @@ func replyMemory(m *mounted, a rueidis.RedisMessage) (int64, error) {
 	return replyInt(m, a)
 }
 
+// replyDump reads bytes that belong to the caller: the client's own accessor gives those of the
+// answer, which its cache may hold too.
 func replyDump(_ *mounted, a rueidis.RedisMessage) ([]byte, error) {
 	if a.IsNil() {
 		return nil, ErrNotFound
 	}
-	return a.AsBytes()
+	text, err := a.ToString()
+	if err != nil {
+		return nil, errAnswer
+	}
+	return []byte(text), nil
 }

@@ -190,6 +190,35 @@ func nearScopes(t *testing.T) (cached, plain nest.Scope, seen *eventLog) {
 	return cached, server.Open(t, nearTree, prefix, ring), seen
 }
 
+// Bytes that a read gives belong to its caller, who may write to them: the cache keeps its own.
+func TestCachedBytesAreTheCallersOwn(t *testing.T) {
+	t.Parallel()
+	nesttest.Need(t, nesttest.Tracking)
+	cached, plain, seen := nearScopes(t)
+	ctx := t.Context()
+	nearWrite(t, plain, 1)
+	for name, read := range map[string]func(s nest.Scope) ([]byte, error){
+		"Raw":           func(s nest.Scope) ([]byte, error) { return nearValue.At(s).Raw(ctx) },
+		"Raw, a secret": func(s nest.Scope) ([]byte, error) { return nearSecret.At(s).Raw(ctx) },
+		"Bytes":         func(s nest.Scope) ([]byte, error) { return nearBits.At(s).Bytes(ctx) },
+		"GetOrLoad": func(s nest.Scope) ([]byte, error) {
+			return nearBits.At(s).GetOrLoad(ctx, func(context.Context) ([]byte, error) { return nil, nil })
+		},
+	} {
+		want, err := read(plain)
+		require.NoError(t, err, name)
+		for range 3 { // from the server, then from memory
+			got, err := read(cached)
+			require.NoError(t, err, name)
+			require.Equal(t, want, got, name)
+			for i := range got {
+				got[i] ^= 0xFF
+			}
+		}
+		require.True(t, seen.last().CacheHit, name)
+	}
+}
+
 // TestEveryReadIsCached reads everything twice, lets this process write and then another one.
 func TestEveryReadIsCached(t *testing.T) {
 	t.Parallel()
