@@ -76,7 +76,7 @@ func hashDefault[V any](c *config) (f hashFallback[V], err error) {
 		return f, nil
 	}
 	if whole, ok := c.def.(map[string]V); ok {
-		return hashFallback[V]{whole: maps.Clone(whole)}, nil
+		return hashFallback[V]{whole: clone(whole)}, nil
 	}
 	v, err := fitDefault[V](c.def)
 	return hashFallback[V]{field: &v}, err

@@ -103,6 +103,44 @@ func TestADefaultIsTheDeclarationsOwn(t *testing.T) {
 	got, err := k.At(s).value().defaultValue()
 	require.NoError(t, err)
 	require.Equal(t, []map[string]*int{{"a": new(int)}}, got)
+
+	for kind, declare := range map[string]func(tags []string) Node{
+		"value":       func(tags []string) Node { return Key[[]string]("k", Default(tags)) },
+		"secret":      func(tags []string) Node { return Secret[[]string]("k", Default(tags)) },
+		"hash":        func(tags []string) Node { return Hash[[]string]("k", Default(map[string][]string{"f": tags})) },
+		"hash, field": func(tags []string) Node { return Hash[[]string]("k", Default(tags)) },
+		"record":      func(tags []string) Node { return Record[owned]("k", Default(owned{tags})) },
+		"list":        func(tags []string) Node { return List[string]("k", Default(tags)) },
+		"set":         func(tags []string) Node { return Set[string]("k", Default(tags)) },
+		"sorted set":  func(tags []string) Node { return SortedSet[[]string]("k", Default([]Scored[[]string]{{tags, 1}})) },
+		"geo":         func(tags []string) Node { return Geo[[]string]("k", Default([]Place[[]string]{{tags, Point{}}})) },
+	} {
+		given := []string{"given"}
+		declared := declare(given)
+		given[0] = "changed"
+		stored := storedDefault(open(t, Cluster("root", Sub(declared))).at.tree.mounts[1])
+		require.Contains(t, stored, "given", kind)
+		require.NotContains(t, stored, "changed", kind)
+	}
+}
+
+type owned struct{ Tags []string }
+
+// storedDefault gives the default as it was prepared for a key.
+func storedDefault(m *mounted) string {
+	switch b := m.bound.(type) {
+	case *value[[]string]:
+		return b.stored
+	case *secretValue[[]string]:
+		return b.stored
+	case *record[owned]:
+		return b.fallback[0].value
+	case elementHolder[[]string]:
+		return strings.Join(b.elementsOf().missing, " ")
+	case elementHolder[string]:
+		return strings.Join(b.elementsOf().missing, " ")
+	}
+	return ""
 }
 
 func TestAGroupOwnsWhatItDeclares(t *testing.T) {

@@ -32,7 +32,6 @@ func Key[T any](template string, opts ...KeyOption) *KeyDef[T] {
 			where.refuse("Key["+d.goType+"]", template, err)
 		}
 	}
-	fallback = clone(fallback)
 	d.bind = func(m *mounted) (any, error) { return bindValue(m, fallback, d.config.hasDefault) }
 	return d
 }

@@ -138,10 +138,10 @@ func codecError(m *mounted, kind, kept, err error) error {
 }
 
 // fitDefault gives a default as a T: a T itself, a number that T can represent, or a value of
-// T's string or boolean kind.
+// T's string or boolean kind. It is a copy, which the caller of the declaration cannot change.
 func fitDefault[T any](v any) (T, error) {
 	if t, ok := v.(T); ok {
-		return t, nil
+		return clone(t), nil
 	}
 	var t T
 	to, from := reflect.ValueOf(&t).Elem(), reflect.ValueOf(v)
