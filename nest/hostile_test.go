@@ -86,6 +86,9 @@ func TestNoFormOfPrintingShowsSensitiveParameters(t *testing.T) {
 			require.NotContains(t, text, "hunter2", "%T", v)
 		}
 	}
+	stranger, err := below.Match("root:vault:hunter2:strange:<secret>")
+	require.ErrorIs(t, err, ErrNoMatch)
+	require.Equal(t, "root:vault:<secret>:strange:<secret>", stranger.String())
 	for format, want := range map[string]string{
 		"%v": "root:hidden:<secret>", "%+v": "root:hidden:<secret>", "%#v": "root:hidden:<secret>", "%d": "root:hidden:<secret>",
 		"%s": "root:hidden:<secret>", "%q": `"root:hidden:<secret>"`, "%22s": "  root:hidden:<secret>",

@@ -7,8 +7,9 @@ import (
 
 // Match is a name of Redis with the declaration that it belongs to. It is an immutable value.
 type Match struct {
-	key string
-	at  *mounted
+	key   string
+	at    *mounted
+	above *mounted // of a name that nothing declares: the scope that it is below
 }
 
 // Key is the full name in Redis.
@@ -20,10 +21,13 @@ func (m Match) Format(s fmt.State, verb rune) { formatted(s, verb, m.String()) }
 
 // String gives the name with its sensitive parameters replaced by their templates.
 func (m Match) String() string {
-	if m.at == nil {
-		return m.key
+	switch {
+	case m.at != nil:
+		return m.at.redact(m.key)
+	case m.above != nil:
+		return m.above.redact(m.key)
 	}
-	return m.at.redact(m.key)
+	return m.key
 }
 
 // Def is the declaration of the key, the very value that was declared, or nil when nothing
@@ -78,13 +82,12 @@ func (s Scope) Match(key string) (Match, error) {
 		return Match{}, err
 	}
 	if m := s.identify(key); m != nil {
-		return Match{key, m}, nil
+		return Match{key: key, at: m}, nil
 	}
-	err := error(ErrNoMatch) //nolint:unconvert // a variable of the interface
 	if _, below := s.within(key); !below {
-		err = because(ErrNoMatch, "the name is not below the scope")
+		return Match{key: key}, &Error{Op: "match", Template: s.at.template, Err: because(ErrNoMatch, "the name is not below the scope")}
 	}
-	return Match{key: key}, &Error{Op: "match", Template: s.at.template, Err: err}
+	return Match{key: key, above: s.at}, &Error{Op: "match", Template: s.at.template, Err: ErrNoMatch}
 }
 
 // identify gives the place below the scope that a name belongs to, or nil.
@@ -130,7 +133,8 @@ func (m *mounted) split(key string) func(yield func(*param, string) bool) {
 	}
 }
 
-// redact gives a name of m with its sensitive parameters replaced by their templates.
+// redact gives a name of m, or one that begins with it, with m's sensitive parameters replaced by
+// their templates.
 func (m *mounted) redact(key string) string {
 	sensitive := false
 	for _, piece := range m.pieces {
@@ -142,13 +146,15 @@ func (m *mounted) redact(key string) string {
 	var b strings.Builder
 	i := 0
 	for p, text := range m.split(key) {
-		b.WriteString(m.pieces[i].literal)
+		literal := m.pieces[i].literal
+		key = key[len(literal)+len(text):]
+		b.WriteString(literal)
 		if p.sensitive {
 			text = "<" + p.name + ">"
 		}
 		b.WriteString(text)
 		i++
 	}
-	b.WriteString(m.end)
+	b.WriteString(key)
 	return b.String()
 }

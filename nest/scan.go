@@ -119,7 +119,11 @@ func (s Scope) keys(ctx context.Context, opts []ScanOption, yield func(Match, er
 				if m != nil && !s.at.holds(m) {
 					continue
 				}
-				if !yield(Match{name, m}, nil) {
+				found := Match{key: name, at: m}
+				if m == nil {
+					found.above = s.at
+				}
+				if !yield(found, nil) {
 					return nil
 				}
 			}
