@@ -1,6 +1,7 @@
 package nest
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -39,6 +40,9 @@ func FieldTTL[D int | time.Duration](d D) FieldTTLOption {
 }
 
 func (o FieldTTLOption) applyKey(c *config) error {
+	if c.fieldTTL != 0 {
+		return errors.New("FieldTTL is given twice")
+	}
 	c.fieldTTL = o.ttl
 	c.onlyFor("FieldTTL", KindHash)
 	return o.err

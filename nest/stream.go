@@ -43,6 +43,9 @@ func Stream[T any](template string, opts ...KeyOption) *StreamDef[T] {
 	var fields *recordFields
 	if d.config.entryPerField {
 		var err error
+		if d.config.entryField != "" {
+			where.refuse(constructor, template, errors.New("EntryField and EntryPerField exclude each other: a value is in one field or in several"))
+		}
 		if fields, err = compileRecord(typ); err == nil {
 			err = fields.refuseSecrets()
 		}
@@ -73,6 +76,9 @@ func EntryField(name string) KeyOption {
 	return keyOption(func(c *config) error {
 		if name == "" {
 			return errors.New("EntryField: the name is empty")
+		}
+		if c.entryField != "" {
+			return errors.New("EntryField is given twice")
 		}
 		c.entryField = name
 		c.onlyFor("EntryField", KindStream)

@@ -72,6 +72,9 @@ func TestStreamOptionsAreCheckedWhenDeclared(t *testing.T) {
 		"trimming from nowhere": {func() { Stream[int]("s", KeepFrom("x")) }, "an ID is"},
 		"trimming twice":        {func() { Stream[int]("s", KeepLast(1), KeepFrom("1-0")) }, "given twice"},
 		"a limit of exactness":  {func() { Stream[int]("s", KeepLast(1).Limit(5)) }, "Limit needs Approx"},
+		"a field and several":   {func() { Stream[struct{ A int }]("s", EntryField("x"), EntryPerField()) }, "exclude each other"},
+		"two fields":            {func() { Stream[int]("s", EntryField("x"), EntryField("y")) }, "EntryField is given twice"},
+		"two expiries":          {func() { Hash[int]("h", FieldTTL(1), FieldTTL(2)) }, "FieldTTL is given twice"},
 		"no name":               {func() { Stream[int]("s", EntryField("")) }, "the name is empty"},
 	} {
 		t.Run(name, func(t *testing.T) {
