@@ -25,7 +25,7 @@ type RotateReport struct {
 	// DryRun tells that nothing was written.
 	DryRun bool
 	// Scanned counts the sealed values that were looked at: secrets, passwords, and secret
-	// fields. It is the sum of the next five.
+	// fields. It is the sum of the next four.
 	Scanned int64
 	// Current counts the values that the primary key had sealed already.
 	Current int64
