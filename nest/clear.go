@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -19,7 +20,9 @@ func Force() ClearOption { return forceOption{} }
 // Clear deletes every key below the scope and tells how many it deleted, also when it ends with
 // an error (SCAN and UNLINK). It takes user:42:* and never user:421:*, and leaves alone what a
 // declaration outside of the scope claims. A cluster without a prefix of its own deletes what is
-// declared in it and nothing else. Keys that are written meanwhile may stay.
+// declared in it and nothing else. Keys that are written meanwhile may stay. What this package keeps
+// beside keys goes too: loads that are running store nothing, nothing is noted as missing any more,
+// and locks are free.
 //
 // A scope that is [Protected], or holds something that is, and a scope whose prefix is empty
 // need [Force]: the error wraps [ErrProtected].
@@ -54,6 +57,9 @@ func (s Scope) clear(ctx context.Context, opts []ClearOption) (int64, error) {
 	}
 	var deleted int64
 	for _, node := range nodes {
+		if err := s.clearCompanions(ctx, node, o); err != nil {
+			return deleted, s.fail("clear", err)
+		}
 		n, err := s.clearNode(ctx, node, o)
 		if deleted += n; err != nil {
 			return deleted, s.fail("clear", err)
@@ -70,6 +76,38 @@ func (s Scope) checkForce() error {
 		return s.fail("clear", because(ErrProtected, "the scope has no prefix: Force clears all the keys that it declares"))
 	}
 	return nil
+}
+
+// clearCompanions deletes what stands beside keys below the scope without being below it itself,
+// because no [HashTag] begins both. It goes first, so that no load stores what it loaded before.
+func (s Scope) clearCompanions(ctx context.Context, node rueidis.Client, o scanOptions) error {
+	mounts := s.at.tree.mounts
+	below := mounts[max(0, s.at.first):min(len(mounts), s.at.last+1)]
+	if s.at.hashTag || !slices.ContainsFunc(below, func(m *mounted) bool {
+		return !m.hashTag && m.def != nil && (m.def.kind == KindLock || m.loads.Load())
+	}) {
+		return nil
+	}
+	lead := "{" + s.lead()
+	pattern := escapeGlob(lead) + "*"
+	for cursor := uint64(0); ; {
+		page, err := scanned(node.Do(ctx, node.B().Scan().Cursor(cursor).Match(pattern).Count(int64(o.count)).Build()).ToMessage())
+		if err != nil {
+			return err
+		}
+		doomed := slices.DeleteFunc(page.Elements, func(name string) bool {
+			key, ok := companionOf(name)
+			return !ok || !strings.HasPrefix(name, lead) || !s.owns(key)
+		})
+		for _, answer := range s.send(ctx, node, s.unlinks(node, doomed, o.chunk), false) {
+			if err := answer.Error(); err != nil {
+				return err
+			}
+		}
+		if cursor = page.Cursor; cursor == 0 {
+			return nil
+		}
+	}
 }
 
 // clearNode clears what one server holds. What a page of the scan found is deleted in the same

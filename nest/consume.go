@@ -105,7 +105,8 @@ const opConsume = "consume"
 // group.
 //
 // When handle returns an error, or the entry cannot be decoded, the entry stays pending and is
-// given again after ClaimAfter, for ever or as often as [DeadLetter] says. When handle panics,
+// given again after ClaimAfter, for ever or as often as [DeadLetter] says; [OnError] is told, and
+// nobody else. When handle panics,
 // the panic goes through to the caller of Consume, and the entry is pending likewise. When the
 // context ends, handle should return soon; what it has then handled is still acknowledged.
 //
@@ -139,7 +140,7 @@ func (r StreamRef[T]) Consume(ctx context.Context, group, consumer string, handl
 		if time.Since(began) > time.Minute {
 			failures = 0
 		}
-		if pause(ctx, failures+4) != nil {
+		if rest(ctx, min(2*time.Millisecond<<min(failures, 10), time.Second)) != nil {
 			return nil //nolint:nilerr // the caller's own wish
 		}
 	}

@@ -92,6 +92,9 @@ func (s Scope) describe(m *mounted) (Description, int) {
 		Doc:       m.def.config.doc,
 		Source:    m.def.Position(),
 	}
+	if m.def.kind == KindChannel { // whose messages are gone once they are told
+		d.TTL = 0
+	}
 	if !m.def.isCluster() {
 		d.Codec = m.settings.codec.Name()
 	}

@@ -38,6 +38,13 @@
 // of the sentinels of this package for [errors.Is]. Neither values nor sensitive parameters
 // appear in an error.
 //
+// # When the server is away
+//
+// The client repeats reads until they are answered or their context ends: give each call a context
+// with a deadline, since one without waits for as long as the server is down. Writes are never
+// repeated, because nobody knows whether one whose answer was lost has been applied; they fail at
+// once. (rueidis' DisableRetry, in package env max_retries=0, lets reads fail at once, too.)
+//
 // # Batches
 //
 // The operations of a [Batch] are those of the references: batch_operations.go is generated

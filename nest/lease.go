@@ -60,7 +60,15 @@ func elapsed(t, now time.Time) time.Duration {
 //
 // A system that stores the greatest token it has seen with what it stores, and refuses smaller
 // ones, refuses a holder that was paused and does not know that its lease is over.
-func (l *Lease) Token() int64 { return l.token }
+func (l *Lease) Token() int64 { return l.orZero().token }
+
+// orZero lets the lease that [LockRef.TryAcquire] did not get answer as one that never stood.
+func (l *Lease) orZero() *Lease {
+	if l == nil {
+		return new(Lease)
+	}
+	return l
+}
 
 // Context ends when the lease does: with [ErrLockLost] as its cause when it could not be
 // extended in time or the server says that it is held no more, with [ErrLockReleased] when it was
@@ -68,6 +76,7 @@ func (l *Lease) Token() int64 { return l.token }
 // [LockRef.Run] only, its end. Its Err looks at the clock, so that it tells the truth to a
 // process that was stopped and has just gone on.
 func (l *Lease) Context() context.Context {
+	l = l.orZero()
 	if l.ctx.lease == nil { // a zero Lease
 		ctx, cancel := context.WithCancelCause(context.Background())
 		cancel(errZeroRef)
@@ -79,6 +88,7 @@ func (l *Lease) Context() context.Context {
 // Err is nil while the lease stands, and looks at the clock to tell: afterwards it wraps
 // [ErrLockLost] or [ErrLockReleased].
 func (l *Lease) Err() error {
+	l = l.orZero()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.check()
@@ -86,6 +96,7 @@ func (l *Lease) Err() error {
 
 // Left is how long the lease still lasts if it is not extended; 0 when it has ended.
 func (l *Lease) Left() time.Duration {
+	l = l.orZero()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.check() != nil {
@@ -149,6 +160,7 @@ func (l *Lease) keep() {
 // by itself unless [NoExtend] was given. The error wraps [ErrLockLost] or [ErrLockReleased] when
 // the lease has ended; another one leaves it as it was.
 func (l *Lease) Extend(ctx context.Context) error {
+	l = l.orZero()
 	if err := l.lock.ready(ctx); err != nil {
 		return err
 	}
@@ -187,6 +199,7 @@ func (l *Lease) extend(ctx context.Context) error {
 // With a context that has ended, Release returns its error, and the lock is released in the
 // background.
 func (l *Lease) Release(ctx context.Context) error {
+	l = l.orZero()
 	if err := l.lock.ready(ctx); err != nil {
 		return err
 	}

@@ -10,10 +10,6 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// loadRole is the companion of a key that is being loaded: it holds the token of who loads, or,
-// for a while, that there was nothing to load. Whoever writes the key deletes it.
-const loadRole = "load"
-
 // What the companion holds when nobody loads. No token is like them.
 const (
 	noted      = "none"  // the source has no such thing

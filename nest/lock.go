@@ -257,8 +257,8 @@ var (
 	opHolder       = operation[found[Holder]]{"holder", replyHolder}
 )
 
-func (r LockRef) tokenKey() string { return companion(r.key, "token") }
-func (r LockRef) wakeKey() string  { return companion(r.key, "wake") }
+func (r LockRef) tokenKey() string { return companion(r.key, tokenRole) }
+func (r LockRef) wakeKey() string  { return companion(r.key, wakeRole) }
 
 func (r LockRef) lease() time.Duration { return r.m.settings.ttl }
 

@@ -12,7 +12,7 @@ import (
 //
 //	b := lease.Guard(root.Atomic())
 //	Balance.At(account).In(b).Set(balance)
-//	err := b.Exec(ctx) // errors.Is(err, nest.ErrLockLost): nothing was written
+//	err := b.Exec(ctx) // errors.Is(err, nest.ErrLockLost), or ErrLockReleased: nothing was written
 //
 // The lock and all keys of the batch must live in one slot, see [HashTag]. When the lock is held
 // no more the error wraps [ErrLockLost] beside [ErrAborted] or [ErrUnsent], and the lease has
@@ -25,6 +25,7 @@ func (l *Lease) Guard(b *Batch) *Batch {
 	if b == nil {
 		return nil
 	}
+	l = l.orZero()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	refuse := func(err error) {

@@ -58,3 +58,19 @@ func TestTurns(t *testing.T) {
 		return len(ts.now) == 0
 	}, 10*time.Second, time.Millisecond, "nothing stays behind")
 }
+
+// Who did not look whether TryAcquire got the lock is told so by whatever they do with the lease.
+func TestALeaseThatWasNotGot(t *testing.T) {
+	t.Parallel()
+	for what, l := range map[string]*Lease{"nil": nil, "zero": {}} {
+		require.ErrorIs(t, l.Err(), ErrNoClient, what)
+		require.ErrorIs(t, context.Cause(l.Context()), ErrNoClient, what)
+		require.ErrorIs(t, l.Extend(t.Context()), ErrNoClient, what)
+		require.ErrorIs(t, l.Release(t.Context()), ErrNoClient, what)
+		require.Zero(t, l.Token(), what)
+		require.Zero(t, l.Left(), what)
+		s, err := Open(nil, Cluster("root"), NamesOnly())
+		require.NoError(t, err)
+		require.Error(t, l.Guard(s.Atomic()).Exec(t.Context()), what)
+	}
+}

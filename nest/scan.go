@@ -77,8 +77,9 @@ func (n DeleteChunkOption) applyOpen(o *openOptions) error {
 	return nil
 }
 
-// Keys streams the names that exist below the scope, declared or not, each with its declaration
-// (SCAN). Names that a declaration outside of the scope claims are left out. The order is the
+// Keys streams the names that exist below the scope, declared or not, each with its declaration, of
+// which a name that nothing declares has none: [Match.Def] is nil (SCAN). Names that a declaration
+// outside of the scope claims are left out, and so is what this package keeps beside keys. The order is the
 // server's; a name that is written or deleted meanwhile may be missing, and a name may come
 // twice while the server resizes its table. An error ends the stream.
 func (s Scope) Keys(ctx context.Context, opts ...ScanOption) iter.Seq2[Match, error] {
@@ -121,6 +122,9 @@ func (s Scope) keys(ctx context.Context, opts []ScanOption, yield func(Match, er
 				}
 				found := Match{key: name, at: m}
 				if m == nil {
+					if _, ok := companionOf(name); ok {
+						continue
+					}
 					found.above = s.at
 				}
 				if !yield(found, nil) {

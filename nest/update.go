@@ -172,7 +172,11 @@ func (r Ref) compare(was found[string], text string) command[swapped] {
 // pause waits a little before another try: up to 2^try × 100 µs, at most 50 ms, at random so
 // that writers who met once do not meet again (exponential backoff with full jitter).
 func pause(ctx context.Context, try int) error {
-	longest := min(100*time.Microsecond<<min(try, 10), 50*time.Millisecond)
+	return rest(ctx, min(100*time.Microsecond<<min(try, 10), 50*time.Millisecond))
+}
+
+// rest waits for a random time of up to longest.
+func rest(ctx context.Context, longest time.Duration) error {
 	timer := time.NewTimer(rand.N(longest))
 	defer timer.Stop()
 	select {

@@ -3,6 +3,7 @@ package nesttest
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -26,8 +27,8 @@ func (s *Server) Prefix(t testing.TB) string {
 	return prefix
 }
 
-// delete deletes all keys whose names begin with prefix, which has no glob characters. It does
-// so with commands of its own, because it must not depend on what it helps to test.
+// delete deletes all keys whose names begin with prefix, which has no glob characters, or with a
+// brace and prefix, as those of what package nest keeps beside keys. It does so with commands of its own, because it must not depend on what it helps to test.
 func (s *Server) delete(prefix string) error {
 	janitor, err := s.janitor()
 	if err != nil {
@@ -42,7 +43,7 @@ func (s *Server) delete(prefix string) error {
 			replica, err = isReplica(ctx, node)
 		}
 		if err == nil && !replica {
-			err = deleteOn(ctx, node, prefix)
+			err = errors.Join(deleteOn(ctx, node, prefix), deleteOn(ctx, node, "{"+prefix))
 		}
 		if err != nil {
 			return fmt.Errorf("node %s: %w", addr, err)

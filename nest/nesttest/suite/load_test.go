@@ -790,3 +790,50 @@ func TestALostPermissionToLoadHoldsNobodyUp(t *testing.T) {
 		require.Equal(t, "loaded", got)
 	}
 }
+
+// What stands beside keys goes with them, whether or not it is below the scope's prefix itself, and
+// nobody takes it for a key.
+func TestClearAndKeysKnowWhatStandsBesideKeys(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	missing := nest.Key[int]("missing:<id>", nest.ReadThrough(nest.NegativeTTL(time.Minute)))
+	held := nest.Lock("held:<id>", nest.TTL(60))
+	for what, opts := range map[string][]nest.ClusterOption{"plain": nil, "tagged": {nest.HashTag()}} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			beside := nest.Cluster("beside:<of>", append(opts, nest.Sub(missing, held))...)
+			top := nesttest.Open(t, beside)
+			s, other := beside.At(top, "a"), beside.At(top, "ab")
+			none := func(context.Context) (int, error) { return 0, nest.ErrNotFound }
+			seven := func(context.Context) (int, error) { return 7, nil }
+			for _, at := range []nest.Scope{s, other} {
+				_, err := missing.At(at, 1).GetOrLoad(ctx, none)
+				require.ErrorIs(t, err, nest.ErrNotFound)
+			}
+			l, err := held.At(s, 1).Acquire(ctx, nest.NoExtend())
+			require.NoError(t, err)
+			names, err := s.Subkeys(ctx)
+			require.NoError(t, err)
+			require.Equal(t, []string{held.At(s, 1).Key()}, names)
+
+			got, err := missing.At(s, 2).GetOrLoad(ctx, func(context.Context) (int, error) {
+				_, err := s.Clear(ctx)
+				return 2, err
+			})
+			require.NoError(t, err)
+			require.Equal(t, 2, got)
+			_, found, err := missing.At(s, 2).Lookup(ctx)
+			require.NoError(t, err)
+			require.False(t, found, "it was loaded before the scope was cleared")
+			got, err = missing.At(s, 1).GetOrLoad(ctx, seven)
+			require.NoError(t, err)
+			require.Equal(t, 7, got, "nothing is noted any more")
+			_, err = missing.At(other, 1).GetOrLoad(ctx, seven)
+			require.ErrorIs(t, err, nest.ErrNotFound, "the other scope is left alone")
+			require.Error(t, l.Extend(ctx))
+			next, err := held.At(s, 1).Acquire(ctx, nest.NoExtend())
+			require.NoError(t, err)
+			require.Greater(t, next.Token(), l.Token())
+		})
+	}
+}

@@ -66,9 +66,10 @@ func TestHoldsUntilStopped(t *testing.T) {
 	require.NoError(t, err)
 	l, err := brief.At(s).Acquire(t.Context()) // extended in the background, as long as it runs
 	require.NoError(t, err)
+	last := time.Now() // it may be stopped as soon as it has said so
 	fmt.Println("held")
-	for last, now := time.Now(), time.Now(); now.Sub(last) < shortLease; { // until it was stopped: no lease outlives that
-		last, now = now, time.Now()
+	for now := time.Now(); now.Sub(last) < shortLease; now = time.Now() { // no lease outlives that
+		last = now
 	}
 	over := l.Context().Err() // the very first look
 	lost := l.Err()

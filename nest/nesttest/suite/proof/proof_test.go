@@ -18,7 +18,7 @@ import (
 )
 
 // noOperations are the methods of references that send nothing.
-var noOperations = []string{"DeclaredTTL", "Err", "GoString", "In", "Key", "String"}
+var noOperations = []string{"DeclaredTTL", "Err", "Format", "In", "Key", "String"}
 
 // What is proven of all operations is proven of what the references really have: a kind without
 // a subject, or a method that the sources do not show to be an operation, is missing below.
