@@ -77,7 +77,7 @@ func (b *Batch) submit(ctx context.Context, cmds []rueidis.Completed) ([]rueidis
 	for i := range cmds {
 		cmds[i] = cmds[i].Pin() // they may be sent again
 	}
-	for try := range maxUpdates {
+	for try := range maxTries {
 		if err := b.watch(ctx, conn); err != nil {
 			if conn.Do(ctx, conn.B().Unwatch().Build()).Error() != nil {
 				l.drop()

@@ -6,6 +6,9 @@ import (
 	"github.com/redis/rueidis"
 )
 
+// maxTries is how often what is done by comparing is tried, where others write seldom.
+const maxTries = 64
+
 // Sealed strings are written back only over the bytes that were read, so that a value which
 // somebody else wrote meanwhile stands, and with the TTL that they have.
 
@@ -61,7 +64,7 @@ func (r Ref) resealUntilDone(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	s := r.m.bound.(sealed)
-	for try := range maxUpdates {
+	for try := range maxTries {
 		now, err := send(ctx, r, r.sealedText())
 		switch {
 		case err != nil:
@@ -145,7 +148,7 @@ func (r Ref) moveUntilDone(ctx context.Context, op *operation[moved], remove str
 		replace = "1"
 	}
 	from, into := r.m.bound.(sealed), to.m.bound.(sealed)
-	for try := range maxUpdates {
+	for try := range maxTries {
 		now, err := send(ctx, r, r.sealedText())
 		if err != nil {
 			return false, err

@@ -248,7 +248,7 @@ func (r Ref) moveSecretFields(ctx context.Context, op *operation[moved], to Ref,
 
 //nest:ttl carries
 func (mv *fieldMove) untilDone(ctx context.Context) (bool, error) {
-	for try := range maxUpdates {
+	for try := range maxTries {
 		fields, err := mv.read(ctx)
 		if err != nil {
 			return false, err
