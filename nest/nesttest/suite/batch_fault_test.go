@@ -194,7 +194,7 @@ func TestATransactionThatTheServerRefuses(t *testing.T) {
 func TestBatchesOnARedisCluster(t *testing.T) {
 	t.Parallel()
 	if nesttest.Shared(t).Kind() == nesttest.KindEmbedded {
-		t.Skip("the embedded server is no Redis Cluster")
+		t.Skip("nesttest: SKIPPED, not passed: the embedded server is no Redis Cluster")
 	}
 	server := nesttest.Cluster(t)
 	ctx := t.Context()
