@@ -53,20 +53,33 @@ const (
 // item is one operation of a batch.
 type item struct {
 	ref Ref
-	op  string
 	cmd rueidis.Completed
 	// unsent is why the operation cannot be sent; skip that there is nothing to send.
 	unsent error
 	skip   bool
-	fenced bool // it writes to a cached key
-	// before ends the loads of the keys that it writes.
-	before []rueidis.Completed
-	uses   []use
+	fenced bool    // it writes to a cached key
+	more   *extras // nil for most
 	pending
+}
+
+// extras is what few operations have beside their command.
+type extras struct {
+	before []rueidis.Completed // ends the loads of the keys that it writes
+	uses   []use
+}
+
+// uses gives all keys of an operation that takes several.
+func (i *item) uses() []use {
+	if i.more == nil {
+		return nil
+	}
+	return i.more.uses
 }
 
 // pending is an operation whose future waits for its result.
 type pending interface {
+	// op is the operation's name, "" for one that was not even asked for.
+	op() string
 	// conclude gives the future what came back, and returns the operation's error.
 	conclude(ctx context.Context, r Ref, answer rueidis.RedisMessage, err error) error
 	// refuse gives the future an error without anything having been sent for it.
@@ -83,6 +96,13 @@ type entry[R any] struct {
 	future *Future[R]
 	does   *operation[R]
 	keyed  func(ctx context.Context, r Ref, answer rueidis.RedisMessage) (R, error)
+}
+
+func (e *entry[R]) op() string {
+	if e.does == nil {
+		return ""
+	}
+	return e.does.name
 }
 
 func (e *entry[R]) conclude(ctx context.Context, r Ref, answer rueidis.RedisMessage, err error) error {
@@ -125,6 +145,10 @@ func (s Scope) batch(op string, w way) *Batch {
 
 // add puts an operation into a batch.
 func add[R any](b *Batch, r Ref, build func() command[R]) *Future[R] {
+	if b != nil {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+	}
 	s := seatIn[Future[R], R](b)
 	s.entry.future = &s.future
 	fill(b, r, build, &s.entry)
@@ -133,6 +157,10 @@ func add[R any](b *Batch, r Ref, build func() command[R]) *Future[R] {
 
 // addFound puts an operation that may find nothing into a batch.
 func addFound[T any](b *Batch, r Ref, build func() command[found[T]]) *FoundFuture[T] {
+	if b != nil {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+	}
 	s := seatIn[FoundFuture[T], found[T]](b)
 	s.entry.future = &s.future.Future
 	fill(b, r, build, &s.entry)
@@ -144,8 +172,6 @@ func fill[R any](b *Batch, r Ref, build func() command[R], e *entry[R]) {
 		e.refuse(errNoBatch)
 		return
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	if b.ran {
 		e.refuse(&Error{Op: "batch", Err: because(ErrBatch, "the batch was run already")})
 		return
@@ -154,13 +180,18 @@ func fill[R any](b *Batch, r Ref, build func() command[R], e *entry[R]) {
 	if e.unsent = b.admits(&r); e.unsent == nil {
 		c := build()
 		e.does, e.keyed = c.op, c.keyed
-		e.op, e.cmd, e.uses, e.skip = c.op.name, c.cmd, c.uses, c.skip
-		e.fenced, e.before = c.writesCached(r), c.endLoads(r)
+		e.fenced, e.skip = c.writesCached(r), c.skip
+		if before := c.endLoads(r); before != nil || c.uses != nil {
+			e.more = &extras{before, c.uses}
+		}
 		switch {
 		case c.err != nil:
 			e.unsent = r.fail(c.op.name, c.err)
-		case b.way == inReads && !c.skip && !c.cmd.IsReadOnly():
+		case c.skip:
+		case b.way == inReads && !c.cmd.IsReadOnly():
 			e.unsent = r.fail(c.op.name, errNoRead)
+		default:
+			e.cmd = inFull(b.tree.client.B(), c.cmd)
 		}
 	}
 	if b.items == nil {
@@ -289,8 +320,8 @@ func (b *Batch) observe(ctx context.Context, items []*item, start time.Time, err
 		return
 	}
 	for i, it := range items {
-		if it.ref.m != nil && it.op != "" {
-			it.ref.observe(ctx, it.op, start, errs[i])
+		if op := it.op(); it.ref.m != nil && op != "" {
+			it.ref.observe(ctx, op, start, errs[i])
 		}
 	}
 }
@@ -336,8 +367,8 @@ func (b *Batch) pipeline(ctx context.Context, items []*item) []error {
 func endLoads(items []*item) []rueidis.Completed {
 	cmds := make([]rueidis.Completed, 0, len(items))
 	for _, it := range items {
-		if it.unsent == nil && !it.skip {
-			cmds = append(cmds, it.before...)
+		if it.unsent == nil && !it.skip && it.more != nil {
+			cmds = append(cmds, it.more.before...)
 		}
 	}
 	return cmds

@@ -107,7 +107,7 @@ func (o FieldOp) words() []string {
 // only on a key that has none. A letter of ARGV[3] for each operation says where its result
 // stands among the answers: 'n' is one number; 'g', 's' and 'i' are two halves, alone, before
 // the answer to a SET, after that to an INCRBY.
-var fielding = script{`local reply = redis.call(ARGV[4], KEYS[1], unpack(ARGV, 5))
+var fielding = newScript(`local reply = redis.call(ARGV[4], KEYS[1], unpack(ARGV, 5))
 if ARGV[2] == '1' or redis.call('PTTL', KEYS[1]) == -1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 local results, at = {}, 1
 for i = 1, #ARGV[3] do
@@ -120,7 +120,7 @@ for i = 1, #ARGV[3] do
 		results[i], at = {reply[at], reply[at + 1]}, at + (form == 'g' and 2 or 3)
 	end
 end
-return results`}
+return results`)
 
 // maxFieldOps is how many operations one command takes: what a script can hand on at once.
 const maxFieldOps = 500

@@ -19,7 +19,7 @@ const (
 // joined runs a command in parts of ARGV[1] arguments, which come after the ARGV[6] arguments
 // that each part begins with, and sets the expiry in the same step: always with ARGV[3] = 1,
 // else only on a key that has none.
-var joined = script{`local size, ttl, renew, join, command, fixed = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
+var joined = newScript(`local size, ttl, renew, join, command, fixed = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
 local reply
 for from = 7 + fixed, #ARGV, size do
 	local args, to = {unpack(ARGV, 7, 6 + fixed)}, math.min(from + size, #ARGV + 1) - 1
@@ -35,7 +35,7 @@ for from = 7 + fixed, #ARGV, size do
 	end
 end
 if renew == '1' or redis.call('PTTL', KEYS[1]) == -1 then redis.call('PEXPIRE', KEYS[1], ttl) end
-return reply`}
+return reply`)
 
 // renews tells whether every use of the key restarts its TTL.
 func (r Ref) renews() bool { return r.m.settings.autoRenew && r.m.settings.ttl > 0 }
@@ -85,7 +85,7 @@ func (r Ref) inOneStep(command string, join joining, fixed, items []string) ruei
 	}
 	ttl := millis(r.m.ttl())
 	if len(items) > bulkSize {
-		return r.b().Arbitrary("EVAL", joined.text, "1").Keys(r.key).
+		return r.b().Arbitrary(evalSHA, joined.sha, "1").Keys(r.key).
 			Args(millis(bulkSize), ttl, renew, string(join), command, millis(int64(len(fixed)))).
 			Args(fixed...).Args(items...).Build()
 	}
@@ -93,5 +93,5 @@ func (r Ref) inOneStep(command string, join joining, fixed, items []string) ruei
 	if r.m.settings.autoRenew {
 		s = renewing
 	}
-	return r.b().Arbitrary("EVAL", s.text, "1").Keys(r.key).Args(ttl, command).Args(fixed...).Args(items...).Build()
+	return r.b().Arbitrary(evalSHA, s.sha, "1").Keys(r.key).Args(ttl, command).Args(fixed...).Args(items...).Build()
 }

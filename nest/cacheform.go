@@ -24,8 +24,8 @@ func (r Ref) cacheForm(cmd rueidis.Completed, fixed bool) (rueidis.Cacheable, bo
 	if len(words) > bulkSize {
 		return rueidis.Cacheable{}, false
 	}
-	if words[0] == "EVAL" { // a script, "1", the key, the arguments, after which one more is harmless
-		return r.b().EvalRo().Script(words[1]).Numkeys(1).Key(words[3]).
+	if words[0] == evalSHA { // a script, "1", the key, the arguments, after which one more is harmless
+		return r.b().EvalRo().Script(scripts[words[1]]).Numkeys(1).Key(words[3]).
 			Arg(words[4:]...).Arg(lengths(words[4:])).Cache(), true
 	}
 	return r.b().EvalRo().Script(spelled).Numkeys(1).Key(words[1]).

@@ -317,9 +317,9 @@ func (c *consuming[T]) ack(ctx context.Context, id string) error {
 
 // holding tells whether an entry (ARGV[3]) is still pending for the consumer (ARGV[2]) and, if
 // it is, lets its idle time begin anew.
-var holding = script{`if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1, ARGV[2]) == 0 then return 0 end
+var holding = newScript(`if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1, ARGV[2]) == 0 then return 0 end
 redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], 'JUSTID')
-return 1`}
+return 1`)
 
 //nest:ttl changes
 func (c *consuming[T]) hold(id string) command[bool] {

@@ -213,7 +213,7 @@ func (r CounterRef[N]) change(op *operation[N], n N, takes bool) command[N] {
 // in the same step. Lua's numbers are doubles: whole numbers that they cannot hold are read
 // as text, and the range of 64 bits is the server's own to check. (The embedded server's Lua
 // reads long numbers only with a point in them.)
-var counting = script{`local ttl, renew, command, by = ARGV[1], ARGV[2], ARGV[5], ARGV[6]
+var counting = newScript(`local ttl, renew, command, by = ARGV[1], ARGV[2], ARGV[5], ARGV[6]
 local before = redis.call('GET', KEYS[1])
 local reply = redis.call(command, KEYS[1], by)
 local now = tonumber(reply) or tonumber(reply .. '.0') or 1/0
@@ -223,7 +223,7 @@ if now < tonumber(ARGV[3]) or now > tonumber(ARGV[4]) then
 end
 if ttl ~= '0' and (renew == '1' or redis.call('PTTL', KEYS[1]) == -1) then redis.call('PEXPIRE', KEYS[1], ttl) end
 if now >= 9007199254740992 or now <= -9007199254740992 then return redis.call('GET', KEYS[1]) end
-return reply`}
+return reply`)
 
 // counter is what Open prepares for a key that counts in N: its range and default, and the
 // operations whose results are Ns.

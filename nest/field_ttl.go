@@ -81,7 +81,7 @@ end
 // settingFields writes fields (ARGV[6]...: names and values) and starts their expiry (ARGV[3])
 // and that of the key (ARGV[1], which ARGV[2] = 1 restarts), in parts of ARGV[5] arguments. With
 // ARGV[4] = 1 the field, a single one, is written only if it does not exist.
-var settingFields = script{knowsFieldTTL + `local done = 0
+var settingFields = newScript(knowsFieldTTL + `local done = 0
 for from = 6, #ARGV, tonumber(ARGV[5]) do
 	local to = math.min(from + ARGV[5] - 1, #ARGV)
 	local added
@@ -100,11 +100,11 @@ end
 if ARGV[1] ~= '0' and (ARGV[2] == '1' or redis.call('PTTL', KEYS[1]) == -1) then
 	redis.call('PEXPIRE', KEYS[1], ARGV[1])
 end
-return done`}
+return done`)
 
 //nest:ttl starts
 func (r Ref) setFields(ifAbsent bool, ttl int64, pairs []string) rueidis.Completed {
-	return r.b().Arbitrary("EVAL", settingFields.text, "1").Keys(r.key).
+	return r.b().Arbitrary(evalSHA, settingFields.sha, "1").Keys(r.key).
 		Args(millis(r.m.ttl()), bit(r.m.settings.autoRenew), millis(ttl), bit(ifAbsent), millis(bulkSize)).
 		Args(pairs...).Build()
 }

@@ -15,13 +15,13 @@ import (
 var errNoName = because(ErrArgument, "the name of a group or consumer is empty")
 
 // creatingGroup makes a group, and the stream where there is none, and starts the TTL.
-var creatingGroup = script{`local made, done = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[3], ARGV[4], 'MKSTREAM'), 1
+var creatingGroup = newScript(`local made, done = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[3], ARGV[4], 'MKSTREAM'), 1
 if made.err then
 	if not string.find(made.err, 'BUSYGROUP', 1, true) then return made end
 	done = 0
 end
 if ARGV[1] ~= '0' and (ARGV[2] == '1' or redis.call('PTTL', KEYS[1]) == -1) then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
-return done`}
+return done`)
 
 // CreateGroup makes a group of consumers and tells whether it did: an existing one is left as it
 // is. The group sees the entries after an ID, "" for all, [NewEntries] for those that are added
@@ -95,9 +95,9 @@ func inGroup[R any](r Ref, op *operation[R], word, subcommand, group string, mor
 }
 
 // renewingSub is renewing for commands of two words.
-var renewingSub = script{`local reply = redis.call(ARGV[2], ARGV[3], KEYS[1], unpack(ARGV, 4))
+var renewingSub = newScript(`local reply = redis.call(ARGV[2], ARGV[3], KEYS[1], unpack(ARGV, 4))
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
-return reply`}
+return reply`)
 
 // ReadGroup gives a consumer entries that no other consumer of its group was given, oldest
 // first; they are pending until [StreamRef.Ack] (XREADGROUP). [Count] limits how many, [Block]

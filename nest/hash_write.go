@@ -175,14 +175,14 @@ func (r HashRef[V]) takeMany(fields []string) command[[]Optional[V]] {
 
 // taking gives fields and removes them, in parts that Lua's stack can hold; ARGV[1] is the TTL
 // to be restarted, or 0.
-var taking = script{`local taken = {}
+var taking = newScript(`local taken = {}
 for from = 3, #ARGV, tonumber(ARGV[2]) do
 	local fields = {unpack(ARGV, from, math.min(from + ARGV[2] - 1, #ARGV))}
 	for i, value in ipairs(redis.call('HMGET', KEYS[1], unpack(fields))) do taken[from - 3 + i] = value end
 	redis.call('HDEL', KEYS[1], unpack(fields))
 end
 if ARGV[1] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
-return taken`}
+return taken`)
 
 //nest:ttl changes
 func (r Ref) takeFields(fields []string) rueidis.Completed {
@@ -190,7 +190,7 @@ func (r Ref) takeFields(fields []string) rueidis.Completed {
 	if r.renews() {
 		ttl = r.m.ttl()
 	}
-	return r.b().Arbitrary("EVAL", taking.text, "1").Keys(r.key).Args(millis(ttl), millis(bulkSize)).Args(fields...).Build()
+	return r.b().Arbitrary(evalSHA, taking.sha, "1").Keys(r.key).Args(millis(ttl), millis(bulkSize)).Args(fields...).Build()
 }
 
 // Rename gives the hash, with its remaining TTL, to another key of the same type; what it does

@@ -75,7 +75,7 @@ func negated(x string) string {
 // lose digits. A sum outside of the limits (ARGV[8] and ARGV[9]) is taken back. ARGV[10]... are
 // names that the field had before; ARGV[1] to ARGV[3] are the TTL of the key, whether it is
 // restarted, and the TTL of a new field.
-var adding = script{`if ARGV[3] ~= '0' then
+var adding = newScript(`if ARGV[3] ~= '0' then
 	` + knowsFieldTTL + `end
 local key, field, by = KEYS[1], ARGV[5], ARGV[6]
 local low, high = tonumber(ARGV[8]), tonumber(ARGV[9])
@@ -102,7 +102,7 @@ end
 if over then return redis.error_reply('ERR increment or decrement would overflow') end
 if ARGV[3] ~= '0' and not was then redis.call('HPEXPIRE', key, ARGV[3], 'FIELDS', 1, field) end
 if ARGV[1] ~= '0' and (ARGV[2] == '1' or redis.call('PTTL', key) == -1) then redis.call('PEXPIRE', key, ARGV[1]) end
-return redis.call('HGET', key, field)`}
+return redis.call('HGET', key, field)`)
 
 // bigFloat is what may take a float out of its range when it is added.
 const bigFloat = 1e280
@@ -131,7 +131,7 @@ func (r Ref) increment(n number, field, by string, was []string) (rueidis.Comple
 	if !scripted {
 		return r.b().Arbitrary(n.command).Keys(r.key).Args(field, by).Build(), nil
 	}
-	return r.b().Arbitrary("EVAL", adding.text, "1").Keys(r.key).
+	return r.b().Arbitrary(evalSHA, adding.sha, "1").Keys(r.key).
 		Args(millis(r.m.ttl()), bit(r.m.settings.autoRenew), millis(r.m.def.config.fieldTTL.Milliseconds()),
 			n.command, field, by, negated(by), n.low, n.high).
 		Args(was...).Build(), nil

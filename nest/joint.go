@@ -24,12 +24,12 @@ const (
 // spanning runs a command on several keys and sets their expiries in the same step. ARGV begins
 // with a rule for each key: "0", "r" and milliseconds to restart the expiry, "s" and
 // milliseconds to start it on a key that has none. The command follows.
-var spanning = script{`local reply = redis.call(unpack(ARGV, #KEYS + 1))
+var spanning = newScript(`local reply = redis.call(unpack(ARGV, #KEYS + 1))
 for i, key in ipairs(KEYS) do
 	local rule, ttl = ARGV[i]:sub(1, 1), ARGV[i]:sub(2)
 	if rule == 'r' or rule == 's' and redis.call('PTTL', key) == -1 then redis.call('PEXPIRE', key, ttl) end
 end
-return reply`}
+return reply`)
 
 // base gives what the references of all kinds embed.
 func (r Ref) base() Ref { return r }

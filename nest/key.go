@@ -132,10 +132,10 @@ func (r Ref) put(text string, opts []SetOption) command[struct{}] {
 
 // setKeeping writes and keeps the expiry of the key, or none if it has none; a new key gets
 // the declared TTL.
-var setKeeping = script{`if redis.call('EXISTS', KEYS[1]) == 1 then
+var setKeeping = newScript(`if redis.call('EXISTS', KEYS[1]) == 1 then
 	return redis.call('SET', KEYS[1], ARGV[1], 'KEEPTTL')
 end
-return redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])`}
+return redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])`)
 
 // SetIfAbsent writes the value only when the key does not exist, and tells whether it did (SET
 // NX).

@@ -246,17 +246,17 @@ return {allowed, level, retry, reset, now}`
 
 var (
 	// leaking is the GCRA: the level is what I.371 calls X, the time LCT.
-	leaking = script{limitHead + `level, since = math.max(0, level - (now - since) * drain), now
+	leaking = newScript(limitHead + `level, since = math.max(0, level - (now - since) * drain), now
 local allowed, retry, after = 1, 0, level + cost
 if after > full then
 	allowed, retry = 0, math.ceil((after - full) / drain)
 elseif ARGV[4] == '1' then
 	level = after
 end
-local reset = math.ceil(level / drain)` + limitTail}
+local reset = math.ceil(level / drain)` + limitTail)
 
 	// windowed counts in a window, whose length stands in the place of the drain.
-	windowed = script{limitHead + `if now - since >= drain then level, since = 0, now end
+	windowed = newScript(limitHead + `if now - since >= drain then level, since = 0, now end
 local allowed, retry = 1, 0
 if level + cost > full then
 	allowed, retry = 0, since + drain - now
@@ -264,7 +264,7 @@ elseif ARGV[4] == '1' then
 	level = level + cost
 end
 local reset = 0
-if level > 0 then reset = since + drain - now end` + limitTail}
+if level > 0 then reset = since + drain - now end` + limitTail)
 )
 
 var (

@@ -50,7 +50,7 @@ end
 // it is for a key that exists and is to be loaded anew: because it has no more than so many
 // milliseconds to live, and somebody may have loaded it just now, or, with -1, because nothing
 // can be read of it. It answers one of the loadStates and, with the lock, the key's state.
-var takingLoad = script{state + `local lock, window = redis.call('GET', KEYS[2]), tonumber(ARGV[3])
+var takingLoad = newScript(state + `local lock, window = redis.call('GET', KEYS[2]), tonumber(ARGV[3])
 local anew = window ~= 0
 if anew then
 	if window > 0 and redis.call('PTTL', KEYS[1]) > window then return {'held'} end
@@ -65,13 +65,13 @@ end
 local was = anew and state(KEYS[1]) or ''
 if anew and was == '' then return {'held'} end
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
-return {'taken', was}`}
+return {'taken', was}`)
 
 // keepingLoad stores what was loaded and ends the load. The value is written whole by the command ARGV[6] and
 // its arguments, in parts of ARGV[5], if the lock still holds the token ARGV[1] and the key is in
 // the state ARGV[2] that it was in when the load began. ARGV[3] is its TTL, or 0, ARGV[4] that
 // of its fields.
-var keepingLoad = script{state + `if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+var keepingLoad = newScript(state + `if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[2])
 if not same(state(KEYS[1]), ARGV[2]) then return 0 end
 local size, command, fields = tonumber(ARGV[5]), ARGV[6], ARGV[4] ~= '0'
@@ -92,17 +92,17 @@ for from = 7, #ARGV, size do
 	end
 end
 if ARGV[3] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
-return 1`}
+return 1`)
 
 // freeingLoad gives the lock of ARGV[1] up. ARGV[2], if it is not empty, is noted in its place for
 // ARGV[3] milliseconds, unless the key exists.
-var freeingLoad = script{`if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+var freeingLoad = newScript(`if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 if ARGV[2] ~= '' and redis.call('EXISTS', KEYS[1]) == 0 then
 	redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
 else
 	redis.call('DEL', KEYS[2])
 end
-return 1`}
+return 1`)
 
 // loadState is what taking answers, or what was noted.
 type loadState string
@@ -145,7 +145,7 @@ func (l *loadLock) taking(why loadCause) rueidis.Completed {
 	case loadBlank:
 		window = -1
 	}
-	return takingLoad.command(l.ref.b(), l.keys, l.token, millis(o.leased().Milliseconds()), millis(window))
+	return takingLoad.inFull(l.ref.b(), l.keys, l.token, millis(o.leased().Milliseconds()), millis(window))
 }
 
 // took reads what taking answered.
@@ -203,7 +203,7 @@ func (l *loadLock) freeing(note string) rueidis.Completed {
 	} else {
 		note = ""
 	}
-	return freeingLoad.command(l.ref.b(), l.keys, l.token, note, millis(ms))
+	return freeingLoad.inFull(l.ref.b(), l.keys, l.token, note, millis(ms))
 }
 
 // free gives the lock up, also when the caller's context is over.

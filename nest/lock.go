@@ -207,7 +207,7 @@ var (
 	// Tokens are the server's time in microseconds, and always greater than the last one: they
 	// grow when the clock is set back, and when the counter is lost. A whole number is exact in
 	// Lua up to 2^53.
-	acquiring = script{`local held = redis.call('GET', KEYS[1])
+	acquiring = newScript(`local held = redis.call('GET', KEYS[1])
 if held and string.sub(held, 1, 26) ~= ARGV[1] then
 	if ARGV[4] == '1' and string.sub(held, 27, 27) == ' ' then redis.call('SETRANGE', KEYS[1], 26, '+') end
 	return {0, redis.call('PTTL', KEYS[1])}
@@ -225,23 +225,23 @@ if token > 9007199254740991 then return {2} end
 token = string.format('%.0f', token)
 redis.call('SET', KEYS[2], token, 'PX', ARGV[3])
 redis.call('SET', KEYS[1], ARGV[1] .. ARGV[5] .. token .. ' ' .. ARGV[6], 'PX', ARGV[2])
-return {1, token}`}
+return {1, token}`)
 
-	extending = script{`local held = redis.call('GET', KEYS[1])
+	extending = newScript(`local held = redis.call('GET', KEYS[1])
 if not held or string.sub(held, 1, 26) ~= ARGV[1] then return 0 end
-return redis.call('PEXPIRE', KEYS[1], ARGV[2])`}
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])`)
 
 	// releasing wakes one of those who wait: what it puts into the list goes to the one that
 	// waits longest, and stays for a moment if that one is still on its way there. Without an
 	// owner it releases whoever's lock it is.
-	releasing = script{`local held = redis.call('GET', KEYS[1])
+	releasing = newScript(`local held = redis.call('GET', KEYS[1])
 if not held or (ARGV[1] ~= '' and string.sub(held, 1, 26) ~= ARGV[1]) then return 0 end
 redis.call('DEL', KEYS[1])
 if string.sub(held, 27, 27) == '+' and redis.call('EXISTS', KEYS[2]) == 0 then
 	redis.call('RPUSH', KEYS[2], '')
 	redis.call('PEXPIRE', KEYS[2], ARGV[2])
 end
-return 1`}
+return 1`)
 )
 
 // tokenLife is how long the last token is kept after it was given. The clock would have to be set

@@ -54,8 +54,8 @@ func (b *Batch) checkGuards(slot *int) error {
 		if err := l.Err(); err != nil {
 			return err
 		}
-		if err := unsendable([]*item{{ref: l.lock.Ref, op: "guard"}}, slot); err != nil {
-			return err
+		if !inSlot(slot, l.lock.key) {
+			return l.lock.fail("guard", errSlots)
 		}
 	}
 	return nil

@@ -91,12 +91,12 @@ func (r LockRef) passOn(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), longestWait)
 	go func() {
 		defer cancel()
-		r.m.tree.client.Do(ctx, waking.command(r.b(), []string{r.wakeKey()}, millis(2*longestWait.Milliseconds())))
+		r.m.tree.client.Do(ctx, waking.inFull(r.b(), []string{r.wakeKey()}, millis(2*longestWait.Milliseconds())))
 	}()
 }
 
-var waking = script{`redis.call('RPUSH', KEYS[1], '')
-return redis.call('PEXPIRE', KEYS[1], ARGV[1])`}
+var waking = newScript(`redis.call('RPUSH', KEYS[1], '')
+return redis.call('PEXPIRE', KEYS[1], ARGV[1])`)
 
 // turns lets the goroutines of a process that wait for the same key wait one after the other, in
 // the order in which they came.

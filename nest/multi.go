@@ -110,7 +110,7 @@ func (m *multi) decline(i int, reason error) {
 func (i *item) decline(reason error) error {
 	err := i.unsent
 	if err == nil {
-		err = i.ref.fail(i.op, reason)
+		err = i.ref.fail(i.op(), reason)
 	}
 	i.refuse(err)
 	return err
@@ -185,15 +185,21 @@ func unsendable(items []*item, slot *int) error {
 	}
 	for _, it := range items {
 		for key := range it.keys {
-			switch s := int(keySlot(key)); {
-			case *slot < 0:
-				*slot = s
-			case *slot != s:
-				return it.ref.fail(it.op, errSlots)
+			if !inSlot(slot, key) {
+				return it.ref.fail(it.op(), errSlots)
 			}
 		}
 	}
 	return nil
+}
+
+// inSlot tells whether a key lives in the slot, which becomes its own where it is -1.
+func inSlot(slot *int, key string) bool {
+	s := int(keySlot(key))
+	if *slot < 0 {
+		*slot = s
+	}
+	return *slot == s
 }
 
 var errSlots = because(ErrCrossSlot, "a HashTag on a cluster above all keys puts them into one")
@@ -203,7 +209,7 @@ func (i *item) keys(yield func(string) bool) {
 	if !yield(i.ref.key) {
 		return
 	}
-	for _, u := range i.uses {
+	for _, u := range i.uses() {
 		if u.key != i.ref.key && !yield(u.key) {
 			return
 		}

@@ -52,7 +52,7 @@ func call[R any](ctx context.Context, r Ref, build func() command[R]) (R, error)
 	if c.err != nil || c.skip || c.uses != nil || r.m.loads.Load() && !c.cacheable {
 		return send(ctx, r, c)
 	}
-	answer, err := r.m.tree.client.Do(ctx, c.cmd).ToMessage()
+	answer, err := r.m.tree.do(ctx, c.cmd)
 	return finish(ctx, r, &c, &answer, err)
 }
 
@@ -121,17 +121,17 @@ func finish[R any](ctx context.Context, r Ref, c *command[R], answer *rueidis.Re
 
 // exchange sends a command and gives the server's answer, or the cache's.
 func exchange[R any](ctx context.Context, r Ref, c *command[R]) (rueidis.RedisMessage, error) {
-	client, cached := r.m.tree.client, r.m.settings.cached
+	cached := r.m.settings.cached
 	if c.cacheable {
 		if cached > 0 {
 			if cmd, ok := r.cacheForm(c.cmd, c.fixed); ok {
-				return client.DoCache(ctx, cmd, cached).ToMessage()
+				return r.m.tree.client.DoCache(ctx, cmd, cached).ToMessage()
 			}
 		}
-		return client.Do(ctx, c.cmd).ToMessage()
+		return r.m.tree.do(ctx, c.cmd)
 	}
 	if cached == 0 && c.uses == nil && !r.m.loads.Load() {
-		return client.Do(ctx, c.cmd).ToMessage()
+		return r.m.tree.do(ctx, c.cmd)
 	}
 	return r.sendWrite(ctx, c.endLoads(r), c.cmd, c.writesCached(r))
 }

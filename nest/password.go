@@ -237,12 +237,12 @@ func (r PasswordRef) verifyDetail(candidate string) command[Verification] {
 const maxStoredHash = 16 << 10
 
 // readingHash gives what the key holds, or how long that is if it is longer than ARGV[1].
-var readingHash = script{`local size = redis.call('STRLEN', KEYS[1])
+var readingHash = newScript(`local size = redis.call('STRLEN', KEYS[1])
 if size > tonumber(ARGV[1]) then return size end
-return redis.call('GET', KEYS[1])`}
+return redis.call('GET', KEYS[1])`)
 
 func (r Ref) storedHash() rueidis.Completed {
-	return r.b().Arbitrary("EVAL", readingHash.text, "1").Keys(r.key).Args(millis(maxStoredHash)).ReadOnly()
+	return r.b().Arbitrary(evalSHA, readingHash.sha, "1").Keys(r.key).Args(millis(maxStoredHash)).ReadOnly()
 }
 
 // hashText reads the answer of readingHash, which is not nil.

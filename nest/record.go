@@ -180,7 +180,7 @@ func (r RecordRef[S]) GetFields(ctx context.Context, fields ...string) (S, error
 
 // selecting gives names and values, nil for what is not there, or nil alone without the key.
 // ARGV[1] is the TTL to be restarted, or 0, ARGV[2] the number of the names that follow.
-var selecting = script{`local last = 2 + ARGV[2]
+var selecting = newScript(`local last = 2 + ARGV[2]
 if redis.call('EXISTS', KEYS[1]) == 0 then return {0, unpack(ARGV, 3, last)} end
 local values, reply = redis.call('HMGET', KEYS[1], unpack(ARGV, 3, last)), {1}
 for i = 3, last do
@@ -188,7 +188,7 @@ for i = 3, last do
 	reply[#reply + 1] = values[i - 2]
 end
 if ARGV[1] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
-return reply`}
+return reply`)
 
 //nest:ttl renews
 func (r RecordRef[S]) getFields(fields []string) command[S] {

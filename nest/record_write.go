@@ -134,7 +134,7 @@ func (r RecordRef[S]) fieldsOf(s *S, names []string) (pairs, gone []string, err 
 // storing writes fields (ARGV[4] arguments, names and values), removes those that follow and
 // sets the expiry ARGV[2] by the command ARGV[1], "start" only on a key without one. ARGV[3]
 // tells whether the key must exist (1) or must not (0).
-var storing = script{`if ARGV[3] ~= '' and redis.call('EXISTS', KEYS[1]) ~= tonumber(ARGV[3]) then return 0 end
+var storing = newScript(`if ARGV[3] ~= '' and redis.call('EXISTS', KEYS[1]) ~= tonumber(ARGV[3]) then return 0 end
 local last = 4 + ARGV[4]
 if last > 4 then redis.call('HSET', KEYS[1], unpack(ARGV, 5, last)) end
 if #ARGV > last then redis.call('HDEL', KEYS[1], unpack(ARGV, last + 1)) end
@@ -145,7 +145,7 @@ elseif ARGV[1] == 'start' then
 elseif ARGV[1] ~= '' then
 	redis.call(ARGV[1], KEYS[1], ARGV[2])
 end
-return 1`}
+return 1`)
 
 // expiryArgs gives the first arguments of the script for an expiry.
 func (r Ref) expiryArgs(e expiry, opts []SetOption) []string {
@@ -163,7 +163,7 @@ func (r Ref) expiryArgs(e expiry, opts []SetOption) []string {
 }
 
 func (r Ref) store(exists string, expiry, pairs, gone []string) rueidis.Completed {
-	return r.b().Arbitrary("EVAL", storing.text, "1").Keys(r.key).
+	return r.b().Arbitrary(evalSHA, storing.sha, "1").Keys(r.key).
 		Args(expiry...).Args(exists, strconv.Itoa(len(pairs))).Args(pairs...).Args(gone...).Build()
 }
 

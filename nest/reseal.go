@@ -20,9 +20,9 @@ var (
 )
 
 // replacing writes ARGV[2] over ARGV[1], and leaves anything else alone.
-var replacing = script{`if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+var replacing = newScript(`if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
-return 1`}
+return 1`)
 
 //nest:ttl keeps
 func (r Ref) replace(op *operation[bool], old, text string) command[bool] {
@@ -109,7 +109,7 @@ func replyMoved(m *mounted, a rueidis.RedisMessage) (moved, error) {
 // moving writes ARGV[2] to KEYS[2] if KEYS[1] still holds ARGV[1]: with what is left of its TTL
 // or, if it has none, with ARGV[3] milliseconds, unless that is 0. ARGV[4] = 1 writes over what
 // is there, ARGV[5] = 1 deletes the source.
-var moving = script{`if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
+var moving = newScript(`if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
 if ARGV[4] == '0' and redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
 local left = redis.call('PTTL', KEYS[1])
 if left == -1 then left = tonumber(ARGV[3]) else left = math.max(left, 1) end
@@ -119,7 +119,7 @@ else
 	redis.call('SET', KEYS[2], ARGV[2], 'PX', left)
 end
 if ARGV[5] == '1' then redis.call('DEL', KEYS[1]) end
-return 1`}
+return 1`)
 
 // renameSealed and copySealed give the string of r, with its remaining TTL, to a key of the same
 // kind, sealed for the name that it gets.

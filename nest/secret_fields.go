@@ -176,14 +176,14 @@ end
 // replacingFields writes fields over what was read of them, and leaves those alone that hold
 // something else by now: ARGV are a name, the old and the new value by turns. It counts the
 // fields that it wrote.
-var replacingFields = script{keepingFieldTTL + `local done = 0
+var replacingFields = newScript(keepingFieldTTL + `local done = 0
 for i = 1, #ARGV, 3 do
 	if redis.call('HGET', KEYS[1], ARGV[i]) == ARGV[i + 1] then
 		put(KEYS[1], ARGV[i], ARGV[i + 2])
 		done = done + 1
 	end
 end
-return done`}
+return done`)
 
 //nest:ttl keeps
 func (r Ref) replaceFields(s resealed) command[int64] {
@@ -194,7 +194,7 @@ func (r Ref) replaceFields(s resealed) command[int64] {
 // fields still hold what was read of them, and writes what is sealed for their new place. ARGV[4]
 // is how many fields there must be, or -1; ARGV[5]... are a name, whether there was a value (1, 0), the old
 // and the new value by turns. ARGV[3] is the TTL that the target gets if it arrives without one.
-var movingFields = script{keepingFieldTTL + `if redis.call('EXISTS', KEYS[1]) == 0 then return -2 end
+var movingFields = newScript(keepingFieldTTL + `if redis.call('EXISTS', KEYS[1]) == 0 then return -2 end
 if ARGV[4] ~= '-1' and redis.call('HLEN', KEYS[1]) ~= tonumber(ARGV[4]) then return -1 end
 for i = 5, #ARGV, 4 do
 	local now = redis.call('HGET', KEYS[1], ARGV[i])
@@ -210,7 +210,7 @@ for i = 5, #ARGV, 4 do
 	if ARGV[i + 1] == '1' then put(KEYS[2], ARGV[i], ARGV[i + 3]) end
 end
 if ARGV[3] ~= '0' and redis.call('PTTL', KEYS[2]) == -1 then redis.call('PEXPIRE', KEYS[2], ARGV[3]) end
-return 1`}
+return 1`)
 
 // errSecretSum is why nothing can be added to a secret field.
 var errSecretSum = because(ErrArgument, "the field is secret: the server cannot add to what it cannot read")

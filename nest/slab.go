@@ -20,12 +20,7 @@ type slab[F, R any] struct {
 const maxSlab = 16
 
 func seatIn[F, R any](b *Batch) *seat[F, R] {
-	if b == nil {
-		return new(seat[F, R])
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.ran {
+	if b == nil || b.ran {
 		return new(seat[F, R])
 	}
 	s, ok := b.slab.(*slab[F, R])

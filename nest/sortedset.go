@@ -306,10 +306,10 @@ func (r SortedSetRef[T]) scores(members []T) command[[]Optional[float64]] {
 
 // ranking asks for a rank and a score in one step, on servers before Redis 7.2 too, where ZRANK
 // has no WITHSCORE.
-var ranking = script{`local rank = redis.call(ARGV[1], KEYS[1], ARGV[2])
+var ranking = newScript(`local rank = redis.call(ARGV[1], KEYS[1], ARGV[2])
 if ARGV[3] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
 if not rank then return false end
-return {rank, redis.call('ZSCORE', KEYS[1], ARGV[2])}`}
+return {rank, redis.call('ZSCORE', KEYS[1], ARGV[2])}`)
 
 // RankWithScore gives the place of a member by ascending scores, counted from 0, and its score
 // (ZRANK and ZSCORE in one script).

@@ -83,20 +83,20 @@ type listing struct {
 
 // listFields gives a cursor, and the names of some fields with the length of their values, which
 // stay where they are.
-var listFields = script{`local page = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2])
+var listFields = newScript(`local page = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2])
 local reply = {page[1]}
 for i = 1, #page[2], 2 do
 	reply[i + 1] = page[2][i]
 	reply[i + 2] = #page[2][i + 1]
 end
-return reply`}
+return reply`)
 
 // list lists some fields of each hash, and gives the hashes that have more.
 func (s *sweep) list(ctx context.Context, hashes []listing) (values []sealedValue, more []listing, err error) {
 	client := s.scope.at.tree.client
 	cmds := make([]rueidis.Completed, len(hashes))
 	for i, h := range hashes {
-		cmds[i] = listFields.command(client.B(), []string{h.key}, h.cursor, strconv.Itoa(sweepChunk))
+		cmds[i] = listFields.inFull(client.B(), []string{h.key}, h.cursor, strconv.Itoa(sweepChunk))
 	}
 	for i, a := range client.DoMulti(ctx, cmds...) {
 		h := hashes[i]
@@ -294,9 +294,9 @@ var errMeanwhile = errors.New("written meanwhile")
 func (s *sweep) write(ctx context.Context, values []sealedValue) ([]sealedValue, error) {
 	answers := s.send(ctx, values, func(b rueidis.Builder, v *sealedValue) rueidis.Completed {
 		if v.secrets != nil {
-			return replacingFields.command(b, []string{v.key}, v.field, v.stored, v.sealed)
+			return replacingFields.inFull(b, []string{v.key}, v.field, v.stored, v.sealed)
 		}
-		return replacing.command(b, []string{v.key}, v.stored, v.sealed)
+		return replacing.inFull(b, []string{v.key}, v.stored, v.sealed)
 	})
 	for i, a := range answers {
 		v := &values[i]

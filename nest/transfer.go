@@ -13,7 +13,7 @@ var (
 
 // transferring renames or copies a key and, where the target is declared with a TTL and
 // arrives without one, starts it in the same step. It answers -1 when there is no source.
-var transferring = script{`if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
+var transferring = newScript(`if redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
 local done
 if ARGV[1] == 'rename' then
 	if ARGV[2] == '1' then
@@ -30,7 +30,7 @@ end
 if done == 1 and ARGV[3] ~= '0' and redis.call('PTTL', KEYS[2]) == -1 then
 	redis.call('PEXPIRE', KEYS[2], ARGV[3])
 end
-return done`}
+return done`)
 
 func replyTransfer(m *mounted, a rueidis.RedisMessage) (bool, error) {
 	n, err := replyInt(m, a)

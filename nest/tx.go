@@ -182,7 +182,7 @@ func (tx *Tx) reading(items []*item) (cmds []rueidis.Completed, begin int) {
 			}
 		}
 		tx.renewing(it.ref)
-		for _, u := range it.uses {
+		for _, u := range it.uses() {
 			tx.renewing(u.Ref)
 		}
 	}

@@ -20,7 +20,7 @@ var (
 
 // comparing writes a value only when the key still holds what was read: ARGV[1] tells whether
 // there was a value, ARGV[2] is it. A loser learns what the key holds instead.
-var comparing = script{`local now = redis.call('GET', KEYS[1])
+var comparing = newScript(`local now = redis.call('GET', KEYS[1])
 if (ARGV[1] == '1' and now == ARGV[2]) or (ARGV[1] == '0' and not now) then
 	if ARGV[4] == '0' then
 		redis.call('SET', KEYS[1], ARGV[3])
@@ -30,7 +30,7 @@ if (ARGV[1] == '1' and now == ARGV[2]) or (ARGV[1] == '0' and not now) then
 	return {1}
 end
 if now then return {0, now} end
-return {0}`}
+return {0}`)
 
 // swapped is the answer of comparing: whether it wrote, else what the key holds.
 type swapped struct {

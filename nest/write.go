@@ -10,12 +10,12 @@ import "github.com/redis/rueidis"
 // starting runs a write and starts the declared TTL (ARGV[1], milliseconds) if the key has none
 // afterwards; renewing restarts it each time.
 var (
-	starting = script{`local reply = redis.call(ARGV[2], KEYS[1], unpack(ARGV, 3))
+	starting = newScript(`local reply = redis.call(ARGV[2], KEYS[1], unpack(ARGV, 3))
 if redis.call('PTTL', KEYS[1]) == -1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
-return reply`}
-	renewing = script{`local reply = redis.call(ARGV[2], KEYS[1], unpack(ARGV, 3))
+return reply`)
+	renewing = newScript(`local reply = redis.call(ARGV[2], KEYS[1], unpack(ARGV, 3))
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
-return reply`}
+return reply`)
 )
 
 // write makes the command that changes a collection or a counter: a new key gets the declared
@@ -44,5 +44,5 @@ func (r Ref) read(command string, args ...string) rueidis.Completed {
 }
 
 func (r Ref) scripted(s script, command string, args []string) rueidis.Completed {
-	return r.b().Arbitrary("EVAL", s.text, "1").Keys(r.key).Args(millis(r.m.ttl()), command).Args(args...).Build()
+	return r.b().Arbitrary(evalSHA, s.sha, "1").Keys(r.key).Args(millis(r.m.ttl()), command).Args(args...).Build()
 }

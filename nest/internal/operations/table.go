@@ -16,6 +16,10 @@ Every operation of every kind: the Redis command that it sends, what becomes of 
 and the first server that has the command, where that is not an old one. The same operations, without
 the context, go into a batch, except those marked with *.
 
+EVAL stands for a script. One that is sent alone is named by its hash (EVALSHA), and sent whole only
+to a server that does not know it; in a batch it is always whole. Where an expiry goes with a command
+that cannot set one, a script runs the two.
+
 `
 
 // effects are the words of the column about the expiry, in the order of their explanation.

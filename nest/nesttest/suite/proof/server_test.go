@@ -47,6 +47,14 @@ func (d database) setTTL(key string, ttl time.Duration) {
 	require.NoError(d.t, d.do("PEXPIRE", key, millis(ttl)).Error())
 }
 
+// forgetScripts lets every server forget the scripts that it has been sent.
+func (d database) forgetScripts() {
+	d.t.Helper()
+	for addr, node := range d.client.Nodes() {
+		require.NoError(d.t, node.Do(d.t.Context(), node.B().ScriptFlush().Build()).Error(), addr)
+	}
+}
+
 // openOptions are a keyring, and a hasher that is quick and weaker than any service may have.
 func openOptions(t *testing.T) []nest.OpenOption {
 	t.Helper()
