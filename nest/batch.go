@@ -52,7 +52,7 @@ const (
 
 // item is one operation of a batch.
 type item struct {
-	ref Ref
+	ref address
 	cmd rueidis.Completed
 	// unsent is why the operation cannot be sent; skip that there is nothing to send.
 	unsent error
@@ -81,7 +81,7 @@ type pending interface {
 	// op is the operation's name, "" for one that was not even asked for.
 	op() string
 	// conclude gives the future what came back, and returns the operation's error.
-	conclude(ctx context.Context, r Ref, answer rueidis.RedisMessage, err error) error
+	conclude(ctx context.Context, r address, answer rueidis.RedisMessage, err error) error
 	// refuse gives the future an error without anything having been sent for it.
 	refuse(err error)
 }
@@ -92,10 +92,10 @@ func (i *item) settle(ctx context.Context, answer rueidis.RedisMessage, err erro
 
 // entry is an item with the future that it settles.
 type entry[R any] struct {
-	item
+	it     item // not embedded, for the reason that [address] has
 	future *Future[R]
 	does   *operation[R]
-	keyed  func(ctx context.Context, r Ref, answer rueidis.RedisMessage) (R, error)
+	keyed  func(ctx context.Context, r address, answer rueidis.RedisMessage) (R, error)
 }
 
 func (e *entry[R]) op() string {
@@ -105,7 +105,7 @@ func (e *entry[R]) op() string {
 	return e.does.name
 }
 
-func (e *entry[R]) conclude(ctx context.Context, r Ref, answer rueidis.RedisMessage, err error) error {
+func (e *entry[R]) conclude(ctx context.Context, r address, answer rueidis.RedisMessage, err error) error {
 	v, err := settle(ctx, r, &command[R]{op: e.does, keyed: e.keyed}, &answer, err)
 	e.future.settle(v, err)
 	return err
@@ -144,7 +144,7 @@ func (s Scope) batch(op string, w way) *Batch {
 }
 
 // add puts an operation into a batch.
-func add[R any](b *Batch, r Ref, build func() command[R]) *Future[R] {
+func add[R any](b *Batch, r address, build func() command[R]) *Future[R] {
 	if b != nil {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -156,7 +156,7 @@ func add[R any](b *Batch, r Ref, build func() command[R]) *Future[R] {
 }
 
 // addFound puts an operation that may find nothing into a batch.
-func addFound[T any](b *Batch, r Ref, build func() command[found[T]]) *FoundFuture[T] {
+func addFound[T any](b *Batch, r address, build func() command[found[T]]) *FoundFuture[T] {
 	if b != nil {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -167,7 +167,7 @@ func addFound[T any](b *Batch, r Ref, build func() command[found[T]]) *FoundFutu
 	return &s.future
 }
 
-func fill[R any](b *Batch, r Ref, build func() command[R], e *entry[R]) {
+func fill[R any](b *Batch, r address, build func() command[R], e *entry[R]) {
 	if b == nil || b.tree == nil && b.err == nil {
 		e.refuse(errNoBatch)
 		return
@@ -176,39 +176,39 @@ func fill[R any](b *Batch, r Ref, build func() command[R], e *entry[R]) {
 		e.refuse(&Error{Op: "batch", Err: because(ErrBatch, "the batch was run already")})
 		return
 	}
-	e.ref, e.pending = r, e
-	if e.unsent = b.admits(&r); e.unsent == nil {
+	e.it.ref, e.it.pending = r, e
+	if e.it.unsent = b.admits(&r); e.it.unsent == nil {
 		c := build()
 		e.does, e.keyed = c.op, c.keyed
-		e.fenced, e.skip = c.writesCached(r), c.skip
+		e.it.fenced, e.it.skip = c.writesCached(r), c.skip
 		if before := c.endLoads(r); before != nil || c.uses != nil {
-			e.more = &extras{before, c.uses}
+			e.it.more = &extras{before, c.uses}
 		}
 		switch {
 		case c.err != nil:
-			e.unsent = r.fail(c.op.name, c.err)
+			e.it.unsent = r.fail(c.op.name, c.err)
 		case c.skip:
 		case b.way == inReads && !c.cmd.IsReadOnly():
-			e.unsent = r.fail(c.op.name, errNoRead)
+			e.it.unsent = r.fail(c.op.name, errNoRead)
 		default:
-			e.cmd = inFull(b.tree.client.B(), c.cmd)
+			e.it.cmd = inFull(b.tree.client.B(), c.cmd)
 		}
 	}
 	if b.items == nil {
 		b.items = make([]*item, 0, 16)
 	}
-	b.items = append(b.items, &e.item)
+	b.items = append(b.items, &e.it)
 }
 
 // admits tells why a reference cannot be in the batch.
-func (b *Batch) admits(r *Ref) error {
+func (b *Batch) admits(r *address) error {
 	switch {
 	case b.err == nil && r.err == nil && r.m != nil && r.m.tree == b.tree && b.tree.client != nil:
 		return nil
 	case b.err != nil:
 		return b.err
-	case r.Err() != nil:
-		return r.Err()
+	case r.wrong() != nil:
+		return r.wrong()
 	case r.m.tree.client == nil || !sameClient(b.tree, r.m.tree):
 		return r.fail("batch", because(ErrBatch, "the batch belongs to another client"))
 	}

@@ -18,122 +18,122 @@ type BitmapBatch struct {
 
 // In puts the reference into a batch.
 func (r BitmapRef) In(b *Batch) BitmapBatch {
-	r.Ref = b.takes(r.Ref)
+	r.at = b.takes(r.at)
 	return BitmapBatch{RefBatch{b, r.Ref}, r}
 }
 
 // Bit is [BitmapRef.Bit] in a batch.
 func (q BitmapBatch) Bit(offset int64) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.bit(offset) })
+	return add(q.b, r.at, func() command[bool] { return r.bit(offset) })
 }
 
 // Bytes is [BitmapRef.Bytes] in a batch.
 func (q BitmapBatch) Bytes() *Future[[]byte] {
 	r := q.ref
-	return add(q.b, r.Ref, r.bytes)
+	return add(q.b, r.at, r.bytes)
 }
 
 // Copy is [BitmapRef.Copy] in a batch.
 func (q BitmapBatch) Copy(to BitmapRef, opts ...WriteOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.at.transfer(&opCopy, to.at, opts) })
 }
 
 // Count is [BitmapRef.Count] in a batch.
 func (q BitmapBatch) Count() *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, r.count)
+	return add(q.b, r.at, r.count)
 }
 
 // CountRange is [BitmapRef.CountRange] in a batch.
 func (q BitmapBatch) CountRange(first int64, last int64, unit BitUnit) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.countRange(first, last, unit) })
+	return add(q.b, r.at, func() command[int64] { return r.countRange(first, last, unit) })
 }
 
 // Field is [BitmapRef.Field] in a batch.
 func (q BitmapBatch) Field(f BitField) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return fieldCommand(r, &opBitField, f.Get()) })
+	return add(q.b, r.at, func() command[int64] { return fieldCommand(r, &opBitField, f.Get()) })
 }
 
 // Fields is [BitmapRef.Fields] in a batch.
 func (q BitmapBatch) Fields(ops ...FieldOp) *Future[[]Optional[int64]] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[[]Optional[int64]] { return fieldCommand(r, &opBitFields, ops...) })
+	return add(q.b, r.at, func() command[[]Optional[int64]] { return fieldCommand(r, &opBitFields, ops...) })
 }
 
 // First is [BitmapRef.First] in a batch.
 func (q BitmapBatch) First(on bool) *FoundFuture[int64] {
 	r := q.ref
-	return addFound(q.b, r.Ref, func() command[found[int64]] { return r.first(on) })
+	return addFound(q.b, r.at, func() command[found[int64]] { return r.first(on) })
 }
 
 // FirstIn is [BitmapRef.FirstIn] in a batch.
 func (q BitmapBatch) FirstIn(on bool, first int64, last int64, unit BitUnit) *FoundFuture[int64] {
 	r := q.ref
-	return addFound(q.b, r.Ref, func() command[found[int64]] { return r.firstIn(on, first, last, unit) })
+	return addFound(q.b, r.at, func() command[found[int64]] { return r.firstIn(on, first, last, unit) })
 }
 
 // IncrField is [BitmapRef.IncrField] in a batch.
 func (q BitmapBatch) IncrField(f BitField, by int64, o Overflow) *FoundFuture[int64] {
 	r := q.ref
-	return addFound(q.b, r.Ref, func() command[found[int64]] { return fieldCommand(r, &opIncrBitField, f.Incr(by, o)) })
+	return addFound(q.b, r.at, func() command[found[int64]] { return fieldCommand(r, &opIncrBitField, f.Incr(by, o)) })
 }
 
 // Len is [BitmapRef.Len] in a batch.
 func (q BitmapBatch) Len() *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, r.length)
+	return add(q.b, r.at, r.length)
 }
 
 // Rename is [BitmapRef.Rename] in a batch.
 func (q BitmapBatch) Rename(to BitmapRef, opts ...WriteOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
 }
 
 // Set is [BitmapRef.Set] in a batch.
 func (q BitmapBatch) Set(bits []byte, opts ...SetOption) *Done {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[struct{}] { return r.put(string(bits), opts) })
+	return add(q.b, r.at, func() command[struct{}] { return r.at.put(string(bits), opts) })
 }
 
 // SetBit is [BitmapRef.SetBit] in a batch.
 func (q BitmapBatch) SetBit(offset int64, on bool) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.setBit(offset, on) })
+	return add(q.b, r.at, func() command[bool] { return r.setBit(offset, on) })
 }
 
 // SetField is [BitmapRef.SetField] in a batch.
 func (q BitmapBatch) SetField(f BitField, n int64) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return fieldCommand(r, &opSetBitField, f.Set(n)) })
+	return add(q.b, r.at, func() command[int64] { return fieldCommand(r, &opSetBitField, f.Set(n)) })
 }
 
 // StoreAnd is [BitmapRef.StoreAnd] in a batch.
 func (q BitmapBatch) StoreAnd(others ...BitmapRef) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.store(&opStoreAnd, "AND", others) })
+	return add(q.b, r.at, func() command[int64] { return r.store(&opStoreAnd, "AND", others) })
 }
 
 // StoreNot is [BitmapRef.StoreNot] in a batch.
 func (q BitmapBatch) StoreNot(other BitmapRef) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.store(&opStoreNot, "NOT", []BitmapRef{other}) })
+	return add(q.b, r.at, func() command[int64] { return r.store(&opStoreNot, "NOT", []BitmapRef{other}) })
 }
 
 // StoreOr is [BitmapRef.StoreOr] in a batch.
 func (q BitmapBatch) StoreOr(others ...BitmapRef) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.store(&opStoreOr, "OR", others) })
+	return add(q.b, r.at, func() command[int64] { return r.store(&opStoreOr, "OR", others) })
 }
 
 // StoreXor is [BitmapRef.StoreXor] in a batch.
 func (q BitmapBatch) StoreXor(others ...BitmapRef) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.store(&opStoreXor, "XOR", others) })
+	return add(q.b, r.at, func() command[int64] { return r.store(&opStoreXor, "XOR", others) })
 }
 
 // ChannelBatch holds the operations of a [ChannelRef] in a batch. They have the same names and results;
@@ -145,20 +145,20 @@ type ChannelBatch[T any] struct {
 
 // In puts the reference into a batch.
 func (r ChannelRef[T]) In(b *Batch) ChannelBatch[T] {
-	r.Ref = b.takes(r.Ref)
+	r.at = b.takes(r.at)
 	return ChannelBatch[T]{RefBatch{b, r.Ref}, r}
 }
 
 // Publish is [ChannelRef.Publish] in a batch.
 func (q ChannelBatch[T]) Publish(message T) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.publish(message) })
+	return add(q.b, r.at, func() command[int64] { return r.publish(message) })
 }
 
 // Subscribers is [ChannelRef.Subscribers] in a batch.
 func (q ChannelBatch[T]) Subscribers() *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, r.subscribers)
+	return add(q.b, r.at, r.subscribers)
 }
 
 // CounterBatch holds the operations of a [CounterRef] in a batch. They have the same names and results;
@@ -170,80 +170,80 @@ type CounterBatch[N Number] struct {
 
 // In puts the reference into a batch.
 func (r CounterRef[N]) In(b *Batch) CounterBatch[N] {
-	r.Ref = b.takes(r.Ref)
+	r.at = b.takes(r.at)
 	return CounterBatch[N]{RefBatch{b, r.Ref}, r}
 }
 
 // Add is [CounterRef.Add] in a batch.
 func (q CounterBatch[N]) Add(n N) *Future[N] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[N] { return r.add(n) })
+	return add(q.b, r.at, func() command[N] { return r.add(n) })
 }
 
 // Copy is [CounterRef.Copy] in a batch.
 func (q CounterBatch[N]) Copy(to CounterRef[N], opts ...WriteOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.at.transfer(&opCopy, to.at, opts) })
 }
 
 // Decr is [CounterRef.Decr] in a batch.
 func (q CounterBatch[N]) Decr() *Future[N] {
 	r := q.ref
-	return add(q.b, r.Ref, r.decr)
+	return add(q.b, r.at, r.decr)
 }
 
 // Get is [CounterRef.Get] in a batch.
 func (q CounterBatch[N]) Get() *Future[N] {
 	r := q.ref
-	return add(q.b, r.Ref, r.get)
+	return add(q.b, r.at, r.get)
 }
 
 // Incr is [CounterRef.Incr] in a batch.
 func (q CounterBatch[N]) Incr() *Future[N] {
 	r := q.ref
-	return add(q.b, r.Ref, r.incr)
+	return add(q.b, r.at, r.incr)
 }
 
 // Lookup is [CounterRef.Lookup] in a batch.
 func (q CounterBatch[N]) Lookup() *FoundFuture[N] {
 	r := q.ref
-	return addFound(q.b, r.Ref, r.lookup)
+	return addFound(q.b, r.at, r.lookup)
 }
 
 // Rename is [CounterRef.Rename] in a batch.
 func (q CounterBatch[N]) Rename(to CounterRef[N], opts ...WriteOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
 }
 
 // Reset is [CounterRef.Reset] in a batch.
 func (q CounterBatch[N]) Reset() *Future[N] {
 	r := q.ref
-	return add(q.b, r.Ref, r.reset)
+	return add(q.b, r.at, r.reset)
 }
 
 // Set is [CounterRef.Set] in a batch.
 func (q CounterBatch[N]) Set(n N, opts ...SetOption) *Done {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[struct{}] { return r.set(n, opts) })
+	return add(q.b, r.at, func() command[struct{}] { return r.set(n, opts) })
 }
 
 // SetIfAbsent is [CounterRef.SetIfAbsent] in a batch.
 func (q CounterBatch[N]) SetIfAbsent(n N, opts ...SetOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.setIfAbsent(n, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.setIfAbsent(n, opts) })
 }
 
 // Sub is [CounterRef.Sub] in a batch.
 func (q CounterBatch[N]) Sub(n N) *Future[N] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[N] { return r.sub(n) })
+	return add(q.b, r.at, func() command[N] { return r.sub(n) })
 }
 
 // Swap is [CounterRef.Swap] in a batch.
 func (q CounterBatch[N]) Swap(n N) *FoundFuture[N] {
 	r := q.ref
-	return addFound(q.b, r.Ref, func() command[found[N]] { return r.swap(n) })
+	return addFound(q.b, r.at, func() command[found[N]] { return r.swap(n) })
 }
 
 // GeoBatch holds the operations of a [GeoRef] in a batch. They have the same names and results;
@@ -255,104 +255,104 @@ type GeoBatch[T any] struct {
 
 // In puts the reference into a batch.
 func (r GeoRef[T]) In(b *Batch) GeoBatch[T] {
-	r.Ref = b.takes(r.Ref)
+	r.at = b.takes(r.at)
 	return GeoBatch[T]{RefBatch{b, r.Ref}, r}
 }
 
 // Add is [GeoRef.Add] in a batch.
 func (q GeoBatch[T]) Add(member T, at Point, opts ...AddOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.add(member, at, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.add(member, at, opts) })
 }
 
 // AddMany is [GeoRef.AddMany] in a batch.
 func (q GeoBatch[T]) AddMany(places []Place[T], opts ...AddOption) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.addMany(places, opts) })
+	return add(q.b, r.at, func() command[int64] { return r.addMany(places, opts) })
 }
 
 // All is [GeoRef.All] in a batch.
 func (q GeoBatch[T]) All() *Future[[]Place[T]] {
 	r := q.ref
-	return add(q.b, r.Ref, r.all)
+	return add(q.b, r.at, r.all)
 }
 
 // Copy is [GeoRef.Copy] in a batch.
 func (q GeoBatch[T]) Copy(to GeoRef[T], opts ...WriteOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.at.transfer(&opCopy, to.at, opts) })
 }
 
 // Distance is [GeoRef.Distance] in a batch.
 func (q GeoBatch[T]) Distance(a T, b T, unit LengthUnit) *FoundFuture[float64] {
 	r := q.ref
-	return addFound(q.b, r.Ref, func() command[found[float64]] { return r.distance(a, b, unit) })
+	return addFound(q.b, r.at, func() command[found[float64]] { return r.distance(a, b, unit) })
 }
 
 // Hash is [GeoRef.Hash] in a batch.
 func (q GeoBatch[T]) Hash(member T) *FoundFuture[string] {
 	r := q.ref
-	return addFound(q.b, r.Ref, func() command[found[string]] { return askPlaces(r, &opGeoHash, "GEOHASH", member) })
+	return addFound(q.b, r.at, func() command[found[string]] { return askPlaces(r, &opGeoHash, "GEOHASH", member) })
 }
 
 // Hashes is [GeoRef.Hashes] in a batch.
 func (q GeoBatch[T]) Hashes(members ...T) *Future[[]Optional[string]] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[[]Optional[string]] { return askPlaces(r, &opGeoHashes, "GEOHASH", members...) })
+	return add(q.b, r.at, func() command[[]Optional[string]] { return askPlaces(r, &opGeoHashes, "GEOHASH", members...) })
 }
 
 // Len is [GeoRef.Len] in a batch.
 func (q GeoBatch[T]) Len() *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, r.length)
+	return add(q.b, r.at, r.length)
 }
 
 // Position is [GeoRef.Position] in a batch.
 func (q GeoBatch[T]) Position(member T) *FoundFuture[Point] {
 	r := q.ref
-	return addFound(q.b, r.Ref, func() command[found[Point]] { return askPlaces(r, &opPosition, "GEOPOS", member) })
+	return addFound(q.b, r.at, func() command[found[Point]] { return askPlaces(r, &opPosition, "GEOPOS", member) })
 }
 
 // Positions is [GeoRef.Positions] in a batch.
 func (q GeoBatch[T]) Positions(members ...T) *Future[[]Optional[Point]] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[[]Optional[Point]] { return askPlaces(r, &opPositions, "GEOPOS", members...) })
+	return add(q.b, r.at, func() command[[]Optional[Point]] { return askPlaces(r, &opPositions, "GEOPOS", members...) })
 }
 
 // Remove is [GeoRef.Remove] in a batch.
 func (q GeoBatch[T]) Remove(members ...T) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return removeSorted(r.Ref, members) })
+	return add(q.b, r.at, func() command[int64] { return removeSorted(r.at, members) })
 }
 
 // Rename is [GeoRef.Rename] in a batch.
 func (q GeoBatch[T]) Rename(to GeoRef[T], opts ...WriteOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
 }
 
 // Search is [GeoRef.Search] in a batch.
 func (q GeoBatch[T]) Search(around Point, area Area) *Future[[]Near[T]] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[[]Near[T]] { return r.search(around, area) })
+	return add(q.b, r.at, func() command[[]Near[T]] { return r.search(around, area) })
 }
 
 // SearchFrom is [GeoRef.SearchFrom] in a batch.
 func (q GeoBatch[T]) SearchFrom(member T, area Area) *Future[[]Near[T]] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[[]Near[T]] { return r.searchFrom(member, area) })
+	return add(q.b, r.at, func() command[[]Near[T]] { return r.searchFrom(member, area) })
 }
 
 // StoreSearch is [GeoRef.StoreSearch] in a batch.
 func (q GeoBatch[T]) StoreSearch(from GeoRef[T], around Point, area Area) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.storeSearch(from, around, area) })
+	return add(q.b, r.at, func() command[int64] { return r.storeSearch(from, around, area) })
 }
 
 // StoreSearchFrom is [GeoRef.StoreSearchFrom] in a batch.
 func (q GeoBatch[T]) StoreSearchFrom(from GeoRef[T], member T, area Area) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.storeSearchFrom(from, member, area) })
+	return add(q.b, r.at, func() command[int64] { return r.storeSearchFrom(from, member, area) })
 }
 
 // HashBatch holds the operations of a [HashRef] in a batch. They have the same names and results;
@@ -364,170 +364,170 @@ type HashBatch[V any] struct {
 
 // In puts the reference into a batch.
 func (r HashRef[V]) In(b *Batch) HashBatch[V] {
-	r.Ref = b.takes(r.Ref)
+	r.at = b.takes(r.at)
 	return HashBatch[V]{RefBatch{b, r.Ref}, r}
 }
 
 // All is [HashRef.All] in a batch.
 func (q HashBatch[V]) All() *Future[map[string]V] {
 	r := q.ref
-	return add(q.b, r.Ref, r.all)
+	return add(q.b, r.at, r.all)
 }
 
 // Copy is [HashRef.Copy] in a batch.
 func (q HashBatch[V]) Copy(to HashRef[V], opts ...WriteOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.at.transfer(&opCopy, to.at, opts) })
 }
 
 // Decr is [HashRef.Decr] in a batch.
 func (q HashBatch[V]) Decr(field string, by V) *Future[V] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[V] { return r.add(&r.hash().decr, field, by, true) })
+	return add(q.b, r.at, func() command[V] { return r.add(&r.hash().decr, field, by, true) })
 }
 
 // DeleteFields is [HashRef.DeleteFields] in a batch.
 func (q HashBatch[V]) DeleteFields(fields ...string) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.deleteFields(fields) })
+	return add(q.b, r.at, func() command[int64] { return r.at.deleteFields(fields) })
 }
 
 // ExpireFields is [HashRef.ExpireFields] in a batch.
 func (q HashBatch[V]) ExpireFields(d time.Duration, fields ...string) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.expireFields(d, fields) })
+	return add(q.b, r.at, func() command[int64] { return r.at.expireFields(d, fields) })
 }
 
 // ExpireFieldsAt is [HashRef.ExpireFieldsAt] in a batch.
 func (q HashBatch[V]) ExpireFieldsAt(t time.Time, fields ...string) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.expireFieldsAt(t, fields) })
+	return add(q.b, r.at, func() command[int64] { return r.at.expireFieldsAt(t, fields) })
 }
 
 // ExpireFieldsIf is [HashRef.ExpireFieldsIf] in a batch.
 func (q HashBatch[V]) ExpireFieldsIf(d time.Duration, condition ExpireCondition, fields ...string) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.expireFieldsIf(d, condition, fields) })
+	return add(q.b, r.at, func() command[int64] { return r.at.expireFieldsIf(d, condition, fields) })
 }
 
 // FieldExpireTime is [HashRef.FieldExpireTime] in a batch.
 func (q HashBatch[V]) FieldExpireTime(field string) *Future[time.Time] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[time.Time] { return r.endOfField(field) })
+	return add(q.b, r.at, func() command[time.Time] { return r.at.endOfField(field) })
 }
 
 // FieldTTL is [HashRef.FieldTTL] in a batch.
 func (q HashBatch[V]) FieldTTL(field string) *Future[time.Duration] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[time.Duration] { return r.leftOfField(field) })
+	return add(q.b, r.at, func() command[time.Duration] { return r.at.leftOfField(field) })
 }
 
 // Fields is [HashRef.Fields] in a batch.
 func (q HashBatch[V]) Fields() *Future[[]string] {
 	r := q.ref
-	return add(q.b, r.Ref, r.fields)
+	return add(q.b, r.at, r.fields)
 }
 
 // Get is [HashRef.Get] in a batch.
 func (q HashBatch[V]) Get(field string) *Future[V] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[V] { return r.get(field) })
+	return add(q.b, r.at, func() command[V] { return r.get(field) })
 }
 
 // GetAndExpire is [HashRef.GetAndExpire] in a batch.
 func (q HashBatch[V]) GetAndExpire(d time.Duration, fields ...string) *Future[[]Optional[V]] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[[]Optional[V]] { return r.getAndExpire(d, fields) })
+	return add(q.b, r.at, func() command[[]Optional[V]] { return r.getAndExpire(d, fields) })
 }
 
 // GetMany is [HashRef.GetMany] in a batch.
 func (q HashBatch[V]) GetMany(fields ...string) *Future[[]Optional[V]] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[[]Optional[V]] { return r.getMany(fields) })
+	return add(q.b, r.at, func() command[[]Optional[V]] { return r.getMany(fields) })
 }
 
 // Has is [HashRef.Has] in a batch.
 func (q HashBatch[V]) Has(field string) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.has(field) })
+	return add(q.b, r.at, func() command[bool] { return r.has(field) })
 }
 
 // Incr is [HashRef.Incr] in a batch.
 func (q HashBatch[V]) Incr(field string, by V) *Future[V] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[V] { return r.add(&r.hash().incr, field, by, false) })
+	return add(q.b, r.at, func() command[V] { return r.add(&r.hash().incr, field, by, false) })
 }
 
 // Len is [HashRef.Len] in a batch.
 func (q HashBatch[V]) Len() *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, r.length)
+	return add(q.b, r.at, r.length)
 }
 
 // Lookup is [HashRef.Lookup] in a batch.
 func (q HashBatch[V]) Lookup(field string) *FoundFuture[V] {
 	r := q.ref
-	return addFound(q.b, r.Ref, func() command[found[V]] { return r.lookup(field) })
+	return addFound(q.b, r.at, func() command[found[V]] { return r.lookup(field) })
 }
 
 // PersistFields is [HashRef.PersistFields] in a batch.
 func (q HashBatch[V]) PersistFields(fields ...string) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.persistFields(fields) })
+	return add(q.b, r.at, func() command[int64] { return r.at.persistFields(fields) })
 }
 
 // Random is [HashRef.Random] in a batch.
 func (q HashBatch[V]) Random(n int) *Future[map[string]V] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[map[string]V] { return r.random(n) })
+	return add(q.b, r.at, func() command[map[string]V] { return r.random(n) })
 }
 
 // Rename is [HashRef.Rename] in a batch.
 func (q HashBatch[V]) Rename(to HashRef[V], opts ...WriteOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
 }
 
 // Set is [HashRef.Set] in a batch.
 func (q HashBatch[V]) Set(field string, v V, opts ...FieldOption) *Done {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[struct{}] { return r.set(field, v, opts) })
+	return add(q.b, r.at, func() command[struct{}] { return r.set(field, v, opts) })
 }
 
 // SetIfAbsent is [HashRef.SetIfAbsent] in a batch.
 func (q HashBatch[V]) SetIfAbsent(field string, v V, opts ...FieldOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.setIfAbsent(field, v, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.setIfAbsent(field, v, opts) })
 }
 
 // SetMany is [HashRef.SetMany] in a batch.
 func (q HashBatch[V]) SetMany(fields map[string]V, opts ...FieldOption) *Done {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[struct{}] { return r.setMany(fields, opts) })
+	return add(q.b, r.at, func() command[struct{}] { return r.setMany(fields, opts) })
 }
 
 // StrLen is [HashRef.StrLen] in a batch.
 func (q HashBatch[V]) StrLen(field string) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.strLen(field) })
+	return add(q.b, r.at, func() command[int64] { return r.strLen(field) })
 }
 
 // Take is [HashRef.Take] in a batch.
 func (q HashBatch[V]) Take(field string) *FoundFuture[V] {
 	r := q.ref
-	return addFound(q.b, r.Ref, func() command[found[V]] { return r.take(field) })
+	return addFound(q.b, r.at, func() command[found[V]] { return r.take(field) })
 }
 
 // TakeMany is [HashRef.TakeMany] in a batch.
 func (q HashBatch[V]) TakeMany(fields ...string) *Future[[]Optional[V]] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[[]Optional[V]] { return r.takeMany(fields) })
+	return add(q.b, r.at, func() command[[]Optional[V]] { return r.takeMany(fields) })
 }
 
 // Values is [HashRef.Values] in a batch.
 func (q HashBatch[V]) Values() *Future[[]V] {
 	r := q.ref
-	return add(q.b, r.Ref, r.values)
+	return add(q.b, r.at, r.values)
 }
 
 // HyperLogLogBatch holds the operations of a [HyperLogLogRef] in a batch. They have the same names and results;
@@ -539,44 +539,44 @@ type HyperLogLogBatch[T any] struct {
 
 // In puts the reference into a batch.
 func (r HyperLogLogRef[T]) In(b *Batch) HyperLogLogBatch[T] {
-	r.Ref = b.takes(r.Ref)
+	r.at = b.takes(r.at)
 	return HyperLogLogBatch[T]{RefBatch{b, r.Ref}, r}
 }
 
 // Add is [HyperLogLogRef.Add] in a batch.
 func (q HyperLogLogBatch[T]) Add(vs ...T) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.add(vs) })
+	return add(q.b, r.at, func() command[bool] { return r.add(vs) })
 }
 
 // Copy is [HyperLogLogRef.Copy] in a batch.
 func (q HyperLogLogBatch[T]) Copy(to HyperLogLogRef[T], opts ...WriteOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.at.transfer(&opCopy, to.at, opts) })
 }
 
 // Count is [HyperLogLogRef.Count] in a batch.
 func (q HyperLogLogBatch[T]) Count() *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, r.count)
+	return add(q.b, r.at, r.count)
 }
 
 // CountUnion is [HyperLogLogRef.CountUnion] in a batch.
 func (q HyperLogLogBatch[T]) CountUnion(others ...HyperLogLogRef[T]) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.countUnion(others) })
+	return add(q.b, r.at, func() command[int64] { return r.countUnion(others) })
 }
 
 // Merge is [HyperLogLogRef.Merge] in a batch.
 func (q HyperLogLogBatch[T]) Merge(others ...HyperLogLogRef[T]) *Done {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[struct{}] { return r.merge(others) })
+	return add(q.b, r.at, func() command[struct{}] { return r.merge(others) })
 }
 
 // Rename is [HyperLogLogRef.Rename] in a batch.
 func (q HyperLogLogBatch[T]) Rename(to HyperLogLogRef[T], opts ...WriteOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
 }
 
 // KeyBatch holds the operations of a [KeyRef] in a batch. They have the same names and results;
@@ -588,104 +588,104 @@ type KeyBatch[T any] struct {
 
 // In puts the reference into a batch.
 func (r KeyRef[T]) In(b *Batch) KeyBatch[T] {
-	r.Ref = b.takes(r.Ref)
+	r.at = b.takes(r.at)
 	return KeyBatch[T]{RefBatch{b, r.Ref}, r}
 }
 
 // Append is [KeyRef.Append] in a batch.
 func (q KeyBatch[T]) Append(v T) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.append(v) })
+	return add(q.b, r.at, func() command[int64] { return r.append(v) })
 }
 
 // Copy is [KeyRef.Copy] in a batch.
 func (q KeyBatch[T]) Copy(to KeyRef[T], opts ...WriteOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.at.transfer(&opCopy, to.at, opts) })
 }
 
 // Get is [KeyRef.Get] in a batch.
 func (q KeyBatch[T]) Get() *Future[T] {
 	r := q.ref
-	return add(q.b, r.Ref, r.get)
+	return add(q.b, r.at, r.get)
 }
 
 // GetAndExpire is [KeyRef.GetAndExpire] in a batch.
 func (q KeyBatch[T]) GetAndExpire(d time.Duration) *FoundFuture[T] {
 	r := q.ref
-	return addFound(q.b, r.Ref, func() command[found[T]] { return r.getAndExpire(d) })
+	return addFound(q.b, r.at, func() command[found[T]] { return r.getAndExpire(d) })
 }
 
 // GetRange is [KeyRef.GetRange] in a batch.
 func (q KeyBatch[T]) GetRange(first int64, last int64) *Future[T] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[T] { return r.getRange(first, last) })
+	return add(q.b, r.at, func() command[T] { return r.getRange(first, last) })
 }
 
 // Lookup is [KeyRef.Lookup] in a batch.
 func (q KeyBatch[T]) Lookup() *FoundFuture[T] {
 	r := q.ref
-	return addFound(q.b, r.Ref, r.lookup)
+	return addFound(q.b, r.at, r.lookup)
 }
 
 // Raw is [KeyRef.Raw] in a batch.
 func (q KeyBatch[T]) Raw() *Future[[]byte] {
 	r := q.ref
-	return add(q.b, r.Ref, r.raw)
+	return add(q.b, r.at, r.at.raw)
 }
 
 // Rename is [KeyRef.Rename] in a batch.
 func (q KeyBatch[T]) Rename(to KeyRef[T], opts ...WriteOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
 }
 
 // Set is [KeyRef.Set] in a batch.
 func (q KeyBatch[T]) Set(v T, opts ...SetOption) *Done {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[struct{}] { return r.set(v, opts) })
+	return add(q.b, r.at, func() command[struct{}] { return r.set(v, opts) })
 }
 
 // SetIfAbsent is [KeyRef.SetIfAbsent] in a batch.
 func (q KeyBatch[T]) SetIfAbsent(v T, opts ...SetOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.setIf(&opSetIfAbsent, "NX", v, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.setIf(&opSetIfAbsent, "NX", v, opts) })
 }
 
 // SetIfPresent is [KeyRef.SetIfPresent] in a batch.
 func (q KeyBatch[T]) SetIfPresent(v T, opts ...SetOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.setIf(&opSetIfPresent, "XX", v, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.setIf(&opSetIfPresent, "XX", v, opts) })
 }
 
 // SetRange is [KeyRef.SetRange] in a batch.
 func (q KeyBatch[T]) SetRange(offset int64, v T) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.setRange(offset, v) })
+	return add(q.b, r.at, func() command[int64] { return r.setRange(offset, v) })
 }
 
 // StoredType is [KeyRef.StoredType] in a batch.
 func (q KeyBatch[T]) StoredType() *Future[string] {
 	r := q.ref
-	return add(q.b, r.Ref, r.storedType)
+	return add(q.b, r.at, r.storedType)
 }
 
 // StrLen is [KeyRef.StrLen] in a batch.
 func (q KeyBatch[T]) StrLen() *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, r.strLen)
+	return add(q.b, r.at, r.strLen)
 }
 
 // Swap is [KeyRef.Swap] in a batch.
 func (q KeyBatch[T]) Swap(v T) *FoundFuture[T] {
 	r := q.ref
-	return addFound(q.b, r.Ref, func() command[found[T]] { return r.swap(v) })
+	return addFound(q.b, r.at, func() command[found[T]] { return r.swap(v) })
 }
 
 // Take is [KeyRef.Take] in a batch.
 func (q KeyBatch[T]) Take() *FoundFuture[T] {
 	r := q.ref
-	return addFound(q.b, r.Ref, r.take)
+	return addFound(q.b, r.at, r.take)
 }
 
 // LimiterBatch holds the operations of a [LimiterRef] in a batch. They have the same names and results;
@@ -697,32 +697,32 @@ type LimiterBatch struct {
 
 // In puts the reference into a batch.
 func (r LimiterRef) In(b *Batch) LimiterBatch {
-	r.Ref = b.takes(r.Ref)
+	r.at = b.takes(r.at)
 	return LimiterBatch{RefBatch{b, r.Ref}, r}
 }
 
 // Allow is [LimiterRef.Allow] in a batch.
 func (q LimiterBatch) Allow() *Future[Decision] {
 	r := q.ref
-	return add(q.b, r.Ref, r.allow)
+	return add(q.b, r.at, r.allow)
 }
 
 // AllowN is [LimiterRef.AllowN] in a batch.
 func (q LimiterBatch) AllowN(n int64) *Future[Decision] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[Decision] { return r.allowN(n) })
+	return add(q.b, r.at, func() command[Decision] { return r.allowN(n) })
 }
 
 // Peek is [LimiterRef.Peek] in a batch.
 func (q LimiterBatch) Peek() *Future[Decision] {
 	r := q.ref
-	return add(q.b, r.Ref, r.peek)
+	return add(q.b, r.at, r.peek)
 }
 
 // Reset is [LimiterRef.Reset] in a batch.
 func (q LimiterBatch) Reset() *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, r.reset)
+	return add(q.b, r.at, r.reset)
 }
 
 // ListBatch holds the operations of a [ListRef] in a batch. They have the same names and results;
@@ -734,38 +734,38 @@ type ListBatch[T any] struct {
 
 // In puts the reference into a batch.
 func (r ListRef[T]) In(b *Batch) ListBatch[T] {
-	r.Ref = b.takes(r.Ref)
+	r.at = b.takes(r.at)
 	return ListBatch[T]{RefBatch{b, r.Ref}, r}
 }
 
 // All is [ListRef.All] in a batch.
 func (q ListBatch[T]) All() *Future[[]T] {
 	r := q.ref
-	return add(q.b, r.Ref, r.all)
+	return add(q.b, r.at, r.all)
 }
 
 // Copy is [ListRef.Copy] in a batch.
 func (q ListBatch[T]) Copy(to ListRef[T], opts ...WriteOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.at.transfer(&opCopy, to.at, opts) })
 }
 
 // Index is [ListRef.Index] in a batch.
 func (q ListBatch[T]) Index(i int64) *FoundFuture[T] {
 	r := q.ref
-	return addFound(q.b, r.Ref, func() command[found[T]] { return r.index(i) })
+	return addFound(q.b, r.at, func() command[found[T]] { return r.index(i) })
 }
 
 // IndexOf is [ListRef.IndexOf] in a batch.
 func (q ListBatch[T]) IndexOf(v T, opts ...IndexOption) *FoundFuture[int64] {
 	r := q.ref
-	return addFound(q.b, r.Ref, func() command[found[int64]] { return indexCommand(r, &opIndexOf, v, opts) })
+	return addFound(q.b, r.at, func() command[found[int64]] { return indexCommand(r, &opIndexOf, v, opts) })
 }
 
 // IndexesOf is [ListRef.IndexesOf] in a batch.
 func (q ListBatch[T]) IndexesOf(v T, n int64, opts ...IndexOption) *Future[[]int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[[]int64] {
+	return add(q.b, r.at, func() command[[]int64] {
 		return indexCommand(r, &opIndexesOf, v, append([]IndexOption{{"COUNT", n}}, opts...))
 	})
 }
@@ -773,103 +773,103 @@ func (q ListBatch[T]) IndexesOf(v T, n int64, opts ...IndexOption) *Future[[]int
 // InsertAfter is [ListRef.InsertAfter] in a batch.
 func (q ListBatch[T]) InsertAfter(pivot T, v T) *FoundFuture[int64] {
 	r := q.ref
-	return addFound(q.b, r.Ref, func() command[found[int64]] { return r.insert(&opInsertAfter, "AFTER", pivot, v) })
+	return addFound(q.b, r.at, func() command[found[int64]] { return r.insert(&opInsertAfter, "AFTER", pivot, v) })
 }
 
 // InsertBefore is [ListRef.InsertBefore] in a batch.
 func (q ListBatch[T]) InsertBefore(pivot T, v T) *FoundFuture[int64] {
 	r := q.ref
-	return addFound(q.b, r.Ref, func() command[found[int64]] { return r.insert(&opInsertBefore, "BEFORE", pivot, v) })
+	return addFound(q.b, r.at, func() command[found[int64]] { return r.insert(&opInsertBefore, "BEFORE", pivot, v) })
 }
 
 // Len is [ListRef.Len] in a batch.
 func (q ListBatch[T]) Len() *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, r.length)
+	return add(q.b, r.at, r.length)
 }
 
 // Move is [ListRef.Move] in a batch.
 func (q ListBatch[T]) Move(from End, to ListRef[T], at End) *FoundFuture[T] {
 	r := q.ref
-	return addFound(q.b, r.Ref, func() command[found[T]] { return r.move(from, to, at) })
+	return addFound(q.b, r.at, func() command[found[T]] { return r.move(from, to, at) })
 }
 
 // PopLeft is [ListRef.PopLeft] in a batch.
 func (q ListBatch[T]) PopLeft() *FoundFuture[T] {
 	r := q.ref
-	return addFound(q.b, r.Ref, r.popLeft)
+	return addFound(q.b, r.at, r.popLeft)
 }
 
 // PopLeftN is [ListRef.PopLeftN] in a batch.
 func (q ListBatch[T]) PopLeftN(n int64) *Future[[]T] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[[]T] { return r.popN(&r.list().popLeftN, "LPOP", n) })
+	return add(q.b, r.at, func() command[[]T] { return r.popN(&r.list().popLeftN, "LPOP", n) })
 }
 
 // PopRight is [ListRef.PopRight] in a batch.
 func (q ListBatch[T]) PopRight() *FoundFuture[T] {
 	r := q.ref
-	return addFound(q.b, r.Ref, r.popRight)
+	return addFound(q.b, r.at, r.popRight)
 }
 
 // PopRightN is [ListRef.PopRightN] in a batch.
 func (q ListBatch[T]) PopRightN(n int64) *Future[[]T] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[[]T] { return r.popN(&r.list().popRightN, "RPOP", n) })
+	return add(q.b, r.at, func() command[[]T] { return r.popN(&r.list().popRightN, "RPOP", n) })
 }
 
 // PushLeft is [ListRef.PushLeft] in a batch.
 func (q ListBatch[T]) PushLeft(vs ...T) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.push(&opPushLeft, "LPUSH", vs) })
+	return add(q.b, r.at, func() command[int64] { return r.push(&opPushLeft, "LPUSH", vs) })
 }
 
 // PushLeftIfExists is [ListRef.PushLeftIfExists] in a batch.
 func (q ListBatch[T]) PushLeftIfExists(vs ...T) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.push(&opPushLeftIf, "LPUSHX", vs) })
+	return add(q.b, r.at, func() command[int64] { return r.push(&opPushLeftIf, "LPUSHX", vs) })
 }
 
 // PushRight is [ListRef.PushRight] in a batch.
 func (q ListBatch[T]) PushRight(vs ...T) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.push(&opPushRight, "RPUSH", vs) })
+	return add(q.b, r.at, func() command[int64] { return r.push(&opPushRight, "RPUSH", vs) })
 }
 
 // PushRightIfExists is [ListRef.PushRightIfExists] in a batch.
 func (q ListBatch[T]) PushRightIfExists(vs ...T) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.push(&opPushRightIf, "RPUSHX", vs) })
+	return add(q.b, r.at, func() command[int64] { return r.push(&opPushRightIf, "RPUSHX", vs) })
 }
 
 // Range is [ListRef.Range] in a batch.
 func (q ListBatch[T]) Range(first int64, last int64) *Future[[]T] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[[]T] { return r.span(first, last) })
+	return add(q.b, r.at, func() command[[]T] { return r.span(first, last) })
 }
 
 // Remove is [ListRef.Remove] in a batch.
 func (q ListBatch[T]) Remove(v T, n int64) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.remove(v, n) })
+	return add(q.b, r.at, func() command[int64] { return r.remove(v, n) })
 }
 
 // Rename is [ListRef.Rename] in a batch.
 func (q ListBatch[T]) Rename(to ListRef[T], opts ...WriteOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
 }
 
 // Set is [ListRef.Set] in a batch.
 func (q ListBatch[T]) Set(i int64, v T) *Done {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[struct{}] { return r.set(i, v) })
+	return add(q.b, r.at, func() command[struct{}] { return r.set(i, v) })
 }
 
 // Trim is [ListRef.Trim] in a batch.
 func (q ListBatch[T]) Trim(first int64, last int64) *Done {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[struct{}] { return r.trim(first, last) })
+	return add(q.b, r.at, func() command[struct{}] { return r.trim(first, last) })
 }
 
 // LockBatch holds the operations of a [LockRef] in a batch. They have the same names and results;
@@ -881,26 +881,26 @@ type LockBatch struct {
 
 // In puts the reference into a batch.
 func (r LockRef) In(b *Batch) LockBatch {
-	r.Ref = b.takes(r.Ref)
+	r.at = b.takes(r.at)
 	return LockBatch{RefBatch{b, r.Ref}, r}
 }
 
 // ForceRelease is [LockRef.ForceRelease] in a batch.
 func (q LockBatch) ForceRelease() *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, r.forceRelease)
+	return add(q.b, r.at, r.forceRelease)
 }
 
 // Held is [LockRef.Held] in a batch.
 func (q LockBatch) Held() *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, r.held)
+	return add(q.b, r.at, r.held)
 }
 
 // Holder is [LockRef.Holder] in a batch.
 func (q LockBatch) Holder() *FoundFuture[Holder] {
 	r := q.ref
-	return addFound(q.b, r.Ref, r.holder)
+	return addFound(q.b, r.at, r.holder)
 }
 
 // PasswordBatch holds the operations of a [PasswordRef] in a batch. They have the same names and results;
@@ -912,50 +912,50 @@ type PasswordBatch struct {
 
 // In puts the reference into a batch.
 func (r PasswordRef) In(b *Batch) PasswordBatch {
-	r.Ref = b.takes(r.Ref)
+	r.at = b.takes(r.at)
 	return PasswordBatch{RefBatch{b, r.Ref}, r}
 }
 
 // Reveal is [PasswordRef.Reveal] in a batch.
 func (q PasswordBatch) Reveal() *Future[string] {
 	r := q.ref
-	return add(q.b, r.Ref, r.reveal)
+	return add(q.b, r.at, r.reveal)
 }
 
 // Set is [PasswordRef.Set] in a batch.
 func (q PasswordBatch) Set(password string, opts ...SetOption) *Done {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[struct{}] { return r.set(context.Background(), password, opts) })
+	return add(q.b, r.at, func() command[struct{}] { return r.set(context.Background(), password, opts) })
 }
 
 // SetHash is [PasswordRef.SetHash] in a batch.
 func (q PasswordBatch) SetHash(encoded string, opts ...SetOption) *Done {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[struct{}] { return r.setHash(encoded, opts) })
+	return add(q.b, r.at, func() command[struct{}] { return r.setHash(encoded, opts) })
 }
 
 // SetIfAbsent is [PasswordRef.SetIfAbsent] in a batch.
 func (q PasswordBatch) SetIfAbsent(password string, opts ...SetOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.setIf(context.Background(), &opSetIfAbsent, "NX", password, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.setIf(context.Background(), &opSetIfAbsent, "NX", password, opts) })
 }
 
 // SetIfPresent is [PasswordRef.SetIfPresent] in a batch.
 func (q PasswordBatch) SetIfPresent(password string, opts ...SetOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.setIf(context.Background(), &opSetIfPresent, "XX", password, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.setIf(context.Background(), &opSetIfPresent, "XX", password, opts) })
 }
 
 // Verify is [PasswordRef.Verify] in a batch.
 func (q PasswordBatch) Verify(candidate string) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.verify(candidate) })
+	return add(q.b, r.at, func() command[bool] { return r.verify(candidate) })
 }
 
 // VerifyDetail is [PasswordRef.VerifyDetail] in a batch.
 func (q PasswordBatch) VerifyDetail(candidate string) *Future[Verification] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[Verification] { return r.verifyDetail(candidate) })
+	return add(q.b, r.at, func() command[Verification] { return r.verifyDetail(candidate) })
 }
 
 // RecordBatch holds the operations of a [RecordRef] in a batch. They have the same names and results;
@@ -967,127 +967,127 @@ type RecordBatch[S any] struct {
 
 // In puts the reference into a batch.
 func (r RecordRef[S]) In(b *Batch) RecordBatch[S] {
-	r.Ref = b.takes(r.Ref)
+	r.at = b.takes(r.at)
 	return RecordBatch[S]{RefBatch{b, r.Ref}, r}
 }
 
 // Copy is [RecordRef.Copy] in a batch.
 func (q RecordBatch[S]) Copy(to RecordRef[S], opts ...WriteOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.at.transfer(&opCopy, to.at, opts) })
 }
 
 // DeleteFields is [RecordRef.DeleteFields] in a batch.
 func (q RecordBatch[S]) DeleteFields(fields ...string) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.deleteFieldsOf(fields) })
+	return add(q.b, r.at, func() command[bool] { return r.deleteFieldsOf(fields) })
 }
 
 // ExpireFields is [RecordRef.ExpireFields] in a batch.
 func (q RecordBatch[S]) ExpireFields(d time.Duration, fields ...string) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] {
+	return add(q.b, r.at, func() command[int64] {
 		names, err := r.allNames(fields)
 		if err != nil {
 			return refuse(&opExpireFields, err)
 		}
-		return r.expireFields(d, names)
+		return r.at.expireFields(d, names)
 	})
 }
 
 // ExpireFieldsAt is [RecordRef.ExpireFieldsAt] in a batch.
 func (q RecordBatch[S]) ExpireFieldsAt(t time.Time, fields ...string) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] {
+	return add(q.b, r.at, func() command[int64] {
 		names, err := r.allNames(fields)
 		if err != nil {
 			return refuse(&opExpireFieldsAt, err)
 		}
-		return r.expireFieldsAt(t, names)
+		return r.at.expireFieldsAt(t, names)
 	})
 }
 
 // FieldTTL is [RecordRef.FieldTTL] in a batch.
 func (q RecordBatch[S]) FieldTTL(field string) *Future[time.Duration] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[time.Duration] {
+	return add(q.b, r.at, func() command[time.Duration] {
 		if _, err := r.record().field(field); err != nil {
 			return refuse(&opFieldTTL, err)
 		}
-		return r.leftOfField(field)
+		return r.at.leftOfField(field)
 	})
 }
 
 // Get is [RecordRef.Get] in a batch.
 func (q RecordBatch[S]) Get() *Future[S] {
 	r := q.ref
-	return add(q.b, r.Ref, r.get)
+	return add(q.b, r.at, r.get)
 }
 
 // GetFields is [RecordRef.GetFields] in a batch.
 func (q RecordBatch[S]) GetFields(fields ...string) *Future[S] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[S] { return r.getFields(fields) })
+	return add(q.b, r.at, func() command[S] { return r.getFields(fields) })
 }
 
 // Incr is [RecordRef.Incr] in a batch.
 func (q RecordBatch[S]) Incr(field string, by int64) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.incr(field, by) })
+	return add(q.b, r.at, func() command[int64] { return r.incr(field, by) })
 }
 
 // IncrFloat is [RecordRef.IncrFloat] in a batch.
 func (q RecordBatch[S]) IncrFloat(field string, by float64) *Future[float64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[float64] { return r.incrFloat(field, by) })
+	return add(q.b, r.at, func() command[float64] { return r.incrFloat(field, by) })
 }
 
 // Lookup is [RecordRef.Lookup] in a batch.
 func (q RecordBatch[S]) Lookup() *FoundFuture[S] {
 	r := q.ref
-	return addFound(q.b, r.Ref, r.lookup)
+	return addFound(q.b, r.at, r.lookup)
 }
 
 // PersistFields is [RecordRef.PersistFields] in a batch.
 func (q RecordBatch[S]) PersistFields(fields ...string) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] {
+	return add(q.b, r.at, func() command[int64] {
 		names, err := r.allNames(fields)
 		if err != nil {
 			return refuse(&opPersistFields, err)
 		}
-		return r.persistFields(names)
+		return r.at.persistFields(names)
 	})
 }
 
 // Rename is [RecordRef.Rename] in a batch.
 func (q RecordBatch[S]) Rename(to RecordRef[S], opts ...WriteOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
 }
 
 // Set is [RecordRef.Set] in a batch.
 func (q RecordBatch[S]) Set(s S, opts ...SetOption) *Done {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[struct{}] { return r.set(&s, opts) })
+	return add(q.b, r.at, func() command[struct{}] { return r.set(&s, opts) })
 }
 
 // SetFields is [RecordRef.SetFields] in a batch.
 func (q RecordBatch[S]) SetFields(s S, fields ...string) *Done {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[struct{}] { return r.setFieldsOf(&s, fields) })
+	return add(q.b, r.at, func() command[struct{}] { return r.setFieldsOf(&s, fields) })
 }
 
 // SetIfAbsent is [RecordRef.SetIfAbsent] in a batch.
 func (q RecordBatch[S]) SetIfAbsent(s S, opts ...SetOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.setIf(&opSetRecordIfAbsent, "0", &s, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.setIf(&opSetRecordIfAbsent, "0", &s, opts) })
 }
 
 // SetIfPresent is [RecordRef.SetIfPresent] in a batch.
 func (q RecordBatch[S]) SetIfPresent(s S, opts ...SetOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.setIf(&opSetRecordIfPresent, "1", &s, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.setIf(&opSetRecordIfPresent, "1", &s, opts) })
 }
 
 // RefBatch holds the operations that every reference has, in a batch. It is embedded in the
@@ -1100,85 +1100,85 @@ type RefBatch struct {
 // Delete is [Ref.Delete] in a batch.
 func (q RefBatch) Delete() *Future[bool] {
 	r := q.ref
-	return add(q.b, r, r.delete)
+	return add(q.b, r.at, r.at.delete)
 }
 
 // Do is [Ref.Do] in a batch.
 func (q RefBatch) Do(cmd string, args ...string) *Future[rueidis.RedisMessage] {
 	r := q.ref
-	return add(q.b, r, func() command[rueidis.RedisMessage] { return r.do(cmd, args) })
+	return add(q.b, r.at, func() command[rueidis.RedisMessage] { return r.at.do(cmd, args) })
 }
 
 // Dump is [Ref.Dump] in a batch.
 func (q RefBatch) Dump() *Future[[]byte] {
 	r := q.ref
-	return add(q.b, r, r.dump)
+	return add(q.b, r.at, r.at.dump)
 }
 
 // Exists is [Ref.Exists] in a batch.
 func (q RefBatch) Exists() *Future[bool] {
 	r := q.ref
-	return add(q.b, r, r.exists)
+	return add(q.b, r.at, r.at.exists)
 }
 
 // Expire is [Ref.Expire] in a batch.
 func (q RefBatch) Expire(d time.Duration) *Future[bool] {
 	r := q.ref
-	return add(q.b, r, func() command[bool] { return r.expire(d, 0) })
+	return add(q.b, r.at, func() command[bool] { return r.at.expire(d, 0) })
 }
 
 // ExpireAt is [Ref.ExpireAt] in a batch.
 func (q RefBatch) ExpireAt(t time.Time) *Future[bool] {
 	r := q.ref
-	return add(q.b, r, func() command[bool] { return r.expireAt(t) })
+	return add(q.b, r.at, func() command[bool] { return r.at.expireAt(t) })
 }
 
 // ExpireIf is [Ref.ExpireIf] in a batch.
 func (q RefBatch) ExpireIf(d time.Duration, condition ExpireCondition) *Future[bool] {
 	r := q.ref
-	return add(q.b, r, func() command[bool] { return r.expireIf(d, condition) })
+	return add(q.b, r.at, func() command[bool] { return r.at.expireIf(d, condition) })
 }
 
 // ExpireTime is [Ref.ExpireTime] in a batch.
 func (q RefBatch) ExpireTime() *Future[time.Time] {
 	r := q.ref
-	return add(q.b, r, r.expireTime)
+	return add(q.b, r.at, r.at.expireTime)
 }
 
 // MemoryUsage is [Ref.MemoryUsage] in a batch.
 func (q RefBatch) MemoryUsage() *Future[int64] {
 	r := q.ref
-	return add(q.b, r, r.memoryUsage)
+	return add(q.b, r.at, r.at.memoryUsage)
 }
 
 // Persist is [Ref.Persist] in a batch.
 func (q RefBatch) Persist() *Future[bool] {
 	r := q.ref
-	return add(q.b, r, r.persist)
+	return add(q.b, r.at, r.at.persist)
 }
 
 // Restore is [Ref.Restore] in a batch.
 func (q RefBatch) Restore(dump []byte, opts ...WriteOption) *Done {
 	r := q.ref
-	return add(q.b, r, func() command[struct{}] { return r.restore(dump, opts) })
+	return add(q.b, r.at, func() command[struct{}] { return r.at.restore(dump, opts) })
 }
 
 // TTL is [Ref.TTL] in a batch.
 func (q RefBatch) TTL() *Future[time.Duration] {
 	r := q.ref
-	return add(q.b, r, r.left)
+	return add(q.b, r.at, r.at.left)
 }
 
 // Touch is [Ref.Touch] in a batch.
 func (q RefBatch) Touch() *Future[bool] {
 	r := q.ref
-	return add(q.b, r, r.touch)
+	return add(q.b, r.at, r.at.touch)
 }
 
 // Type is [Ref.Type] in a batch.
 func (q RefBatch) Type() *Future[string] {
 	r := q.ref
-	return add(q.b, r, r.redisType)
+	return add(q.b, r.at, r.at.redisType)
 }
 
 // SecretBatch holds the operations of a [SecretRef] in a batch. They have the same names and results;
@@ -1190,56 +1190,56 @@ type SecretBatch[T any] struct {
 
 // In puts the reference into a batch.
 func (r SecretRef[T]) In(b *Batch) SecretBatch[T] {
-	r.Ref = b.takes(r.Ref)
+	r.at = b.takes(r.at)
 	return SecretBatch[T]{RefBatch{b, r.Ref}, r}
 }
 
 // Get is [SecretRef.Get] in a batch.
 func (q SecretBatch[T]) Get() *Future[T] {
 	r := q.ref
-	return add(q.b, r.Ref, r.get)
+	return add(q.b, r.at, r.get)
 }
 
 // Lookup is [SecretRef.Lookup] in a batch.
 func (q SecretBatch[T]) Lookup() *FoundFuture[T] {
 	r := q.ref
-	return addFound(q.b, r.Ref, r.lookup)
+	return addFound(q.b, r.at, r.lookup)
 }
 
 // Raw is [SecretRef.Raw] in a batch.
 func (q SecretBatch[T]) Raw() *Future[[]byte] {
 	r := q.ref
-	return add(q.b, r.Ref, r.raw)
+	return add(q.b, r.at, r.at.raw)
 }
 
 // Set is [SecretRef.Set] in a batch.
 func (q SecretBatch[T]) Set(v T, opts ...SetOption) *Done {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[struct{}] { return r.set(v, opts) })
+	return add(q.b, r.at, func() command[struct{}] { return r.set(v, opts) })
 }
 
 // SetIfAbsent is [SecretRef.SetIfAbsent] in a batch.
 func (q SecretBatch[T]) SetIfAbsent(v T, opts ...SetOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.setIf(&opSetIfAbsent, "NX", v, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.setIf(&opSetIfAbsent, "NX", v, opts) })
 }
 
 // SetIfPresent is [SecretRef.SetIfPresent] in a batch.
 func (q SecretBatch[T]) SetIfPresent(v T, opts ...SetOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.setIf(&opSetIfPresent, "XX", v, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.setIf(&opSetIfPresent, "XX", v, opts) })
 }
 
 // Swap is [SecretRef.Swap] in a batch.
 func (q SecretBatch[T]) Swap(v T) *FoundFuture[T] {
 	r := q.ref
-	return addFound(q.b, r.Ref, func() command[found[T]] { return r.swap(v) })
+	return addFound(q.b, r.at, func() command[found[T]] { return r.swap(v) })
 }
 
 // Take is [SecretRef.Take] in a batch.
 func (q SecretBatch[T]) Take() *FoundFuture[T] {
 	r := q.ref
-	return addFound(q.b, r.Ref, r.take)
+	return addFound(q.b, r.at, r.take)
 }
 
 // SetBatch holds the operations of a [SetRef] in a batch. They have the same names and results;
@@ -1251,128 +1251,128 @@ type SetBatch[T any] struct {
 
 // In puts the reference into a batch.
 func (r SetRef[T]) In(b *Batch) SetBatch[T] {
-	r.Ref = b.takes(r.Ref)
+	r.at = b.takes(r.at)
 	return SetBatch[T]{RefBatch{b, r.Ref}, r}
 }
 
 // Add is [SetRef.Add] in a batch.
 func (q SetBatch[T]) Add(members ...T) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.add(members) })
+	return add(q.b, r.at, func() command[int64] { return r.add(members) })
 }
 
 // Copy is [SetRef.Copy] in a batch.
 func (q SetBatch[T]) Copy(to SetRef[T], opts ...WriteOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.at.transfer(&opCopy, to.at, opts) })
 }
 
 // Diff is [SetRef.Diff] in a batch.
 func (q SetBatch[T]) Diff(others ...SetRef[T]) *Future[[]T] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[[]T] { return r.combine(&r.bound().diff, "SDIFF", others) })
+	return add(q.b, r.at, func() command[[]T] { return r.combine(&r.bound().diff, "SDIFF", others) })
 }
 
 // Has is [SetRef.Has] in a batch.
 func (q SetBatch[T]) Has(v T) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.has(v) })
+	return add(q.b, r.at, func() command[bool] { return r.has(v) })
 }
 
 // HasMany is [SetRef.HasMany] in a batch.
 func (q SetBatch[T]) HasMany(vs ...T) *Future[[]bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[[]bool] { return r.hasMany(vs) })
+	return add(q.b, r.at, func() command[[]bool] { return r.hasMany(vs) })
 }
 
 // Inter is [SetRef.Inter] in a batch.
 func (q SetBatch[T]) Inter(others ...SetRef[T]) *Future[[]T] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[[]T] { return r.combine(&r.bound().inter, "SINTER", others) })
+	return add(q.b, r.at, func() command[[]T] { return r.combine(&r.bound().inter, "SINTER", others) })
 }
 
 // InterLen is [SetRef.InterLen] in a batch.
 func (q SetBatch[T]) InterLen(limit int64, others ...SetRef[T]) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.interLen(limit, others) })
+	return add(q.b, r.at, func() command[int64] { return r.interLen(limit, others) })
 }
 
 // Len is [SetRef.Len] in a batch.
 func (q SetBatch[T]) Len() *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, r.length)
+	return add(q.b, r.at, r.length)
 }
 
 // Members is [SetRef.Members] in a batch.
 func (q SetBatch[T]) Members() *Future[[]T] {
 	r := q.ref
-	return add(q.b, r.Ref, r.members)
+	return add(q.b, r.at, r.members)
 }
 
 // Move is [SetRef.Move] in a batch.
 func (q SetBatch[T]) Move(v T, to SetRef[T]) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.move(v, to) })
+	return add(q.b, r.at, func() command[bool] { return r.move(v, to) })
 }
 
 // Pop is [SetRef.Pop] in a batch.
 func (q SetBatch[T]) Pop() *FoundFuture[T] {
 	r := q.ref
-	return addFound(q.b, r.Ref, r.pop)
+	return addFound(q.b, r.at, r.pop)
 }
 
 // PopN is [SetRef.PopN] in a batch.
 func (q SetBatch[T]) PopN(n int64) *Future[[]T] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[[]T] { return r.popN(n) })
+	return add(q.b, r.at, func() command[[]T] { return r.popN(n) })
 }
 
 // Random is [SetRef.Random] in a batch.
 func (q SetBatch[T]) Random() *FoundFuture[T] {
 	r := q.ref
-	return addFound(q.b, r.Ref, r.random)
+	return addFound(q.b, r.at, r.random)
 }
 
 // RandomN is [SetRef.RandomN] in a batch.
 func (q SetBatch[T]) RandomN(n int64) *Future[[]T] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[[]T] { return r.randomN(n) })
+	return add(q.b, r.at, func() command[[]T] { return r.randomN(n) })
 }
 
 // Remove is [SetRef.Remove] in a batch.
 func (q SetBatch[T]) Remove(members ...T) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.remove(members) })
+	return add(q.b, r.at, func() command[int64] { return r.remove(members) })
 }
 
 // Rename is [SetRef.Rename] in a batch.
 func (q SetBatch[T]) Rename(to SetRef[T], opts ...WriteOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
 }
 
 // StoreDiff is [SetRef.StoreDiff] in a batch.
 func (q SetBatch[T]) StoreDiff(others ...SetRef[T]) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.store(&opStoreDiff, "SDIFFSTORE", others) })
+	return add(q.b, r.at, func() command[int64] { return r.store(&opStoreDiff, "SDIFFSTORE", others) })
 }
 
 // StoreInter is [SetRef.StoreInter] in a batch.
 func (q SetBatch[T]) StoreInter(others ...SetRef[T]) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.store(&opStoreInter, "SINTERSTORE", others) })
+	return add(q.b, r.at, func() command[int64] { return r.store(&opStoreInter, "SINTERSTORE", others) })
 }
 
 // StoreUnion is [SetRef.StoreUnion] in a batch.
 func (q SetBatch[T]) StoreUnion(others ...SetRef[T]) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.store(&opStoreUnion, "SUNIONSTORE", others) })
+	return add(q.b, r.at, func() command[int64] { return r.store(&opStoreUnion, "SUNIONSTORE", others) })
 }
 
 // Union is [SetRef.Union] in a batch.
 func (q SetBatch[T]) Union(others ...SetRef[T]) *Future[[]T] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[[]T] { return r.combine(&r.bound().union, "SUNION", others) })
+	return add(q.b, r.at, func() command[[]T] { return r.combine(&r.bound().union, "SUNION", others) })
 }
 
 // SortedSetBatch holds the operations of a [SortedSetRef] in a batch. They have the same names and results;
@@ -1384,212 +1384,212 @@ type SortedSetBatch[T any] struct {
 
 // In puts the reference into a batch.
 func (r SortedSetRef[T]) In(b *Batch) SortedSetBatch[T] {
-	r.Ref = b.takes(r.Ref)
+	r.at = b.takes(r.at)
 	return SortedSetBatch[T]{RefBatch{b, r.Ref}, r}
 }
 
 // Add is [SortedSetRef.Add] in a batch.
 func (q SortedSetBatch[T]) Add(member T, score float64, opts ...AddOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.add(member, score, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.add(member, score, opts) })
 }
 
 // AddMany is [SortedSetRef.AddMany] in a batch.
 func (q SortedSetBatch[T]) AddMany(members []Scored[T], opts ...AddOption) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.addMany(members, opts) })
+	return add(q.b, r.at, func() command[int64] { return r.addMany(members, opts) })
 }
 
 // All is [SortedSetRef.All] in a batch.
 func (q SortedSetBatch[T]) All() *Future[[]Scored[T]] {
 	r := q.ref
-	return add(q.b, r.Ref, r.all)
+	return add(q.b, r.at, r.all)
 }
 
 // Copy is [SortedSetRef.Copy] in a batch.
 func (q SortedSetBatch[T]) Copy(to SortedSetRef[T], opts ...WriteOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.at.transfer(&opCopy, to.at, opts) })
 }
 
 // Count is [SortedSetRef.Count] in a batch.
 func (q SortedSetBatch[T]) Count(span Span) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.count(span) })
+	return add(q.b, r.at, func() command[int64] { return r.count(span) })
 }
 
 // Diff is [SortedSetRef.Diff] in a batch.
 func (q SortedSetBatch[T]) Diff(others ...SortedSetRef[T]) *Future[[]Scored[T]] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[[]Scored[T]] { return r.combine(&r.zset().diff, "ZDIFF", others, nil) })
+	return add(q.b, r.at, func() command[[]Scored[T]] { return r.combine(&r.zset().diff, "ZDIFF", others, nil) })
 }
 
 // Incr is [SortedSetRef.Incr] in a batch.
 func (q SortedSetBatch[T]) Incr(member T, by float64) *Future[float64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[float64] { return r.incr(member, by) })
+	return add(q.b, r.at, func() command[float64] { return r.incr(member, by) })
 }
 
 // IncrIf is [SortedSetRef.IncrIf] in a batch.
 func (q SortedSetBatch[T]) IncrIf(member T, by float64, opts ...AddOption) *FoundFuture[float64] {
 	r := q.ref
-	return addFound(q.b, r.Ref, func() command[found[float64]] { return r.incrIf(member, by, opts) })
+	return addFound(q.b, r.at, func() command[found[float64]] { return r.incrIf(member, by, opts) })
 }
 
 // Inter is [SortedSetRef.Inter] in a batch.
 func (q SortedSetBatch[T]) Inter(others []SortedSetRef[T], opts ...CombineOption) *Future[[]Scored[T]] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[[]Scored[T]] { return r.combine(&r.zset().inter, "ZINTER", others, opts) })
+	return add(q.b, r.at, func() command[[]Scored[T]] { return r.combine(&r.zset().inter, "ZINTER", others, opts) })
 }
 
 // InterLen is [SortedSetRef.InterLen] in a batch.
 func (q SortedSetBatch[T]) InterLen(limit int64, others ...SortedSetRef[T]) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.interLen(limit, others) })
+	return add(q.b, r.at, func() command[int64] { return r.interLen(limit, others) })
 }
 
 // Len is [SortedSetRef.Len] in a batch.
 func (q SortedSetBatch[T]) Len() *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, r.length)
+	return add(q.b, r.at, r.length)
 }
 
 // PopMax is [SortedSetRef.PopMax] in a batch.
 func (q SortedSetBatch[T]) PopMax() *FoundFuture[Scored[T]] {
 	r := q.ref
-	return addFound(q.b, r.Ref, r.popMax)
+	return addFound(q.b, r.at, r.popMax)
 }
 
 // PopMaxN is [SortedSetRef.PopMaxN] in a batch.
 func (q SortedSetBatch[T]) PopMaxN(n int64) *Future[[]Scored[T]] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[[]Scored[T]] { return r.popN(&r.zset().popMaxN, "ZPOPMAX", n) })
+	return add(q.b, r.at, func() command[[]Scored[T]] { return r.popN(&r.zset().popMaxN, "ZPOPMAX", n) })
 }
 
 // PopMin is [SortedSetRef.PopMin] in a batch.
 func (q SortedSetBatch[T]) PopMin() *FoundFuture[Scored[T]] {
 	r := q.ref
-	return addFound(q.b, r.Ref, r.popMin)
+	return addFound(q.b, r.at, r.popMin)
 }
 
 // PopMinN is [SortedSetRef.PopMinN] in a batch.
 func (q SortedSetBatch[T]) PopMinN(n int64) *Future[[]Scored[T]] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[[]Scored[T]] { return r.popN(&r.zset().popMinN, "ZPOPMIN", n) })
+	return add(q.b, r.at, func() command[[]Scored[T]] { return r.popN(&r.zset().popMinN, "ZPOPMIN", n) })
 }
 
 // Random is [SortedSetRef.Random] in a batch.
 func (q SortedSetBatch[T]) Random() *FoundFuture[T] {
 	r := q.ref
-	return addFound(q.b, r.Ref, r.random)
+	return addFound(q.b, r.at, r.random)
 }
 
 // RandomN is [SortedSetRef.RandomN] in a batch.
 func (q SortedSetBatch[T]) RandomN(n int64) *Future[[]T] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[[]T] { return r.randomN(n) })
+	return add(q.b, r.at, func() command[[]T] { return r.randomN(n) })
 }
 
 // RandomScoredN is [SortedSetRef.RandomScoredN] in a batch.
 func (q SortedSetBatch[T]) RandomScoredN(n int64) *Future[[]Scored[T]] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[[]Scored[T]] { return r.randomScoredN(n) })
+	return add(q.b, r.at, func() command[[]Scored[T]] { return r.randomScoredN(n) })
 }
 
 // Range is [SortedSetRef.Range] in a batch.
 func (q SortedSetBatch[T]) Range(span Span) *Future[[]T] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[[]T] { return r.span(span) })
+	return add(q.b, r.at, func() command[[]T] { return r.span(span) })
 }
 
 // RangeScored is [SortedSetRef.RangeScored] in a batch.
 func (q SortedSetBatch[T]) RangeScored(span Span) *Future[[]Scored[T]] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[[]Scored[T]] { return r.rangeScored(span) })
+	return add(q.b, r.at, func() command[[]Scored[T]] { return r.rangeScored(span) })
 }
 
 // Rank is [SortedSetRef.Rank] in a batch.
 func (q SortedSetBatch[T]) Rank(member T) *FoundFuture[int64] {
 	r := q.ref
-	return addFound(q.b, r.Ref, func() command[found[int64]] { return askMember(r, &opRank, "ZRANK", member) })
+	return addFound(q.b, r.at, func() command[found[int64]] { return askMember(r, &opRank, "ZRANK", member) })
 }
 
 // RankWithScore is [SortedSetRef.RankWithScore] in a batch.
 func (q SortedSetBatch[T]) RankWithScore(member T) *FoundFuture[Ranked] {
 	r := q.ref
-	return addFound(q.b, r.Ref, func() command[found[Ranked]] { return r.ranked(&opRankScore, "ZRANK", member) })
+	return addFound(q.b, r.at, func() command[found[Ranked]] { return r.ranked(&opRankScore, "ZRANK", member) })
 }
 
 // Remove is [SortedSetRef.Remove] in a batch.
 func (q SortedSetBatch[T]) Remove(members ...T) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.remove(members) })
+	return add(q.b, r.at, func() command[int64] { return r.remove(members) })
 }
 
 // RemoveRange is [SortedSetRef.RemoveRange] in a batch.
 func (q SortedSetBatch[T]) RemoveRange(span Span) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.removeRange(span) })
+	return add(q.b, r.at, func() command[int64] { return r.removeRange(span) })
 }
 
 // Rename is [SortedSetRef.Rename] in a batch.
 func (q SortedSetBatch[T]) Rename(to SortedSetRef[T], opts ...WriteOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
 }
 
 // RevRank is [SortedSetRef.RevRank] in a batch.
 func (q SortedSetBatch[T]) RevRank(member T) *FoundFuture[int64] {
 	r := q.ref
-	return addFound(q.b, r.Ref, func() command[found[int64]] { return askMember(r, &opRevRank, "ZREVRANK", member) })
+	return addFound(q.b, r.at, func() command[found[int64]] { return askMember(r, &opRevRank, "ZREVRANK", member) })
 }
 
 // RevRankWithScore is [SortedSetRef.RevRankWithScore] in a batch.
 func (q SortedSetBatch[T]) RevRankWithScore(member T) *FoundFuture[Ranked] {
 	r := q.ref
-	return addFound(q.b, r.Ref, func() command[found[Ranked]] { return r.ranked(&opRevRankScore, "ZREVRANK", member) })
+	return addFound(q.b, r.at, func() command[found[Ranked]] { return r.ranked(&opRevRankScore, "ZREVRANK", member) })
 }
 
 // Score is [SortedSetRef.Score] in a batch.
 func (q SortedSetBatch[T]) Score(member T) *FoundFuture[float64] {
 	r := q.ref
-	return addFound(q.b, r.Ref, func() command[found[float64]] { return askMember(r, &opZScore, "ZSCORE", member) })
+	return addFound(q.b, r.at, func() command[found[float64]] { return askMember(r, &opZScore, "ZSCORE", member) })
 }
 
 // Scores is [SortedSetRef.Scores] in a batch.
 func (q SortedSetBatch[T]) Scores(members ...T) *Future[[]Optional[float64]] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[[]Optional[float64]] { return r.scores(members) })
+	return add(q.b, r.at, func() command[[]Optional[float64]] { return r.scores(members) })
 }
 
 // StoreDiff is [SortedSetRef.StoreDiff] in a batch.
 func (q SortedSetBatch[T]) StoreDiff(others ...SortedSetRef[T]) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.store(&opStoreDiff, "ZDIFFSTORE", others, nil) })
+	return add(q.b, r.at, func() command[int64] { return r.store(&opStoreDiff, "ZDIFFSTORE", others, nil) })
 }
 
 // StoreInter is [SortedSetRef.StoreInter] in a batch.
 func (q SortedSetBatch[T]) StoreInter(others []SortedSetRef[T], opts ...CombineOption) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.store(&opStoreInter, "ZINTERSTORE", others, opts) })
+	return add(q.b, r.at, func() command[int64] { return r.store(&opStoreInter, "ZINTERSTORE", others, opts) })
 }
 
 // StoreRange is [SortedSetRef.StoreRange] in a batch.
 func (q SortedSetBatch[T]) StoreRange(from SortedSetRef[T], span Span) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.storeRange(from, span) })
+	return add(q.b, r.at, func() command[int64] { return r.storeRange(from, span) })
 }
 
 // StoreUnion is [SortedSetRef.StoreUnion] in a batch.
 func (q SortedSetBatch[T]) StoreUnion(others []SortedSetRef[T], opts ...CombineOption) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.store(&opStoreUnion, "ZUNIONSTORE", others, opts) })
+	return add(q.b, r.at, func() command[int64] { return r.store(&opStoreUnion, "ZUNIONSTORE", others, opts) })
 }
 
 // Union is [SortedSetRef.Union] in a batch.
 func (q SortedSetBatch[T]) Union(others []SortedSetRef[T], opts ...CombineOption) *Future[[]Scored[T]] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[[]Scored[T]] { return r.combine(&r.zset().union, "ZUNION", others, opts) })
+	return add(q.b, r.at, func() command[[]Scored[T]] { return r.combine(&r.zset().union, "ZUNION", others, opts) })
 }
 
 // StreamBatch holds the operations of a [StreamRef] in a batch. They have the same names and results;
@@ -1601,148 +1601,148 @@ type StreamBatch[T any] struct {
 
 // In puts the reference into a batch.
 func (r StreamRef[T]) In(b *Batch) StreamBatch[T] {
-	r.Ref = b.takes(r.Ref)
+	r.at = b.takes(r.at)
 	return StreamBatch[T]{RefBatch{b, r.Ref}, r}
 }
 
 // Ack is [StreamRef.Ack] in a batch.
 func (q StreamBatch[T]) Ack(group string, ids ...string) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.ack(group, ids) })
+	return add(q.b, r.at, func() command[int64] { return r.at.ack(group, ids) })
 }
 
 // Add is [StreamRef.Add] in a batch.
 func (q StreamBatch[T]) Add(v T, opts ...EntryOption) *Future[string] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[string] { return r.add(&v, opts) })
+	return add(q.b, r.at, func() command[string] { return r.add(&v, opts) })
 }
 
 // AutoClaim is [StreamRef.AutoClaim] in a batch.
 func (q StreamBatch[T]) AutoClaim(group string, consumer string, idle time.Duration, from string, count int64) *Future[Claimed[T]] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[Claimed[T]] { return r.autoClaim(group, consumer, idle, from, count) })
+	return add(q.b, r.at, func() command[Claimed[T]] { return r.autoClaim(group, consumer, idle, from, count) })
 }
 
 // Claim is [StreamRef.Claim] in a batch.
 func (q StreamBatch[T]) Claim(group string, consumer string, idle time.Duration, ids ...string) *Future[[]Entry[T]] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[[]Entry[T]] { return claim(r.Ref, &r.stream().claim, group, consumer, idle, ids) })
+	return add(q.b, r.at, func() command[[]Entry[T]] { return claim(r.at, &r.stream().claim, group, consumer, idle, ids) })
 }
 
 // Consumers is [StreamRef.Consumers] in a batch.
 func (q StreamBatch[T]) Consumers(group string) *Future[[]ConsumerInfo] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[[]ConsumerInfo] { return r.consumers(group) })
+	return add(q.b, r.at, func() command[[]ConsumerInfo] { return r.at.consumers(group) })
 }
 
 // Copy is [StreamRef.Copy] in a batch.
 func (q StreamBatch[T]) Copy(to StreamRef[T], opts ...WriteOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.at.transfer(&opCopy, to.at, opts) })
 }
 
 // CreateConsumer is [StreamRef.CreateConsumer] in a batch.
 func (q StreamBatch[T]) CreateConsumer(group string, consumer string) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] {
-		return inGroup(r.Ref, &opCreateConsumer, "XGROUP", "CREATECONSUMER", group, consumer)
+	return add(q.b, r.at, func() command[bool] {
+		return inGroup(r.at, &opCreateConsumer, "XGROUP", "CREATECONSUMER", group, consumer)
 	})
 }
 
 // CreateGroup is [StreamRef.CreateGroup] in a batch.
 func (q StreamBatch[T]) CreateGroup(group string, after string) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.createGroup(group, after) })
+	return add(q.b, r.at, func() command[bool] { return r.at.createGroup(group, after) })
 }
 
 // DeleteConsumer is [StreamRef.DeleteConsumer] in a batch.
 func (q StreamBatch[T]) DeleteConsumer(group string, consumer string) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] {
-		return inGroup(r.Ref, &opDeleteConsumer, "XGROUP", "DELCONSUMER", group, consumer)
+	return add(q.b, r.at, func() command[int64] {
+		return inGroup(r.at, &opDeleteConsumer, "XGROUP", "DELCONSUMER", group, consumer)
 	})
 }
 
 // DeleteEntries is [StreamRef.DeleteEntries] in a batch.
 func (q StreamBatch[T]) DeleteEntries(ids ...string) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.deleteEntries(ids) })
+	return add(q.b, r.at, func() command[int64] { return r.deleteEntries(ids) })
 }
 
 // DestroyGroup is [StreamRef.DestroyGroup] in a batch.
 func (q StreamBatch[T]) DestroyGroup(group string) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return inGroup(r.Ref, &opDestroyGroup, "XGROUP", "DESTROY", group) })
+	return add(q.b, r.at, func() command[bool] { return inGroup(r.at, &opDestroyGroup, "XGROUP", "DESTROY", group) })
 }
 
 // Entries is [StreamRef.Entries] in a batch.
 func (q StreamBatch[T]) Entries(from string, to string, limit int64) *Future[[]Entry[T]] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[[]Entry[T]] { return r.entries(from, to, limit) })
+	return add(q.b, r.at, func() command[[]Entry[T]] { return r.entries(from, to, limit) })
 }
 
 // Groups is [StreamRef.Groups] in a batch.
 func (q StreamBatch[T]) Groups() *Future[[]GroupInfo] {
 	r := q.ref
-	return add(q.b, r.Ref, r.groups)
+	return add(q.b, r.at, r.at.groups)
 }
 
 // Info is [StreamRef.Info] in a batch.
 func (q StreamBatch[T]) Info() *Future[StreamInfo] {
 	r := q.ref
-	return add(q.b, r.Ref, r.info)
+	return add(q.b, r.at, r.at.info)
 }
 
 // Len is [StreamRef.Len] in a batch.
 func (q StreamBatch[T]) Len() *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, r.length)
+	return add(q.b, r.at, r.length)
 }
 
 // Lookup is [StreamRef.Lookup] in a batch.
 func (q StreamBatch[T]) Lookup(id string) *FoundFuture[T] {
 	r := q.ref
-	return addFound(q.b, r.Ref, func() command[found[T]] { return r.lookup(id) })
+	return addFound(q.b, r.at, func() command[found[T]] { return r.lookup(id) })
 }
 
 // Pending is [StreamRef.Pending] in a batch.
 func (q StreamBatch[T]) Pending(group string, query PendingQuery) *Future[[]PendingEntry] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[[]PendingEntry] { return r.pending(group, query) })
+	return add(q.b, r.at, func() command[[]PendingEntry] { return r.at.pending(group, query) })
 }
 
 // PendingSummary is [StreamRef.PendingSummary] in a batch.
 func (q StreamBatch[T]) PendingSummary(group string) *Future[PendingSummary] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[PendingSummary] { return r.pendingSummary(group) })
+	return add(q.b, r.at, func() command[PendingSummary] { return r.at.pendingSummary(group) })
 }
 
 // Rename is [StreamRef.Rename] in a batch.
 func (q StreamBatch[T]) Rename(to StreamRef[T], opts ...WriteOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+	return add(q.b, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
 }
 
 // RevEntries is [StreamRef.RevEntries] in a batch.
 func (q StreamBatch[T]) RevEntries(from string, to string, limit int64) *Future[[]Entry[T]] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[[]Entry[T]] { return r.revEntries(from, to, limit) })
+	return add(q.b, r.at, func() command[[]Entry[T]] { return r.revEntries(from, to, limit) })
 }
 
 // SetGroupID is [StreamRef.SetGroupID] in a batch.
 func (q StreamBatch[T]) SetGroupID(group string, after string) *Done {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[struct{}] { return r.setGroupID(group, after) })
+	return add(q.b, r.at, func() command[struct{}] { return r.at.setGroupID(group, after) })
 }
 
 // SetLastID is [StreamRef.SetLastID] in a batch.
 func (q StreamBatch[T]) SetLastID(id string) *Done {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[struct{}] { return r.setLastID(id) })
+	return add(q.b, r.at, func() command[struct{}] { return r.setLastID(id) })
 }
 
 // Trim is [StreamRef.Trim] in a batch.
 func (q StreamBatch[T]) Trim(to TrimOption) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.Ref, func() command[int64] { return r.trim(to) })
+	return add(q.b, r.at, func() command[int64] { return r.trim(to) })
 }

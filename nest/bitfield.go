@@ -136,26 +136,26 @@ var (
 // increment with [Refuse] can have none (BITFIELD, or BITFIELD_RO where all only read). Without
 // operations nothing is sent; more than 500 are [ErrArgument].
 func (r BitmapRef) Fields(ctx context.Context, ops ...FieldOp) ([]Optional[int64], error) {
-	return call(ctx, r.Ref, func() command[[]Optional[int64]] { return fieldCommand(r, &opBitFields, ops...) })
+	return call(ctx, r.at, func() command[[]Optional[int64]] { return fieldCommand(r, &opBitFields, ops...) })
 }
 
 // Field reads a number (BITFIELD_RO GET, Redis 6.0). Beyond the end of the bitmap it is 0.
 //
 //nest:ttl renews
 func (r BitmapRef) Field(ctx context.Context, f BitField) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return fieldCommand(r, &opBitField, f.Get()) })
+	return call(ctx, r.at, func() command[int64] { return fieldCommand(r, &opBitField, f.Get()) })
 }
 
 // SetField writes a number and gives what was there (BITFIELD SET). A number that does not fit is
 // [ErrOverflow].
 func (r BitmapRef) SetField(ctx context.Context, f BitField, n int64) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return fieldCommand(r, &opSetBitField, f.Set(n)) })
+	return call(ctx, r.at, func() command[int64] { return fieldCommand(r, &opSetBitField, f.Set(n)) })
 }
 
 // IncrField adds to a number and gives the new one; with [Refuse], false when it would have left
 // its range (BITFIELD INCRBY).
 func (r BitmapRef) IncrField(ctx context.Context, f BitField, by int64, o Overflow) (int64, bool, error) {
-	return both(call(ctx, r.Ref, func() command[found[int64]] { return fieldCommand(r, &opIncrBitField, f.Incr(by, o)) }))
+	return both(call(ctx, r.at, func() command[found[int64]] { return fieldCommand(r, &opIncrBitField, f.Incr(by, o)) }))
 }
 
 //nest:ttl starts
@@ -175,7 +175,7 @@ func fieldCommand[R any](r BitmapRef, op *operation[R], ops ...FieldOp) command[
 			name = "BITFIELD"
 		}
 	}
-	scripted := r.renews() || name == "BITFIELD" && r.m.settings.ttl > 0
+	scripted := r.at.renews() || name == "BITFIELD" && r.at.m.settings.ttl > 0
 	words, forms := make([]string, 0, 4*len(ops)), make([]byte, len(ops))
 	for i, o := range ops {
 		forms[i] = 'n'
@@ -192,13 +192,13 @@ func fieldCommand[R any](r BitmapRef, op *operation[R], ops ...FieldOp) command[
 	}
 	if scripted {
 		renew := "0"
-		if r.m.settings.autoRenew {
+		if r.at.m.settings.autoRenew {
 			renew = "1"
 		}
-		args := append([]string{millis(r.m.ttl()), renew, string(forms), name}, words...)
-		return command[R]{op: op, cmd: fielding.command(r.b(), []string{r.key}, args...)}
+		args := append([]string{millis(r.at.m.ttl()), renew, string(forms), name}, words...)
+		return command[R]{op: op, cmd: fielding.command(r.at.b(), []string{r.at.key}, args...)}
 	}
-	cmd := r.b().Arbitrary(name).Keys(r.key).Args(words...)
+	cmd := r.at.b().Arbitrary(name).Keys(r.at.key).Args(words...)
 	if name == "BITFIELD_RO" {
 		return command[R]{op: op, cmd: cmd.ReadOnly(), cacheable: true}
 	}

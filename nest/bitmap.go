@@ -36,7 +36,7 @@ func Bitmap(template string, opts ...KeyOption) *BitmapDef {
 // At gives the reference of the bitmap below s, as [KeyDef.At] does.
 func (d *BitmapDef) At(s Scope, args ...any) BitmapRef {
 	if d == nil {
-		return BitmapRef{Ref{err: nilDeclaration(s)}}
+		return BitmapRef{nilRef(s)}
 	}
 	return BitmapRef{d.ref(&s, args)}
 }
@@ -79,14 +79,14 @@ var errOffset = because(ErrArgument, "a bit's offset is at least 0 and less than
 // SetBit sets the bit at offset to 1 or, when on is false, to 0, and tells what it was (SETBIT).
 // The bitmap grows as needed: up to offset/8 bytes. An offset beyond 2³² is [ErrArgument].
 func (r BitmapRef) SetBit(ctx context.Context, offset int64, on bool) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.setBit(offset, on) })
+	return call(ctx, r.at, func() command[bool] { return r.setBit(offset, on) })
 }
 
 func (r BitmapRef) setBit(offset int64, on bool) command[bool] {
 	if offset < 0 || offset >= maxBits {
 		return refuse(&opSetBit, errOffset)
 	}
-	return command[bool]{op: &opSetBit, cmd: r.write("SETBIT", strconv.FormatInt(offset, 10), bitText(on))}
+	return command[bool]{op: &opSetBit, cmd: r.at.write("SETBIT", strconv.FormatInt(offset, 10), bitText(on))}
 }
 
 func bitText(on bool) string {
@@ -98,27 +98,27 @@ func bitText(on bool) string {
 
 // Bit tells whether the bit at offset is 1 (GETBIT). Beyond the end of the bitmap all are 0.
 func (r BitmapRef) Bit(ctx context.Context, offset int64) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.bit(offset) })
+	return call(ctx, r.at, func() command[bool] { return r.bit(offset) })
 }
 
 func (r BitmapRef) bit(offset int64) command[bool] {
 	if offset < 0 || offset >= maxBits {
 		return refuse(&opBit, errOffset)
 	}
-	return command[bool]{op: &opBit, cmd: r.read("GETBIT", strconv.FormatInt(offset, 10)), cacheable: true}
+	return command[bool]{op: &opBit, cmd: r.at.read("GETBIT", strconv.FormatInt(offset, 10)), cacheable: true}
 }
 
 func (r BitmapRef) count() command[int64] {
-	return command[int64]{op: &opBitCount, cmd: r.read("BITCOUNT"), cacheable: true}
+	return command[int64]{op: &opBitCount, cmd: r.at.read("BITCOUNT"), cacheable: true}
 }
 
 // Count is the number of bits that are 1 (BITCOUNT).
-func (r BitmapRef) Count(ctx context.Context) (int64, error) { return call(ctx, r.Ref, r.count) }
+func (r BitmapRef) Count(ctx context.Context) (int64, error) { return call(ctx, r.at, r.count) }
 
 // CountRange is the number of bits that are 1 from byte or bit first to last, both included
 // (BITCOUNT); negative ends count from the end of the bitmap. InBits needs Redis 7.0.
 func (r BitmapRef) CountRange(ctx context.Context, first, last int64, unit BitUnit) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.countRange(first, last, unit) })
+	return call(ctx, r.at, func() command[int64] { return r.countRange(first, last, unit) })
 }
 
 func (r BitmapRef) countRange(first, last int64, unit BitUnit) command[int64] {
@@ -126,7 +126,7 @@ func (r BitmapRef) countRange(first, last int64, unit BitUnit) command[int64] {
 	if err != nil {
 		return refuse(&opBitCount, err)
 	}
-	return command[int64]{op: &opBitCount, cmd: r.read("BITCOUNT", words...), cacheable: true}
+	return command[int64]{op: &opBitCount, cmd: r.at.read("BITCOUNT", words...), cacheable: true}
 }
 
 // bitRange gives the words of a range. Bytes go without saying, on old servers too.
@@ -144,17 +144,17 @@ func bitRange(first, last int64, unit BitUnit) ([]string, error) {
 // First gives the offset of the first bit that is 1 or, when on is false, 0 (BITPOS). After the
 // end of the bitmap there is always a 0; there may be no 1.
 func (r BitmapRef) First(ctx context.Context, on bool) (int64, bool, error) {
-	return both(call(ctx, r.Ref, func() command[found[int64]] { return r.first(on) }))
+	return both(call(ctx, r.at, func() command[found[int64]] { return r.first(on) }))
 }
 
 func (r BitmapRef) first(on bool) command[found[int64]] {
-	return command[found[int64]]{op: &opFirst, cmd: r.read("BITPOS", bitText(on)), cacheable: true}
+	return command[found[int64]]{op: &opFirst, cmd: r.at.read("BITPOS", bitText(on)), cacheable: true}
 }
 
 // FirstIn is [BitmapRef.First] from byte or bit first to last, both included (BITPOS); negative
 // ends count from the end of the bitmap. InBits needs Redis 7.0.
 func (r BitmapRef) FirstIn(ctx context.Context, on bool, first, last int64, unit BitUnit) (int64, bool, error) {
-	return both(call(ctx, r.Ref, func() command[found[int64]] { return r.firstIn(on, first, last, unit) }))
+	return both(call(ctx, r.at, func() command[found[int64]] { return r.firstIn(on, first, last, unit) }))
 }
 
 func (r BitmapRef) firstIn(on bool, first, last int64, unit BitUnit) command[found[int64]] {
@@ -162,61 +162,61 @@ func (r BitmapRef) firstIn(on bool, first, last int64, unit BitUnit) command[fou
 	if err != nil {
 		return refuse(&opFirst, err)
 	}
-	return command[found[int64]]{op: &opFirst, cmd: r.read("BITPOS", append([]string{bitText(on)}, words...)...), cacheable: true}
+	return command[found[int64]]{op: &opFirst, cmd: r.at.read("BITPOS", append([]string{bitText(on)}, words...)...), cacheable: true}
 }
 
 func (r BitmapRef) bytes() command[[]byte] {
-	return command[[]byte]{op: &opBytes, cmd: r.fetch(), cacheable: true}
+	return command[[]byte]{op: &opBytes, cmd: r.at.fetch(), cacheable: true}
 }
 
 // Bytes gives all bits, else the declared default, else nil (GET, or GETEX with AutoRenew).
-func (r BitmapRef) Bytes(ctx context.Context) ([]byte, error) { return call(ctx, r.Ref, r.bytes) }
+func (r BitmapRef) Bytes(ctx context.Context) ([]byte, error) { return call(ctx, r.at, r.bytes) }
 
 // Set replaces all bits and starts the declared TTL (SET). With [KeepTTL] the running one goes
 // on, with [ExpireIn], [ExpireUntil] and [NoExpiry] the caller decides.
 func (r BitmapRef) Set(ctx context.Context, bits []byte, opts ...SetOption) error {
-	_, err := call(ctx, r.Ref, func() command[struct{}] { return r.put(string(bits), opts) })
+	_, err := call(ctx, r.at, func() command[struct{}] { return r.at.put(string(bits), opts) })
 	return err
 }
 
 func (r BitmapRef) length() command[int64] {
-	return command[int64]{op: &opLen, cmd: r.read("STRLEN"), cacheable: true}
+	return command[int64]{op: &opLen, cmd: r.at.read("STRLEN"), cacheable: true}
 }
 
 // Len is the length in bytes, 0 when there is no bitmap (STRLEN).
-func (r BitmapRef) Len(ctx context.Context) (int64, error) { return call(ctx, r.Ref, r.length) }
+func (r BitmapRef) Len(ctx context.Context) (int64, error) { return call(ctx, r.at, r.length) }
 
 // StoreAnd makes this bitmap the conjunction of others, starts the declared TTL and gives its
 // length in bytes, that of the longest (BITOP AND). Without others nothing is sent and nothing
 // changes. The bitmaps must live in one slot of a Redis Cluster; else the error wraps
 // [ErrCrossSlot].
 func (r BitmapRef) StoreAnd(ctx context.Context, others ...BitmapRef) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.store(&opStoreAnd, "AND", others) })
+	return call(ctx, r.at, func() command[int64] { return r.store(&opStoreAnd, "AND", others) })
 }
 
 // StoreOr makes this bitmap the disjunction of others (BITOP OR), under the conditions of
 // [BitmapRef.StoreAnd].
 func (r BitmapRef) StoreOr(ctx context.Context, others ...BitmapRef) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.store(&opStoreOr, "OR", others) })
+	return call(ctx, r.at, func() command[int64] { return r.store(&opStoreOr, "OR", others) })
 }
 
 // StoreXor makes this bitmap the exclusive disjunction of others (BITOP XOR), under the
 // conditions of [BitmapRef.StoreAnd].
 func (r BitmapRef) StoreXor(ctx context.Context, others ...BitmapRef) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.store(&opStoreXor, "XOR", others) })
+	return call(ctx, r.at, func() command[int64] { return r.store(&opStoreXor, "XOR", others) })
 }
 
 // StoreNot makes this bitmap the negation of another one (BITOP NOT), under the conditions of
 // [BitmapRef.StoreAnd].
 func (r BitmapRef) StoreNot(ctx context.Context, other BitmapRef) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.store(&opStoreNot, "NOT", []BitmapRef{other}) })
+	return call(ctx, r.at, func() command[int64] { return r.store(&opStoreNot, "NOT", []BitmapRef{other}) })
 }
 
 func (r BitmapRef) store(op *operation[int64], name string, others []BitmapRef) command[int64] {
 	if len(others) == 0 {
 		return skip(op)
 	}
-	uses, err := usesOf(r.Ref, overwrites, others, reads)
+	uses, err := usesOf(r.at, overwrites, others, reads)
 	if err != nil {
 		return refuse(op, err)
 	}
@@ -226,13 +226,13 @@ func (r BitmapRef) store(op *operation[int64], name string, others []BitmapRef) 
 // Rename gives the bitmap, with its remaining TTL, to another key, as [KeyRef.Rename] does
 // (RENAMENX or RENAME).
 func (r BitmapRef) Rename(ctx context.Context, to BitmapRef, opts ...WriteOption) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
 }
 
 // Copy writes the bitmap, with its remaining TTL, to another key too, as [KeyRef.Copy] does
 // (COPY, Redis 6.2).
 func (r BitmapRef) Copy(ctx context.Context, to BitmapRef, opts ...WriteOption) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opCopy, to.at, opts) })
 }
 
 // replyPlace reads BITPOS: -1 means none.

@@ -18,7 +18,7 @@ const (
 // waiting runs a command that waits on the server for wait, or without an end when it is 0. It
 // runs over a connection of its own: the ones that all operations share are not held up. It may
 // change the keys of others too.
-func waiting[R any](ctx context.Context, r Ref, op *operation[R], wait time.Duration, build func(b rueidis.Builder, seconds string) rueidis.Completed, others ...Ref) (R, error) {
+func waiting[R any](ctx context.Context, r address, op *operation[R], wait time.Duration, build func(b rueidis.Builder, seconds string) rueidis.Completed, others ...address) (R, error) {
 	var zero R
 	if err := r.ready(ctx); err != nil {
 		return zero, err
@@ -49,12 +49,12 @@ const afterWait = time.Second
 // was over another connection than the one that caches, and possibly at the end of the context.
 //
 //nest:ttl renews
-func (r Ref) waited(ctx context.Context, others []Ref) {
+func (r address) waited(ctx context.Context, others []address) {
 	var cmds, fences []rueidis.Completed
 	if r.renews() {
 		cmds = append(cmds, r.b().Pexpire().Key(r.key).Milliseconds(r.m.ttl()).Build())
 	}
-	for _, changed := range append([]Ref{r}, others...) {
+	for _, changed := range append([]address{r}, others...) {
 		if changed.m.loads.Load() {
 			cmds = append(cmds, changed.endLoad())
 		}
@@ -72,7 +72,7 @@ func (r Ref) waited(ctx context.Context, others []Ref) {
 
 // block sends a command that waits. When ctx ends first, the server is told to let go of it,
 // and its answer is awaited all the same: what it took off the key just then would be lost else.
-func (r Ref) block(ctx context.Context, build func(rueidis.Builder) rueidis.Completed) (rueidis.RedisMessage, error) {
+func (r address) block(ctx context.Context, build func(rueidis.Builder) rueidis.Completed) (rueidis.RedisMessage, error) {
 	client := r.m.tree.client
 	l := &line{client: client}
 	if err := l.open(ctx); err != nil {
@@ -131,7 +131,7 @@ func letGo(ctx context.Context, result rueidis.RedisResult) (rueidis.RedisMessag
 
 // unblock tells the server that holds the key to end the command of another connection, as if
 // its time were up. It needs no connection of its own, of which there may be none left.
-func (r Ref) unblock(ctx context.Context, id int64) {
+func (r address) unblock(ctx context.Context, id int64) {
 	client := r.m.tree.client
 	client.DoMulti(ctx,
 		client.B().Exists().Key(r.key).Build(),

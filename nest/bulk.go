@@ -38,13 +38,13 @@ if renew == '1' or redis.call('PTTL', KEYS[1]) == -1 then redis.call('PEXPIRE', 
 return reply`)
 
 // renews tells whether every use of the key restarts its TTL.
-func (r Ref) renews() bool { return r.m.settings.autoRenew && r.m.settings.ttl > 0 }
+func (r address) renews() bool { return r.m.settings.autoRenew && r.m.settings.ttl > 0 }
 
 // modify makes a command that changes a collection but never creates it: a running TTL goes on
 // by itself, and AutoRenew restarts it.
 //
 //nest:ttl changes
-func (r Ref) modify(command string, args ...string) rueidis.Completed {
+func (r address) modify(command string, args ...string) rueidis.Completed {
 	if r.renews() {
 		return r.scripted(renewing, command, args)
 	}
@@ -55,7 +55,7 @@ func (r Ref) modify(command string, args ...string) rueidis.Completed {
 // follow the fixed arguments. However many there are, they are one atomic command.
 //
 //nest:ttl starts
-func (r Ref) writeMany(command string, join joining, fixed, items []string) rueidis.Completed {
+func (r address) writeMany(command string, join joining, fixed, items []string) rueidis.Completed {
 	if r.m.settings.ttl > 0 {
 		return r.inOneStep(command, join, fixed, items)
 	}
@@ -63,7 +63,7 @@ func (r Ref) writeMany(command string, join joining, fixed, items []string) ruei
 }
 
 //nest:ttl changes
-func (r Ref) modifyMany(command string, join joining, fixed, items []string) rueidis.Completed {
+func (r address) modifyMany(command string, join joining, fixed, items []string) rueidis.Completed {
 	if r.renews() {
 		return r.inOneStep(command, join, fixed, items)
 	}
@@ -71,14 +71,14 @@ func (r Ref) modifyMany(command string, join joining, fixed, items []string) rue
 }
 
 //nest:ttl renews
-func (r Ref) readMany(command string, items []string) rueidis.Completed {
+func (r address) readMany(command string, items []string) rueidis.Completed {
 	if r.renews() {
 		return r.inOneStep(command, joinAll, nil, items)
 	}
 	return r.b().Arbitrary(command).Keys(r.key).Args(items...).ReadOnly()
 }
 
-func (r Ref) inOneStep(command string, join joining, fixed, items []string) rueidis.Completed {
+func (r address) inOneStep(command string, join joining, fixed, items []string) rueidis.Completed {
 	renew := "0"
 	if r.m.settings.autoRenew {
 		renew = "1"

@@ -16,7 +16,7 @@ const spelled = "return redis.call(ARGV[2],KEYS[1],unpack(ARGV,3))"
 // most is clear as it is; so are words that are fixed, since no other command has the like. What
 // is left becomes a script that reads (EVAL_RO, Redis 7.0) and has an argument more, which tells
 // where the others end. It is false for a command that is too long for that.
-func (r Ref) cacheForm(cmd rueidis.Completed, fixed bool) (rueidis.Cacheable, bool) {
+func (r address) cacheForm(cmd rueidis.Completed, fixed bool) (rueidis.Cacheable, bool) {
 	words := cmd.Commands() // the name, the key, the arguments
 	if fixed || len(words) == 2 || len(words) == 3 && !(words[0] == "HGET" && words[2] == "ALL") {
 		return rueidis.Cacheable(cmd), true

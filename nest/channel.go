@@ -42,7 +42,7 @@ func Channel[T any](template string, opts ...KeyOption) *ChannelDef[T] {
 // At gives the reference of the channel below s; what args are, [KeyDef.At] tells.
 func (d *ChannelDef[T]) At(s Scope, args ...any) ChannelRef[T] {
 	if d == nil {
-		return ChannelRef[T]{Ref{err: nilDeclaration(s)}}
+		return ChannelRef[T]{nilRef(s)}
 	}
 	return ChannelRef[T]{d.ref(&s, args)}
 }
@@ -67,40 +67,40 @@ func bindChannel[T any](m *mounted) (any, error) {
 }
 
 // sharded tells whether the channel lives in one slot of a Redis Cluster.
-func (r ChannelRef[T]) sharded() bool { return r.m.tree.client.Mode() == rueidis.ClientModeCluster }
+func (r ChannelRef[T]) sharded() bool { return r.at.m.tree.client.Mode() == rueidis.ClientModeCluster }
 
-func (r ChannelRef[T]) channel() *channel[T] { return r.m.bound.(*channel[T]) }
+func (r ChannelRef[T]) channel() *channel[T] { return r.at.m.bound.(*channel[T]) }
 
 // Publish sends a message and tells how many subscribers got it: on a Redis Cluster those that
 // are connected to the node (PUBLISH, or SPUBLISH on a Redis Cluster).
 func (r ChannelRef[T]) Publish(ctx context.Context, message T) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.publish(message) })
+	return call(ctx, r.at, func() command[int64] { return r.publish(message) })
 }
 
 //nest:ttl keeps
 func (r ChannelRef[T]) publish(message T) command[int64] {
 	text, err := r.channel().typed.Encode(message)
 	if err != nil {
-		return refuse(&opPublish, encodeError(r.m, err))
+		return refuse(&opPublish, encodeError(r.at.m, err))
 	}
 	if r.sharded() {
-		return command[int64]{op: &opPublish, cmd: r.b().Spublish().Channel(r.key).Message(text).Build()}
+		return command[int64]{op: &opPublish, cmd: r.at.b().Spublish().Channel(r.at.key).Message(text).Build()}
 	}
-	return command[int64]{op: &opPublish, cmd: r.b().Publish().Channel(r.key).Message(text).Build()}
+	return command[int64]{op: &opPublish, cmd: r.at.b().Publish().Channel(r.at.key).Message(text).Build()}
 }
 
 // Subscribers tells how many connections are subscribed: on a Redis Cluster to the node that
 // answers (PUBSUB NUMSUB, or PUBSUB SHARDNUMSUB on a Redis Cluster).
 func (r ChannelRef[T]) Subscribers(ctx context.Context) (int64, error) {
-	return call(ctx, r.Ref, r.subscribers)
+	return call(ctx, r.at, r.subscribers)
 }
 
 //nest:ttl keeps
 func (r ChannelRef[T]) subscribers() command[int64] {
 	if r.sharded() {
-		return command[int64]{op: &opSubscribers, cmd: r.b().Arbitrary("PUBSUB", "SHARDNUMSUB").Keys(r.key).Build()}
+		return command[int64]{op: &opSubscribers, cmd: r.at.b().Arbitrary("PUBSUB", "SHARDNUMSUB").Keys(r.at.key).Build()}
 	}
-	return command[int64]{op: &opSubscribers, cmd: r.b().Arbitrary("PUBSUB", "NUMSUB").Args(r.key).Build()}
+	return command[int64]{op: &opSubscribers, cmd: r.at.b().Arbitrary("PUBSUB", "NUMSUB").Args(r.at.key).Build()}
 }
 
 var (

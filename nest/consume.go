@@ -115,13 +115,13 @@ const opConsume = "consume"
 // everything else, a server that is away above all. Commands: XGROUP CREATE MKSTREAM, XREADGROUP
 // on a connection of its own, XACK, XPENDING with IDLE and XCLAIM, Redis 6.2.
 func (r StreamRef[T]) Consume(ctx context.Context, group, consumer string, handle func(context.Context, Delivery[T]) error, opts ...ConsumeOption) error {
-	if err := r.ready(ctx); err != nil {
+	if err := r.at.ready(ctx); err != nil {
 		return err
 	}
 	c := &consuming[T]{ref: r, group: group, name: consumer, handle: handle}
 	c.o = consumeOptions{count: defaultConsumeCount, idle: DefaultClaimAfter, startAt: "0-0"}
 	if err := c.configure(opts); err != nil {
-		return r.fail(opConsume, err)
+		return r.at.fail(opConsume, err)
 	}
 	for failures := 0; ; failures++ {
 		began := time.Now()
@@ -167,7 +167,7 @@ func (c *consuming[T]) configure(opts []ConsumeOption) error {
 	if c.o.deadLetter != nil {
 		var ok bool
 		if c.dead, ok = c.o.deadLetter.(func(context.Context, Delivery[T]) error); !ok {
-			return because(ErrArgument, "the DeadLetter function is for entries of another type than "+c.ref.m.def.goType)
+			return because(ErrArgument, "the DeadLetter function is for entries of another type than "+c.ref.at.m.def.goType)
 		}
 	}
 	switch {
@@ -187,7 +187,7 @@ func (c *consuming[T]) report(err error) {
 
 // session consumes until something fails or the context ends.
 func (c *consuming[T]) session(ctx context.Context) error {
-	if _, err := run(ctx, c.ref.Ref, c.ref.createGroup(c.group, c.o.startAt)); err != nil {
+	if _, err := run(ctx, c.ref.at, c.ref.at.createGroup(c.group, c.o.startAt)); err != nil {
 		return err
 	}
 	// What this consumer was given in an earlier life, or by an answer that was lost.
@@ -212,7 +212,7 @@ func (c *consuming[T]) session(ctx context.Context) error {
 // deliverNew reads entries that nobody was given yet, and waits for some for a while.
 func (c *consuming[T]) deliverNew(ctx context.Context, wait time.Duration) error {
 	o := readOptions{count: c.o.count, block: min(max(wait, time.Millisecond), maxBlock)}
-	entries, err := readStream(ctx, c.ref.Ref, &opConsumeRead, o, ">", "XREADGROUP", "GROUP", c.group, c.name)
+	entries, err := readStream(ctx, c.ref.at, &opConsumeRead, o, ">", "XREADGROUP", "GROUP", c.group, c.name)
 	if err != nil {
 		return err
 	}
@@ -220,7 +220,7 @@ func (c *consuming[T]) deliverNew(ctx context.Context, wait time.Duration) error
 	for _, e := range entries {
 		// The handler was slow with those before: somebody may have claimed this one.
 		if time.Since(given) > c.o.idle/2 {
-			mine, err := run(ctx, c.ref.Ref, c.hold(e.id))
+			mine, err := run(ctx, c.ref.at, c.hold(e.id))
 			if err != nil {
 				return err
 			}
@@ -239,13 +239,13 @@ func (c *consuming[T]) deliverNew(ctx context.Context, wait time.Duration) error
 func (c *consuming[T]) redeliver(ctx context.Context, q PendingQuery) error {
 	q.Limit = c.o.count
 	for {
-		page, err := run(ctx, c.ref.Ref, c.ref.pending(c.group, q))
+		page, err := run(ctx, c.ref.at, c.ref.at.pending(c.group, q))
 		if err != nil {
 			return err
 		}
 		for _, p := range page {
 			// Who claims it in between resets its idle time, and keeps it.
-			raw, err := run(ctx, c.ref.Ref, claim(c.ref.Ref, &opConsumeClaim, c.group, c.name, p.Idle, []string{p.ID}))
+			raw, err := run(ctx, c.ref.at, claim(c.ref.at, &opConsumeClaim, c.group, c.name, p.Idle, []string{p.ID}))
 			if err != nil {
 				return err
 			}
@@ -278,7 +278,7 @@ func (c *consuming[T]) deliver(ctx context.Context, e rawEntry, attempt int64) e
 	if e.gone {
 		return c.ack(ctx, e.id)
 	}
-	v, err := c.ref.stream().decodeEntry(c.ref.m, e)
+	v, err := c.ref.stream().decodeEntry(c.ref.at.m, e)
 	d := Delivery[T]{Entry: Entry[T]{e.id, v}, Attempt: attempt}
 	switch {
 	case c.dead != nil && attempt > c.o.attempts:
@@ -296,7 +296,7 @@ func (c *consuming[T]) deliver(ctx context.Context, e rawEntry, attempt int64) e
 		return c.ack(ctx, e.id)
 	}
 	if ctx.Err() == nil {
-		c.report(c.ref.fail(opConsume, atEntry(e.id, err)))
+		c.report(c.ref.at.fail(opConsume, atEntry(e.id, err)))
 	}
 	return nil
 }
@@ -309,9 +309,9 @@ const ackTimeout = 5 * time.Second
 func (c *consuming[T]) ack(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ackTimeout)
 	defer cancel()
-	command := c.ref.ack(c.group, []string{id})
+	command := c.ref.at.ack(c.group, []string{id})
 	command.cmd = command.cmd.ToRetryable()
-	_, err := run(ctx, c.ref.Ref, command)
+	_, err := run(ctx, c.ref.at, command)
 	return err
 }
 
@@ -323,7 +323,7 @@ return 1`)
 
 //nest:ttl changes
 func (c *consuming[T]) hold(id string) command[bool] {
-	return command[bool]{op: &opHold, cmd: holding.command(c.ref.b(), []string{c.ref.key}, c.group, c.name, id)}
+	return command[bool]{op: &opHold, cmd: holding.command(c.ref.at.b(), []string{c.ref.at.key}, c.group, c.name, id)}
 }
 
 var (

@@ -52,7 +52,7 @@ func Counter[N Number](template string, opts ...KeyOption) *CounterDef[N] {
 // At gives the reference of the counter below s, as [KeyDef.At] does.
 func (d *CounterDef[N]) At(s Scope, args ...any) CounterRef[N] {
 	if d == nil {
-		return CounterRef[N]{Ref{err: nilDeclaration(s)}}
+		return CounterRef[N]{nilRef(s)}
 	}
 	return CounterRef[N]{d.ref(&s, args)}
 }
@@ -65,43 +65,43 @@ type CounterRef[N Number] struct {
 	Ref
 }
 
-func (r CounterRef[N]) counter() *counter[N] { return r.m.bound.(*counter[N]) }
+func (r CounterRef[N]) counter() *counter[N] { return r.at.m.bound.(*counter[N]) }
 
 func (r CounterRef[N]) get() command[N] {
-	return command[N]{op: &r.counter().get, cmd: r.fetch(), cacheable: true}
+	return command[N]{op: &r.counter().get, cmd: r.at.fetch(), cacheable: true}
 }
 
 // Get gives the number, else the declared default, else 0 (GET, or GETEX with AutoRenew). What
 // is stored and no N is [ErrDecode].
-func (r CounterRef[N]) Get(ctx context.Context) (N, error) { return call(ctx, r.Ref, r.get) }
+func (r CounterRef[N]) Get(ctx context.Context) (N, error) { return call(ctx, r.at, r.get) }
 
 func (r CounterRef[N]) lookup() command[found[N]] {
-	return command[found[N]]{op: &r.counter().lookup, cmd: r.fetch(), cacheable: true}
+	return command[found[N]]{op: &r.counter().lookup, cmd: r.at.fetch(), cacheable: true}
 }
 
 // Lookup gives the number and whether the counter exists, without the default (GET, or GETEX
 // with AutoRenew).
 func (r CounterRef[N]) Lookup(ctx context.Context) (N, bool, error) {
-	return both(call(ctx, r.Ref, r.lookup))
+	return both(call(ctx, r.at, r.lookup))
 }
 
 func (r CounterRef[N]) incr() command[N] { return r.change(&r.counter().incr, 1, false) }
 
 // Incr adds 1 and gives the new number (INCRBY, or INCRBYFLOAT).
-func (r CounterRef[N]) Incr(ctx context.Context) (N, error) { return call(ctx, r.Ref, r.incr) }
+func (r CounterRef[N]) Incr(ctx context.Context) (N, error) { return call(ctx, r.at, r.incr) }
 
 func (r CounterRef[N]) decr() command[N] { return r.change(&r.counter().decr, 1, true) }
 
 // Decr takes 1 away and gives the new number (DECRBY, or INCRBYFLOAT). An unsigned counter does
 // not go below 0: that is [ErrOverflow].
-func (r CounterRef[N]) Decr(ctx context.Context) (N, error) { return call(ctx, r.Ref, r.decr) }
+func (r CounterRef[N]) Decr(ctx context.Context) (N, error) { return call(ctx, r.at, r.decr) }
 
 func (r CounterRef[N]) add(n N) command[N] { return r.change(&r.counter().add, n, false) }
 
 // Add adds n, which may be negative, and gives the new number (INCRBY, or INCRBYFLOAT). A float
 // that is not finite is [ErrArgument].
 func (r CounterRef[N]) Add(ctx context.Context, n N) (N, error) {
-	return call(ctx, r.Ref, func() command[N] { return r.add(n) })
+	return call(ctx, r.at, func() command[N] { return r.add(n) })
 }
 
 func (r CounterRef[N]) sub(n N) command[N] { return r.change(&r.counter().sub, n, true) }
@@ -109,13 +109,13 @@ func (r CounterRef[N]) sub(n N) command[N] { return r.change(&r.counter().sub, n
 // Sub takes n away and gives the new number (DECRBY, or INCRBYFLOAT). An unsigned counter does
 // not go below 0: that is [ErrOverflow].
 func (r CounterRef[N]) Sub(ctx context.Context, n N) (N, error) {
-	return call(ctx, r.Ref, func() command[N] { return r.sub(n) })
+	return call(ctx, r.at, func() command[N] { return r.sub(n) })
 }
 
 // Set writes the number and starts the declared TTL (SET). With [KeepTTL] the running one goes
 // on, with [ExpireIn], [ExpireUntil] and [NoExpiry] the caller decides.
 func (r CounterRef[N]) Set(ctx context.Context, n N, opts ...SetOption) error {
-	_, err := call(ctx, r.Ref, func() command[struct{}] { return r.set(n, opts) })
+	_, err := call(ctx, r.at, func() command[struct{}] { return r.set(n, opts) })
 	return err
 }
 
@@ -124,23 +124,23 @@ func (r CounterRef[N]) set(n N, opts []SetOption) command[struct{}] {
 	if err := c.check(n); err != nil {
 		return refuse(&opSet, err)
 	}
-	return r.put(c.text(n), opts)
+	return r.at.put(c.text(n), opts)
 }
 
 //nest:ttl removes
 func (r CounterRef[N]) reset() command[N] {
-	return command[N]{op: &r.counter().reset, cmd: r.b().Getdel().Key(r.key).Build()}
+	return command[N]{op: &r.counter().reset, cmd: r.at.b().Getdel().Key(r.at.key).Build()}
 }
 
 // Reset removes the counter, so that it stands at its default or 0 again, and gives what Get
 // would have given (GETDEL, Redis 6.2). No other client's Add is lost between the two. The
 // counter is gone even when what it held is no N.
-func (r CounterRef[N]) Reset(ctx context.Context) (N, error) { return call(ctx, r.Ref, r.reset) }
+func (r CounterRef[N]) Reset(ctx context.Context) (N, error) { return call(ctx, r.at, r.reset) }
 
 // SetIfAbsent writes the number only when the counter does not exist, and tells whether it did
 // (SET NX): a counter that is to start somewhere else than at 0 is set so before it is added to.
 func (r CounterRef[N]) SetIfAbsent(ctx context.Context, n N, opts ...SetOption) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.setIfAbsent(n, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.setIfAbsent(n, opts) })
 }
 
 func (r CounterRef[N]) setIfAbsent(n N, opts []SetOption) command[bool] {
@@ -148,13 +148,13 @@ func (r CounterRef[N]) setIfAbsent(n N, opts []SetOption) command[bool] {
 	if err := c.check(n); err != nil {
 		return refuse(&opSetIfAbsent, err)
 	}
-	return r.putIf(&opSetIfAbsent, "NX", c.text(n), opts)
+	return r.at.putIf(&opSetIfAbsent, "NX", c.text(n), opts)
 }
 
 // Swap writes the number, starts the declared TTL and gives the one that was there before (SET
 // GET, Redis 6.2). The write stands even when what was there is no N.
 func (r CounterRef[N]) Swap(ctx context.Context, n N) (old N, existed bool, err error) {
-	return both(call(ctx, r.Ref, func() command[found[N]] { return r.swap(n) }))
+	return both(call(ctx, r.at, func() command[found[N]] { return r.swap(n) }))
 }
 
 func (r CounterRef[N]) swap(n N) command[found[N]] {
@@ -162,19 +162,19 @@ func (r CounterRef[N]) swap(n N) command[found[N]] {
 	if err := c.check(n); err != nil {
 		return refuse(&c.swap, err)
 	}
-	return command[found[N]]{op: &c.swap, cmd: r.exchange(c.text(n))}
+	return command[found[N]]{op: &c.swap, cmd: r.at.exchange(c.text(n))}
 }
 
 // Rename gives the number, with its remaining TTL, to another counter, as [KeyRef.Rename] does
 // (RENAMENX or RENAME).
 func (r CounterRef[N]) Rename(ctx context.Context, to CounterRef[N], opts ...WriteOption) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
 }
 
 // Copy writes the number, with its remaining TTL, to another counter too, as [KeyRef.Copy] does
 // (COPY, Redis 6.2).
 func (r CounterRef[N]) Copy(ctx context.Context, to CounterRef[N], opts ...WriteOption) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opCopy, to.at, opts) })
 }
 
 // change adds n to the counter, or takes it away.
@@ -199,14 +199,14 @@ func (r CounterRef[N]) change(op *operation[N], n N, takes bool) command[N] {
 	case takes:
 		name = "DECRBY"
 	}
-	if r.m.settings.ttl == 0 && !c.mayLeave(n, takes) {
-		return command[N]{op: op, cmd: r.b().Arbitrary(name).Keys(r.key).Args(text).Build()}
+	if r.at.m.settings.ttl == 0 && !c.mayLeave(n, takes) {
+		return command[N]{op: op, cmd: r.at.b().Arbitrary(name).Keys(r.at.key).Args(text).Build()}
 	}
 	renew := "0"
-	if r.m.settings.autoRenew {
+	if r.at.m.settings.autoRenew {
 		renew = "1"
 	}
-	return command[N]{op: op, cmd: counting.command(r.b(), []string{r.key}, millis(r.m.ttl()), renew, c.min, c.max, name, text)}
+	return command[N]{op: op, cmd: counting.command(r.at.b(), []string{r.at.key}, millis(r.at.m.ttl()), renew, c.min, c.max, name, text)}
 }
 
 // counting changes a number, puts it back if the result leaves the range, and sets the expiry

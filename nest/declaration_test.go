@@ -136,12 +136,12 @@ func TestSettingsAreInherited(t *testing.T) {
 	require.NoError(t, err)
 
 	require.Equal(t, time.Minute, own.At(s).DeclaredTTL())
-	require.False(t, own.At(s).m.settings.autoRenew)
+	require.False(t, own.At(s).at.m.settings.autoRenew)
 	require.Equal(t, 2*time.Minute, inherits.At(s).DeclaredTTL())
-	require.True(t, inherits.At(s).m.settings.autoRenew)
+	require.True(t, inherits.At(s).at.m.settings.autoRenew)
 	require.Zero(t, off.At(s).DeclaredTTL())
 	require.Zero(t, other.At(s).DeclaredTTL())
-	require.False(t, other.At(s).m.settings.protected)
+	require.False(t, other.At(s).at.m.settings.protected)
 	require.True(t, s.at.guarded)
 
 	s, err = Open(nil, Cluster("root", Sub(other)), NamesOnly(), WithDefaults(TTL(5)))
@@ -155,7 +155,7 @@ func TestJitterOnlyShortens(t *testing.T) {
 	require.NoError(t, err)
 	seen := map[int64]bool{}
 	for range 1000 {
-		ms := k.At(s).m.ttl()
+		ms := k.At(s).at.m.ttl()
 		require.LessOrEqual(t, ms, int64(10_000))
 		require.GreaterOrEqual(t, ms, int64(5_000))
 		seen[ms] = true
@@ -166,7 +166,7 @@ func TestJitterOnlyShortens(t *testing.T) {
 	s, err = Open(nil, Cluster("root", Sub(tiny)), NamesOnly())
 	require.NoError(t, err)
 	for range 100 {
-		require.EqualValues(t, 1, tiny.At(s).m.ttl(), "a TTL must not round to none")
+		require.EqualValues(t, 1, tiny.At(s).at.m.ttl(), "a TTL must not round to none")
 	}
 }
 

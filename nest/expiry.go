@@ -38,14 +38,14 @@ type expiry struct {
 	ms   int64
 }
 
-func (r Ref) declared() expiry {
+func (r address) declared() expiry {
 	if ms := r.m.ttl(); ms > 0 {
 		return expiry{expireIn, ms}
 	}
 	return expiry{mode: expireNever}
 }
 
-func (r Ref) expiry(opts []SetOption) (expiry, error) {
+func (r address) expiry(opts []SetOption) (expiry, error) {
 	switch len(opts) {
 	case 0:
 		return r.declared(), nil

@@ -9,7 +9,7 @@ import (
 
 // sendWrite sends a command that may change a cached key, after the ones that must come before
 // it, and waits until the client's cache has forgotten the old value.
-func (r Ref) sendWrite(ctx context.Context, before []rueidis.Completed, cmd rueidis.Completed, fenced bool) (rueidis.RedisMessage, error) {
+func (r address) sendWrite(ctx context.Context, before []rueidis.Completed, cmd rueidis.Completed, fenced bool) (rueidis.RedisMessage, error) {
 	client := r.m.tree.client
 	separate := fenced && r.m.tree.options.broadcast
 	cmds := append(slices.Clip(before), inFull(client.B(), cmd))
@@ -29,12 +29,12 @@ func (r Ref) sendWrite(ctx context.Context, before []rueidis.Completed, cmd ruei
 // forget the old value after it has answered the write, and before it answers this.
 //
 //nest:ttl keeps
-func fence(r Ref) rueidis.Completed {
+func fence(r address) rueidis.Completed {
 	return r.b().Arbitrary("EXISTS").Keys(r.key).Build()
 }
 
 // writesCached tells whether the command changes a key that reads are cached of.
-func (c *command[R]) writesCached(r Ref) bool {
+func (c *command[R]) writesCached(r address) bool {
 	for _, u := range c.uses {
 		if u.mode != reads && u.m.settings.cached > 0 {
 			return true
@@ -46,7 +46,7 @@ func (c *command[R]) writesCached(r Ref) bool {
 // endLoads gives the commands that end the loads of the keys which the command changes. They
 // come before it: a load that begins between the two sees what the caller has done, as far as it
 // has been done before the write was asked for.
-func (c *command[R]) endLoads(r Ref) []rueidis.Completed {
+func (c *command[R]) endLoads(r address) []rueidis.Completed {
 	if c.cacheable || c.err != nil || c.skip {
 		return nil
 	}
@@ -65,6 +65,6 @@ func (c *command[R]) endLoads(r Ref) []rueidis.Completed {
 // endLoad makes the command that takes the lock of a load away.
 //
 //nest:ttl keeps
-func (r Ref) endLoad() rueidis.Completed {
+func (r address) endLoad() rueidis.Completed {
 	return r.b().Unlink().Key(companion(r.key, loadRole)).Build()
 }

@@ -57,7 +57,7 @@ func (o FieldTTLOption) applyField(f *fieldOptions) error {
 }
 
 // fieldTTL gives the expiry of the fields that a write writes, in milliseconds, or 0.
-func (r Ref) fieldTTL(opts []FieldOption) (int64, error) {
+func (r address) fieldTTL(opts []FieldOption) (int64, error) {
 	o := fieldOptions{ttl: r.m.def.config.fieldTTL}
 	for _, opt := range opts {
 		if opt == nil {
@@ -103,7 +103,7 @@ end
 return done`)
 
 //nest:ttl starts
-func (r Ref) setFields(ifAbsent bool, ttl int64, pairs []string) rueidis.Completed {
+func (r address) setFields(ifAbsent bool, ttl int64, pairs []string) rueidis.Completed {
 	return r.b().Arbitrary(evalSHA, settingFields.sha, "1").Keys(r.key).
 		Args(millis(r.m.ttl()), bit(r.m.settings.autoRenew), millis(ttl), bit(ifAbsent), millis(bulkSize)).
 		Args(pairs...).Build()
@@ -126,14 +126,14 @@ var (
 
 var errFieldExpiry = because(ErrArgument, "an expiry is at least a millisecond from now: DeleteFields removes fields")
 
-func (r Ref) expireFields(d time.Duration, fields []string) command[int64] {
+func (r address) expireFields(d time.Duration, fields []string) command[int64] {
 	if d < time.Millisecond {
 		return refuse(&opExpireFields, errFieldExpiry)
 	}
 	return r.onFields(&opExpireFields, fields, "HPEXPIRE", millis(d.Milliseconds()))
 }
 
-func (r Ref) expireFieldsIf(d time.Duration, condition ExpireCondition, fields []string) command[int64] {
+func (r address) expireFieldsIf(d time.Duration, condition ExpireCondition, fields []string) command[int64] {
 	switch {
 	case condition == 0 || condition > IfShorter:
 		return refuse(&opExpireFields, errCondition)
@@ -143,19 +143,19 @@ func (r Ref) expireFieldsIf(d time.Duration, condition ExpireCondition, fields [
 	return r.onFields(&opExpireFields, fields, "HPEXPIRE", millis(d.Milliseconds()), condition.String())
 }
 
-func (r Ref) expireFieldsAt(t time.Time, fields []string) command[int64] {
+func (r address) expireFieldsAt(t time.Time, fields []string) command[int64] {
 	if t.IsZero() {
 		return refuse(&opExpireFieldsAt, because(ErrArgument, "the time is zero"))
 	}
 	return r.onFields(&opExpireFieldsAt, fields, "HPEXPIREAT", millis(t.UnixMilli()))
 }
 
-func (r Ref) persistFields(fields []string) command[int64] {
+func (r address) persistFields(fields []string) command[int64] {
 	return r.onFields(&opPersistFields, fields, "HPERSIST")
 }
 
 //nest:ttl keeps
-func (r Ref) onFields(op *operation[int64], fields []string, cmd string, args ...string) command[int64] {
+func (r address) onFields(op *operation[int64], fields []string, cmd string, args ...string) command[int64] {
 	if len(fields) == 0 {
 		return skip(op)
 	}
@@ -164,12 +164,12 @@ func (r Ref) onFields(op *operation[int64], fields []string, cmd string, args ..
 }
 
 //nest:ttl keeps
-func (r Ref) leftOfField(field string) command[time.Duration] {
+func (r address) leftOfField(field string) command[time.Duration] {
 	return command[time.Duration]{op: &opFieldTTL, cmd: r.b().Arbitrary("HPTTL").Keys(r.key).Args("FIELDS", "1", field).ReadOnly()}
 }
 
 //nest:ttl keeps
-func (r Ref) endOfField(field string) command[time.Time] {
+func (r address) endOfField(field string) command[time.Time] {
 	return command[time.Time]{op: &opFieldEnd, cmd: r.b().Arbitrary("HPEXPIRETIME").Keys(r.key).Args("FIELDS", "1", field).ReadOnly()}
 }
 

@@ -80,7 +80,7 @@ func Geo[T any](template string, opts ...KeyOption) *GeoDef[T] {
 // At gives the reference of the geo key below s, as [KeyDef.At] does.
 func (d *GeoDef[T]) At(s Scope, args ...any) GeoRef[T] {
 	if d == nil {
-		return GeoRef[T]{Ref{err: nilDeclaration(s)}}
+		return GeoRef[T]{nilRef(s)}
 	}
 	return GeoRef[T]{d.ref(&s, args)}
 }
@@ -129,12 +129,12 @@ var (
 	opGeoHashes = operation[[]Optional[string]]{"hashes", replyHashes}
 )
 
-func (r GeoRef[T]) geo() *geo[T] { return r.m.bound.(*geo[T]) }
+func (r GeoRef[T]) geo() *geo[T] { return r.at.m.bound.(*geo[T]) }
 
 // Add puts a member at a point, or moves it there, and tells whether it is new (GEOADD). The
 // options IfNew, IfPresent and CountChanged need Redis 6.2; the others are [ErrArgument].
 func (r GeoRef[T]) Add(ctx context.Context, member T, at Point, opts ...AddOption) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.add(member, at, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.add(member, at, opts) })
 }
 
 func (r GeoRef[T]) add(member T, at Point, opts []AddOption) command[bool] {
@@ -142,13 +142,13 @@ func (r GeoRef[T]) add(member T, at Point, opts []AddOption) command[bool] {
 	if err != nil {
 		return refuse(&opZAdd, err)
 	}
-	return command[bool]{op: &opZAdd, cmd: r.writeMany("GEOADD", joinSum, words, texts)}
+	return command[bool]{op: &opZAdd, cmd: r.at.writeMany("GEOADD", joinSum, words, texts)}
 }
 
 // AddMany puts members at points, or moves them there, and gives the number of those that are
 // new (GEOADD), with the options of [GeoRef.Add]. Without members nothing is sent.
 func (r GeoRef[T]) AddMany(ctx context.Context, places []Place[T], opts ...AddOption) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.addMany(places, opts) })
+	return call(ctx, r.at, func() command[int64] { return r.addMany(places, opts) })
 }
 
 func (r GeoRef[T]) addMany(places []Place[T], opts []AddOption) command[int64] {
@@ -159,7 +159,7 @@ func (r GeoRef[T]) addMany(places []Place[T], opts []AddOption) command[int64] {
 	if err != nil {
 		return refuse(&opZAddMany, err)
 	}
-	return command[int64]{op: &opZAddMany, cmd: r.writeMany("GEOADD", joinSum, words, texts)}
+	return command[int64]{op: &opZAddMany, cmd: r.at.writeMany("GEOADD", joinSum, words, texts)}
 }
 
 func (r GeoRef[T]) addition(places []Place[T], opts []AddOption) (words, texts []string, err error) {
@@ -173,7 +173,7 @@ func (r GeoRef[T]) addition(places []Place[T], opts []AddOption) (words, texts [
 	}
 	texts = make([]string, 0, 3*len(places))
 	for i, p := range places {
-		text, err := r.geo().encode(r.m, p.Member)
+		text, err := r.geo().encode(r.at.m, p.Member)
 		if err == nil {
 			err = p.Point.check()
 		}
@@ -188,28 +188,28 @@ func (r GeoRef[T]) addition(places []Place[T], opts []AddOption) (words, texts [
 // Remove removes members and gives the number of those that were there (ZREM). Without members
 // nothing is sent.
 func (r GeoRef[T]) Remove(ctx context.Context, members ...T) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return removeSorted(r.Ref, members) })
+	return call(ctx, r.at, func() command[int64] { return removeSorted(r.at, members) })
 }
 
 // Position tells where a member is (GEOPOS).
 func (r GeoRef[T]) Position(ctx context.Context, member T) (Point, bool, error) {
-	return both(call(ctx, r.Ref, func() command[found[Point]] { return askPlaces(r, &opPosition, "GEOPOS", member) }))
+	return both(call(ctx, r.at, func() command[found[Point]] { return askPlaces(r, &opPosition, "GEOPOS", member) }))
 }
 
 // Positions tells of each of members where it is (GEOPOS). Without members nothing is sent.
 func (r GeoRef[T]) Positions(ctx context.Context, members ...T) ([]Optional[Point], error) {
-	return call(ctx, r.Ref, func() command[[]Optional[Point]] { return askPlaces(r, &opPositions, "GEOPOS", members...) })
+	return call(ctx, r.at, func() command[[]Optional[Point]] { return askPlaces(r, &opPositions, "GEOPOS", members...) })
 }
 
 // Hash gives the standard geohash of a member, 11 characters (GEOHASH).
 func (r GeoRef[T]) Hash(ctx context.Context, member T) (string, bool, error) {
-	return both(call(ctx, r.Ref, func() command[found[string]] { return askPlaces(r, &opGeoHash, "GEOHASH", member) }))
+	return both(call(ctx, r.at, func() command[found[string]] { return askPlaces(r, &opGeoHash, "GEOHASH", member) }))
 }
 
 // Hashes gives the standard geohash of each of members (GEOHASH). Without members nothing is
 // sent.
 func (r GeoRef[T]) Hashes(ctx context.Context, members ...T) ([]Optional[string], error) {
-	return call(ctx, r.Ref, func() command[[]Optional[string]] { return askPlaces(r, &opGeoHashes, "GEOHASH", members...) })
+	return call(ctx, r.at, func() command[[]Optional[string]] { return askPlaces(r, &opGeoHashes, "GEOHASH", members...) })
 }
 
 func askPlaces[T, R any](r GeoRef[T], op *operation[R], name string, members ...T) command[R] {
@@ -217,17 +217,17 @@ func askPlaces[T, R any](r GeoRef[T], op *operation[R], name string, members ...
 		return skip(op)
 	}
 	var few [8]string
-	texts, err := r.geo().encodeAll(r.m, few[:0], members)
+	texts, err := r.geo().encodeAll(r.at.m, few[:0], members)
 	if err != nil {
 		return refuse(op, err)
 	}
-	return command[R]{op: op, cmd: r.readMany(name, texts), cacheable: true}
+	return command[R]{op: op, cmd: r.at.readMany(name, texts), cacheable: true}
 }
 
 // Distance is how far two members are from each other; false when one of them is missing
 // (GEODIST).
 func (r GeoRef[T]) Distance(ctx context.Context, a, b T, unit LengthUnit) (float64, bool, error) {
-	return both(call(ctx, r.Ref, func() command[found[float64]] { return r.distance(a, b, unit) }))
+	return both(call(ctx, r.at, func() command[found[float64]] { return r.distance(a, b, unit) }))
 }
 
 func (r GeoRef[T]) distance(a, b T, unit LengthUnit) command[found[float64]] {
@@ -235,28 +235,28 @@ func (r GeoRef[T]) distance(a, b T, unit LengthUnit) command[found[float64]] {
 		return refuse(&opDistance, err)
 	}
 	var few [2]string
-	texts, err := r.geo().encodeAll(r.m, few[:0], []T{a, b})
+	texts, err := r.geo().encodeAll(r.at.m, few[:0], []T{a, b})
 	if err != nil {
 		return refuse(&opDistance, err)
 	}
-	return command[found[float64]]{op: &opDistance, cmd: r.read("GEODIST", texts[0], texts[1], string(unit)), cacheable: true}
+	return command[found[float64]]{op: &opDistance, cmd: r.at.read("GEODIST", texts[0], texts[1], string(unit)), cacheable: true}
 }
 
 func (r GeoRef[T]) length() command[int64] {
-	return command[int64]{op: &opLen, cmd: r.read("ZCARD"), cacheable: true}
+	return command[int64]{op: &opLen, cmd: r.at.read("ZCARD"), cacheable: true}
 }
 
 // Len is the number of members, 0 when there is no key (ZCARD).
-func (r GeoRef[T]) Len(ctx context.Context) (int64, error) { return call(ctx, r.Ref, r.length) }
+func (r GeoRef[T]) Len(ctx context.Context) (int64, error) { return call(ctx, r.at, r.length) }
 
 func (r GeoRef[T]) all() command[[]Place[T]] {
-	return command[[]Place[T]]{op: &r.geo().all, cmd: r.read("ZRANGE", "0", "-1", "WITHSCORES"), cacheable: true, fixed: true}
+	return command[[]Place[T]]{op: &r.geo().all, cmd: r.at.read("ZRANGE", "0", "-1", "WITHSCORES"), cacheable: true, fixed: true}
 }
 
 // All gives all members and where they are, those that are near to each other mostly together,
 // else the declared default (ZRANGE 0 -1 WITHSCORES). [GeoRef.Iterate] does not hold them all in
 // memory.
-func (r GeoRef[T]) All(ctx context.Context) ([]Place[T], error) { return call(ctx, r.Ref, r.all) }
+func (r GeoRef[T]) All(ctx context.Context) ([]Place[T], error) { return call(ctx, r.at, r.all) }
 
 // Iterate streams the members and where they are in pages of about [ScanCount] (ZSCAN), as
 // [SortedSetRef.Iterate] does.
@@ -273,13 +273,13 @@ func (r GeoRef[T]) Iterate(ctx context.Context, opts ...ScanOption) iter.Seq2[Pl
 // Rename gives the geo key, with its remaining TTL, to another key, as [KeyRef.Rename] does
 // (RENAMENX or RENAME).
 func (r GeoRef[T]) Rename(ctx context.Context, to GeoRef[T], opts ...WriteOption) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
 }
 
 // Copy writes the geo key, with its remaining TTL, to another key too, as [KeyRef.Copy] does
 // (COPY, Redis 6.2).
 func (r GeoRef[T]) Copy(ctx context.Context, to GeoRef[T], opts ...WriteOption) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opCopy, to.at, opts) })
 }
 
 // pointOf is the middle of the cell that a score names: 26 bits of the latitude in the even

@@ -99,7 +99,7 @@ var (
 
 // Search gives the members in an area around a point (GEOSEARCH, Redis 6.2).
 func (r GeoRef[T]) Search(ctx context.Context, around Point, area Area) ([]Near[T], error) {
-	return call(ctx, r.Ref, func() command[[]Near[T]] { return r.search(around, area) })
+	return call(ctx, r.at, func() command[[]Near[T]] { return r.search(around, area) })
 }
 
 func (r GeoRef[T]) search(around Point, area Area) command[[]Near[T]] {
@@ -107,13 +107,13 @@ func (r GeoRef[T]) search(around Point, area Area) command[[]Near[T]] {
 	if err != nil {
 		return refuse(&r.geo().search, err)
 	}
-	return command[[]Near[T]]{op: &r.geo().search, cmd: r.read("GEOSEARCH", append(words, "WITHCOORD", "WITHDIST")...), cacheable: true}
+	return command[[]Near[T]]{op: &r.geo().search, cmd: r.at.read("GEOSEARCH", append(words, "WITHCOORD", "WITHDIST")...), cacheable: true}
 }
 
 // SearchFrom gives the members in an area around one of them, this one too (GEOSEARCH, Redis
 // 6.2). The error wraps [ErrNotFound] when there are members but not this one.
 func (r GeoRef[T]) SearchFrom(ctx context.Context, member T, area Area) ([]Near[T], error) {
-	return call(ctx, r.Ref, func() command[[]Near[T]] { return r.searchFrom(member, area) })
+	return call(ctx, r.at, func() command[[]Near[T]] { return r.searchFrom(member, area) })
 }
 
 func (r GeoRef[T]) searchFrom(member T, area Area) command[[]Near[T]] {
@@ -121,14 +121,14 @@ func (r GeoRef[T]) searchFrom(member T, area Area) command[[]Near[T]] {
 	if err != nil {
 		return refuse(&r.geo().searchFrom, err)
 	}
-	return command[[]Near[T]]{op: &r.geo().searchFrom, cmd: r.read("GEOSEARCH", append(words, "WITHCOORD", "WITHDIST")...), cacheable: true}
+	return command[[]Near[T]]{op: &r.geo().searchFrom, cmd: r.at.read("GEOSEARCH", append(words, "WITHCOORD", "WITHDIST")...), cacheable: true}
 }
 
 // StoreSearch makes this key what [GeoRef.Search] finds in another one, starts the declared TTL
 // and gives the number of members (GEOSEARCHSTORE, Redis 6.2). An empty result removes the key.
 // Both must live in one slot of a Redis Cluster; else the error wraps [ErrCrossSlot].
 func (r GeoRef[T]) StoreSearch(ctx context.Context, from GeoRef[T], around Point, area Area) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.storeSearch(from, around, area) })
+	return call(ctx, r.at, func() command[int64] { return r.storeSearch(from, around, area) })
 }
 
 func (r GeoRef[T]) storeSearch(from GeoRef[T], around Point, area Area) command[int64] {
@@ -142,7 +142,7 @@ func (r GeoRef[T]) storeSearch(from GeoRef[T], around Point, area Area) command[
 // StoreSearchFrom makes this key what [GeoRef.SearchFrom] finds in another one (GEOSEARCHSTORE,
 // Redis 6.2), under the conditions of [GeoRef.StoreSearch].
 func (r GeoRef[T]) StoreSearchFrom(ctx context.Context, from GeoRef[T], member T, area Area) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.storeSearchFrom(from, member, area) })
+	return call(ctx, r.at, func() command[int64] { return r.storeSearchFrom(from, member, area) })
 }
 
 func (r GeoRef[T]) storeSearchFrom(from GeoRef[T], member T, area Area) command[int64] {
@@ -154,7 +154,7 @@ func (r GeoRef[T]) storeSearchFrom(from GeoRef[T], member T, area Area) command[
 }
 
 func (r GeoRef[T]) store(op *operation[int64], from GeoRef[T], words []string) command[int64] {
-	uses, err := usesOf(r.Ref, overwrites, []GeoRef[T]{from}, reads)
+	uses, err := usesOf(r.at, overwrites, []GeoRef[T]{from}, reads)
 	if err != nil {
 		return refuse(op, err)
 	}
@@ -175,7 +175,7 @@ func (r GeoRef[T]) wordsFrom(member T, area Area) ([]string, error) {
 	if err := area.check(); err != nil {
 		return nil, err
 	}
-	text, err := r.geo().encode(r.m, member)
+	text, err := r.geo().encode(r.at.m, member)
 	if err != nil {
 		return nil, err
 	}

@@ -28,11 +28,11 @@ return done`)
 // from now on. A stream that does not exist is made, empty, with the declared TTL (XGROUP CREATE
 // MKSTREAM).
 func (r StreamRef[T]) CreateGroup(ctx context.Context, group, after string) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.createGroup(group, after) })
+	return call(ctx, r.at, func() command[bool] { return r.at.createGroup(group, after) })
 }
 
 //nest:ttl starts
-func (r Ref) createGroup(group, after string) command[bool] {
+func (r address) createGroup(group, after string) command[bool] {
 	after, err := startingID(after)
 	if err == nil && group == "" {
 		err = errNoName
@@ -47,17 +47,17 @@ func (r Ref) createGroup(group, after string) command[bool] {
 // DestroyGroup removes a group with all that it knows of pending entries, and tells whether it
 // was there (XGROUP DESTROY).
 func (r StreamRef[T]) DestroyGroup(ctx context.Context, group string) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return inGroup(r.Ref, &opDestroyGroup, "XGROUP", "DESTROY", group) })
+	return call(ctx, r.at, func() command[bool] { return inGroup(r.at, &opDestroyGroup, "XGROUP", "DESTROY", group) })
 }
 
 // SetGroupID lets a group go on after an ID, "" for the beginning, [NewEntries] for the end
 // (XGROUP SETID).
 func (r StreamRef[T]) SetGroupID(ctx context.Context, group, after string) error {
-	_, err := call(ctx, r.Ref, func() command[struct{}] { return r.setGroupID(group, after) })
+	_, err := call(ctx, r.at, func() command[struct{}] { return r.at.setGroupID(group, after) })
 	return err
 }
 
-func (r Ref) setGroupID(group, after string) command[struct{}] {
+func (r address) setGroupID(group, after string) command[struct{}] {
 	after, err := startingID(after)
 	if err != nil {
 		return refuse(&opSetGroupID, err)
@@ -68,23 +68,23 @@ func (r Ref) setGroupID(group, after string) command[struct{}] {
 // CreateConsumer makes a consumer of a group and tells whether it did (XGROUP CREATECONSUMER,
 // Redis 6.2). Reading makes one too.
 func (r StreamRef[T]) CreateConsumer(ctx context.Context, group, consumer string) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] {
-		return inGroup(r.Ref, &opCreateConsumer, "XGROUP", "CREATECONSUMER", group, consumer)
+	return call(ctx, r.at, func() command[bool] {
+		return inGroup(r.at, &opCreateConsumer, "XGROUP", "CREATECONSUMER", group, consumer)
 	})
 }
 
 // DeleteConsumer removes a consumer and tells how many entries were pending for it. Nobody will
 // be given these any more: claim them first (XGROUP DELCONSUMER).
 func (r StreamRef[T]) DeleteConsumer(ctx context.Context, group, consumer string) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] {
-		return inGroup(r.Ref, &opDeleteConsumer, "XGROUP", "DELCONSUMER", group, consumer)
+	return call(ctx, r.at, func() command[int64] {
+		return inGroup(r.at, &opDeleteConsumer, "XGROUP", "DELCONSUMER", group, consumer)
 	})
 }
 
 // inGroup makes a command of two words about a group that exists, and what follows its name.
 //
 //nest:ttl changes
-func inGroup[R any](r Ref, op *operation[R], word, subcommand, group string, more ...string) command[R] {
+func inGroup[R any](r address, op *operation[R], word, subcommand, group string, more ...string) command[R] {
 	if group == "" || slices.Contains(more, "") {
 		return refuse(op, errNoName)
 	}
@@ -104,16 +104,16 @@ return reply`)
 // lets it wait for some. Without any it gives none and no error. When one of them cannot be
 // decoded the error is [ErrDecode], and all are pending. [StreamRef.Consume] does all this.
 func (r StreamRef[T]) ReadGroup(ctx context.Context, group, consumer string, opts ...ReadOption) ([]Entry[T], error) {
-	if err := r.ready(ctx); err != nil {
+	if err := r.at.ready(ctx); err != nil {
 		return nil, err
 	}
-	return readGroup(ctx, r.Ref, &r.stream().readGroup, group, consumer, ">", opts)
+	return readGroup(ctx, r.at, &r.stream().readGroup, group, consumer, ">", opts)
 }
 
 // ReadPending gives a consumer once more the entries after an ID, "" for all, that it was given
 // and has not acknowledged (XREADGROUP). Entries that were removed meanwhile are left out.
 func (r StreamRef[T]) ReadPending(ctx context.Context, group, consumer, after string, opts ...ReadOption) ([]Entry[T], error) {
-	if err := r.ready(ctx); err != nil {
+	if err := r.at.ready(ctx); err != nil {
 		return nil, err
 	}
 	op := &r.stream().readPending
@@ -121,12 +121,12 @@ func (r StreamRef[T]) ReadPending(ctx context.Context, group, consumer, after st
 		after = "0-0"
 	}
 	if _, err := parseID(after); err != nil {
-		return nil, r.fail(op.name, err)
+		return nil, r.at.fail(op.name, err)
 	}
-	return readGroup(ctx, r.Ref, op, group, consumer, after, opts)
+	return readGroup(ctx, r.at, op, group, consumer, after, opts)
 }
 
-func readGroup[R any](ctx context.Context, r Ref, op *operation[R], group, consumer, after string, opts []ReadOption) (R, error) {
+func readGroup[R any](ctx context.Context, r address, op *operation[R], group, consumer, after string, opts []ReadOption) (R, error) {
 	o, err := readOptionsOf(opts)
 	if err == nil && (group == "" || consumer == "") {
 		err = errNoName
@@ -140,10 +140,10 @@ func readGroup[R any](ctx context.Context, r Ref, op *operation[R], group, consu
 
 // Ack acknowledges entries and tells how many of them were pending (XACK).
 func (r StreamRef[T]) Ack(ctx context.Context, group string, ids ...string) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.ack(group, ids) })
+	return call(ctx, r.at, func() command[int64] { return r.at.ack(group, ids) })
 }
 
-func (r Ref) ack(group string, ids []string) command[int64] {
+func (r address) ack(group string, ids []string) command[int64] {
 	if len(ids) == 0 {
 		return skip(&opAck)
 	}
@@ -160,10 +160,10 @@ func (r Ref) ack(group string, ids []string) command[int64] {
 // Claim gives a consumer those of the entries that have been pending for at least idle, and
 // makes them pending for it (XCLAIM).
 func (r StreamRef[T]) Claim(ctx context.Context, group, consumer string, idle time.Duration, ids ...string) ([]Entry[T], error) {
-	return call(ctx, r.Ref, func() command[[]Entry[T]] { return claim(r.Ref, &r.stream().claim, group, consumer, idle, ids) })
+	return call(ctx, r.at, func() command[[]Entry[T]] { return claim(r.at, &r.stream().claim, group, consumer, idle, ids) })
 }
 
-func claim[R any](r Ref, op *operation[R], group, consumer string, idle time.Duration, ids []string) command[R] {
+func claim[R any](r address, op *operation[R], group, consumer string, idle time.Duration, ids []string) command[R] {
 	if len(ids) == 0 {
 		return skip(op)
 	}
@@ -200,7 +200,7 @@ type Claimed[T any] struct {
 // AutoClaim looks at up to count pending entries from an ID on, "" for the first, and gives a
 // consumer those that have been pending for at least idle (XAUTOCLAIM, Redis 6.2).
 func (r StreamRef[T]) AutoClaim(ctx context.Context, group, consumer string, idle time.Duration, from string, count int64) (Claimed[T], error) {
-	return call(ctx, r.Ref, func() command[Claimed[T]] { return r.autoClaim(group, consumer, idle, from, count) })
+	return call(ctx, r.at, func() command[Claimed[T]] { return r.autoClaim(group, consumer, idle, from, count) })
 }
 
 func (r StreamRef[T]) autoClaim(group, consumer string, idle time.Duration, from string, count int64) command[Claimed[T]] {
@@ -218,7 +218,7 @@ func (r StreamRef[T]) autoClaim(group, consumer string, idle time.Duration, from
 	if err != nil {
 		return refuse(op, err)
 	}
-	return command[Claimed[T]]{op: op, cmd: r.modify("XAUTOCLAIM", group, consumer, millis(idle.Milliseconds()), from, "COUNT", strconv.FormatInt(count, 10))}
+	return command[Claimed[T]]{op: op, cmd: r.at.modify("XAUTOCLAIM", group, consumer, millis(idle.Milliseconds()), from, "COUNT", strconv.FormatInt(count, 10))}
 }
 
 func replyClaimed[T any](m *mounted, a rueidis.RedisMessage) (c Claimed[T], err error) {

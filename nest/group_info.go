@@ -60,31 +60,33 @@ type PendingQuery struct {
 
 // Info tells about the stream (XINFO STREAM). The error wraps [ErrNotFound] when it does not
 // exist.
-func (r StreamRef[T]) Info(ctx context.Context) (StreamInfo, error) { return call(ctx, r.Ref, r.info) }
+func (r StreamRef[T]) Info(ctx context.Context) (StreamInfo, error) {
+	return call(ctx, r.at, r.at.info)
+}
 
 //nest:ttl keeps
-func (r Ref) info() command[StreamInfo] {
+func (r address) info() command[StreamInfo] {
 	return command[StreamInfo]{op: &opStreamInfo, cmd: r.b().Arbitrary("XINFO", "STREAM").Keys(r.key).ReadOnly()}
 }
 
 // Groups tells about the groups of consumers (XINFO GROUPS). The error wraps [ErrNotFound] when
 // the stream does not exist.
 func (r StreamRef[T]) Groups(ctx context.Context) ([]GroupInfo, error) {
-	return call(ctx, r.Ref, r.groups)
+	return call(ctx, r.at, r.at.groups)
 }
 
 //nest:ttl keeps
-func (r Ref) groups() command[[]GroupInfo] {
+func (r address) groups() command[[]GroupInfo] {
 	return command[[]GroupInfo]{op: &opGroups, cmd: r.b().Arbitrary("XINFO", "GROUPS").Keys(r.key).ReadOnly()}
 }
 
 // Consumers tells about the consumers of a group (XINFO CONSUMERS).
 func (r StreamRef[T]) Consumers(ctx context.Context, group string) ([]ConsumerInfo, error) {
-	return call(ctx, r.Ref, func() command[[]ConsumerInfo] { return r.consumers(group) })
+	return call(ctx, r.at, func() command[[]ConsumerInfo] { return r.at.consumers(group) })
 }
 
 //nest:ttl keeps
-func (r Ref) consumers(group string) command[[]ConsumerInfo] {
+func (r address) consumers(group string) command[[]ConsumerInfo] {
 	if group == "" {
 		return refuse(&opConsumers, errNoName)
 	}
@@ -93,11 +95,11 @@ func (r Ref) consumers(group string) command[[]ConsumerInfo] {
 
 // PendingSummary tells how much is pending in a group, and for whom (XPENDING).
 func (r StreamRef[T]) PendingSummary(ctx context.Context, group string) (PendingSummary, error) {
-	return call(ctx, r.Ref, func() command[PendingSummary] { return r.pendingSummary(group) })
+	return call(ctx, r.at, func() command[PendingSummary] { return r.at.pendingSummary(group) })
 }
 
 //nest:ttl keeps
-func (r Ref) pendingSummary(group string) command[PendingSummary] {
+func (r address) pendingSummary(group string) command[PendingSummary] {
 	if group == "" {
 		return refuse(&opPendingSummary, errNoName)
 	}
@@ -106,11 +108,11 @@ func (r Ref) pendingSummary(group string) command[PendingSummary] {
 
 // Pending gives the pending entries of a group, those of the least ID first (XPENDING).
 func (r StreamRef[T]) Pending(ctx context.Context, group string, query PendingQuery) ([]PendingEntry, error) {
-	return call(ctx, r.Ref, func() command[[]PendingEntry] { return r.pending(group, query) })
+	return call(ctx, r.at, func() command[[]PendingEntry] { return r.at.pending(group, query) })
 }
 
 //nest:ttl keeps
-func (r Ref) pending(group string, q PendingQuery) command[[]PendingEntry] {
+func (r address) pending(group string, q PendingQuery) command[[]PendingEntry] {
 	from, to, err := bounds(q.From, q.To)
 	switch {
 	case err != nil:

@@ -49,7 +49,7 @@ func Hash[V any](template string, opts ...KeyOption) *HashDef[V] {
 // At gives the reference of the key below s; what args are, [KeyDef.At] tells.
 func (d *HashDef[V]) At(s Scope, args ...any) HashRef[V] {
 	if d == nil {
-		return HashRef[V]{Ref{err: nilDeclaration(s)}}
+		return HashRef[V]{nilRef(s)}
 	}
 	return HashRef[V]{d.ref(&s, args)}
 }
@@ -144,12 +144,12 @@ func bindHash[V any](m *mounted, fallback hashFallback[V]) (any, error) {
 
 func (h *hash[V]) secretFieldsOf() *secretFields { return h.secrets }
 
-func (r HashRef[V]) hash() *hash[V] { return r.m.bound.(*hash[V]) }
+func (r HashRef[V]) hash() *hash[V] { return r.at.m.bound.(*hash[V]) }
 
 // Get gives a field's value, else the declared default of a field, else an error that wraps
 // [ErrNotFound] (HGET). A stored value that is no V is [ErrDecode].
 func (r HashRef[V]) Get(ctx context.Context, field string) (V, error) {
-	return call(ctx, r.Ref, func() command[V] { return r.get(field) })
+	return call(ctx, r.at, func() command[V] { return r.get(field) })
 }
 
 func (r HashRef[V]) get(field string) command[V] {
@@ -163,15 +163,15 @@ func (r HashRef[V]) get(field string) command[V] {
 
 //nest:ttl renews
 func (r HashRef[V]) fetch(field string) rueidis.Completed {
-	if r.renews() {
-		return r.read("HGET", field)
+	if r.at.renews() {
+		return r.at.read("HGET", field)
 	}
-	return r.b().Hget().Key(r.key).Field(field).Build()
+	return r.at.b().Hget().Key(r.at.key).Field(field).Build()
 }
 
 // Lookup gives a field's value and whether the field exists, without the default (HGET).
 func (r HashRef[V]) Lookup(ctx context.Context, field string) (V, bool, error) {
-	return both(call(ctx, r.Ref, func() command[found[V]] { return r.lookup(field) }))
+	return both(call(ctx, r.at, func() command[found[V]] { return r.lookup(field) }))
 }
 
 func (r HashRef[V]) lookup(field string) command[found[V]] {
@@ -186,7 +186,7 @@ func (r HashRef[V]) lookup(field string) command[found[V]] {
 // GetMany gives the values of several fields in the order in which they are named, each with
 // whether it exists, without the default (HMGET).
 func (r HashRef[V]) GetMany(ctx context.Context, fields ...string) ([]Optional[V], error) {
-	return call(ctx, r.Ref, func() command[[]Optional[V]] { return r.getMany(fields) })
+	return call(ctx, r.at, func() command[[]Optional[V]] { return r.getMany(fields) })
 }
 
 func (r HashRef[V]) getMany(fields []string) command[[]Optional[V]] {
@@ -194,7 +194,7 @@ func (r HashRef[V]) getMany(fields []string) command[[]Optional[V]] {
 	if len(fields) == 0 {
 		return skip(&h.many)
 	}
-	c := command[[]Optional[V]]{op: &h.many, cmd: r.readMany("HMGET", fields), cacheable: true}
+	c := command[[]Optional[V]]{op: &h.many, cmd: r.at.readMany("HMGET", fields), cacheable: true}
 	if h.secrets != nil {
 		c.keyed = unsealed(h, readOptionals[V], fields...)
 	}
@@ -204,12 +204,12 @@ func (r HashRef[V]) getMany(fields []string) command[[]Optional[V]] {
 // All gives the whole hash, else the declared default of the whole, else an empty map (HGETALL).
 // It loads everything at once: [HashRef.Iterate] is for what may be long.
 func (r HashRef[V]) All(ctx context.Context) (map[string]V, error) {
-	return call(ctx, r.Ref, r.all)
+	return call(ctx, r.at, r.all)
 }
 
 func (r HashRef[V]) all() command[map[string]V] {
 	h := r.hash()
-	c := command[map[string]V]{op: &h.all, cmd: r.read("HGETALL"), cacheable: true}
+	c := command[map[string]V]{op: &h.all, cmd: r.at.read("HGETALL"), cacheable: true}
 	if h.secrets != nil {
 		c.keyed = unsealed(h, readAll[V])
 	}
@@ -218,56 +218,56 @@ func (r HashRef[V]) all() command[map[string]V] {
 
 // Fields gives the names of all fields, in no order (HKEYS).
 func (r HashRef[V]) Fields(ctx context.Context) ([]string, error) {
-	return call(ctx, r.Ref, r.fields)
+	return call(ctx, r.at, r.fields)
 }
 
 func (r HashRef[V]) fields() command[[]string] {
-	return command[[]string]{op: &opFields, cmd: r.read("HKEYS"), cacheable: true}
+	return command[[]string]{op: &opFields, cmd: r.at.read("HKEYS"), cacheable: true}
 }
 
 // Values gives the values of all fields, in no order (HVALS, or HGETALL with [SecretFields]).
 func (r HashRef[V]) Values(ctx context.Context) ([]V, error) {
-	return call(ctx, r.Ref, r.values)
+	return call(ctx, r.at, r.values)
 }
 
 func (r HashRef[V]) values() command[[]V] {
 	h := r.hash()
 	if h.secrets != nil { // they do not open without their names
-		return command[[]V]{op: &h.values, cmd: r.read("HGETALL"), cacheable: true, keyed: unsealed(h, readValues[V])}
+		return command[[]V]{op: &h.values, cmd: r.at.read("HGETALL"), cacheable: true, keyed: unsealed(h, readValues[V])}
 	}
-	return command[[]V]{op: &h.values, cmd: r.read("HVALS"), cacheable: true}
+	return command[[]V]{op: &h.values, cmd: r.at.read("HVALS"), cacheable: true}
 }
 
 // Len tells how many fields there are, 0 when the key does not exist (HLEN).
-func (r HashRef[V]) Len(ctx context.Context) (int64, error) { return call(ctx, r.Ref, r.length) }
+func (r HashRef[V]) Len(ctx context.Context) (int64, error) { return call(ctx, r.at, r.length) }
 
 func (r HashRef[V]) length() command[int64] {
-	return command[int64]{op: &opHashLen, cmd: r.read("HLEN"), cacheable: true}
+	return command[int64]{op: &opHashLen, cmd: r.at.read("HLEN"), cacheable: true}
 }
 
 // Has tells whether the field exists (HEXISTS).
 func (r HashRef[V]) Has(ctx context.Context, field string) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.has(field) })
+	return call(ctx, r.at, func() command[bool] { return r.has(field) })
 }
 
 func (r HashRef[V]) has(field string) command[bool] {
-	return command[bool]{op: &opHasField, cmd: r.read("HEXISTS", field), cacheable: true}
+	return command[bool]{op: &opHasField, cmd: r.at.read("HEXISTS", field), cacheable: true}
 }
 
 // StrLen tells how many bytes a field's encoded value takes, encrypted where it is secret, 0 when
 // it does not exist (HSTRLEN).
 func (r HashRef[V]) StrLen(ctx context.Context, field string) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.strLen(field) })
+	return call(ctx, r.at, func() command[int64] { return r.strLen(field) })
 }
 
 func (r HashRef[V]) strLen(field string) command[int64] {
-	return command[int64]{op: &opStrLen, cmd: r.read("HSTRLEN", field), cacheable: true}
+	return command[int64]{op: &opStrLen, cmd: r.at.read("HSTRLEN", field), cacheable: true}
 }
 
 // Random gives up to n different fields, chosen at random (HRANDFIELD, Redis 6.2). n is not
 // negative.
 func (r HashRef[V]) Random(ctx context.Context, n int) (map[string]V, error) {
-	return call(ctx, r.Ref, func() command[map[string]V] { return r.random(n) })
+	return call(ctx, r.at, func() command[map[string]V] { return r.random(n) })
 }
 
 func (r HashRef[V]) random(n int) command[map[string]V] {
@@ -278,7 +278,7 @@ func (r HashRef[V]) random(n int) command[map[string]V] {
 	case n == 0:
 		return skip(&h.random)
 	}
-	c := command[map[string]V]{op: &h.random, cmd: r.read("HRANDFIELD", millis(int64(n)), "WITHVALUES")}
+	c := command[map[string]V]{op: &h.random, cmd: r.at.read("HRANDFIELD", millis(int64(n)), "WITHVALUES")}
 	if h.secrets != nil {
 		c.keyed = unsealed(h, readFields[V])
 	}

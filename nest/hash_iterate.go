@@ -14,13 +14,13 @@ import (
 // table. An error, of decoding too, ends the stream.
 func (r HashRef[V]) Iterate(ctx context.Context, opts ...ScanOption) iter.Seq2[Field[V], error] {
 	return func(yield func(Field[V], error) bool) {
-		if err := r.ready(ctx); err != nil {
+		if err := r.at.ready(ctx); err != nil {
 			yield(Field[V]{}, err)
 			return
 		}
-		count := strconv.Itoa(r.scanOptions(opts).count)
+		count := strconv.Itoa(r.at.scanOptions(opts).count)
 		for cursor := "0"; ; {
-			page, err := run(ctx, r.Ref, command[hashPage[V]]{op: &r.hash().page, cmd: r.read("HSCAN", cursor, "COUNT", count)})
+			page, err := run(ctx, r.at, command[hashPage[V]]{op: &r.hash().page, cmd: r.at.read("HSCAN", cursor, "COUNT", count)})
 			if err != nil {
 				yield(Field[V]{}, err)
 				return
@@ -36,16 +36,16 @@ func (r HashRef[V]) Iterate(ctx context.Context, opts ...ScanOption) iter.Seq2[F
 // yieldPage yields the fields of a page, and tells whether the next one is wanted.
 func (r HashRef[V]) yieldPage(ctx context.Context, page hashPage[V], yield func(Field[V], error) bool) bool {
 	h := r.hash()
-	secrets := unsealing{ref: r.Ref, secrets: h.secrets}
+	secrets := unsealing{ref: r.at, secrets: h.secrets}
 	defer func() { secrets.done(ctx) }()
 	for name, text := range page.all() {
 		text, err := secrets.text(name, text)
 		var v V
 		if err == nil {
-			v, err = h.decodeText(r.m, text)
+			v, err = h.decodeText(r.at.m, text)
 		}
 		if err != nil {
-			yield(Field[V]{}, r.fail(h.page.name, atField(name, err)))
+			yield(Field[V]{}, r.at.fail(h.page.name, atField(name, err)))
 			return false
 		}
 		if !yield(Field[V]{name, v}, nil) {
@@ -56,7 +56,7 @@ func (r HashRef[V]) yieldPage(ctx context.Context, page hashPage[V], yield func(
 }
 
 // scanOptions gives the options of an iteration.
-func (r Ref) scanOptions(opts []ScanOption) scanOptions {
+func (r address) scanOptions(opts []ScanOption) scanOptions {
 	o := r.m.tree.options.scan
 	for _, opt := range opts {
 		if opt != nil {

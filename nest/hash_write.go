@@ -10,18 +10,18 @@ import (
 // Set writes a field (HSET). A running expiry of the field ends, unless [FieldTTL] starts
 // another one.
 func (r HashRef[V]) Set(ctx context.Context, field string, v V, opts ...FieldOption) error {
-	_, err := call(ctx, r.Ref, func() command[struct{}] { return r.set(field, v, opts) })
+	_, err := call(ctx, r.at, func() command[struct{}] { return r.set(field, v, opts) })
 	return err
 }
 
 // encode makes what is stored for the value of a field.
 func (r HashRef[V]) encode(field string, v V) (string, error) {
 	h := r.hash()
-	text, err := h.encode(r.m, v)
+	text, err := h.encode(r.at.m, v)
 	if err != nil || h.secrets == nil {
 		return text, err
 	}
-	return h.secrets.cover(r.Ref, field, text)
+	return h.secrets.cover(r.at, field, text)
 }
 
 //nest:ttl starts
@@ -30,21 +30,21 @@ func (r HashRef[V]) set(field string, v V, opts []FieldOption) command[struct{}]
 	if err != nil {
 		return refuse(&opSetField, atField(field, err))
 	}
-	ttl, err := r.fieldTTL(opts)
+	ttl, err := r.at.fieldTTL(opts)
 	switch {
 	case err != nil:
 		return refuse(&opSetField, err)
 	case ttl > 0:
-		return command[struct{}]{op: &opSetField, cmd: r.setFields(false, ttl, []string{field, text})}
-	case r.m.settings.ttl > 0:
-		return command[struct{}]{op: &opSetField, cmd: r.write("HSET", field, text)}
+		return command[struct{}]{op: &opSetField, cmd: r.at.setFields(false, ttl, []string{field, text})}
+	case r.at.m.settings.ttl > 0:
+		return command[struct{}]{op: &opSetField, cmd: r.at.write("HSET", field, text)}
 	}
-	return command[struct{}]{op: &opSetField, cmd: r.b().Hset().Key(r.key).FieldValue().FieldValue(field, text).Build()}
+	return command[struct{}]{op: &opSetField, cmd: r.at.b().Hset().Key(r.at.key).FieldValue().FieldValue(field, text).Build()}
 }
 
 // SetMany writes several fields in one atomic step (HSET). Nothing is sent for an empty map.
 func (r HashRef[V]) SetMany(ctx context.Context, fields map[string]V, opts ...FieldOption) error {
-	_, err := call(ctx, r.Ref, func() command[struct{}] { return r.setMany(fields, opts) })
+	_, err := call(ctx, r.at, func() command[struct{}] { return r.setMany(fields, opts) })
 	return err
 }
 
@@ -60,19 +60,19 @@ func (r HashRef[V]) setMany(fields map[string]V, opts []FieldOption) command[str
 		}
 		pairs = append(pairs, name, text)
 	}
-	ttl, err := r.fieldTTL(opts)
+	ttl, err := r.at.fieldTTL(opts)
 	switch {
 	case err != nil:
 		return refuse(&opSetMany, err)
 	case ttl > 0:
-		return command[struct{}]{op: &opSetMany, cmd: r.setFields(false, ttl, pairs)}
+		return command[struct{}]{op: &opSetMany, cmd: r.at.setFields(false, ttl, pairs)}
 	}
-	return command[struct{}]{op: &opSetMany, cmd: r.writeMany("HSET", joinSum, nil, pairs)}
+	return command[struct{}]{op: &opSetMany, cmd: r.at.writeMany("HSET", joinSum, nil, pairs)}
 }
 
 // SetIfAbsent writes a field only when it does not exist, and tells whether it did (HSETNX).
 func (r HashRef[V]) SetIfAbsent(ctx context.Context, field string, v V, opts ...FieldOption) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.setIfAbsent(field, v, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.setIfAbsent(field, v, opts) })
 }
 
 func (r HashRef[V]) setIfAbsent(field string, v V, opts []FieldOption) command[bool] {
@@ -80,14 +80,14 @@ func (r HashRef[V]) setIfAbsent(field string, v V, opts []FieldOption) command[b
 	if err != nil {
 		return refuse(&opSetFieldIfAbsent, atField(field, err))
 	}
-	ttl, err := r.fieldTTL(opts)
+	ttl, err := r.at.fieldTTL(opts)
 	switch {
 	case err != nil:
 		return refuse(&opSetFieldIfAbsent, err)
 	case ttl > 0:
-		return command[bool]{op: &opSetFieldIfAbsent, cmd: r.setFields(true, ttl, []string{field, text})}
+		return command[bool]{op: &opSetFieldIfAbsent, cmd: r.at.setFields(true, ttl, []string{field, text})}
 	}
-	return command[bool]{op: &opSetFieldIfAbsent, cmd: r.write("HSETNX", field, text)}
+	return command[bool]{op: &opSetFieldIfAbsent, cmd: r.at.write("HSETNX", field, text)}
 }
 
 // Incr adds by to a field and gives the sum; a field that does not exist counts as 0 (HINCRBY,
@@ -96,13 +96,13 @@ func (r HashRef[V]) setIfAbsent(field string, v V, opts []FieldOption) command[b
 // not a number that the codec stores in decimal, the field is secret, or by is NaN or infinite. A
 // running expiry of the field goes on.
 func (r HashRef[V]) Incr(ctx context.Context, field string, by V) (V, error) {
-	return call(ctx, r.Ref, func() command[V] { return r.add(&r.hash().incr, field, by, false) })
+	return call(ctx, r.at, func() command[V] { return r.add(&r.hash().incr, field, by, false) })
 }
 
 // Decr takes by off a field and gives the difference, as [HashRef.Incr] does the sum (HINCRBY, or
 // HINCRBYFLOAT when V is a float).
 func (r HashRef[V]) Decr(ctx context.Context, field string, by V) (V, error) {
-	return call(ctx, r.Ref, func() command[V] { return r.add(&r.hash().decr, field, by, true) })
+	return call(ctx, r.at, func() command[V] { return r.add(&r.hash().decr, field, by, true) })
 }
 
 func (r HashRef[V]) add(op *operation[V], field string, by V, negative bool) command[V] {
@@ -111,16 +111,16 @@ func (r HashRef[V]) add(op *operation[V], field string, by V, negative bool) com
 		return refuse(op, errSecretSum)
 	}
 	if h.number.command == "" {
-		return refuse(op, because(ErrArgument, "codec "+r.m.settings.codec.Name()+" does not store "+article(r.m.def.goType)+" as a decimal number"))
+		return refuse(op, because(ErrArgument, "codec "+r.at.m.settings.codec.Name()+" does not store "+article(r.at.m.def.goType)+" as a decimal number"))
 	}
-	text, err := h.encode(r.m, by)
+	text, err := h.encode(r.at.m, by)
 	if err != nil {
 		return refuse(op, err)
 	}
 	if negative {
 		text = negated(text)
 	}
-	cmd, err := r.increment(h.number, field, text, nil)
+	cmd, err := r.at.increment(h.number, field, text, nil)
 	if err != nil {
 		return refuse(op, err)
 	}
@@ -130,10 +130,10 @@ func (r HashRef[V]) add(op *operation[V], field string, by V, negative bool) com
 // DeleteFields removes fields and tells how many of them were there (HDEL). The key is gone
 // with its last field.
 func (r HashRef[V]) DeleteFields(ctx context.Context, fields ...string) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.deleteFields(fields) })
+	return call(ctx, r.at, func() command[int64] { return r.at.deleteFields(fields) })
 }
 
-func (r Ref) deleteFields(fields []string) command[int64] {
+func (r address) deleteFields(fields []string) command[int64] {
 	if len(fields) == 0 {
 		return skip(&opDeleteFields)
 	}
@@ -143,12 +143,12 @@ func (r Ref) deleteFields(fields []string) command[int64] {
 // Take removes a field and gives the value that it held (HMGET and HDEL in one script). The
 // field is gone even when the value is no V.
 func (r HashRef[V]) Take(ctx context.Context, field string) (V, bool, error) {
-	return both(call(ctx, r.Ref, func() command[found[V]] { return r.take(field) }))
+	return both(call(ctx, r.at, func() command[found[V]] { return r.take(field) }))
 }
 
 func (r HashRef[V]) take(field string) command[found[V]] {
 	h := r.hash()
-	c := command[found[V]]{op: &h.take, cmd: r.takeFields([]string{field})}
+	c := command[found[V]]{op: &h.take, cmd: r.at.takeFields([]string{field})}
 	if h.secrets != nil {
 		c.keyed = unsealedTaken(h, readTaken[V], field)
 	}
@@ -158,7 +158,7 @@ func (r HashRef[V]) take(field string) command[found[V]] {
 // TakeMany removes several fields and gives the values that they held, in the order in which
 // they are named (HMGET and HDEL in one script).
 func (r HashRef[V]) TakeMany(ctx context.Context, fields ...string) ([]Optional[V], error) {
-	return call(ctx, r.Ref, func() command[[]Optional[V]] { return r.takeMany(fields) })
+	return call(ctx, r.at, func() command[[]Optional[V]] { return r.takeMany(fields) })
 }
 
 func (r HashRef[V]) takeMany(fields []string) command[[]Optional[V]] {
@@ -166,7 +166,7 @@ func (r HashRef[V]) takeMany(fields []string) command[[]Optional[V]] {
 	if len(fields) == 0 {
 		return skip(&h.takeMany)
 	}
-	c := command[[]Optional[V]]{op: &h.takeMany, cmd: r.takeFields(fields)}
+	c := command[[]Optional[V]]{op: &h.takeMany, cmd: r.at.takeFields(fields)}
 	if h.secrets != nil {
 		c.keyed = unsealedTaken(h, readOptionals[V], fields...)
 	}
@@ -185,7 +185,7 @@ if ARGV[1] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return taken`)
 
 //nest:ttl changes
-func (r Ref) takeFields(fields []string) rueidis.Completed {
+func (r address) takeFields(fields []string) rueidis.Completed {
 	ttl := int64(0)
 	if r.renews() {
 		ttl = r.m.ttl()
@@ -197,64 +197,64 @@ func (r Ref) takeFields(fields []string) rueidis.Completed {
 // with an existing target and with the TTL, [KeyRef.Rename] tells (RENAMENX or RENAME). With
 // [SecretFields] it is as [SecretRef.Rename], and a field that is secret here must be so there.
 func (r HashRef[V]) Rename(ctx context.Context, to HashRef[V], opts ...WriteOption) (bool, error) {
-	if r.secretive() || to.secretive() {
-		return r.moveSecretFields(ctx, &opMoveFields, to.Ref, opts)
+	if r.at.secretive() || to.at.secretive() {
+		return r.at.moveSecretFields(ctx, &opMoveFields, to.at, opts)
 	}
-	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
 }
 
 // Copy writes the hash, with its remaining TTL, to another key of the same type too; what it
 // does with an existing target and with the TTL, [KeyRef.Copy] tells (COPY, Redis 6.2). With
 // [SecretFields] it is as [HashRef.Rename].
 func (r HashRef[V]) Copy(ctx context.Context, to HashRef[V], opts ...WriteOption) (bool, error) {
-	if r.secretive() || to.secretive() {
-		return r.moveSecretFields(ctx, &opCopyFields, to.Ref, opts)
+	if r.at.secretive() || to.at.secretive() {
+		return r.at.moveSecretFields(ctx, &opCopyFields, to.at, opts)
 	}
-	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opCopy, to.at, opts) })
 }
 
 // ExpireFields lets fields live for d from now, at least a millisecond, and tells how many of
 // them there are (HPEXPIRE, Redis 7.4 or Valkey 9). The error wraps [ErrUnsupported] on an
 // older server.
 func (r HashRef[V]) ExpireFields(ctx context.Context, d time.Duration, fields ...string) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.expireFields(d, fields) })
+	return call(ctx, r.at, func() command[int64] { return r.at.expireFields(d, fields) })
 }
 
 // ExpireFieldsIf is [HashRef.ExpireFields] under a condition on each field's own expiry, and tells
 // of how many fields it was set (HPEXPIRE NX, XX, GT or LT, Redis 7.4 or Valkey 9).
 func (r HashRef[V]) ExpireFieldsIf(ctx context.Context, d time.Duration, condition ExpireCondition, fields ...string) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.expireFieldsIf(d, condition, fields) })
+	return call(ctx, r.at, func() command[int64] { return r.at.expireFieldsIf(d, condition, fields) })
 }
 
 // ExpireFieldsAt lets fields live until t and tells how many of them there are (HPEXPIREAT,
 // Redis 7.4 or Valkey 9). A time in the past removes them; the zero time is [ErrArgument].
 func (r HashRef[V]) ExpireFieldsAt(ctx context.Context, t time.Time, fields ...string) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.expireFieldsAt(t, fields) })
+	return call(ctx, r.at, func() command[int64] { return r.at.expireFieldsAt(t, fields) })
 }
 
 // PersistFields takes the expiry of fields away, a declared one too, and tells how many of them
 // had one (HPERSIST, Redis 7.4 or Valkey 9).
 func (r HashRef[V]) PersistFields(ctx context.Context, fields ...string) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.persistFields(fields) })
+	return call(ctx, r.at, func() command[int64] { return r.at.persistFields(fields) })
 }
 
 // FieldTTL is how long a field still lives, [Forever] when it has no expiry of its own (HPTTL,
 // Redis 7.4 or Valkey 9). The error wraps [ErrNotFound] when the field does not exist.
 func (r HashRef[V]) FieldTTL(ctx context.Context, field string) (time.Duration, error) {
-	return call(ctx, r.Ref, func() command[time.Duration] { return r.leftOfField(field) })
+	return call(ctx, r.at, func() command[time.Duration] { return r.at.leftOfField(field) })
 }
 
 // FieldExpireTime is when a field's own expiry ends it, the zero time when it has none
 // (HPEXPIRETIME, Redis 7.4 or Valkey 9). The error wraps [ErrNotFound] when the field does not
 // exist.
 func (r HashRef[V]) FieldExpireTime(ctx context.Context, field string) (time.Time, error) {
-	return call(ctx, r.Ref, func() command[time.Time] { return r.endOfField(field) })
+	return call(ctx, r.at, func() command[time.Time] { return r.at.endOfField(field) })
 }
 
 // GetAndExpire gives the values of fields as [HashRef.GetMany] does, and lets them live for d
 // from now (HGETEX, Redis 8.0 or Valkey 9).
 func (r HashRef[V]) GetAndExpire(ctx context.Context, d time.Duration, fields ...string) ([]Optional[V], error) {
-	return call(ctx, r.Ref, func() command[[]Optional[V]] { return r.getAndExpire(d, fields) })
+	return call(ctx, r.at, func() command[[]Optional[V]] { return r.getAndExpire(d, fields) })
 }
 
 func (r HashRef[V]) getAndExpire(d time.Duration, fields []string) command[[]Optional[V]] {
@@ -266,7 +266,7 @@ func (r HashRef[V]) getAndExpire(d time.Duration, fields []string) command[[]Opt
 		return refuse(&h.manyRenewed, errFieldExpiry)
 	}
 	fixed := []string{"PX", millis(d.Milliseconds()), "FIELDS", millis(int64(len(fields)))}
-	c := command[[]Optional[V]]{op: &h.manyRenewed, cmd: r.modify("HGETEX", append(fixed, fields...)...)}
+	c := command[[]Optional[V]]{op: &h.manyRenewed, cmd: r.at.modify("HGETEX", append(fixed, fields...)...)}
 	if h.secrets != nil {
 		c.keyed = unsealed(h, readOptionals[V], fields...)
 	}

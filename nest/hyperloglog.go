@@ -44,7 +44,7 @@ func HyperLogLog[T any](template string, opts ...KeyOption) *HyperLogLogDef[T] {
 // At gives the reference of the HyperLogLog below s, as [KeyDef.At] does.
 func (d *HyperLogLogDef[T]) At(s Scope, args ...any) HyperLogLogRef[T] {
 	if d == nil {
-		return HyperLogLogRef[T]{Ref{err: nilDeclaration(s)}}
+		return HyperLogLogRef[T]{nilRef(s)}
 	}
 	return HyperLogLogRef[T]{d.ref(&s, args)}
 }
@@ -70,12 +70,12 @@ var (
 	opMerge      = operation[struct{}]{"merge", replyNone}
 )
 
-func (r HyperLogLogRef[T]) bound() *hyperLogLog[T] { return r.m.bound.(*hyperLogLog[T]) }
+func (r HyperLogLogRef[T]) bound() *hyperLogLog[T] { return r.at.m.bound.(*hyperLogLog[T]) }
 
 // Add counts elements and tells whether the estimate may have changed (PFADD). Without elements
 // nothing is sent.
 func (r HyperLogLogRef[T]) Add(ctx context.Context, vs ...T) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.add(vs) })
+	return call(ctx, r.at, func() command[bool] { return r.add(vs) })
 }
 
 func (r HyperLogLogRef[T]) add(vs []T) command[bool] {
@@ -83,32 +83,32 @@ func (r HyperLogLogRef[T]) add(vs []T) command[bool] {
 		return skip(&opCountIn)
 	}
 	var few [8]string
-	texts, err := r.bound().encodeAll(r.m, few[:0], vs)
+	texts, err := r.bound().encodeAll(r.at.m, few[:0], vs)
 	if err != nil {
 		return refuse(&opCountIn, err)
 	}
-	return command[bool]{op: &opCountIn, cmd: r.writeMany("PFADD", joinSum, nil, texts)}
+	return command[bool]{op: &opCountIn, cmd: r.at.writeMany("PFADD", joinSum, nil, texts)}
 }
 
 func (r HyperLogLogRef[T]) count() command[int64] {
-	return command[int64]{op: &r.bound().count, cmd: r.read("PFCOUNT")}
+	return command[int64]{op: &r.bound().count, cmd: r.at.read("PFCOUNT")}
 }
 
 // Count is about how many different elements were added, else the declared default, else 0
 // (PFCOUNT).
 func (r HyperLogLogRef[T]) Count(ctx context.Context) (int64, error) {
-	return call(ctx, r.Ref, r.count)
+	return call(ctx, r.at, r.count)
 }
 
 // CountUnion is about how many different elements were added to this one and the others together
 // (PFCOUNT). They must live in one slot of a Redis Cluster; else the error wraps [ErrCrossSlot].
 // Defaults are not used.
 func (r HyperLogLogRef[T]) CountUnion(ctx context.Context, others ...HyperLogLogRef[T]) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.countUnion(others) })
+	return call(ctx, r.at, func() command[int64] { return r.countUnion(others) })
 }
 
 func (r HyperLogLogRef[T]) countUnion(others []HyperLogLogRef[T]) command[int64] {
-	uses, err := usesOf(r.Ref, reads, others, reads)
+	uses, err := usesOf(r.at, reads, others, reads)
 	if err != nil {
 		return refuse(&opCountUnion, err)
 	}
@@ -118,7 +118,7 @@ func (r HyperLogLogRef[T]) countUnion(others []HyperLogLogRef[T]) command[int64]
 // Merge adds to this one what was added to others (PFMERGE). Without others nothing is sent.
 // They must live in one slot of a Redis Cluster; else the error wraps [ErrCrossSlot].
 func (r HyperLogLogRef[T]) Merge(ctx context.Context, others ...HyperLogLogRef[T]) error {
-	_, err := call(ctx, r.Ref, func() command[struct{}] { return r.merge(others) })
+	_, err := call(ctx, r.at, func() command[struct{}] { return r.merge(others) })
 	return err
 }
 
@@ -126,7 +126,7 @@ func (r HyperLogLogRef[T]) merge(others []HyperLogLogRef[T]) command[struct{}] {
 	if len(others) == 0 {
 		return skip(&opMerge)
 	}
-	uses, err := usesOf(r.Ref, creates, others, reads)
+	uses, err := usesOf(r.at, creates, others, reads)
 	if err != nil {
 		return refuse(&opMerge, err)
 	}
@@ -136,13 +136,13 @@ func (r HyperLogLogRef[T]) merge(others []HyperLogLogRef[T]) command[struct{}] {
 // Rename gives the HyperLogLog, with its remaining TTL, to another key, as [KeyRef.Rename] does
 // (RENAMENX or RENAME).
 func (r HyperLogLogRef[T]) Rename(ctx context.Context, to HyperLogLogRef[T], opts ...WriteOption) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
 }
 
 // Copy writes the HyperLogLog, with its remaining TTL, to another key too, as [KeyRef.Copy] does
 // (COPY, Redis 6.2).
 func (r HyperLogLogRef[T]) Copy(ctx context.Context, to HyperLogLogRef[T], opts ...WriteOption) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opCopy, to.at, opts) })
 }
 
 // replyDistinct reads PFCOUNT. 0 means that nothing was added, for which the default stands.

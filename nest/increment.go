@@ -111,7 +111,7 @@ const bigFloat = 1e280
 // other names before.
 //
 //nest:ttl starts
-func (r Ref) increment(n number, field, by string, was []string) (rueidis.Completed, error) {
+func (r address) increment(n number, field, by string, was []string) (rueidis.Completed, error) {
 	scripted := r.m.settings.ttl > 0 || r.m.def.config.fieldTTL > 0 || len(was) > 0
 	if n.float {
 		f, err := strconv.ParseFloat(by, 64)

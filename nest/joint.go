@@ -8,7 +8,7 @@ import (
 
 // use is one of the keys that a command takes, and what it does to it.
 type use struct {
-	Ref
+	address
 	mode useMode
 }
 
@@ -32,21 +32,21 @@ end
 return reply`)
 
 // base gives what the references of all kinds embed.
-func (r Ref) base() Ref { return r }
+func (r Ref) base() address { return r.at }
 
-type based interface{ base() Ref }
+type based interface{ base() address }
 
 // usesOf lists r and others, which one command takes together. They must be usable, belong to
 // one client and, on a Redis Cluster, live in one slot.
-func usesOf[R based](r Ref, mode useMode, others []R, otherMode useMode) ([]use, error) {
+func usesOf[R based](r address, mode useMode, others []R, otherMode useMode) ([]use, error) {
 	uses := make([]use, 1, 1+len(others))
 	uses[0] = use{r, mode}
 	inCluster := r.m.tree.client.Mode() == rueidis.ClientModeCluster
 	for _, o := range others {
 		other := o.base()
 		switch {
-		case other.Err() != nil:
-			return nil, other.Err()
+		case other.wrong() != nil:
+			return nil, other.wrong()
 		case !sameClient(other.m.tree, r.m.tree):
 			return nil, because(ErrArgument, "another key belongs to another client")
 		case inCluster && keySlot(other.key) != keySlot(r.key):

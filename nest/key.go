@@ -46,7 +46,7 @@ func Key[T any](template string, opts ...KeyOption) *KeyDef[T] {
 // [ErrParamType], [ErrParamValue], [ErrNotMounted] or [ErrAmbiguous].
 func (d *KeyDef[T]) At(s Scope, args ...any) KeyRef[T] {
 	if d == nil {
-		return KeyRef[T]{Ref{err: nilDeclaration(s)}}
+		return KeyRef[T]{nilRef(s)}
 	}
 	return KeyRef[T]{d.ref(&s, args)}
 }
@@ -56,21 +56,21 @@ type KeyRef[T any] struct {
 	Ref
 }
 
-func (r KeyRef[T]) value() *value[T] { return r.m.bound.(*value[T]) }
+func (r KeyRef[T]) value() *value[T] { return r.at.m.bound.(*value[T]) }
 
 func (r KeyRef[T]) get() command[T] {
-	return command[T]{op: &r.value().get, cmd: r.fetch(), cacheable: true}
+	return command[T]{op: &r.value().get, cmd: r.at.fetch(), cacheable: true}
 }
 
 // Get gives the value, else the declared default, else an error that wraps [ErrNotFound] (GET,
 // or GETEX with AutoRenew). A stored value that is no T is [ErrDecode], a key of another Redis
 // type [ErrWrongType].
-func (r KeyRef[T]) Get(ctx context.Context) (T, error) { return call(ctx, r.Ref, r.get) }
+func (r KeyRef[T]) Get(ctx context.Context) (T, error) { return call(ctx, r.at, r.get) }
 
 // fetch is the command that reads a whole string, and renews the TTL where that is declared.
 //
 //nest:ttl renews
-func (r Ref) fetch() rueidis.Completed {
+func (r address) fetch() rueidis.Completed {
 	if r.renews() {
 		return r.b().Getex().Key(r.key).PxMilliseconds(r.m.ttl()).Build()
 	}
@@ -78,19 +78,19 @@ func (r Ref) fetch() rueidis.Completed {
 }
 
 func (r KeyRef[T]) lookup() command[found[T]] {
-	return command[found[T]]{op: &r.value().lookup, cmd: r.fetch(), cacheable: true}
+	return command[found[T]]{op: &r.value().lookup, cmd: r.at.fetch(), cacheable: true}
 }
 
 // Lookup gives the value and whether the key exists, without the default (GET, or GETEX with
 // AutoRenew).
 func (r KeyRef[T]) Lookup(ctx context.Context) (T, bool, error) {
-	return both(call(ctx, r.Ref, r.lookup))
+	return both(call(ctx, r.at, r.lookup))
 }
 
 // Set writes the value and starts the declared TTL (SET). With [KeepTTL] the running one goes
 // on, with [ExpireIn], [ExpireUntil] and [NoExpiry] the caller decides.
 func (r KeyRef[T]) Set(ctx context.Context, v T, opts ...SetOption) error {
-	_, err := call(ctx, r.Ref, func() command[struct{}] { return r.set(v, opts) })
+	_, err := call(ctx, r.at, func() command[struct{}] { return r.set(v, opts) })
 	return err
 }
 
@@ -99,13 +99,13 @@ func (r KeyRef[T]) set(v T, opts []SetOption) command[struct{}] {
 	if err != nil {
 		return refuse(&opSet, err)
 	}
-	return r.put(text, opts)
+	return r.at.put(text, opts)
 }
 
 // put writes a whole string, and its expiry with it.
 //
 //nest:ttl restarts
-func (r Ref) put(text string, opts []SetOption) command[struct{}] {
+func (r address) put(text string, opts []SetOption) command[struct{}] {
 	e, err := r.expiry(opts)
 	if err != nil {
 		return refuse(&opSet, err)
@@ -140,12 +140,12 @@ return redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])`)
 // SetIfAbsent writes the value only when the key does not exist, and tells whether it did (SET
 // NX).
 func (r KeyRef[T]) SetIfAbsent(ctx context.Context, v T, opts ...SetOption) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.setIf(&opSetIfAbsent, "NX", v, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.setIf(&opSetIfAbsent, "NX", v, opts) })
 }
 
 // SetIfPresent writes the value only when the key exists, and tells whether it did (SET XX).
 func (r KeyRef[T]) SetIfPresent(ctx context.Context, v T, opts ...SetOption) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.setIf(&opSetIfPresent, "XX", v, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.setIf(&opSetIfPresent, "XX", v, opts) })
 }
 
 func (r KeyRef[T]) setIf(op *operation[bool], condition string, v T, opts []SetOption) command[bool] {
@@ -153,13 +153,13 @@ func (r KeyRef[T]) setIf(op *operation[bool], condition string, v T, opts []SetO
 	if err != nil {
 		return refuse(op, err)
 	}
-	return r.putIf(op, condition, text, opts)
+	return r.at.putIf(op, condition, text, opts)
 }
 
 // putIf writes a whole string under the condition NX or XX.
 //
 //nest:ttl restarts
-func (r Ref) putIf(op *operation[bool], condition, text string, opts []SetOption) command[bool] {
+func (r address) putIf(op *operation[bool], condition, text string, opts []SetOption) command[bool] {
 	e, err := r.expiry(opts)
 	if err != nil {
 		return refuse(op, err)
@@ -182,7 +182,7 @@ func (r Ref) putIf(op *operation[bool], condition, text string, opts []SetOption
 // Swap writes the value, starts the declared TTL and gives what was there before (SET GET,
 // Redis 6.2). The write stands even when the old value is no T.
 func (r KeyRef[T]) Swap(ctx context.Context, v T) (old T, existed bool, err error) {
-	return both(call(ctx, r.Ref, func() command[found[T]] { return r.swap(v) }))
+	return both(call(ctx, r.at, func() command[found[T]] { return r.swap(v) }))
 }
 
 func (r KeyRef[T]) swap(v T) command[found[T]] {
@@ -191,13 +191,13 @@ func (r KeyRef[T]) swap(v T) command[found[T]] {
 	if err != nil {
 		return refuse(op, err)
 	}
-	return command[found[T]]{op: op, cmd: r.exchange(text)}
+	return command[found[T]]{op: op, cmd: r.at.exchange(text)}
 }
 
 // exchange is the command that writes a whole string and gives what was there before.
 //
 //nest:ttl restarts
-func (r Ref) exchange(text string) rueidis.Completed {
+func (r address) exchange(text string) rueidis.Completed {
 	b := r.b().Set().Key(r.key).Value(text).Get()
 	if ms := r.m.ttl(); ms > 0 {
 		return b.PxMilliseconds(ms).Build()
@@ -207,19 +207,19 @@ func (r Ref) exchange(text string) rueidis.Completed {
 
 //nest:ttl removes
 func (r KeyRef[T]) take() command[found[T]] {
-	return command[found[T]]{op: &r.value().take, cmd: r.b().Getdel().Key(r.key).Build()}
+	return command[found[T]]{op: &r.value().take, cmd: r.at.b().Getdel().Key(r.at.key).Build()}
 }
 
 // Take removes the key and gives the value that it held (GETDEL, Redis 6.2). The key is gone
 // even when the value is no T.
 func (r KeyRef[T]) Take(ctx context.Context) (T, bool, error) {
-	return both(call(ctx, r.Ref, r.take))
+	return both(call(ctx, r.at, r.take))
 }
 
 // GetAndExpire gives the value and whether the key exists, without the default, and lets the key
 // live for d from now (GETEX, Redis 6.2). d is at least a millisecond.
 func (r KeyRef[T]) GetAndExpire(ctx context.Context, d time.Duration) (T, bool, error) {
-	return both(call(ctx, r.Ref, func() command[found[T]] { return r.getAndExpire(d) }))
+	return both(call(ctx, r.at, func() command[found[T]] { return r.getAndExpire(d) }))
 }
 
 //nest:ttl sets
@@ -228,21 +228,21 @@ func (r KeyRef[T]) getAndExpire(d time.Duration) command[found[T]] {
 	if d < time.Millisecond {
 		return refuse(op, errExpiry)
 	}
-	return command[found[T]]{op: op, cmd: r.b().Getex().Key(r.key).PxMilliseconds(d.Milliseconds()).Build()}
+	return command[found[T]]{op: op, cmd: r.at.b().Getex().Key(r.at.key).PxMilliseconds(d.Milliseconds()).Build()}
 }
 
 //nest:ttl keeps
-func (r Ref) raw() command[[]byte] {
+func (r address) raw() command[[]byte] {
 	return command[[]byte]{op: &opRaw, cmd: r.b().Get().Key(r.key).Build(), cacheable: true}
 }
 
 // Raw gives the stored bytes as they are (GET). The error wraps [ErrNotFound] when the key does
 // not exist.
-func (r KeyRef[T]) Raw(ctx context.Context) ([]byte, error) { return call(ctx, r.Ref, r.raw) }
+func (r KeyRef[T]) Raw(ctx context.Context) ([]byte, error) { return call(ctx, r.at, r.at.raw) }
 
 //nest:ttl keeps
 func (r KeyRef[T]) storedType() command[string] {
-	return command[string]{op: &r.value().storedType, cmd: r.b().Get().Key(r.key).Build(), cacheable: true}
+	return command[string]{op: &r.value().storedType, cmd: r.at.b().Get().Key(r.at.key).Build(), cacheable: true}
 }
 
 // StoredType tells the type of the stored value as its codec tells it, "datetime", or the Go
@@ -251,7 +251,7 @@ func (r KeyRef[T]) storedType() command[string] {
 // [ErrNotFound] when the key does not exist, whatever its default, and [ErrDecode] when what is
 // there is no value of its codec.
 func (r KeyRef[T]) StoredType(ctx context.Context) (string, error) {
-	return call(ctx, r.Ref, r.storedType)
+	return call(ctx, r.at, r.storedType)
 }
 
 // Rename gives the value, with its remaining TTL, to another key of the same type, and tells
@@ -259,7 +259,7 @@ func (r KeyRef[T]) StoredType(ctx context.Context) (string, error) {
 // RENAME). A target declared with a TTL never ends up without one. The error wraps
 // [ErrNotFound] when this key does not exist.
 func (r KeyRef[T]) Rename(ctx context.Context, to KeyRef[T], opts ...WriteOption) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
 }
 
 // Copy writes the value, with its remaining TTL, to another key of the same type too, and tells
@@ -267,7 +267,7 @@ func (r KeyRef[T]) Rename(ctx context.Context, to KeyRef[T], opts ...WriteOption
 // A target declared with a TTL never ends up without one. The error wraps [ErrNotFound] when
 // this key does not exist.
 func (r KeyRef[T]) Copy(ctx context.Context, to KeyRef[T], opts ...WriteOption) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opCopy, to.at, opts) })
 }
 
 var (
@@ -283,7 +283,7 @@ func replyDone(_ *mounted, a rueidis.RedisMessage) (bool, error) { return !a.IsN
 func (r KeyRef[T]) encode(v T) (string, error) {
 	text, err := r.value().typed.Encode(v)
 	if err != nil {
-		return "", encodeError(r.m, err)
+		return "", encodeError(r.at.m, err)
 	}
 	return text, nil
 }

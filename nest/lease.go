@@ -112,7 +112,7 @@ func (l *Lease) check() error {
 	if l.over != nil {
 		return l.over
 	}
-	if l.lock.m == nil {
+	if l.lock.at.m == nil {
 		return errZeroRef
 	}
 	if l.left() <= 0 {
@@ -122,7 +122,7 @@ func (l *Lease) check() error {
 }
 
 func (l *Lease) lose(op, why string) error {
-	return l.finish(l.lock.fail(op, because(ErrLockLost, why)))
+	return l.finish(l.lock.at.fail(op, because(ErrLockLost, why)))
 }
 
 func (l *Lease) finish(err error) error {
@@ -161,7 +161,7 @@ func (l *Lease) keep() {
 // the lease has ended; another one leaves it as it was.
 func (l *Lease) Extend(ctx context.Context) error {
 	l = l.orZero()
-	if err := l.lock.ready(ctx); err != nil {
+	if err := l.lock.at.ready(ctx); err != nil {
 		return err
 	}
 	if err := l.Err(); err != nil {
@@ -172,7 +172,7 @@ func (l *Lease) Extend(ctx context.Context) error {
 
 func (l *Lease) extend(ctx context.Context) error {
 	sent := time.Now()
-	held, err := run(ctx, l.lock.Ref, l.lock.extend(l.owner))
+	held, err := run(ctx, l.lock.at, l.lock.extend(l.owner))
 	if err != nil {
 		return err
 	}
@@ -200,12 +200,12 @@ func (l *Lease) extend(ctx context.Context) error {
 // background.
 func (l *Lease) Release(ctx context.Context) error {
 	l = l.orZero()
-	if err := l.lock.ready(ctx); err != nil {
+	if err := l.lock.at.ready(ctx); err != nil {
 		return err
 	}
 	l.mu.Lock()
 	_ = l.check()
-	err := l.finish(l.lock.fail("lease", ErrLockReleased))
+	err := l.finish(l.lock.at.fail("lease", ErrLockReleased))
 	l.mu.Unlock()
 	select {
 	case l.releasing <- struct{}{}:
@@ -213,7 +213,7 @@ func (l *Lease) Release(ctx context.Context) error {
 		select {
 		case l.releasing <- struct{}{}:
 		case <-ctx.Done():
-			return l.lock.fail("release", ctx.Err())
+			return l.lock.at.fail("release", ctx.Err())
 		}
 	}
 	defer func() { <-l.releasing }()
@@ -223,7 +223,7 @@ func (l *Lease) Release(ctx context.Context) error {
 	if l.isFreed() {
 		return err
 	}
-	held, failed := run(ctx, l.lock.Ref, l.lock.release(&opRelease, l.owner))
+	held, failed := run(ctx, l.lock.at, l.lock.release(&opRelease, l.owner))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
@@ -232,7 +232,7 @@ func (l *Lease) Release(ctx context.Context) error {
 		l.lock.abandon(ctx, l.owner)
 		return failed
 	case !held && err == nil && !l.tried:
-		l.over = l.lock.fail("release", because(ErrLockLost, "it was held no more"))
+		l.over = l.lock.at.fail("release", because(ErrLockLost, "it was held no more"))
 		err = l.over
 	}
 	l.freed = true

@@ -74,7 +74,7 @@ func Limiter(template string, opts ...KeyOption) *LimiterDef {
 // At gives the reference of the limiter below s; what args are, [KeyDef.At] tells.
 func (d *LimiterDef) At(s Scope, args ...any) LimiterRef {
 	if d == nil {
-		return LimiterRef{Ref{err: nilDeclaration(s)}}
+		return LimiterRef{nilRef(s)}
 	}
 	return LimiterRef{d.ref(&s, args)}
 }
@@ -273,7 +273,7 @@ var (
 	opReset = operation[bool]{"reset", replyBool}
 )
 
-func (r LimiterRef) limiter() *limiter { return r.m.bound.(*limiter) }
+func (r LimiterRef) limiter() *limiter { return r.at.m.bound.(*limiter) }
 
 //nest:ttl restarts
 func (r LimiterRef) decide(op *operation[Decision], n int64, take bool) command[Decision] {
@@ -291,12 +291,12 @@ func (r LimiterRef) decide(op *operation[Decision], n int64, take bool) command[
 	if take {
 		taken = "1"
 	}
-	return command[Decision]{op: op, keyed: l.decision, cmd: s.command(r.b(), []string{r.key},
+	return command[Decision]{op: op, keyed: l.decision, cmd: s.command(r.at.b(), []string{r.at.key},
 		millis(l.unit), millis(l.burst*l.unit), millis(n*l.unit), taken, millis(l.drain))}
 }
 
 // decision reads the answer of a script.
-func (l *limiter) decision(_ context.Context, _ Ref, a rueidis.RedisMessage) (Decision, error) {
+func (l *limiter) decision(_ context.Context, _ address, a rueidis.RedisMessage) (Decision, error) {
 	n, err := a.AsIntSlice()
 	if err != nil {
 		return Decision{}, errAnswer
@@ -327,7 +327,7 @@ func micros(n int64) time.Duration {
 
 // Allow asks whether an event may happen now, and counts it if so (EVAL).
 func (r LimiterRef) Allow(ctx context.Context) (Decision, error) {
-	return call(ctx, r.Ref, r.allow)
+	return call(ctx, r.at, r.allow)
 }
 
 func (r LimiterRef) allow() command[Decision] { return r.allowN(1) }
@@ -336,25 +336,25 @@ func (r LimiterRef) allow() command[Decision] { return r.allowN(1) }
 // n = 0 is allowed always, and tells what is left. The error wraps [ErrArgument] when n is
 // negative, or more than the limiter ever allows at once.
 func (r LimiterRef) AllowN(ctx context.Context, n int64) (Decision, error) {
-	return call(ctx, r.Ref, func() command[Decision] { return r.allowN(n) })
+	return call(ctx, r.at, func() command[Decision] { return r.allowN(n) })
 }
 
 func (r LimiterRef) allowN(n int64) command[Decision] { return r.decide(&opAllow, n, true) }
 
 // Peek tells what Allow would, and counts nothing (EVAL).
 func (r LimiterRef) Peek(ctx context.Context) (Decision, error) {
-	return call(ctx, r.Ref, r.peek)
+	return call(ctx, r.at, r.peek)
 }
 
 //nest:ttl keeps
 func (r LimiterRef) peek() command[Decision] { return r.decide(&opPeek, 1, false) }
 
 // Reset forgets all events, and tells whether there were any (UNLINK).
-func (r LimiterRef) Reset(ctx context.Context) (bool, error) { return call(ctx, r.Ref, r.reset) }
+func (r LimiterRef) Reset(ctx context.Context) (bool, error) { return call(ctx, r.at, r.reset) }
 
 //nest:ttl removes
 func (r LimiterRef) reset() command[bool] {
-	return command[bool]{op: &opReset, cmd: r.b().Unlink().Key(r.key).Build()}
+	return command[bool]{op: &opReset, cmd: r.at.b().Unlink().Key(r.at.key).Build()}
 }
 
 // Wait waits until an event may happen, and counts it; see [LimiterRef.WaitN] (EVAL).
@@ -368,29 +368,29 @@ func (r LimiterRef) Wait(ctx context.Context) (Decision, error) { return r.WaitN
 // wraps [ErrLimited], and the decision tells when to come again. When ctx ends meanwhile it is the
 // context's. Either way nothing is counted.
 func (r LimiterRef) WaitN(ctx context.Context, n int64) (Decision, error) {
-	return watched(ctx, r.Ref, opWait, func() (Decision, error) {
-		if err := r.ready(ctx); err != nil {
+	return watched(ctx, r.at, opWait, func() (Decision, error) {
+		if err := r.at.ready(ctx); err != nil {
 			return Decision{}, err
 		}
-		leave, err := r.m.tree.turns.take(ctx, r.key)
+		leave, err := r.at.m.tree.turns.take(ctx, r.at.key)
 		if err != nil {
-			return Decision{}, r.fail(opWait, err)
+			return Decision{}, r.at.fail(opWait, err)
 		}
 		defer leave()
 		for {
-			d, err := send(ctx, r.Ref, r.allowN(n))
+			d, err := send(ctx, r.at, r.allowN(n))
 			if err != nil || d.Allowed {
 				return d, err
 			}
 			if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d.RetryAfter {
-				return d, r.fail(opWait, ErrLimited)
+				return d, r.at.fail(opWait, ErrLimited)
 			}
 			timer := time.NewTimer(d.RetryAfter)
 			select {
 			case <-timer.C:
 			case <-ctx.Done():
 				timer.Stop()
-				return d, r.fail(opWait, ctx.Err())
+				return d, r.at.fail(opWait, ctx.Err())
 			}
 		}
 	})

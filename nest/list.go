@@ -34,7 +34,7 @@ func List[T any](template string, opts ...KeyOption) *ListDef[T] {
 // At gives the reference of the list below s, as [KeyDef.At] does.
 func (d *ListDef[T]) At(s Scope, args ...any) ListRef[T] {
 	if d == nil {
-		return ListRef[T]{Ref{err: nilDeclaration(s)}}
+		return ListRef[T]{nilRef(s)}
 	}
 	return ListRef[T]{d.ref(&s, args)}
 }
@@ -107,31 +107,31 @@ var (
 	opLen          = operation[int64]{"len", replyInt}
 )
 
-func (r ListRef[T]) list() *list[T] { return r.m.bound.(*list[T]) }
+func (r ListRef[T]) list() *list[T] { return r.at.m.bound.(*list[T]) }
 
 // PushLeft puts elements at the left end, one after the other, so that the last of them comes
 // to stand at index 0, and gives the new length (LPUSH). Without elements nothing is sent and
 // the result is 0.
 func (r ListRef[T]) PushLeft(ctx context.Context, vs ...T) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.push(&opPushLeft, "LPUSH", vs) })
+	return call(ctx, r.at, func() command[int64] { return r.push(&opPushLeft, "LPUSH", vs) })
 }
 
 // PushRight puts elements at the right end, in order, and gives the new length (RPUSH). Without
 // elements nothing is sent and the result is 0.
 func (r ListRef[T]) PushRight(ctx context.Context, vs ...T) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.push(&opPushRight, "RPUSH", vs) })
+	return call(ctx, r.at, func() command[int64] { return r.push(&opPushRight, "RPUSH", vs) })
 }
 
 // PushLeftIfExists is [ListRef.PushLeft] on a list that exists; else nothing is written and the
 // result is 0 (LPUSHX).
 func (r ListRef[T]) PushLeftIfExists(ctx context.Context, vs ...T) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.push(&opPushLeftIf, "LPUSHX", vs) })
+	return call(ctx, r.at, func() command[int64] { return r.push(&opPushLeftIf, "LPUSHX", vs) })
 }
 
 // PushRightIfExists is [ListRef.PushRight] on a list that exists; else nothing is written and
 // the result is 0 (RPUSHX).
 func (r ListRef[T]) PushRightIfExists(ctx context.Context, vs ...T) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.push(&opPushRightIf, "RPUSHX", vs) })
+	return call(ctx, r.at, func() command[int64] { return r.push(&opPushRightIf, "RPUSHX", vs) })
 }
 
 func (r ListRef[T]) push(op *operation[int64], name string, vs []T) command[int64] {
@@ -139,43 +139,43 @@ func (r ListRef[T]) push(op *operation[int64], name string, vs []T) command[int6
 		return skip(op)
 	}
 	var few [8]string
-	texts, err := r.list().encodeAll(r.m, few[:0], vs)
+	texts, err := r.list().encodeAll(r.at.m, few[:0], vs)
 	if err != nil {
 		return refuse(op, err)
 	}
-	return command[int64]{op: op, cmd: r.writeMany(name, joinLast, nil, texts)}
+	return command[int64]{op: op, cmd: r.at.writeMany(name, joinLast, nil, texts)}
 }
 
 func (r ListRef[T]) popLeft() command[found[T]] {
-	return command[found[T]]{op: &r.list().popLeft, cmd: r.modify("LPOP")}
+	return command[found[T]]{op: &r.list().popLeft, cmd: r.at.modify("LPOP")}
 }
 
 // PopLeft takes the element at the left end off the list (LPOP). It is gone even when it is no
 // T.
 func (r ListRef[T]) PopLeft(ctx context.Context) (T, bool, error) {
-	return both(call(ctx, r.Ref, r.popLeft))
+	return both(call(ctx, r.at, r.popLeft))
 }
 
 func (r ListRef[T]) popRight() command[found[T]] {
-	return command[found[T]]{op: &r.list().popRight, cmd: r.modify("RPOP")}
+	return command[found[T]]{op: &r.list().popRight, cmd: r.at.modify("RPOP")}
 }
 
 // PopRight takes the element at the right end off the list (RPOP). It is gone even when it is
 // no T.
 func (r ListRef[T]) PopRight(ctx context.Context) (T, bool, error) {
-	return both(call(ctx, r.Ref, r.popRight))
+	return both(call(ctx, r.at, r.popRight))
 }
 
 // PopLeftN takes up to n elements off the left end, from the left (LPOP with a count, Redis
 // 6.2).
 func (r ListRef[T]) PopLeftN(ctx context.Context, n int64) ([]T, error) {
-	return call(ctx, r.Ref, func() command[[]T] { return r.popN(&r.list().popLeftN, "LPOP", n) })
+	return call(ctx, r.at, func() command[[]T] { return r.popN(&r.list().popLeftN, "LPOP", n) })
 }
 
 // PopRightN takes up to n elements off the right end, from the right (RPOP with a count, Redis
 // 6.2).
 func (r ListRef[T]) PopRightN(ctx context.Context, n int64) ([]T, error) {
-	return call(ctx, r.Ref, func() command[[]T] { return r.popN(&r.list().popRightN, "RPOP", n) })
+	return call(ctx, r.at, func() command[[]T] { return r.popN(&r.list().popRightN, "RPOP", n) })
 }
 
 func (r ListRef[T]) popN(op *operation[[]T], name string, n int64) command[[]T] {
@@ -185,95 +185,95 @@ func (r ListRef[T]) popN(op *operation[[]T], name string, n int64) command[[]T] 
 	case n == 0:
 		return skip(op)
 	}
-	return command[[]T]{op: op, cmd: r.modify(name, strconv.FormatInt(n, 10))}
+	return command[[]T]{op: op, cmd: r.at.modify(name, strconv.FormatInt(n, 10))}
 }
 
 func (r ListRef[T]) all() command[[]T] {
-	return command[[]T]{op: &r.list().all, cmd: r.read("LRANGE", "0", "-1"), cacheable: true, fixed: true}
+	return command[[]T]{op: &r.list().all, cmd: r.at.read("LRANGE", "0", "-1"), cacheable: true, fixed: true}
 }
 
 // All gives the whole list, from the left, else the declared default (LRANGE 0 -1).
 // [ListRef.Iterate] does not hold it all in memory.
-func (r ListRef[T]) All(ctx context.Context) ([]T, error) { return call(ctx, r.Ref, r.all) }
+func (r ListRef[T]) All(ctx context.Context) ([]T, error) { return call(ctx, r.at, r.all) }
 
 // Range gives the elements from index first to index last, both included, from the left
 // (LRANGE). Indexes outside of the list are no error. The default is not used.
 func (r ListRef[T]) Range(ctx context.Context, first, last int64) ([]T, error) {
-	return call(ctx, r.Ref, func() command[[]T] { return r.span(first, last) })
+	return call(ctx, r.at, func() command[[]T] { return r.span(first, last) })
 }
 
 func (r ListRef[T]) span(first, last int64) command[[]T] {
-	return command[[]T]{op: &r.list().span, cmd: r.read("LRANGE", strconv.FormatInt(first, 10), strconv.FormatInt(last, 10)), cacheable: true}
+	return command[[]T]{op: &r.list().span, cmd: r.at.read("LRANGE", strconv.FormatInt(first, 10), strconv.FormatInt(last, 10)), cacheable: true}
 }
 
 // Index gives the element at index i (LINDEX).
 func (r ListRef[T]) Index(ctx context.Context, i int64) (T, bool, error) {
-	return both(call(ctx, r.Ref, func() command[found[T]] { return r.index(i) }))
+	return both(call(ctx, r.at, func() command[found[T]] { return r.index(i) }))
 }
 
 func (r ListRef[T]) index(i int64) command[found[T]] {
-	return command[found[T]]{op: &r.list().index, cmd: r.read("LINDEX", strconv.FormatInt(i, 10)), cacheable: true}
+	return command[found[T]]{op: &r.list().index, cmd: r.at.read("LINDEX", strconv.FormatInt(i, 10)), cacheable: true}
 }
 
 // InsertBefore puts v to the left of the first element that is equal to pivot, and gives the
 // new length and whether there is such an element (LINSERT).
 func (r ListRef[T]) InsertBefore(ctx context.Context, pivot, v T) (int64, bool, error) {
-	return both(call(ctx, r.Ref, func() command[found[int64]] { return r.insert(&opInsertBefore, "BEFORE", pivot, v) }))
+	return both(call(ctx, r.at, func() command[found[int64]] { return r.insert(&opInsertBefore, "BEFORE", pivot, v) }))
 }
 
 // InsertAfter puts v to the right of the first element that is equal to pivot, and gives the
 // new length and whether there is such an element (LINSERT).
 func (r ListRef[T]) InsertAfter(ctx context.Context, pivot, v T) (int64, bool, error) {
-	return both(call(ctx, r.Ref, func() command[found[int64]] { return r.insert(&opInsertAfter, "AFTER", pivot, v) }))
+	return both(call(ctx, r.at, func() command[found[int64]] { return r.insert(&opInsertAfter, "AFTER", pivot, v) }))
 }
 
 func (r ListRef[T]) insert(op *operation[found[int64]], side string, pivot, v T) command[found[int64]] {
 	var few [2]string
-	texts, err := r.list().encodeAll(r.m, few[:0], []T{pivot, v})
+	texts, err := r.list().encodeAll(r.at.m, few[:0], []T{pivot, v})
 	if err != nil {
 		return refuse(op, err)
 	}
-	return command[found[int64]]{op: op, cmd: r.modify("LINSERT", side, texts[0], texts[1])}
+	return command[found[int64]]{op: op, cmd: r.at.modify("LINSERT", side, texts[0], texts[1])}
 }
 
 // Set replaces the element at index i (LSET). The error wraps [ErrNotFound] when there is none.
 func (r ListRef[T]) Set(ctx context.Context, i int64, v T) error {
-	_, err := call(ctx, r.Ref, func() command[struct{}] { return r.set(i, v) })
+	_, err := call(ctx, r.at, func() command[struct{}] { return r.set(i, v) })
 	return err
 }
 
 func (r ListRef[T]) set(i int64, v T) command[struct{}] {
-	text, err := r.list().encode(r.m, v)
+	text, err := r.list().encode(r.at.m, v)
 	if err != nil {
 		return refuse(&opListSet, err)
 	}
-	return command[struct{}]{op: &opListSet, cmd: r.modify("LSET", strconv.FormatInt(i, 10), text)}
+	return command[struct{}]{op: &opListSet, cmd: r.at.modify("LSET", strconv.FormatInt(i, 10), text)}
 }
 
 // Trim keeps the elements from index first to index last, both included, and removes all others
 // (LTRIM).
 func (r ListRef[T]) Trim(ctx context.Context, first, last int64) error {
-	_, err := call(ctx, r.Ref, func() command[struct{}] { return r.trim(first, last) })
+	_, err := call(ctx, r.at, func() command[struct{}] { return r.trim(first, last) })
 	return err
 }
 
 func (r ListRef[T]) trim(first, last int64) command[struct{}] {
-	return command[struct{}]{op: &opTrim, cmd: r.modify("LTRIM", strconv.FormatInt(first, 10), strconv.FormatInt(last, 10))}
+	return command[struct{}]{op: &opTrim, cmd: r.at.modify("LTRIM", strconv.FormatInt(first, 10), strconv.FormatInt(last, 10))}
 }
 
 // Remove removes elements that are equal to v and gives their number: the first n from the
 // left, the first -n from the right when n is negative, all when it is 0 (LREM). Equal means
 // encoded to the same bytes.
 func (r ListRef[T]) Remove(ctx context.Context, v T, n int64) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.remove(v, n) })
+	return call(ctx, r.at, func() command[int64] { return r.remove(v, n) })
 }
 
 func (r ListRef[T]) remove(v T, n int64) command[int64] {
-	text, err := r.list().encode(r.m, v)
+	text, err := r.list().encode(r.at.m, v)
 	if err != nil {
 		return refuse(&opRemoveCount, err)
 	}
-	return command[int64]{op: &opRemoveCount, cmd: r.modify("LREM", strconv.FormatInt(n, 10), text)}
+	return command[int64]{op: &opRemoveCount, cmd: r.at.modify("LREM", strconv.FormatInt(n, 10), text)}
 }
 
 // Move takes the element at one end off this list and puts it at an end of another one, or of
@@ -281,7 +281,7 @@ func (r ListRef[T]) remove(v T, n int64) command[int64] {
 // empty. Both lists must live in one slot of a Redis Cluster; else the error wraps
 // [ErrCrossSlot].
 func (r ListRef[T]) Move(ctx context.Context, from End, to ListRef[T], at End) (T, bool, error) {
-	return both(call(ctx, r.Ref, func() command[found[T]] { return r.move(from, to, at) }))
+	return both(call(ctx, r.at, func() command[found[T]] { return r.move(from, to, at) }))
 }
 
 func (r ListRef[T]) move(from End, to ListRef[T], at End) command[found[T]] {
@@ -289,7 +289,7 @@ func (r ListRef[T]) move(from End, to ListRef[T], at End) command[found[T]] {
 	if !from.valid() || !at.valid() {
 		return refuse(op, errEnd)
 	}
-	uses, err := usesOf(r.Ref, changes, []ListRef[T]{to}, creates)
+	uses, err := usesOf(r.at, changes, []ListRef[T]{to}, creates)
 	if err != nil {
 		return refuse(op, err)
 	}
@@ -312,19 +312,19 @@ func SearchLimit(n int64) IndexOption { return IndexOption{"MAXLEN", n} }
 // IndexOf gives the index of the first element that is equal to v (LPOS, Redis 6.0.6). Equal
 // means encoded to the same bytes.
 func (r ListRef[T]) IndexOf(ctx context.Context, v T, opts ...IndexOption) (int64, bool, error) {
-	return both(call(ctx, r.Ref, func() command[found[int64]] { return indexCommand(r, &opIndexOf, v, opts) }))
+	return both(call(ctx, r.at, func() command[found[int64]] { return indexCommand(r, &opIndexOf, v, opts) }))
 }
 
 // IndexesOf gives the indexes of up to n elements that are equal to v, of all when n is 0 (LPOS
 // with COUNT, Redis 6.0.6).
 func (r ListRef[T]) IndexesOf(ctx context.Context, v T, n int64, opts ...IndexOption) ([]int64, error) {
-	return call(ctx, r.Ref, func() command[[]int64] {
+	return call(ctx, r.at, func() command[[]int64] {
 		return indexCommand(r, &opIndexesOf, v, append([]IndexOption{{"COUNT", n}}, opts...))
 	})
 }
 
 func indexCommand[T, R any](r ListRef[T], op *operation[R], v T, opts []IndexOption) command[R] {
-	text, err := r.list().encode(r.m, v)
+	text, err := r.list().encode(r.at.m, v)
 	if err != nil {
 		return refuse(op, err)
 	}
@@ -337,26 +337,26 @@ func indexCommand[T, R any](r ListRef[T], op *operation[R], v T, opts []IndexOpt
 			args = append(args, o.name, strconv.FormatInt(o.n, 10))
 		}
 	}
-	return command[R]{op: op, cmd: r.read("LPOS", args...), cacheable: true}
+	return command[R]{op: op, cmd: r.at.read("LPOS", args...), cacheable: true}
 }
 
 func (r ListRef[T]) length() command[int64] {
-	return command[int64]{op: &opLen, cmd: r.read("LLEN"), cacheable: true}
+	return command[int64]{op: &opLen, cmd: r.at.read("LLEN"), cacheable: true}
 }
 
 // Len is the number of elements, 0 when there is no list (LLEN).
-func (r ListRef[T]) Len(ctx context.Context) (int64, error) { return call(ctx, r.Ref, r.length) }
+func (r ListRef[T]) Len(ctx context.Context) (int64, error) { return call(ctx, r.at, r.length) }
 
 // Rename gives the list, with its remaining TTL, to another key, as [KeyRef.Rename] does
 // (RENAMENX or RENAME).
 func (r ListRef[T]) Rename(ctx context.Context, to ListRef[T], opts ...WriteOption) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
 }
 
 // Copy writes the list, with its remaining TTL, to another key too, as [KeyRef.Copy] does
 // (COPY, Redis 6.2).
 func (r ListRef[T]) Copy(ctx context.Context, to ListRef[T], opts ...WriteOption) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opCopy, to.at, opts) })
 }
 
 // replyInserted reads LINSERT: -1 means no pivot, 0 no list.

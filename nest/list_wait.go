@@ -25,15 +25,15 @@ func (r ListRef[T]) WaitPopRight(ctx context.Context, wait time.Duration) (T, bo
 
 //nest:ttl changes
 func (r ListRef[T]) waitPop(ctx context.Context, from End, wait time.Duration) (found[T], error) {
-	if err := r.ready(ctx); err != nil {
+	if err := r.at.ready(ctx); err != nil {
 		return found[T]{}, err
 	}
 	op, name := &r.list().waitPopLeft, "BLPOP"
 	if from == Right {
 		op, name = &r.list().waitPopRight, "BRPOP"
 	}
-	return waiting(ctx, r.Ref, op, wait, func(b rueidis.Builder, seconds string) rueidis.Completed {
-		return b.Arbitrary(name).Keys(r.key).Args(seconds).Blocking()
+	return waiting(ctx, r.at, op, wait, func(b rueidis.Builder, seconds string) rueidis.Completed {
+		return b.Arbitrary(name).Keys(r.at.key).Args(seconds).Blocking()
 	})
 }
 
@@ -52,7 +52,7 @@ func (r ListRef[T]) WaitPopRightN(ctx context.Context, n int64, wait time.Durati
 
 //nest:ttl changes
 func (r ListRef[T]) waitPopN(ctx context.Context, from End, n int64, wait time.Duration) ([]T, error) {
-	if err := r.ready(ctx); err != nil {
+	if err := r.at.ready(ctx); err != nil {
 		return nil, err
 	}
 	op := &r.list().waitPopLeftN
@@ -61,12 +61,12 @@ func (r ListRef[T]) waitPopN(ctx context.Context, from End, n int64, wait time.D
 	}
 	switch {
 	case n < 0:
-		return nil, r.fail(op.name, errCount)
+		return nil, r.at.fail(op.name, errCount)
 	case n == 0:
 		return nil, nil
 	}
-	return waiting(ctx, r.Ref, op, wait, func(b rueidis.Builder, seconds string) rueidis.Completed {
-		return b.Arbitrary("BLMPOP").Args(seconds, "1").Keys(r.key).Args(string(from), "COUNT", strconv.FormatInt(n, 10)).Blocking()
+	return waiting(ctx, r.at, op, wait, func(b rueidis.Builder, seconds string) rueidis.Completed {
+		return b.Arbitrary("BLMPOP").Args(seconds, "1").Keys(r.at.key).Args(string(from), "COUNT", strconv.FormatInt(n, 10)).Blocking()
 	})
 }
 
@@ -76,22 +76,22 @@ func (r ListRef[T]) waitPopN(ctx context.Context, from End, n int64, wait time.D
 // in the order in which they came.
 func (r ListRef[T]) WaitMove(ctx context.Context, from End, to ListRef[T], at End, wait time.Duration) (T, bool, error) {
 	var zero T
-	if err := r.ready(ctx); err != nil {
+	if err := r.at.ready(ctx); err != nil {
 		return zero, false, err
 	}
 	c := r.move(from, to, at)
 	if c.err != nil {
-		return both(unsent(r.Ref, c))
+		return both(unsent(r.at, c))
 	}
 	op := c.op
-	if to.m.settings.ttl == 0 && !r.renews() {
-		return both(waiting(ctx, r.Ref, op, wait, r.blmove(from, to.key, at), to.Ref))
+	if to.at.m.settings.ttl == 0 && !r.at.renews() {
+		return both(waiting(ctx, r.at, op, wait, r.blmove(from, to.at.key, at), to.at))
 	}
 	// A script cannot wait, and BLMOVE cannot set an expiry. So what waits is a move from an
 	// end to the same end, which changes nothing, and a script makes the move after it;
 	// whoever comes too late for that waits again.
 	for end := time.Now().Add(wait); ; {
-		f, err := run(ctx, r.Ref, c)
+		f, err := run(ctx, r.at, c)
 		if err != nil || f.ok {
 			return both(f, err)
 		}
@@ -101,7 +101,7 @@ func (r ListRef[T]) WaitMove(ctx context.Context, from End, to ListRef[T], at En
 				return zero, false, nil
 			}
 		}
-		if f, err = waiting(ctx, r.Ref, op, left, r.blmove(from, r.key, from)); err != nil || !f.ok {
+		if f, err = waiting(ctx, r.at, op, left, r.blmove(from, r.at.key, from)); err != nil || !f.ok {
 			return both(found[T]{}, err)
 		}
 		c = r.move(from, to, at)
@@ -110,7 +110,7 @@ func (r ListRef[T]) WaitMove(ctx context.Context, from End, to ListRef[T], at En
 
 func (r ListRef[T]) blmove(from End, to string, at End) func(rueidis.Builder, string) rueidis.Completed {
 	return func(b rueidis.Builder, seconds string) rueidis.Completed {
-		return b.Arbitrary("BLMOVE").Keys(r.key, to).Args(string(from), string(at), seconds).Blocking()
+		return b.Arbitrary("BLMOVE").Keys(r.at.key, to).Args(string(from), string(at), seconds).Blocking()
 	}
 }
 
@@ -144,15 +144,15 @@ func replyPoppedN[T any](m *mounted, a rueidis.RedisMessage) ([]T, error) {
 func (r ListRef[T]) Iterate(ctx context.Context, opts ...ScanOption) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
-		if err := r.ready(ctx); err != nil {
+		if err := r.at.ready(ctx); err != nil {
 			yield(zero, err)
 			return
 		}
-		size := int64(r.scanOptions(opts).count)
+		size := int64(r.at.scanOptions(opts).count)
 		for first := int64(0); ; first += size {
 			c := r.span(first, first+size-1)
 			c.cacheable = false // a long list would drive everything else out of the cache
-			page, err := run(ctx, r.Ref, c)
+			page, err := run(ctx, r.at, c)
 			if err != nil {
 				yield(zero, err)
 				return

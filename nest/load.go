@@ -23,7 +23,7 @@ const (
 // Loadable is a reference whose key can be loaded as a whole, as a V: that of every kind that has
 // a GetOrLoad.
 type Loadable[V any] interface {
-	base() Ref
+	base() address
 	// whole reads all that the key holds, without the default.
 	whole() command[found[V]]
 	// fill tells how v is written. Its arguments are none when v is empty.
@@ -298,7 +298,7 @@ func (o *outcome[V]) again() {
 
 // callLoader calls the loader, and waits no longer for it than its context lasts, which the
 // lease bounds: a loader that does not heed it runs on, and what it makes is dropped.
-func callLoader[V any](ctx context.Context, r Ref, load func(context.Context) (V, error)) outcome[V] {
+func callLoader[V any](ctx context.Context, r address, load func(context.Context) (V, error)) outcome[V] {
 	start := time.Now()
 	lease := r.m.settings.load.leased()
 	loading, cancel := context.WithTimeoutCause(ctx, lease, leaseError{lease})

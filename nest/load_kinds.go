@@ -90,7 +90,7 @@ func (r HashRef[V]) GetOrLoad(ctx context.Context, load func(context.Context) (m
 
 func (r HashRef[V]) whole() command[found[map[string]V]] {
 	h := r.hash()
-	c := command[found[map[string]V]]{op: &h.loaded, cmd: r.read("HGETALL"), cacheable: true}
+	c := command[found[map[string]V]]{op: &h.loaded, cmd: r.at.read("HGETALL"), cacheable: true}
 	if h.secrets != nil {
 		c.keyed = unsealed(h, readLoaded[V])
 	}
@@ -124,13 +124,13 @@ func (r ListRef[T]) GetOrLoad(ctx context.Context, load func(context.Context) ([
 }
 
 func (r ListRef[T]) whole() command[found[[]T]] {
-	return command[found[[]T]]{op: &r.list().loaded, cmd: r.read("LRANGE", "0", "-1"), cacheable: true, fixed: true}
+	return command[found[[]T]]{op: &r.list().loaded, cmd: r.at.read("LRANGE", "0", "-1"), cacheable: true, fixed: true}
 }
 
 func (r ListRef[T]) shares() bool { return false }
 
 func (r ListRef[T]) fill(vs []T) (filling, error) {
-	texts, err := r.list().encodeAll(r.m, nil, vs)
+	texts, err := r.list().encodeAll(r.at.m, nil, vs)
 	return filling{"RPUSH", texts}, err
 }
 
@@ -141,13 +141,13 @@ func (r SetRef[T]) GetOrLoad(ctx context.Context, load func(context.Context) ([]
 }
 
 func (r SetRef[T]) whole() command[found[[]T]] {
-	return command[found[[]T]]{op: &r.bound().loaded, cmd: r.read("SMEMBERS"), cacheable: true}
+	return command[found[[]T]]{op: &r.bound().loaded, cmd: r.at.read("SMEMBERS"), cacheable: true}
 }
 
 func (r SetRef[T]) shares() bool { return false }
 
 func (r SetRef[T]) fill(vs []T) (filling, error) {
-	texts, err := r.bound().encodeAll(r.m, nil, vs)
+	texts, err := r.bound().encodeAll(r.at.m, nil, vs)
 	return filling{"SADD", texts}, err
 }
 
@@ -158,7 +158,7 @@ func (r SortedSetRef[T]) GetOrLoad(ctx context.Context, load func(context.Contex
 }
 
 func (r SortedSetRef[T]) whole() command[found[[]Scored[T]]] {
-	return command[found[[]Scored[T]]]{op: &r.zset().loaded, cmd: r.read("ZRANGE", "0", "-1", "WITHSCORES"), cacheable: true, fixed: true}
+	return command[found[[]Scored[T]]]{op: &r.zset().loaded, cmd: r.at.read("ZRANGE", "0", "-1", "WITHSCORES"), cacheable: true, fixed: true}
 }
 
 func (r SortedSetRef[T]) shares() bool { return false }
@@ -175,7 +175,7 @@ func (r GeoRef[T]) GetOrLoad(ctx context.Context, load func(context.Context) ([]
 }
 
 func (r GeoRef[T]) whole() command[found[[]Place[T]]] {
-	return command[found[[]Place[T]]]{op: &r.geo().loaded, cmd: r.read("ZRANGE", "0", "-1", "WITHSCORES"), cacheable: true, fixed: true}
+	return command[found[[]Place[T]]]{op: &r.geo().loaded, cmd: r.at.read("ZRANGE", "0", "-1", "WITHSCORES"), cacheable: true, fixed: true}
 }
 
 func (r GeoRef[T]) shares() bool { return false }
@@ -192,7 +192,7 @@ func (r BitmapRef) GetOrLoad(ctx context.Context, load func(context.Context) ([]
 }
 
 func (r BitmapRef) whole() command[found[[]byte]] {
-	return command[found[[]byte]]{op: &opLoadedBits, cmd: r.fetch(), cacheable: true}
+	return command[found[[]byte]]{op: &opLoadedBits, cmd: r.at.fetch(), cacheable: true}
 }
 
 func (r BitmapRef) shares() bool { return false }

@@ -115,13 +115,13 @@ const (
 
 // loadLock is the lock under which one of all processes loads a key.
 type loadLock struct {
-	ref   Ref
+	ref   address
 	keys  []string
 	token string
 	was   string // the key's state when the load began
 }
 
-func newLoadLock(r Ref) *loadLock {
+func newLoadLock(r address) *loadLock {
 	return &loadLock{
 		ref: r, keys: []string{r.key, companion(r.key, loadRole)},
 		token: strconv.FormatUint(rand.Uint64(), 36) + "." + strconv.FormatUint(rand.Uint64(), 36),

@@ -323,7 +323,7 @@ func (l *loadingMany[ID, V, R]) store(ctx context.Context, cmds, fences []rueidi
 }
 
 // leaseOf gives the key whose lease is the shortest.
-func (l *loadingMany[ID, V, R]) leaseOf(ids []ID) Ref {
+func (l *loadingMany[ID, V, R]) leaseOf(ids []ID) address {
 	shortest := l.keys[ids[0]].ref.base()
 	for _, id := range ids[1:] {
 		if r := l.keys[id].ref.base(); r.m.settings.load.leased() < shortest.m.settings.load.leased() {

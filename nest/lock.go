@@ -120,7 +120,7 @@ func (s *settings) plain() { s.autoRenew, s.jitter, s.cached = false, 0, 0 }
 // At gives the reference of the lock below s; what args are, [KeyDef.At] tells.
 func (d *LockDef) At(s Scope, args ...any) LockRef {
 	if d == nil {
-		return LockRef{Ref{err: nilDeclaration(s)}}
+		return LockRef{nilRef(s)}
 	}
 	return LockRef{d.ref(&s, args)}
 }
@@ -257,10 +257,10 @@ var (
 	opHolder       = operation[found[Holder]]{"holder", replyHolder}
 )
 
-func (r LockRef) tokenKey() string { return companion(r.key, tokenRole) }
-func (r LockRef) wakeKey() string  { return companion(r.key, wakeRole) }
+func (r LockRef) tokenKey() string { return companion(r.at.key, tokenRole) }
+func (r LockRef) wakeKey() string  { return companion(r.at.key, wakeRole) }
 
-func (r LockRef) lease() time.Duration { return r.m.settings.ttl }
+func (r LockRef) lease() time.Duration { return r.at.m.settings.ttl }
 
 // grant is the server's answer to a claim.
 type grant struct {
@@ -277,7 +277,7 @@ func (r LockRef) acquire(c claimant) command[grant] {
 	if c.crowded {
 		mark = markCrowded
 	}
-	return command[grant]{op: &opAcquire, cmd: acquiring.command(r.b(), []string{r.key, r.tokenKey()},
+	return command[grant]{op: &opAcquire, cmd: acquiring.command(r.at.b(), []string{r.at.key, r.tokenKey()},
 		c.owner, millis(r.lease().Milliseconds()), millis(tokenLife.Milliseconds()), queued, mark, c.name)}
 }
 
@@ -307,12 +307,12 @@ func replyGrant(_ *mounted, a rueidis.RedisMessage) (grant, error) {
 
 //nest:ttl sets
 func (r LockRef) extend(owner string) command[bool] {
-	return command[bool]{op: &opExtend, cmd: extending.command(r.b(), []string{r.key}, owner, millis(r.lease().Milliseconds()))}
+	return command[bool]{op: &opExtend, cmd: extending.command(r.at.b(), []string{r.at.key}, owner, millis(r.lease().Milliseconds()))}
 }
 
 //nest:ttl removes
 func (r LockRef) release(op *operation[bool], owner string) command[bool] {
-	return command[bool]{op: op, cmd: releasing.command(r.b(), []string{r.key, r.wakeKey()}, owner, millis(2*longestWait.Milliseconds()))}
+	return command[bool]{op: op, cmd: releasing.command(r.at.b(), []string{r.at.key, r.wakeKey()}, owner, millis(2*longestWait.Milliseconds()))}
 }
 
 // ForceRelease takes the lock away from whoever holds it, and tells whether somebody did (EVAL).
@@ -320,19 +320,19 @@ func (r LockRef) release(op *operation[bool], owner string) command[bool] {
 // both it and the next one believe that they hold the lock. It is for operators whose holder
 // hangs; a holder ends its own lease with [Lease.Release].
 func (r LockRef) ForceRelease(ctx context.Context) (bool, error) {
-	return call(ctx, r.Ref, r.forceRelease)
+	return call(ctx, r.at, r.forceRelease)
 }
 
 func (r LockRef) forceRelease() command[bool] { return r.release(&opForceRelease, "") }
 
 //nest:ttl keeps
 func (r LockRef) held() command[bool] {
-	return command[bool]{op: &opHeld, cmd: r.b().Exists().Key(r.key).Build()}
+	return command[bool]{op: &opHeld, cmd: r.at.b().Exists().Key(r.at.key).Build()}
 }
 
 // Held tells whether somebody holds the lock (EXISTS). It may have changed when the answer
 // arrives.
-func (r LockRef) Held(ctx context.Context) (bool, error) { return call(ctx, r.Ref, r.held) }
+func (r LockRef) Held(ctx context.Context) (bool, error) { return call(ctx, r.at, r.held) }
 
 // Holder is who holds a lock.
 type Holder struct {
@@ -342,13 +342,13 @@ type Holder struct {
 
 //nest:ttl keeps
 func (r LockRef) holder() command[found[Holder]] {
-	return command[found[Holder]]{op: &opHolder, cmd: r.b().Get().Key(r.key).Build()}
+	return command[found[Holder]]{op: &opHolder, cmd: r.at.b().Get().Key(r.at.key).Build()}
 }
 
 // Holder tells who holds the lock, and false when nobody does (GET). How long the lease lasts
 // unless it is extended, [Ref.TTL] tells.
 func (r LockRef) Holder(ctx context.Context) (Holder, bool, error) {
-	return both(call(ctx, r.Ref, r.holder))
+	return both(call(ctx, r.at, r.holder))
 }
 
 func replyHolder(_ *mounted, a rueidis.RedisMessage) (found[Holder], error) {
@@ -378,13 +378,13 @@ var errNoHolder = because(ErrDecode, "the key holds no lock")
 // When the answer is lost nobody knows whether the lock was granted. It is released in the
 // background then, and a lease whose release is lost too ends by itself.
 func (r LockRef) TryAcquire(ctx context.Context, opts ...LockOption) (*Lease, bool, error) {
-	return both(watched(ctx, r.Ref, "try acquire", func() (found[*Lease], error) {
-		if err := r.ready(ctx); err != nil {
+	return both(watched(ctx, r.at, "try acquire", func() (found[*Lease], error) {
+		if err := r.at.ready(ctx); err != nil {
 			return found[*Lease]{}, err
 		}
 		c, err := newClaimant(opts)
 		if err != nil {
-			return found[*Lease]{}, r.fail("try acquire", err)
+			return found[*Lease]{}, r.at.fail("try acquire", err)
 		}
 		l, _, err := r.ask(ctx, context.WithoutCancel(ctx), c)
 		return found[*Lease]{l, l != nil}, err
@@ -395,7 +395,7 @@ func (r LockRef) TryAcquire(ctx context.Context, opts ...LockOption) (*Lease, bo
 // left tells. parent is what the context of the lease is made of.
 func (r LockRef) ask(ctx, parent context.Context, c claimant) (l *Lease, left time.Duration, err error) {
 	sent := time.Now()
-	g, err := send(ctx, r.Ref, r.acquire(c))
+	g, err := send(ctx, r.at, r.acquire(c))
 	if err != nil {
 		if !errors.Is(err, ErrWrongType) {
 			r.abandon(ctx, c.owner)
@@ -423,7 +423,7 @@ func (r LockRef) abandon(ctx context.Context, owner string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(r.lease(), longestAbandon))
 	go func() {
 		defer cancel()
-		_, _ = send(ctx, r.Ref, r.release(&opRelease, owner))
+		_, _ = send(ctx, r.at, r.release(&opRelease, owner))
 	}()
 }
 
@@ -432,11 +432,11 @@ func (r LockRef) abandon(ctx context.Context, owner string) {
 // [ErrLockLost] as its cause. The error joins that of do and, when the lock was lost before do
 // had returned, one that wraps ErrLockLost (EVAL, several times).
 func (r LockRef) Run(ctx context.Context, do func(ctx context.Context, lease *Lease) error, opts ...LockOption) (err error) {
-	if err := r.ready(ctx); err != nil {
+	if err := r.at.ready(ctx); err != nil {
 		return err
 	}
 	if do == nil {
-		return r.fail("run", because(ErrArgument, "the function is nil"))
+		return r.at.fail("run", because(ErrArgument, "the function is nil"))
 	}
 	l, err := r.await(ctx, opts, func(ctx context.Context) context.Context { return ctx })
 	if err != nil {

@@ -38,10 +38,10 @@ func (l *Lease) Guard(b *Batch) *Batch {
 	case l.lock.Err() != nil:
 		refuse(l.lock.Err())
 	case b.way != atomically:
-		refuse(l.lock.fail("guard", because(ErrBatch, "only an atomic batch can be guarded: make it with Atomic")))
+		refuse(l.lock.at.fail("guard", because(ErrBatch, "only an atomic batch can be guarded: make it with Atomic")))
 	case b.ran: // which its Exec tells
-	case !sameClient(b.tree, l.lock.m.tree):
-		refuse(l.lock.fail("guard", because(ErrBatch, "the batch belongs to another client")))
+	case !sameClient(b.tree, l.lock.at.m.tree):
+		refuse(l.lock.at.fail("guard", because(ErrBatch, "the batch belongs to another client")))
 	default:
 		b.guards = append(b.guards, l)
 	}
@@ -54,8 +54,8 @@ func (b *Batch) checkGuards(slot *int) error {
 		if err := l.Err(); err != nil {
 			return err
 		}
-		if !inSlot(slot, l.lock.key) {
-			return l.lock.fail("guard", errSlots)
+		if !inSlot(slot, l.lock.at.key) {
+			return l.lock.at.fail("guard", errSlots)
 		}
 	}
 	return nil
@@ -77,7 +77,7 @@ func (b *Batch) submit(ctx context.Context, cmds []rueidis.Completed) ([]rueidis
 	for i := range cmds {
 		cmds[i] = cmds[i].Pin() // they may be sent again
 	}
-	for try := range maxTries {
+	for try := range maxUpdates {
 		if err := b.watch(ctx, conn); err != nil {
 			if conn.Do(ctx, conn.B().Unwatch().Build()).Error() != nil {
 				l.drop()
@@ -102,8 +102,8 @@ func (b *Batch) watch(ctx context.Context, conn rueidis.DedicatedClient) error {
 	cmds := make([]rueidis.Completed, 0, 2*len(b.guards))
 	for _, l := range b.guards {
 		cmds = append(cmds,
-			conn.B().Watch().Key(l.lock.key).Build(),
-			conn.B().Get().Key(l.lock.key).Build())
+			conn.B().Watch().Key(l.lock.at.key).Build(),
+			conn.B().Get().Key(l.lock.at.key).Build())
 	}
 	answers := conn.DoMulti(ctx, cmds...)
 	for i, l := range b.guards {

@@ -32,17 +32,17 @@ func (r LockRef) Acquire(ctx context.Context, opts ...LockOption) (*Lease, error
 
 // await is Acquire with a lease whose context is made of what parent makes of ctx.
 func (r LockRef) await(ctx context.Context, opts []LockOption, parent func(context.Context) context.Context) (*Lease, error) {
-	return watched(ctx, r.Ref, "acquire", func() (*Lease, error) {
-		if err := r.ready(ctx); err != nil {
+	return watched(ctx, r.at, "acquire", func() (*Lease, error) {
+		if err := r.at.ready(ctx); err != nil {
 			return nil, err
 		}
 		c, err := newClaimant(opts)
 		if err != nil {
-			return nil, r.fail("acquire", err)
+			return nil, r.at.fail("acquire", err)
 		}
-		leave, err := r.m.tree.turns.take(ctx, r.key)
+		leave, err := r.at.m.tree.turns.take(ctx, r.at.key)
 		if err != nil {
-			return nil, r.fail("acquire", err)
+			return nil, r.at.fail("acquire", err)
 		}
 		defer leave()
 		c.queued = true
@@ -52,7 +52,7 @@ func (r LockRef) await(ctx context.Context, opts []LockOption, parent func(conte
 				return l, err
 			}
 			if err := r.sleep(ctx, left); err != nil {
-				return nil, r.fail("acquire", err)
+				return nil, r.at.fail("acquire", err)
 			}
 			c.crowded = true
 		}
@@ -67,7 +67,7 @@ func (r LockRef) sleep(ctx context.Context, left time.Duration) error {
 		wait = min(wait, left+time.Millisecond)
 	}
 	seconds := strconv.FormatFloat(max(wait, time.Millisecond).Seconds(), 'f', 3, 64)
-	_, err := r.block(ctx, func(b rueidis.Builder) rueidis.Completed {
+	_, err := r.at.block(ctx, func(b rueidis.Builder) rueidis.Completed {
 		return b.Arbitrary("BLPOP").Keys(r.wakeKey()).Args(seconds).Blocking()
 	})
 	switch {
@@ -91,7 +91,7 @@ func (r LockRef) passOn(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), longestWait)
 	go func() {
 		defer cancel()
-		r.m.tree.client.Do(ctx, waking.inFull(r.b(), []string{r.wakeKey()}, millis(2*longestWait.Milliseconds())))
+		r.at.m.tree.client.Do(ctx, waking.inFull(r.at.b(), []string{r.wakeKey()}, millis(2*longestWait.Milliseconds())))
 	}()
 }
 

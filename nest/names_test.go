@@ -56,7 +56,7 @@ var (
 	flagged = Param[bool]("flagged")
 	ident   = Param[uuid]("ident")
 	moment  = Param[time.Time]("moment")
-	address = Param[netip.Addr]("address")
+	peer    = Param[netip.Addr]("address")
 	place   = Param[point]("place")
 	secret  = Param[string]("secret", Sensitive(), MaxLen(20))
 	even    = Param[int]("even", Validate(func(n int) error {
@@ -72,7 +72,7 @@ var (
 	file     = Key[string]("file:<path...>")
 	tinted   = Key[string]("tinted:<shade>:<flagged>", Params(shade, flagged))
 	little   = Key[string]("little:<small>:<even>", Params(small, even))
-	texts    = Key[string]("texts:<ident>:<moment>:<address>:<place>", Params(ident, moment, address, place))
+	texts    = Key[string]("texts:<ident>:<moment>:<address>:<place>", Params(ident, moment, peer, place))
 	hidden   = Key[string]("hidden:<secret>", Params(secret))
 	users    = Cluster("user:<user_id>", TTL(120), Params(userID), Sub(age, session))
 	tagged   = Cluster("tagged:<tag>", HashTag(), Sub(age))
@@ -294,7 +294,7 @@ func TestSensitiveParametersAreRedacted(t *testing.T) {
 	require.Equal(t, "root", fmt.Sprint(s))
 	_, err = r.Get(t.Context())
 	require.ErrorIs(t, err, ErrNoClient)
-	require.NotContains(t, r.fail("get", ErrNotFound).Error(), "hunter2")
+	require.NotContains(t, r.at.fail("get", ErrNotFound).Error(), "hunter2")
 	require.NotContains(t, hidden.At(s, strings.Repeat("hunter2", 3)).Err().Error(), "hunter2")
 }
 

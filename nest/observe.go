@@ -27,7 +27,7 @@ type Event struct {
 }
 
 // watched runs an operation that takes several commands, and tells the observers of it once.
-func watched[R any](ctx context.Context, r Ref, op string, do func() (R, error)) (R, error) {
+func watched[R any](ctx context.Context, r address, op string, do func() (R, error)) (R, error) {
 	if r.m == nil || len(r.m.tree.options.observers) == 0 {
 		return do()
 	}

@@ -25,7 +25,7 @@ type command[R any] struct {
 	err error // the operation cannot be sent
 	// keyed, if there is one, reads the answer in place of the operation's reply: where the
 	// result depends on the key's name or on what the caller gave.
-	keyed func(ctx context.Context, r Ref, answer rueidis.RedisMessage) (R, error)
+	keyed func(ctx context.Context, r address, answer rueidis.RedisMessage) (R, error)
 	// uses are all keys of a command that takes several.
 	uses []use
 	// cacheable tells that the answer can be served from the client's cache, where the key
@@ -44,7 +44,7 @@ func skip[R any](op *operation[R]) command[R] { return command[R]{op: op, skip: 
 
 // call runs the command that build makes, if the reference can be used. Nearly every call goes
 // straight to the client and comes back with a result; what is decided here costs two branches.
-func call[R any](ctx context.Context, r Ref, build func() command[R]) (R, error) {
+func call[R any](ctx context.Context, r address, build func() command[R]) (R, error) {
 	if r.err != nil || r.m == nil || !r.m.direct || ctx == nil {
 		return callWatched(ctx, r, build)
 	}
@@ -58,7 +58,7 @@ func call[R any](ctx context.Context, r Ref, build func() command[R]) (R, error)
 
 // callWatched is call for every reference: one that cannot be used, a key that is cached, a tree
 // that has observers.
-func callWatched[R any](ctx context.Context, r Ref, build func() command[R]) (R, error) {
+func callWatched[R any](ctx context.Context, r address, build func() command[R]) (R, error) {
 	if err := r.ready(ctx); err != nil {
 		var zero R
 		return zero, err
@@ -67,39 +67,39 @@ func callWatched[R any](ctx context.Context, r Ref, build func() command[R]) (R,
 }
 
 // run sends a command and gives its result.
-func run[R any](ctx context.Context, r Ref, c command[R]) (R, error) {
+func run[R any](ctx context.Context, r address, c command[R]) (R, error) {
 	if len(r.m.tree.options.observers) > 0 {
 		return runObserved(ctx, r, c)
 	}
 	return send(ctx, r, c)
 }
 
-func runObserved[R any](ctx context.Context, r Ref, c command[R]) (R, error) {
+func runObserved[R any](ctx context.Context, r address, c command[R]) (R, error) {
 	start := time.Now()
 	v, hit, err := deliver(ctx, r, c)
 	r.tell(ctx, Event{Op: c.op.name, Start: start, CacheHit: hit, Err: err})
 	return v, err
 }
 
-func (r Ref) observe(ctx context.Context, op string, start time.Time, err error) {
+func (r address) observe(ctx context.Context, op string, start time.Time, err error) {
 	r.tell(ctx, Event{Op: op, Start: start, Err: err})
 }
 
 // tell completes an event and hands it to the observers.
-func (r Ref) tell(ctx context.Context, e Event) {
+func (r address) tell(ctx context.Context, e Event) {
 	e.Template, e.Key, e.Duration = r.m.template, r.m.redact(r.key), time.Since(e.Start)
 	for _, o := range r.m.tree.options.observers {
 		o.Observe(ctx, e)
 	}
 }
 
-func send[R any](ctx context.Context, r Ref, c command[R]) (R, error) {
+func send[R any](ctx context.Context, r address, c command[R]) (R, error) {
 	v, _, err := deliver(ctx, r, c)
 	return v, err
 }
 
 // deliver sends a command and gives its result, and whether the client's cache gave it.
-func deliver[R any](ctx context.Context, r Ref, c command[R]) (v R, hit bool, err error) {
+func deliver[R any](ctx context.Context, r address, c command[R]) (v R, hit bool, err error) {
 	if c.err != nil || c.skip {
 		v, err = unsent(r, c)
 		return v, false, err
@@ -111,7 +111,7 @@ func deliver[R any](ctx context.Context, r Ref, c command[R]) (v R, hit bool, er
 }
 
 // finish turns what came back for a command that was sent alone into the operation's result.
-func finish[R any](ctx context.Context, r Ref, c *command[R], answer *rueidis.RedisMessage, err error) (R, error) {
+func finish[R any](ctx context.Context, r address, c *command[R], answer *rueidis.RedisMessage, err error) (R, error) {
 	v, err := settle(ctx, r, c, answer, err)
 	if err != nil {
 		err = r.explain(ctx, err)
@@ -120,7 +120,7 @@ func finish[R any](ctx context.Context, r Ref, c *command[R], answer *rueidis.Re
 }
 
 // exchange sends a command and gives the server's answer, or the cache's.
-func exchange[R any](ctx context.Context, r Ref, c *command[R]) (rueidis.RedisMessage, error) {
+func exchange[R any](ctx context.Context, r address, c *command[R]) (rueidis.RedisMessage, error) {
 	cached := r.m.settings.cached
 	if c.cacheable {
 		if cached > 0 {
@@ -137,7 +137,7 @@ func exchange[R any](ctx context.Context, r Ref, c *command[R]) (rueidis.RedisMe
 }
 
 // settle turns what came back for a command into the operation's result.
-func settle[R any](ctx context.Context, r Ref, c *command[R], answer *rueidis.RedisMessage, err error) (v R, _ error) {
+func settle[R any](ctx context.Context, r address, c *command[R], answer *rueidis.RedisMessage, err error) (v R, _ error) {
 	if err != nil && !rueidis.IsRedisNil(err) {
 		return v, r.fail(c.op.name, serverError(err))
 	}
@@ -153,7 +153,7 @@ func settle[R any](ctx context.Context, r Ref, c *command[R], answer *rueidis.Re
 }
 
 // unsent gives the result of a command that is not sent.
-func unsent[R any](r Ref, c command[R]) (zero R, err error) { //nolint:unparam // the result of operations
+func unsent[R any](r address, c command[R]) (zero R, err error) { //nolint:unparam // the result of operations
 	if c.err != nil {
 		return zero, r.fail(c.op.name, c.err)
 	}
@@ -161,7 +161,7 @@ func unsent[R any](r Ref, c command[R]) (zero R, err error) { //nolint:unparam /
 }
 
 // fail makes the error of an operation.
-func (r Ref) fail(op string, err error) error {
+func (r address) fail(op string, err error) error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e // of another reference, which the operation was given
 	}
@@ -170,7 +170,7 @@ func (r Ref) fail(op string, err error) error {
 
 // explain completes the error of an operation: of a key of another type than the declared one
 // it asks the server what it really holds.
-func (r Ref) explain(ctx context.Context, err error) error {
+func (r address) explain(ctx context.Context, err error) error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok || !errors.Is(err, ErrWrongType) {
 		return err

@@ -41,7 +41,7 @@ func Password(template string, opts ...KeyOption) *PasswordDef {
 // At gives the reference of the key below s; what args are, [KeyDef.At] tells.
 func (d *PasswordDef) At(s Scope, args ...any) PasswordRef {
 	if d == nil {
-		return PasswordRef{Ref{err: nilDeclaration(s)}}
+		return PasswordRef{nilRef(s)}
 	}
 	return PasswordRef{d.ref(&s, args)}
 }
@@ -131,7 +131,7 @@ func unwrapPython(stored string) string {
 // secure's hasher. The error wraps the hasher's own. In a batch the hash is made when the
 // operation is put into it.
 func (r PasswordRef) Set(ctx context.Context, password string, opts ...SetOption) error {
-	_, err := call(ctx, r.Ref, func() command[struct{}] { return r.set(ctx, password, opts) })
+	_, err := call(ctx, r.at, func() command[struct{}] { return r.set(ctx, password, opts) })
 	return err
 }
 
@@ -140,19 +140,19 @@ func (r PasswordRef) set(ctx context.Context, password string, opts []SetOption)
 	if err != nil {
 		return refuse(&opSet, err)
 	}
-	return r.put(text, opts)
+	return r.at.put(text, opts)
 }
 
 // SetIfAbsent writes the hash only when there is no password yet, and tells whether it did (SET
 // NX).
 func (r PasswordRef) SetIfAbsent(ctx context.Context, password string, opts ...SetOption) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.setIf(ctx, &opSetIfAbsent, "NX", password, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.setIf(ctx, &opSetIfAbsent, "NX", password, opts) })
 }
 
 // SetIfPresent writes the hash only when there is a password already, and tells whether it did
 // (SET XX).
 func (r PasswordRef) SetIfPresent(ctx context.Context, password string, opts ...SetOption) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.setIf(ctx, &opSetIfPresent, "XX", password, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.setIf(ctx, &opSetIfPresent, "XX", password, opts) })
 }
 
 func (r PasswordRef) setIf(ctx context.Context, op *operation[bool], condition, password string, opts []SetOption) command[bool] {
@@ -160,7 +160,7 @@ func (r PasswordRef) setIf(ctx context.Context, op *operation[bool], condition, 
 	if err != nil {
 		return refuse(op, err)
 	}
-	return r.putIf(op, condition, text, opts)
+	return r.at.putIf(op, condition, text, opts)
 }
 
 // hash makes what is stored for a password.
@@ -170,16 +170,16 @@ func (r PasswordRef) hash(ctx context.Context, password string) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	return p.seal(r.key, "", encoded)
+	return p.seal(r.at.key, "", encoded)
 }
 
-func (r PasswordRef) passwords() *passwords { return r.m.bound.(*passwords) }
+func (r PasswordRef) passwords() *passwords { return r.at.m.bound.(*passwords) }
 
 // SetHash writes the hash of a password that was made elsewhere, in the form of PHC strings or of
 // bcrypt, and starts the declared TTL (SET). The error wraps [ErrArgument] when the hasher would
 // refuse to verify it.
 func (r PasswordRef) SetHash(ctx context.Context, encoded string, opts ...SetOption) error {
-	_, err := call(ctx, r.Ref, func() command[struct{}] { return r.setHash(encoded, opts) })
+	_, err := call(ctx, r.at, func() command[struct{}] { return r.setHash(encoded, opts) })
 	return err
 }
 
@@ -188,11 +188,11 @@ func (r PasswordRef) setHash(encoded string, opts []SetOption) command[struct{}]
 	if err := p.hasher.Validate(encoded); err != nil {
 		return refuse(&opSetHash, &declined{ErrArgument, err})
 	}
-	text, err := p.seal(r.key, "", encoded)
+	text, err := p.seal(r.at.key, "", encoded)
 	if err != nil {
 		return refuse(&opSetHash, err)
 	}
-	return r.put(text, opts)
+	return r.at.put(text, opts)
 }
 
 // Verify tells whether candidate is the password (STRLEN and GET in one script). A wrong candidate and a missing password
@@ -205,13 +205,13 @@ func (r PasswordRef) setHash(encoded string, opts []SetOption) command[struct{}]
 // the stored string is no hash that it computes, the candidate is too long, or too many are being
 // verified.
 func (r PasswordRef) Verify(ctx context.Context, candidate string) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.verify(candidate) })
+	return call(ctx, r.at, func() command[bool] { return r.verify(candidate) })
 }
 
 //nest:ttl keeps
 func (r PasswordRef) verify(candidate string) command[bool] {
-	return command[bool]{op: &opVerify, cmd: r.storedHash(),
-		keyed: func(ctx context.Context, r Ref, a rueidis.RedisMessage) (bool, error) {
+	return command[bool]{op: &opVerify, cmd: r.at.storedHash(),
+		keyed: func(ctx context.Context, r address, a rueidis.RedisMessage) (bool, error) {
 			v, err := verifyPassword(ctx, r, a, candidate)
 			return v.Matched, err
 		}}
@@ -220,13 +220,13 @@ func (r PasswordRef) verify(candidate string) command[bool] {
 // VerifyDetail is [PasswordRef.Verify], and tells more of what came of it (STRLEN and GET in one
 // script; GET and SET KEEPTTL in one where the hash is replaced).
 func (r PasswordRef) VerifyDetail(ctx context.Context, candidate string) (Verification, error) {
-	return call(ctx, r.Ref, func() command[Verification] { return r.verifyDetail(candidate) })
+	return call(ctx, r.at, func() command[Verification] { return r.verifyDetail(candidate) })
 }
 
 //nest:ttl keeps
 func (r PasswordRef) verifyDetail(candidate string) command[Verification] {
-	return command[Verification]{op: &opVerifyDetail, cmd: r.storedHash(),
-		keyed: func(ctx context.Context, r Ref, a rueidis.RedisMessage) (Verification, error) {
+	return command[Verification]{op: &opVerifyDetail, cmd: r.at.storedHash(),
+		keyed: func(ctx context.Context, r address, a rueidis.RedisMessage) (Verification, error) {
 			return verifyPassword(ctx, r, a, candidate)
 		}}
 }
@@ -241,7 +241,7 @@ var readingHash = newScript(`local size = redis.call('STRLEN', KEYS[1])
 if size > tonumber(ARGV[1]) then return size end
 return redis.call('GET', KEYS[1])`)
 
-func (r Ref) storedHash() rueidis.Completed {
+func (r address) storedHash() rueidis.Completed {
 	return r.b().Arbitrary(evalSHA, readingHash.sha, "1").Keys(r.key).Args(millis(maxStoredHash)).ReadOnly()
 }
 
@@ -269,7 +269,7 @@ func replyStoredHash(_ *mounted, a rueidis.RedisMessage) (found[string], error) 
 	return found[string]{text, err == nil}, err
 }
 
-func verifyPassword(ctx context.Context, r Ref, a rueidis.RedisMessage, candidate string) (Verification, error) {
+func verifyPassword(ctx context.Context, r address, a rueidis.RedisMessage, candidate string) (Verification, error) {
 	p := r.m.bound.(*passwords)
 	if a.IsNil() {
 		err := p.hasher.VerifyMissing(ctx, candidate)
@@ -296,8 +296,8 @@ func verifyPassword(ctx context.Context, r Ref, a rueidis.RedisMessage, candidat
 
 // rehash replaces what was stored by a new hash, and tells whether it did. That it failed is told
 // to the observers alone: the login is right.
-func (p *passwords) rehash(ctx context.Context, r Ref, stored, password string) bool {
-	text, err := PasswordRef{r}.hash(ctx, password)
+func (p *passwords) rehash(ctx context.Context, r address, stored, password string) bool {
+	text, err := PasswordRef{Ref{r}}.hash(ctx, password)
 	cmd := refuse(&opRehash, err)
 	if err == nil {
 		cmd = r.replace(&opRehash, stored, text)
@@ -308,14 +308,14 @@ func (p *passwords) rehash(ctx context.Context, r Ref, stored, password string) 
 
 // Reveal gives the stored hash, in the form of PHC strings or of bcrypt (STRLEN and GET in one
 // script): whoever has it can try out passwords. The error wraps [ErrNotFound] when there is no password.
-func (r PasswordRef) Reveal(ctx context.Context) (string, error) { return call(ctx, r.Ref, r.reveal) }
+func (r PasswordRef) Reveal(ctx context.Context) (string, error) { return call(ctx, r.at, r.reveal) }
 
 //nest:ttl keeps
 func (r PasswordRef) reveal() command[string] {
-	return command[string]{op: &opReveal, cmd: r.storedHash(), keyed: revealPassword}
+	return command[string]{op: &opReveal, cmd: r.at.storedHash(), keyed: revealPassword}
 }
 
-func revealPassword(_ context.Context, r Ref, a rueidis.RedisMessage) (string, error) {
+func revealPassword(_ context.Context, r address, a rueidis.RedisMessage) (string, error) {
 	if a.IsNil() {
 		return "", ErrNotFound
 	}
@@ -329,18 +329,18 @@ func revealPassword(_ context.Context, r Ref, a rueidis.RedisMessage) (string, e
 // Rotate seals the hash anew if it is not sealed by the keyring's primary key, as
 // [SecretRef.Rotate] does (STRLEN and GET in one script, then GET and SET KEEPTTL in one). Without
 // a keyring there is nothing to do.
-func (r PasswordRef) Rotate(ctx context.Context) (bool, error) { return r.reseal(ctx) }
+func (r PasswordRef) Rotate(ctx context.Context) (bool, error) { return r.at.reseal(ctx) }
 
 // Rename gives the password, with its remaining TTL, to another key, sealed for its new name, as
 // [SecretRef.Rename] does (STRLEN and GET in one script, then SET and DEL in one).
 func (r PasswordRef) Rename(ctx context.Context, to PasswordRef, opts ...WriteOption) (bool, error) {
-	return r.renameSealed(ctx, to.Ref, opts)
+	return r.at.renameSealed(ctx, to.at, opts)
 }
 
 // Copy writes the password, with its remaining TTL, to another key too, as [SecretRef.Copy] does
 // (STRLEN and GET in one script, then SET in one).
 func (r PasswordRef) Copy(ctx context.Context, to PasswordRef, opts ...WriteOption) (bool, error) {
-	return r.copySealed(ctx, to.Ref, opts)
+	return r.at.copySealed(ctx, to.at, opts)
 }
 
 var (

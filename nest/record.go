@@ -74,7 +74,7 @@ func Record[S any](template string, opts ...KeyOption) *RecordDef[S] {
 // At gives the reference of the key below s; what args are, [KeyDef.At] tells.
 func (d *RecordDef[S]) At(s Scope, args ...any) RecordRef[S] {
 	if d == nil {
-		return RecordRef[S]{Ref{err: nilDeclaration(s)}}
+		return RecordRef[S]{nilRef(s)}
 	}
 	return RecordRef[S]{d.ref(&s, args)}
 }
@@ -98,8 +98,8 @@ type record[S any] struct {
 	lookup    operation[found[S]]
 	getFields operation[S]
 	// The ways to read an answer that holds secret fields, made once; nil without such fields.
-	whole, some func(context.Context, Ref, rueidis.RedisMessage) (S, error)
-	maybe       func(context.Context, Ref, rueidis.RedisMessage) (found[S], error)
+	whole, some func(context.Context, address, rueidis.RedisMessage) (S, error)
+	maybe       func(context.Context, address, rueidis.RedisMessage) (found[S], error)
 }
 
 func bindRecord[S any](m *mounted, fields *recordFields, fallback *S) (any, error) {
@@ -144,11 +144,11 @@ func bindRecord[S any](m *mounted, fields *recordFields, fallback *S) (any, erro
 
 func (r *record[S]) secretFieldsOf() *secretFields { return r.secrets }
 
-func (r RecordRef[S]) record() *record[S] { return r.m.bound.(*record[S]) }
+func (r RecordRef[S]) record() *record[S] { return r.at.m.bound.(*record[S]) }
 
 // Get gives the whole record, else the declared default, else an error that wraps [ErrNotFound]
 // (HMGET). A field that cannot be decoded is [ErrDecode], which names it.
-func (r RecordRef[S]) Get(ctx context.Context) (S, error) { return call(ctx, r.Ref, r.get) }
+func (r RecordRef[S]) Get(ctx context.Context) (S, error) { return call(ctx, r.at, r.get) }
 
 func (r RecordRef[S]) get() command[S] {
 	return command[S]{op: &r.record().get, cmd: r.fetch(), cacheable: true, fixed: true, keyed: r.record().whole}
@@ -156,15 +156,15 @@ func (r RecordRef[S]) get() command[S] {
 
 //nest:ttl renews
 func (r RecordRef[S]) fetch() rueidis.Completed {
-	if r.renews() {
-		return r.read("HMGET", r.record().names...)
+	if r.at.renews() {
+		return r.at.read("HMGET", r.record().names...)
 	}
-	return r.b().Hmget().Key(r.key).Field(r.record().names...).Build()
+	return r.at.b().Hmget().Key(r.at.key).Field(r.record().names...).Build()
 }
 
 // Lookup gives the whole record and whether it exists, without the default (HMGET).
 func (r RecordRef[S]) Lookup(ctx context.Context) (S, bool, error) {
-	return both(call(ctx, r.Ref, r.lookup))
+	return both(call(ctx, r.at, r.lookup))
 }
 
 func (r RecordRef[S]) lookup() command[found[S]] {
@@ -175,7 +175,7 @@ func (r RecordRef[S]) lookup() command[found[S]] {
 // the record does not exist the fields are those of the declared default, else the error wraps
 // [ErrNotFound] (HMGET and EXISTS in one script).
 func (r RecordRef[S]) GetFields(ctx context.Context, fields ...string) (S, error) {
-	return call(ctx, r.Ref, func() command[S] { return r.getFields(fields) })
+	return call(ctx, r.at, func() command[S] { return r.getFields(fields) })
 }
 
 // selecting gives names and values, nil for what is not there, or nil alone without the key.
@@ -197,8 +197,8 @@ func (r RecordRef[S]) getFields(fields []string) command[S] {
 		return skip(op)
 	}
 	ttl := "0"
-	if r.renews() {
-		ttl = millis(r.m.ttl())
+	if r.at.renews() {
+		ttl = millis(r.at.m.ttl())
 	}
 	args := []string{ttl, ""}
 	for _, name := range fields {
@@ -209,7 +209,7 @@ func (r RecordRef[S]) getFields(fields []string) command[S] {
 		args = append(append(args, f.name), f.was...)
 	}
 	args[1] = strconv.Itoa(len(args) - 2)
-	return command[S]{op: op, cmd: selecting.command(r.b(), []string{r.key}, args...), keyed: r.record().some, cacheable: true}
+	return command[S]{op: op, cmd: selecting.command(r.at.b(), []string{r.at.key}, args...), keyed: r.record().some, cacheable: true}
 }
 
 // field finds a field by its present name.
@@ -233,17 +233,17 @@ func (r *record[S]) field(name string) (*boundField, error) {
 // Redis 7.4 or Valkey 9). The error wraps [ErrNotFound] when the field is not stored
 // under its present name.
 func (r RecordRef[S]) FieldTTL(ctx context.Context, field string) (time.Duration, error) {
-	return call(ctx, r.Ref, func() command[time.Duration] {
+	return call(ctx, r.at, func() command[time.Duration] {
 		if _, err := r.record().field(field); err != nil {
 			return refuse(&opFieldTTL, err)
 		}
-		return r.leftOfField(field)
+		return r.at.leftOfField(field)
 	})
 }
 
 // unsealedRecord makes what reads the answer of a command on a record with secret fields.
-func unsealedRecord[R any](read func(*mounted, rueidis.RedisMessage, *unsealing) (R, error)) func(context.Context, Ref, rueidis.RedisMessage) (R, error) {
-	return func(ctx context.Context, r Ref, a rueidis.RedisMessage) (R, error) {
+func unsealedRecord[R any](read func(*mounted, rueidis.RedisMessage, *unsealing) (R, error)) func(context.Context, address, rueidis.RedisMessage) (R, error) {
+	return func(ctx context.Context, r address, a rueidis.RedisMessage) (R, error) {
 		u := unsealing{ref: r, secrets: secretsOf(r.m)}
 		v, err := read(r.m, a, &u)
 		u.done(ctx)

@@ -14,7 +14,7 @@ import (
 // [ExpireUntil] and [NoExpiry] the caller decides. Without a declared TTL and an option, an
 // expiry that the key has goes on.
 func (r RecordRef[S]) Set(ctx context.Context, s S, opts ...SetOption) error {
-	_, err := call(ctx, r.Ref, func() command[struct{}] { return r.set(&s, opts) })
+	_, err := call(ctx, r.at, func() command[struct{}] { return r.set(&s, opts) })
 	return err
 }
 
@@ -24,26 +24,26 @@ func (r RecordRef[S]) set(s *S, opts []SetOption) command[struct{}] {
 	if err != nil {
 		return refuse(&opSetRecord, err)
 	}
-	if len(opts) == 0 && len(gone) == 0 && r.m.settings.ttl == 0 {
-		return command[struct{}]{op: &opSetRecord, cmd: r.b().Arbitrary("HSET").Keys(r.key).Args(pairs...).Build()}
+	if len(opts) == 0 && len(gone) == 0 && r.at.m.settings.ttl == 0 {
+		return command[struct{}]{op: &opSetRecord, cmd: r.at.b().Arbitrary("HSET").Keys(r.at.key).Args(pairs...).Build()}
 	}
-	e, err := r.expiry(opts)
+	e, err := r.at.expiry(opts)
 	if err != nil {
 		return refuse(&opSetRecord, err)
 	}
-	return command[struct{}]{op: &opSetRecord, cmd: r.store("", r.expiryArgs(e, opts), pairs, gone)}
+	return command[struct{}]{op: &opSetRecord, cmd: r.at.store("", r.at.expiryArgs(e, opts), pairs, gone)}
 }
 
 // SetIfAbsent writes the whole record only when the key does not exist, and tells whether it
 // did (EXISTS and HSET in one script).
 func (r RecordRef[S]) SetIfAbsent(ctx context.Context, s S, opts ...SetOption) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.setIf(&opSetRecordIfAbsent, "0", &s, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.setIf(&opSetRecordIfAbsent, "0", &s, opts) })
 }
 
 // SetIfPresent writes the whole record only when the key exists, and tells whether it did
 // (EXISTS and HSET in one script).
 func (r RecordRef[S]) SetIfPresent(ctx context.Context, s S, opts ...SetOption) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.setIf(&opSetRecordIfPresent, "1", &s, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.setIf(&opSetRecordIfPresent, "1", &s, opts) })
 }
 
 //nest:ttl restarts
@@ -52,18 +52,18 @@ func (r RecordRef[S]) setIf(op *operation[bool], exists string, s *S, opts []Set
 	if err != nil {
 		return refuse(op, err)
 	}
-	e, err := r.expiry(opts)
+	e, err := r.at.expiry(opts)
 	if err != nil {
 		return refuse(op, err)
 	}
-	return command[bool]{op: op, cmd: r.store(exists, r.expiryArgs(e, opts), pairs, gone)}
+	return command[bool]{op: op, cmd: r.at.store(exists, r.at.expiryArgs(e, opts), pairs, gone)}
 }
 
 // SetFields writes the named fields of s and leaves the others as they are (HSET, or HSET and
 // HDEL in one script where one is stored as none). A new key gets the declared TTL, a running one goes
 // on; AutoRenew restarts it. Without names nothing is sent.
 func (r RecordRef[S]) SetFields(ctx context.Context, s S, fields ...string) error {
-	_, err := call(ctx, r.Ref, func() command[struct{}] { return r.setFieldsOf(&s, fields) })
+	_, err := call(ctx, r.at, func() command[struct{}] { return r.setFieldsOf(&s, fields) })
 	return err
 }
 
@@ -77,16 +77,16 @@ func (r RecordRef[S]) setFieldsOf(s *S, fields []string) command[struct{}] {
 	case err != nil:
 		return refuse(&opSetRecordFields, err)
 	case len(gone) == 0:
-		return command[struct{}]{op: &opSetRecordFields, cmd: r.write("HSET", pairs...)}
+		return command[struct{}]{op: &opSetRecordFields, cmd: r.at.write("HSET", pairs...)}
 	}
 	expiry := []string{"", "0"}
-	if r.m.settings.ttl > 0 {
-		expiry = []string{"start", millis(r.m.ttl())}
-		if r.m.settings.autoRenew {
+	if r.at.m.settings.ttl > 0 {
+		expiry = []string{"start", millis(r.at.m.ttl())}
+		if r.at.m.settings.autoRenew {
 			expiry[0] = "PEXPIRE"
 		}
 	}
-	return command[struct{}]{op: &opSetRecordFields, cmd: r.store("", expiry, pairs, gone)}
+	return command[struct{}]{op: &opSetRecordFields, cmd: r.at.store("", expiry, pairs, gone)}
 }
 
 // fieldsOf encodes the named fields of a record, or all: names and values by turns, and the
@@ -94,9 +94,9 @@ func (r RecordRef[S]) setFieldsOf(s *S, fields []string) command[struct{}] {
 func (r RecordRef[S]) fieldsOf(s *S, names []string) (pairs, gone []string, err error) {
 	rec, v := r.record(), reflect.ValueOf(s).Elem()
 	add := func(f *boundField) error {
-		text, ok, err := f.encode(r.m, v)
+		text, ok, err := f.encode(r.at.m, v)
 		if err == nil && ok && f.secret {
-			if text, err = rec.secrets.seal(r.key, f.name, text); err != nil {
+			if text, err = rec.secrets.seal(r.at.key, f.name, text); err != nil {
 				err = atField(f.name, err)
 			}
 		}
@@ -148,7 +148,7 @@ end
 return 1`)
 
 // expiryArgs gives the first arguments of the script for an expiry.
-func (r Ref) expiryArgs(e expiry, opts []SetOption) []string {
+func (r address) expiryArgs(e expiry, opts []SetOption) []string {
 	switch {
 	case e.mode == expireKeep && r.m.settings.ttl > 0:
 		return []string{"start", millis(r.m.ttl())}
@@ -162,7 +162,7 @@ func (r Ref) expiryArgs(e expiry, opts []SetOption) []string {
 	return []string{"", "0"}
 }
 
-func (r Ref) store(exists string, expiry, pairs, gone []string) rueidis.Completed {
+func (r address) store(exists string, expiry, pairs, gone []string) rueidis.Completed {
 	return r.b().Arbitrary(evalSHA, storing.sha, "1").Keys(r.key).
 		Args(expiry...).Args(exists, strconv.Itoa(len(pairs))).Args(pairs...).Args(gone...).Build()
 }
@@ -171,7 +171,7 @@ func (r Ref) store(exists string, expiry, pairs, gone []string) rueidis.Complete
 // stored counts as 0, whatever its default. The error wraps [ErrOverflow], and the field is
 // unchanged, when the sum is none of the field's type; [ErrArgument] when that is no integer.
 func (r RecordRef[S]) Incr(ctx context.Context, field string, by int64) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.incr(field, by) })
+	return call(ctx, r.at, func() command[int64] { return r.incr(field, by) })
 }
 
 func (r RecordRef[S]) incr(field string, by int64) command[int64] {
@@ -182,7 +182,7 @@ func (r RecordRef[S]) incr(field string, by int64) command[int64] {
 // IncrFloat adds by to a field that holds a float and gives the sum, as [RecordRef.Incr] does
 // for integers (HINCRBYFLOAT).
 func (r RecordRef[S]) IncrFloat(ctx context.Context, field string, by float64) (float64, error) {
-	return call(ctx, r.Ref, func() command[float64] { return r.incrFloat(field, by) })
+	return call(ctx, r.at, func() command[float64] { return r.incrFloat(field, by) })
 }
 
 func (r RecordRef[S]) incrFloat(field string, by float64) command[float64] {
@@ -205,13 +205,13 @@ func (r RecordRef[S]) add(field, by string, float bool) (rueidis.Completed, erro
 		}
 		return rueidis.Completed{}, because(ErrArgument, `field "`+f.name+`", `+article(f.typ.String())+", is not stored as "+article(noun))
 	}
-	return r.increment(f.number, field, by, f.was)
+	return r.at.increment(f.number, field, by, f.was)
 }
 
 // DeleteFields removes the stored values of fields and tells whether there were any (HDEL). The
 // key is gone with its last field.
 func (r RecordRef[S]) DeleteFields(ctx context.Context, fields ...string) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.deleteFieldsOf(fields) })
+	return call(ctx, r.at, func() command[bool] { return r.deleteFieldsOf(fields) })
 }
 
 func (r RecordRef[S]) deleteFieldsOf(fields []string) command[bool] {
@@ -222,7 +222,7 @@ func (r RecordRef[S]) deleteFieldsOf(fields []string) command[bool] {
 	if err != nil {
 		return refuse(&opDeleteRecordFields, err)
 	}
-	return command[bool]{op: &opDeleteRecordFields, cmd: r.modify("HDEL", names...)}
+	return command[bool]{op: &opDeleteRecordFields, cmd: r.at.modify("HDEL", names...)}
 }
 
 // allNames gives the names that fields have and had.
@@ -241,36 +241,36 @@ func (r RecordRef[S]) allNames(fields []string) ([]string, error) {
 // ExpireFields lets fields live for d from now, at least a millisecond, and tells how many of
 // them are stored (HPEXPIRE, Redis 7.4 or Valkey 9). The next write of a field ends its expiry.
 func (r RecordRef[S]) ExpireFields(ctx context.Context, d time.Duration, fields ...string) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] {
+	return call(ctx, r.at, func() command[int64] {
 		names, err := r.allNames(fields)
 		if err != nil {
 			return refuse(&opExpireFields, err)
 		}
-		return r.expireFields(d, names)
+		return r.at.expireFields(d, names)
 	})
 }
 
 // ExpireFieldsAt lets fields live until t and tells how many of them are stored (HPEXPIREAT, Redis
 // 7.4 or Valkey 9). A time in the past removes them; the zero time is [ErrArgument].
 func (r RecordRef[S]) ExpireFieldsAt(ctx context.Context, t time.Time, fields ...string) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] {
+	return call(ctx, r.at, func() command[int64] {
 		names, err := r.allNames(fields)
 		if err != nil {
 			return refuse(&opExpireFieldsAt, err)
 		}
-		return r.expireFieldsAt(t, names)
+		return r.at.expireFieldsAt(t, names)
 	})
 }
 
 // PersistFields takes the expiry of fields away and tells how many of them had one (HPERSIST,
 // Redis 7.4 or Valkey 9).
 func (r RecordRef[S]) PersistFields(ctx context.Context, fields ...string) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] {
+	return call(ctx, r.at, func() command[int64] {
 		names, err := r.allNames(fields)
 		if err != nil {
 			return refuse(&opPersistFields, err)
 		}
-		return r.persistFields(names)
+		return r.at.persistFields(names)
 	})
 }
 
@@ -278,20 +278,20 @@ func (r RecordRef[S]) PersistFields(ctx context.Context, fields ...string) (int6
 // does with an existing target and with the TTL, [KeyRef.Rename] tells (RENAMENX or RENAME). With
 // secret fields it is as [SecretRef.Rename], and not in a batch.
 func (r RecordRef[S]) Rename(ctx context.Context, to RecordRef[S], opts ...WriteOption) (bool, error) {
-	if r.secretive() || to.secretive() {
-		return r.moveSecretFields(ctx, &opMoveFields, to.Ref, opts)
+	if r.at.secretive() || to.at.secretive() {
+		return r.at.moveSecretFields(ctx, &opMoveFields, to.at, opts)
 	}
-	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
 }
 
 // Copy writes the record, with its remaining TTL, to another key of the same type too; what it
 // does with an existing target and with the TTL, [KeyRef.Copy] tells (COPY, Redis 6.2). With
 // secret fields it is as [SecretRef.Copy], and not in a batch.
 func (r RecordRef[S]) Copy(ctx context.Context, to RecordRef[S], opts ...WriteOption) (bool, error) {
-	if r.secretive() || to.secretive() {
-		return r.moveSecretFields(ctx, &opCopyFields, to.Ref, opts)
+	if r.at.secretive() || to.at.secretive() {
+		return r.at.moveSecretFields(ctx, &opCopyFields, to.at, opts)
 	}
-	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opCopy, to.at, opts) })
 }
 
 var (

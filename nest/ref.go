@@ -17,41 +17,32 @@ const Forever time.Duration = -1
 // kind and holds the operations that all of them have. It is an immutable value: safe for
 // concurrent use and cheap to copy.
 type Ref struct {
-	m   *mounted
-	key string
-	err *Error
+	at address
 }
 
 // ref gives the reference of d below s.
 func (d *Declaration) ref(s *Scope, args []any) Ref {
 	m, key, err := d.at(s, args)
-	return Ref{m, key, err}
+	return Ref{address{m, key, err}}
 }
 
+// nilRef is the reference that a nil declaration has below s.
+func nilRef(s Scope) Ref { return Ref{address{err: nilDeclaration(s)}} }
+
 // Key is the full name in Redis, or "" when the reference has an error.
-func (r Ref) Key() string { return r.key }
+func (r Ref) Key() string { return r.at.key }
 
 // Err is what is wrong with the reference: the [*Error] that its every operation returns. It is
 // nil for a good reference.
-func (r Ref) Err() error {
-	if r.err != nil {
-		return r.err
-	}
-	if r.m == nil {
-		return errZeroRef
-	}
-	return nil
-}
-
-var errZeroRef = &Error{Op: "ref", Err: because(ErrNoClient, "the zero reference stands for no key: make it with a declaration's At")}
+func (r Ref) Err() error { return r.at.wrong() }
 
 // DeclaredTTL is the TTL that writes give the key, its own or the one that it inherits, before
 // jitter. It is 0 when the key has none.
 func (r Ref) DeclaredTTL() time.Duration {
-	if r.m == nil {
+	if r.at.m == nil {
 		return 0
 	}
-	return r.m.settings.ttl
+	return r.at.m.settings.ttl
 }
 
 // Format prints what String gives, whatever the verb and the flags: sensitive parameters stay out of
@@ -59,29 +50,7 @@ func (r Ref) DeclaredTTL() time.Duration {
 func (r Ref) Format(s fmt.State, verb rune) { formatted(s, verb, r.String()) }
 
 // String gives the key with its sensitive parameters replaced by their templates.
-func (r Ref) String() string {
-	if r.m == nil {
-		return ""
-	}
-	return r.m.redact(r.key)
-}
-
-// ready tells why nothing can be sent.
-func (r Ref) ready(ctx context.Context) error {
-	switch {
-	case r.err != nil:
-		return r.err
-	case r.m == nil:
-		return errZeroRef
-	case r.m.tree.client == nil:
-		return &Error{Op: "ref", Template: r.m.template, Err: because(ErrNoClient, "the scope was opened with NamesOnly")}
-	case ctx == nil:
-		return r.fail("ref", because(ErrArgument, "the context is nil"))
-	}
-	return nil
-}
-
-func (r Ref) b() rueidis.Builder { return r.m.tree.client.B() }
+func (r Ref) String() string { return r.at.redacted() }
 
 // ttl is the expiry of a write that starts now, in milliseconds, or 0.
 func (m *mounted) ttl() int64 {
@@ -113,38 +82,38 @@ var (
 )
 
 //nest:ttl keeps
-func (r Ref) exists() command[bool] {
+func (r address) exists() command[bool] {
 	return command[bool]{op: &opExists, cmd: r.b().Exists().Key(r.key).Build()}
 }
 
 // Exists tells whether the key exists (EXISTS).
-func (r Ref) Exists(ctx context.Context) (bool, error) { return call(ctx, r, r.exists) }
+func (r Ref) Exists(ctx context.Context) (bool, error) { return call(ctx, r.at, r.at.exists) }
 
 //nest:ttl removes
-func (r Ref) delete() command[bool] {
+func (r address) delete() command[bool] {
 	return command[bool]{op: &opDelete, cmd: r.b().Unlink().Key(r.key).Build()}
 }
 
 // Delete removes the key and tells whether it was there (UNLINK, Redis 4.0).
-func (r Ref) Delete(ctx context.Context) (bool, error) { return call(ctx, r, r.delete) }
+func (r Ref) Delete(ctx context.Context) (bool, error) { return call(ctx, r.at, r.at.delete) }
 
 //nest:ttl ends
-func (r Ref) persist() command[bool] {
+func (r address) persist() command[bool] {
 	return command[bool]{op: &opPersist, cmd: r.b().Persist().Key(r.key).Build()}
 }
 
 // Persist takes the key's expiry away, a declared one too, and tells whether it had one
 // (PERSIST). The next write that sets a TTL brings it back.
-func (r Ref) Persist(ctx context.Context) (bool, error) { return call(ctx, r, r.persist) }
+func (r Ref) Persist(ctx context.Context) (bool, error) { return call(ctx, r.at, r.at.persist) }
 
 //nest:ttl keeps
-func (r Ref) touch() command[bool] {
+func (r address) touch() command[bool] {
 	return command[bool]{op: &opTouch, cmd: r.b().Touch().Key(r.key).Build()}
 }
 
 // Touch marks the key as used just now, for the server's eviction, and tells whether it exists
 // (TOUCH). It does not change the TTL.
-func (r Ref) Touch(ctx context.Context) (bool, error) { return call(ctx, r, r.touch) }
+func (r Ref) Touch(ctx context.Context) (bool, error) { return call(ctx, r.at, r.at.touch) }
 
 // ExpireCondition restricts [Ref.ExpireIf].
 type ExpireCondition uint8
@@ -164,16 +133,16 @@ func (c ExpireCondition) String() string {
 // Expire lets the key live for d from now and tells whether the key exists (PEXPIRE). d is at
 // least a millisecond; anything less is [ErrArgument], since Redis would delete the key.
 func (r Ref) Expire(ctx context.Context, d time.Duration) (bool, error) {
-	return call(ctx, r, func() command[bool] { return r.expire(d, 0) })
+	return call(ctx, r.at, func() command[bool] { return r.at.expire(d, 0) })
 }
 
 // ExpireIf is [Ref.Expire] under a condition, and tells whether the expiry was set (PEXPIRE NX, XX,
 // GT or LT, Redis 7.0).
 func (r Ref) ExpireIf(ctx context.Context, d time.Duration, condition ExpireCondition) (bool, error) {
-	return call(ctx, r, func() command[bool] { return r.expireIf(d, condition) })
+	return call(ctx, r.at, func() command[bool] { return r.at.expireIf(d, condition) })
 }
 
-func (r Ref) expireIf(d time.Duration, condition ExpireCondition) command[bool] {
+func (r address) expireIf(d time.Duration, condition ExpireCondition) command[bool] {
 	if condition == 0 || condition > IfShorter {
 		return refuse(&opExpire, errCondition)
 	}
@@ -185,7 +154,7 @@ var errCondition = because(ErrArgument, "unknown condition")
 var errExpiry = because(ErrArgument, "an expiry is at least a millisecond from now: Delete removes a key")
 
 //nest:ttl sets
-func (r Ref) expire(d time.Duration, condition ExpireCondition) command[bool] {
+func (r address) expire(d time.Duration, condition ExpireCondition) command[bool] {
 	if d < time.Millisecond {
 		return refuse(&opExpire, errExpiry)
 	}
@@ -199,11 +168,11 @@ func (r Ref) expire(d time.Duration, condition ExpireCondition) command[bool] {
 // ExpireAt lets the key live until t and tells whether the key exists (PEXPIREAT). A time in
 // the past deletes the key, as in Redis; the zero time is [ErrArgument].
 func (r Ref) ExpireAt(ctx context.Context, t time.Time) (bool, error) {
-	return call(ctx, r, func() command[bool] { return r.expireAt(t) })
+	return call(ctx, r.at, func() command[bool] { return r.at.expireAt(t) })
 }
 
 //nest:ttl sets
-func (r Ref) expireAt(t time.Time) command[bool] {
+func (r address) expireAt(t time.Time) command[bool] {
 	if t.IsZero() {
 		return refuse(&opExpireAt, because(ErrArgument, "the time is zero"))
 	}
@@ -211,59 +180,63 @@ func (r Ref) expireAt(t time.Time) command[bool] {
 }
 
 //nest:ttl keeps
-func (r Ref) left() command[time.Duration] {
+func (r address) left() command[time.Duration] {
 	return command[time.Duration]{op: &opTTL, cmd: r.b().Pttl().Key(r.key).Build()}
 }
 
 // TTL is how long the key still lives, to the millisecond, [Forever] when it has no expiry
 // (PTTL). The error wraps [ErrNotFound] when the key does not exist.
-func (r Ref) TTL(ctx context.Context) (time.Duration, error) { return call(ctx, r, r.left) }
+func (r Ref) TTL(ctx context.Context) (time.Duration, error) { return call(ctx, r.at, r.at.left) }
 
 //nest:ttl keeps
-func (r Ref) expireTime() command[time.Time] {
+func (r address) expireTime() command[time.Time] {
 	return command[time.Time]{op: &opExpireTime, cmd: r.b().Pexpiretime().Key(r.key).Build()}
 }
 
 // ExpireTime is when the key ends, the zero time when it has no expiry (PEXPIRETIME, Redis
 // 7.0). The error wraps [ErrNotFound] when the key does not exist.
-func (r Ref) ExpireTime(ctx context.Context) (time.Time, error) { return call(ctx, r, r.expireTime) }
+func (r Ref) ExpireTime(ctx context.Context) (time.Time, error) {
+	return call(ctx, r.at, r.at.expireTime)
+}
 
 //nest:ttl keeps
-func (r Ref) redisType() command[string] {
+func (r address) redisType() command[string] {
 	return command[string]{op: &opType, cmd: r.b().Type().Key(r.key).Build()}
 }
 
 // Type is the Redis type that the key holds: "string", "hash", "list", "set", "zset", "stream"
 // (TYPE). The error wraps [ErrNotFound] when the key does not exist.
-func (r Ref) Type(ctx context.Context) (string, error) { return call(ctx, r, r.redisType) }
+func (r Ref) Type(ctx context.Context) (string, error) { return call(ctx, r.at, r.at.redisType) }
 
 //nest:ttl keeps
-func (r Ref) memoryUsage() command[int64] {
+func (r address) memoryUsage() command[int64] {
 	return command[int64]{op: &opMemory, cmd: r.b().MemoryUsage().Key(r.key).Build()}
 }
 
 // MemoryUsage is how many bytes the key and its value take on the server (MEMORY USAGE, Redis
 // 4.0). The error wraps [ErrNotFound] when the key does not exist.
-func (r Ref) MemoryUsage(ctx context.Context) (int64, error) { return call(ctx, r, r.memoryUsage) }
+func (r Ref) MemoryUsage(ctx context.Context) (int64, error) {
+	return call(ctx, r.at, r.at.memoryUsage)
+}
 
 //nest:ttl keeps
-func (r Ref) dump() command[[]byte] {
+func (r address) dump() command[[]byte] {
 	return command[[]byte]{op: &opDump, cmd: r.b().Dump().Key(r.key).Build()}
 }
 
 // Dump gives the value in the server's own format, without its TTL, for [Ref.Restore] (DUMP).
 // The error wraps [ErrNotFound] when the key does not exist.
-func (r Ref) Dump(ctx context.Context) ([]byte, error) { return call(ctx, r, r.dump) }
+func (r Ref) Dump(ctx context.Context) ([]byte, error) { return call(ctx, r.at, r.at.dump) }
 
 // Restore makes the key from what [Ref.Dump] gave, with the declared TTL (RESTORE). The error
 // wraps [ErrExists] when the key exists, unless [Replace] is given.
 func (r Ref) Restore(ctx context.Context, dump []byte, opts ...WriteOption) error {
-	_, err := call(ctx, r, func() command[struct{}] { return r.restore(dump, opts) })
+	_, err := call(ctx, r.at, func() command[struct{}] { return r.at.restore(dump, opts) })
 	return err
 }
 
 //nest:ttl restarts
-func (r Ref) restore(dump []byte, opts []WriteOption) command[struct{}] {
+func (r address) restore(dump []byte, opts []WriteOption) command[struct{}] {
 	cmd := r.b().Restore().Key(r.key).Ttl(r.m.ttl()).SerializedValue(string(dump))
 	if replaces(opts) {
 		return command[struct{}]{op: &opRestore, cmd: cmd.Replace().Build()}
@@ -294,11 +267,11 @@ func replaces(opts []WriteOption) bool {
 // Neither the declared type nor the TTL guarantee holds for what it writes, and a command that
 // blocks would block the connection that all operations share.
 func (r Ref) Do(ctx context.Context, cmd string, args ...string) (rueidis.RedisMessage, error) {
-	return call(ctx, r, func() command[rueidis.RedisMessage] { return r.do(cmd, args) })
+	return call(ctx, r.at, func() command[rueidis.RedisMessage] { return r.at.do(cmd, args) })
 }
 
 //nest:ttl free
-func (r Ref) do(cmd string, args []string) command[rueidis.RedisMessage] {
+func (r address) do(cmd string, args []string) command[rueidis.RedisMessage] {
 	words := strings.Fields(cmd)
 	if len(words) == 0 {
 		return refuse(&opDo, because(ErrArgument, "the command is empty"))

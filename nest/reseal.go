@@ -25,13 +25,13 @@ redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
 return 1`)
 
 //nest:ttl keeps
-func (r Ref) replace(op *operation[bool], old, text string) command[bool] {
+func (r address) replace(op *operation[bool], old, text string) command[bool] {
 	return command[bool]{op: op, cmd: replacing.command(r.b(), []string{r.key}, old, text)}
 }
 
 // resealRead writes back what was read and opened, sealed anew, where [ResealOnRead] says so and
 // that is due. That it failed is told to the observers alone.
-func (r Ref) resealRead(ctx context.Context, stored, plaintext string) {
+func (r address) resealRead(ctx context.Context, stored, plaintext string) {
 	s := r.m.bound.(sealed)
 	if !r.m.tree.options.resealOnRead || s.current(stored) {
 		return
@@ -47,7 +47,7 @@ func (r Ref) resealRead(ctx context.Context, stored, plaintext string) {
 // sealedText reads what the key holds: of a password, no more than its hash can take.
 //
 //nest:ttl keeps
-func (r Ref) sealedText() command[found[string]] {
+func (r address) sealedText() command[found[string]] {
 	if r.m.def.kind == KindPassword {
 		return command[found[string]]{op: &opStoredHash, cmd: r.storedHash()}
 	}
@@ -55,11 +55,11 @@ func (r Ref) sealedText() command[found[string]] {
 }
 
 // reseal seals the key's string anew where that is due, and tells whether it did.
-func (r Ref) reseal(ctx context.Context) (bool, error) {
+func (r address) reseal(ctx context.Context) (bool, error) {
 	return watched(ctx, r, opReplace.name, func() (bool, error) { return r.resealUntilDone(ctx) })
 }
 
-func (r Ref) resealUntilDone(ctx context.Context) (bool, error) {
+func (r address) resealUntilDone(ctx context.Context) (bool, error) {
 	if err := r.ready(ctx); err != nil {
 		return false, err
 	}
@@ -123,20 +123,20 @@ return 1`)
 
 // renameSealed and copySealed give the string of r, with its remaining TTL, to a key of the same
 // kind, sealed for the name that it gets.
-func (r Ref) renameSealed(ctx context.Context, to Ref, opts []WriteOption) (bool, error) {
+func (r address) renameSealed(ctx context.Context, to address, opts []WriteOption) (bool, error) {
 	return r.move(ctx, &opMoved, "1", to, opts)
 }
 
-func (r Ref) copySealed(ctx context.Context, to Ref, opts []WriteOption) (bool, error) {
+func (r address) copySealed(ctx context.Context, to address, opts []WriteOption) (bool, error) {
 	return r.move(ctx, &opMoveCopy, "0", to, opts)
 }
 
-func (r Ref) move(ctx context.Context, op *operation[moved], remove string, to Ref, opts []WriteOption) (bool, error) {
+func (r address) move(ctx context.Context, op *operation[moved], remove string, to address, opts []WriteOption) (bool, error) {
 	return watched(ctx, r, op.name, func() (bool, error) { return r.moveUntilDone(ctx, op, remove, to, opts) })
 }
 
 //nest:ttl carries
-func (r Ref) moveUntilDone(ctx context.Context, op *operation[moved], remove string, to Ref, opts []WriteOption) (bool, error) {
+func (r address) moveUntilDone(ctx context.Context, op *operation[moved], remove string, to address, opts []WriteOption) (bool, error) {
 	if err := r.ready(ctx); err != nil {
 		return false, err
 	}

@@ -43,7 +43,7 @@ func Secret[T any](template string, opts ...KeyOption) *SecretDef[T] {
 // At gives the reference of the key below s; what args are, [KeyDef.At] tells.
 func (d *SecretDef[T]) At(s Scope, args ...any) SecretRef[T] {
 	if d == nil {
-		return SecretRef[T]{Ref{err: nilDeclaration(s)}}
+		return SecretRef[T]{nilRef(s)}
 	}
 	return SecretRef[T]{d.ref(&s, args)}
 }
@@ -61,8 +61,8 @@ type secretValue[T any] struct {
 	*value[T]
 	sealing
 	// The ways to read an answer, made once.
-	one           func(context.Context, Ref, rueidis.RedisMessage) (T, error)
-	maybe, former func(context.Context, Ref, rueidis.RedisMessage) (found[T], error)
+	one           func(context.Context, address, rueidis.RedisMessage) (T, error)
+	maybe, former func(context.Context, address, rueidis.RedisMessage) (found[T], error)
 }
 
 func bindSecret[T any](m *mounted, fallback T, hasDefault bool) (any, error) {
@@ -83,9 +83,9 @@ func bindSecret[T any](m *mounted, fallback T, hasDefault bool) (any, error) {
 	}, nil
 }
 
-func (r SecretRef[T]) secret() *secretValue[T] { return r.m.bound.(*secretValue[T]) }
+func (r SecretRef[T]) secret() *secretValue[T] { return r.at.m.bound.(*secretValue[T]) }
 
-func readSecret[T any](ctx context.Context, r Ref, a rueidis.RedisMessage) (v T, err error) {
+func readSecret[T any](ctx context.Context, r address, a rueidis.RedisMessage) (v T, err error) {
 	if found, err := findSecret[T](ctx, r, a); found.ok || err != nil {
 		return found.value, err
 	}
@@ -96,16 +96,16 @@ func readSecret[T any](ctx context.Context, r Ref, a rueidis.RedisMessage) (v T,
 }
 
 // findSecret reads what the key holds, if there is something.
-func findSecret[T any](ctx context.Context, r Ref, a rueidis.RedisMessage) (found[T], error) {
+func findSecret[T any](ctx context.Context, r address, a rueidis.RedisMessage) (found[T], error) {
 	return openSecret[T](a, r, func(stored, plaintext string) { r.resealRead(ctx, stored, plaintext) })
 }
 
 // formerSecret reads what the key held before the command replaced or removed it.
-func formerSecret[T any](_ context.Context, r Ref, a rueidis.RedisMessage) (found[T], error) {
+func formerSecret[T any](_ context.Context, r address, a rueidis.RedisMessage) (found[T], error) {
 	return openSecret[T](a, r, func(string, string) {})
 }
 
-func openSecret[T any](a rueidis.RedisMessage, r Ref, opened func(stored, plaintext string)) (found[T], error) {
+func openSecret[T any](a rueidis.RedisMessage, r address, opened func(stored, plaintext string)) (found[T], error) {
 	if a.IsNil() {
 		return found[T]{}, nil
 	}
@@ -123,7 +123,7 @@ func openSecret[T any](a rueidis.RedisMessage, r Ref, opened func(stored, plaint
 	return found[T]{v, err == nil}, err
 }
 
-func (s *secretValue[T]) decodeText(r Ref, plaintext string) (T, error) {
+func (s *secretValue[T]) decodeText(r address, plaintext string) (T, error) {
 	v, err := s.typed.Decode(plaintext)
 	if err != nil {
 		return v, decodeError(r.m, err)
@@ -135,37 +135,37 @@ func (r SecretRef[T]) encode(v T) (string, error) {
 	s := r.secret()
 	plaintext, err := s.typed.Encode(v)
 	if err != nil {
-		return "", encodeError(r.m, err)
+		return "", encodeError(r.at.m, err)
 	}
-	return s.seal(r.key, "", plaintext)
+	return s.seal(r.at.key, "", plaintext)
 }
 
 func (r SecretRef[T]) get() command[T] {
 	s := r.secret()
-	return command[T]{op: &s.value.get, cmd: r.fetch(), keyed: s.one, cacheable: true}
+	return command[T]{op: &s.value.get, cmd: r.at.fetch(), keyed: s.one, cacheable: true}
 }
 
 // Get gives the value, else the declared default, else an error that wraps [ErrNotFound] (GET,
 // or GETEX with AutoRenew). A stored value that does not open is [ErrOpen], also when it is not
 // sealed at all.
-func (r SecretRef[T]) Get(ctx context.Context) (T, error) { return call(ctx, r.Ref, r.get) }
+func (r SecretRef[T]) Get(ctx context.Context) (T, error) { return call(ctx, r.at, r.get) }
 
 func (r SecretRef[T]) lookup() command[found[T]] {
 	s := r.secret()
-	return command[found[T]]{op: &s.value.lookup, cmd: r.fetch(), keyed: s.maybe, cacheable: true}
+	return command[found[T]]{op: &s.value.lookup, cmd: r.at.fetch(), keyed: s.maybe, cacheable: true}
 }
 
 // Lookup gives the value and whether the key exists, without the default (GET, or GETEX with
 // AutoRenew).
 func (r SecretRef[T]) Lookup(ctx context.Context) (T, bool, error) {
-	return both(call(ctx, r.Ref, r.lookup))
+	return both(call(ctx, r.at, r.lookup))
 }
 
 // Set seals and writes the value and starts the declared TTL (SET). With [KeepTTL] the running
 // one goes on, with [ExpireIn], [ExpireUntil] and [NoExpiry] the caller decides. Whatever the
 // value looks like, it is sealed.
 func (r SecretRef[T]) Set(ctx context.Context, v T, opts ...SetOption) error {
-	_, err := call(ctx, r.Ref, func() command[struct{}] { return r.set(v, opts) })
+	_, err := call(ctx, r.at, func() command[struct{}] { return r.set(v, opts) })
 	return err
 }
 
@@ -174,18 +174,18 @@ func (r SecretRef[T]) set(v T, opts []SetOption) command[struct{}] {
 	if err != nil {
 		return refuse(&opSet, err)
 	}
-	return r.put(text, opts)
+	return r.at.put(text, opts)
 }
 
 // SetIfAbsent writes the value only when the key does not exist, and tells whether it did (SET
 // NX).
 func (r SecretRef[T]) SetIfAbsent(ctx context.Context, v T, opts ...SetOption) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.setIf(&opSetIfAbsent, "NX", v, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.setIf(&opSetIfAbsent, "NX", v, opts) })
 }
 
 // SetIfPresent writes the value only when the key exists, and tells whether it did (SET XX).
 func (r SecretRef[T]) SetIfPresent(ctx context.Context, v T, opts ...SetOption) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.setIf(&opSetIfPresent, "XX", v, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.setIf(&opSetIfPresent, "XX", v, opts) })
 }
 
 func (r SecretRef[T]) setIf(op *operation[bool], condition string, v T, opts []SetOption) command[bool] {
@@ -193,13 +193,13 @@ func (r SecretRef[T]) setIf(op *operation[bool], condition string, v T, opts []S
 	if err != nil {
 		return refuse(op, err)
 	}
-	return r.putIf(op, condition, text, opts)
+	return r.at.putIf(op, condition, text, opts)
 }
 
 // Swap writes the value, starts the declared TTL and gives what was there before (SET GET,
 // Redis 6.2). The write stands even when the old value does not open.
 func (r SecretRef[T]) Swap(ctx context.Context, v T) (old T, existed bool, err error) {
-	return both(call(ctx, r.Ref, func() command[found[T]] { return r.swap(v) }))
+	return both(call(ctx, r.at, func() command[found[T]] { return r.swap(v) }))
 }
 
 func (r SecretRef[T]) swap(v T) command[found[T]] {
@@ -208,37 +208,37 @@ func (r SecretRef[T]) swap(v T) command[found[T]] {
 	if err != nil {
 		return refuse(&s.value.swap, err)
 	}
-	return command[found[T]]{op: &s.value.swap, cmd: r.exchange(text), keyed: s.former}
+	return command[found[T]]{op: &s.value.swap, cmd: r.at.exchange(text), keyed: s.former}
 }
 
 //nest:ttl removes
 func (r SecretRef[T]) take() command[found[T]] {
 	s := r.secret()
-	return command[found[T]]{op: &s.value.take, cmd: r.b().Getdel().Key(r.key).Build(), keyed: s.former}
+	return command[found[T]]{op: &s.value.take, cmd: r.at.b().Getdel().Key(r.at.key).Build(), keyed: s.former}
 }
 
 // Take removes the key and gives the value that it held (GETDEL, Redis 6.2). The key is gone
 // even when the value does not open.
 func (r SecretRef[T]) Take(ctx context.Context) (T, bool, error) {
-	return both(call(ctx, r.Ref, r.take))
+	return both(call(ctx, r.at, r.take))
 }
 
 // Update replaces the value by what change makes of it, as [KeyRef.Update] does (GET, then GET and
 // SET in one script for each try).
 func (r SecretRef[T]) Update(ctx context.Context, change func(T, bool) (T, error)) (T, error) {
-	return watched(ctx, r.Ref, "update", func() (T, error) {
-		return revise(ctx, r.Ref, change, r.current, r.encode)
+	return watched(ctx, r.at, "update", func() (T, error) {
+		return revise(ctx, r.at, change, r.current, r.encode)
 	})
 }
 
 func (r SecretRef[T]) current(now found[string]) (v T, err error) {
 	switch s := r.secret(); {
 	case now.ok:
-		plaintext, err := s.open(r.key, "", now.value)
+		plaintext, err := s.open(r.at.key, "", now.value)
 		if err != nil {
 			return v, err
 		}
-		return s.decodeText(r.Ref, plaintext)
+		return s.decodeText(r.at, plaintext)
 	case s.hasDefault:
 		return s.defaultValue()
 	}
@@ -247,7 +247,7 @@ func (r SecretRef[T]) current(now found[string]) (v T, err error) {
 
 // Raw gives the sealed bytes as they are stored (GET). The error wraps [ErrNotFound] when the
 // key does not exist.
-func (r SecretRef[T]) Raw(ctx context.Context) ([]byte, error) { return call(ctx, r.Ref, r.raw) }
+func (r SecretRef[T]) Raw(ctx context.Context) ([]byte, error) { return call(ctx, r.at, r.at.raw) }
 
 // Rotate seals the value anew if it is not sealed by the keyring's primary key, keeps its TTL,
 // and tells whether it did. A value that somebody else writes meanwhile is not overwritten but
@@ -255,7 +255,7 @@ func (r SecretRef[T]) Raw(ctx context.Context) ([]byte, error) { return call(ctx
 // when the key does not exist and [ErrOpen] when the value does not open, which leaves it as it
 // is. Commands: GET, then GET and SET KEEPTTL in one script for each try. The function [Rotate]
 // does this for all keys of a scope.
-func (r SecretRef[T]) Rotate(ctx context.Context) (bool, error) { return r.reseal(ctx) }
+func (r SecretRef[T]) Rotate(ctx context.Context) (bool, error) { return r.at.reseal(ctx) }
 
 // Rename gives the value, with its remaining TTL, to another key of the same type, sealed for
 // its new name, and tells whether it did: an existing target is left alone, unless [Replace] is
@@ -263,12 +263,12 @@ func (r SecretRef[T]) Rotate(ctx context.Context) (bool, error) { return r.resea
 // when this key does not exist, [ErrOpen] when its value does not open and [ErrConflict] when
 // others wrote it in between 64 times. Commands: GET, then SET and DEL in one script for each try.
 func (r SecretRef[T]) Rename(ctx context.Context, to SecretRef[T], opts ...WriteOption) (bool, error) {
-	return r.renameSealed(ctx, to.Ref, opts)
+	return r.at.renameSealed(ctx, to.at, opts)
 }
 
 // Copy writes the value, with its remaining TTL, to another key of the same type too, sealed for
 // that key's name, and tells whether it did (GET, then SET in one script for each try). In all
 // else it is as [SecretRef.Rename].
 func (r SecretRef[T]) Copy(ctx context.Context, to SecretRef[T], opts ...WriteOption) (bool, error) {
-	return r.copySealed(ctx, to.Ref, opts)
+	return r.at.copySealed(ctx, to.at, opts)
 }

@@ -82,7 +82,7 @@ func (s *secretFields) and(o *secretFields) []string {
 }
 
 // cover gives what is stored for the text of a field.
-func (s *secretFields) cover(r Ref, field, text string) (string, error) {
+func (s *secretFields) cover(r address, field, text string) (string, error) {
 	if !s.covers(field) {
 		return text, nil
 	}
@@ -91,7 +91,7 @@ func (s *secretFields) cover(r Ref, field, text string) (string, error) {
 
 // unsealing opens the secret fields of one answer, and keeps those that are to be sealed anew.
 type unsealing struct {
-	ref     Ref
+	ref     address
 	secrets *secretFields
 	stale   resealed
 }
@@ -127,8 +127,8 @@ func (h *hash[V]) plainly(m *mounted) fieldDecoder[V] {
 
 // unsealed makes what reads the answer of a command on a hash with secret fields. names are the
 // fields that were asked for, where the answer does not tell them.
-func unsealed[V, R any](h *hash[V], read func(*mounted, rueidis.RedisMessage, fieldDecoder[V]) (R, error), names ...string) func(context.Context, Ref, rueidis.RedisMessage) (R, error) {
-	return func(ctx context.Context, r Ref, a rueidis.RedisMessage) (R, error) {
+func unsealed[V, R any](h *hash[V], read func(*mounted, rueidis.RedisMessage, fieldDecoder[V]) (R, error), names ...string) func(context.Context, address, rueidis.RedisMessage) (R, error) {
+	return func(ctx context.Context, r address, a rueidis.RedisMessage) (R, error) {
 		u := unsealing{ref: r, secrets: h.secrets}
 		v, err := unsealedWith(&u, h, read, a, names)
 		u.done(ctx)
@@ -137,8 +137,8 @@ func unsealed[V, R any](h *hash[V], read func(*mounted, rueidis.RedisMessage, fi
 }
 
 // unsealedTaken is unsealed for what the command has removed.
-func unsealedTaken[V, R any](h *hash[V], read func(*mounted, rueidis.RedisMessage, fieldDecoder[V]) (R, error), names ...string) func(context.Context, Ref, rueidis.RedisMessage) (R, error) {
-	return func(_ context.Context, r Ref, a rueidis.RedisMessage) (R, error) {
+func unsealedTaken[V, R any](h *hash[V], read func(*mounted, rueidis.RedisMessage, fieldDecoder[V]) (R, error), names ...string) func(context.Context, address, rueidis.RedisMessage) (R, error) {
+	return func(_ context.Context, r address, a rueidis.RedisMessage) (R, error) {
 		return unsealedWith(&unsealing{ref: r, secrets: h.secrets}, h, read, a, names)
 	}
 }
@@ -186,7 +186,7 @@ end
 return done`)
 
 //nest:ttl keeps
-func (r Ref) replaceFields(s resealed) command[int64] {
+func (r address) replaceFields(s resealed) command[int64] {
 	return command[int64]{op: &opReplaceFields, cmd: replacingFields.command(r.b(), []string{r.key}, s...)}
 }
 
@@ -219,12 +219,12 @@ var errSecretSum = because(ErrArgument, "the field is secret: the server cannot 
 var errSecretMove = because(ErrArgument, "a hash with secret fields is sealed anew for its new name, which a batch cannot do: do it outside")
 
 // secretive tells whether some fields of the key are secret.
-func (r Ref) secretive() bool { return r.m != nil && secretsOf(r.m) != nil }
+func (r address) secretive() bool { return r.m != nil && secretsOf(r.m) != nil }
 
 // fieldMove is a move of a hash some of whose fields are secret, here or where they get to.
 type fieldMove struct {
 	op         *operation[moved]
-	from, to   Ref
+	from, to   address
 	open, seal *secretFields
 	names      []string // of the fields that are secret on either side, nil when all are
 	replace    bool
@@ -232,7 +232,7 @@ type fieldMove struct {
 
 // moveSecretFields gives the fields of r to a key of the same kind, the secret ones sealed for
 // the name that they get.
-func (r Ref) moveSecretFields(ctx context.Context, op *operation[moved], to Ref, opts []WriteOption) (bool, error) {
+func (r address) moveSecretFields(ctx context.Context, op *operation[moved], to address, opts []WriteOption) (bool, error) {
 	return watched(ctx, r, op.name, func() (bool, error) {
 		if err := r.ready(ctx); err != nil {
 			return false, err

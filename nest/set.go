@@ -33,7 +33,7 @@ func Set[T any](template string, opts ...KeyOption) *SetDef[T] {
 // At gives the reference of the set below s, as [KeyDef.At] does.
 func (d *SetDef[T]) At(s Scope, args ...any) SetRef[T] {
 	if d == nil {
-		return SetRef[T]{Ref{err: nilDeclaration(s)}}
+		return SetRef[T]{nilRef(s)}
 	}
 	return SetRef[T]{d.ref(&s, args)}
 }
@@ -86,12 +86,12 @@ var (
 	opIterate    = operation[page]{"iterate", replyPage}
 )
 
-func (r SetRef[T]) bound() *set[T] { return r.m.bound.(*set[T]) }
+func (r SetRef[T]) bound() *set[T] { return r.at.m.bound.(*set[T]) }
 
 // Add adds members and gives the number of those that were not there (SADD). Without members
 // nothing is sent.
 func (r SetRef[T]) Add(ctx context.Context, members ...T) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.add(members) })
+	return call(ctx, r.at, func() command[int64] { return r.add(members) })
 }
 
 func (r SetRef[T]) add(members []T) command[int64] {
@@ -99,17 +99,17 @@ func (r SetRef[T]) add(members []T) command[int64] {
 		return skip(&opAdd)
 	}
 	var few [8]string
-	texts, err := r.bound().encodeAll(r.m, few[:0], members)
+	texts, err := r.bound().encodeAll(r.at.m, few[:0], members)
 	if err != nil {
 		return refuse(&opAdd, err)
 	}
-	return command[int64]{op: &opAdd, cmd: r.writeMany("SADD", joinSum, nil, texts)}
+	return command[int64]{op: &opAdd, cmd: r.at.writeMany("SADD", joinSum, nil, texts)}
 }
 
 // Remove removes members and gives the number of those that were there (SREM). Without members
 // nothing is sent.
 func (r SetRef[T]) Remove(ctx context.Context, members ...T) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.remove(members) })
+	return call(ctx, r.at, func() command[int64] { return r.remove(members) })
 }
 
 func (r SetRef[T]) remove(members []T) command[int64] {
@@ -117,30 +117,30 @@ func (r SetRef[T]) remove(members []T) command[int64] {
 		return skip(&opRemove)
 	}
 	var few [8]string
-	texts, err := r.bound().encodeAll(r.m, few[:0], members)
+	texts, err := r.bound().encodeAll(r.at.m, few[:0], members)
 	if err != nil {
 		return refuse(&opRemove, err)
 	}
-	return command[int64]{op: &opRemove, cmd: r.modifyMany("SREM", joinSum, nil, texts)}
+	return command[int64]{op: &opRemove, cmd: r.at.modifyMany("SREM", joinSum, nil, texts)}
 }
 
 // Has tells whether v is a member (SISMEMBER).
 func (r SetRef[T]) Has(ctx context.Context, v T) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.has(v) })
+	return call(ctx, r.at, func() command[bool] { return r.has(v) })
 }
 
 func (r SetRef[T]) has(v T) command[bool] {
-	text, err := r.bound().encode(r.m, v)
+	text, err := r.bound().encode(r.at.m, v)
 	if err != nil {
 		return refuse(&opHas, err)
 	}
-	return command[bool]{op: &opHas, cmd: r.read("SISMEMBER", text), cacheable: true}
+	return command[bool]{op: &opHas, cmd: r.at.read("SISMEMBER", text), cacheable: true}
 }
 
 // HasMany tells of each of vs whether it is a member (SMISMEMBER, Redis 6.2). Without vs nothing
 // is sent.
 func (r SetRef[T]) HasMany(ctx context.Context, vs ...T) ([]bool, error) {
-	return call(ctx, r.Ref, func() command[[]bool] { return r.hasMany(vs) })
+	return call(ctx, r.at, func() command[[]bool] { return r.hasMany(vs) })
 }
 
 func (r SetRef[T]) hasMany(vs []T) command[[]bool] {
@@ -148,41 +148,41 @@ func (r SetRef[T]) hasMany(vs []T) command[[]bool] {
 		return skip(&opHasMany)
 	}
 	var few [8]string
-	texts, err := r.bound().encodeAll(r.m, few[:0], vs)
+	texts, err := r.bound().encodeAll(r.at.m, few[:0], vs)
 	if err != nil {
 		return refuse(&opHasMany, err)
 	}
-	return command[[]bool]{op: &opHasMany, cmd: r.readMany("SMISMEMBER", texts), cacheable: true}
+	return command[[]bool]{op: &opHasMany, cmd: r.at.readMany("SMISMEMBER", texts), cacheable: true}
 }
 
 func (r SetRef[T]) members() command[[]T] {
-	return command[[]T]{op: &r.bound().members, cmd: r.read("SMEMBERS"), cacheable: true}
+	return command[[]T]{op: &r.bound().members, cmd: r.at.read("SMEMBERS"), cacheable: true}
 }
 
 // Members gives all members in the server's order, else the declared default (SMEMBERS).
 // [SetRef.Iterate] does not hold them all in memory.
-func (r SetRef[T]) Members(ctx context.Context) ([]T, error) { return call(ctx, r.Ref, r.members) }
+func (r SetRef[T]) Members(ctx context.Context) ([]T, error) { return call(ctx, r.at, r.members) }
 
 func (r SetRef[T]) length() command[int64] {
-	return command[int64]{op: &opLen, cmd: r.read("SCARD"), cacheable: true}
+	return command[int64]{op: &opLen, cmd: r.at.read("SCARD"), cacheable: true}
 }
 
 // Len is the number of members, 0 when there is no set (SCARD).
-func (r SetRef[T]) Len(ctx context.Context) (int64, error) { return call(ctx, r.Ref, r.length) }
+func (r SetRef[T]) Len(ctx context.Context) (int64, error) { return call(ctx, r.at, r.length) }
 
 func (r SetRef[T]) random() command[found[T]] {
-	return command[found[T]]{op: &r.bound().random, cmd: r.read("SRANDMEMBER")}
+	return command[found[T]]{op: &r.bound().random, cmd: r.at.read("SRANDMEMBER")}
 }
 
 // Random gives a member at random, and leaves it in the set (SRANDMEMBER).
 func (r SetRef[T]) Random(ctx context.Context) (T, bool, error) {
-	return both(call(ctx, r.Ref, r.random))
+	return both(call(ctx, r.at, r.random))
 }
 
 // RandomN gives up to n different members at random or, when n is negative, -n members of which
 // one can come several times (SRANDMEMBER with a count).
 func (r SetRef[T]) RandomN(ctx context.Context, n int64) ([]T, error) {
-	return call(ctx, r.Ref, func() command[[]T] { return r.randomN(n) })
+	return call(ctx, r.at, func() command[[]T] { return r.randomN(n) })
 }
 
 func (r SetRef[T]) randomN(n int64) command[[]T] {
@@ -190,19 +190,19 @@ func (r SetRef[T]) randomN(n int64) command[[]T] {
 	if n == 0 {
 		return skip(op)
 	}
-	return command[[]T]{op: op, cmd: r.read("SRANDMEMBER", strconv.FormatInt(n, 10))}
+	return command[[]T]{op: op, cmd: r.at.read("SRANDMEMBER", strconv.FormatInt(n, 10))}
 }
 
 func (r SetRef[T]) pop() command[found[T]] {
-	return command[found[T]]{op: &r.bound().pop, cmd: r.modify("SPOP")}
+	return command[found[T]]{op: &r.bound().pop, cmd: r.at.modify("SPOP")}
 }
 
 // Pop takes a member out of the set at random (SPOP). It is gone even when it is no T.
-func (r SetRef[T]) Pop(ctx context.Context) (T, bool, error) { return both(call(ctx, r.Ref, r.pop)) }
+func (r SetRef[T]) Pop(ctx context.Context) (T, bool, error) { return both(call(ctx, r.at, r.pop)) }
 
 // PopN takes up to n members out of the set at random (SPOP with a count).
 func (r SetRef[T]) PopN(ctx context.Context, n int64) ([]T, error) {
-	return call(ctx, r.Ref, func() command[[]T] { return r.popN(n) })
+	return call(ctx, r.at, func() command[[]T] { return r.popN(n) })
 }
 
 func (r SetRef[T]) popN(n int64) command[[]T] {
@@ -213,7 +213,7 @@ func (r SetRef[T]) popN(n int64) command[[]T] {
 	case n == 0:
 		return skip(op)
 	}
-	return command[[]T]{op: op, cmd: r.modify("SPOP", strconv.FormatInt(n, 10))}
+	return command[[]T]{op: op, cmd: r.at.modify("SPOP", strconv.FormatInt(n, 10))}
 }
 
 // Iterate streams the members in pages of about [ScanCount] (SSCAN), so that a set of any size
@@ -223,15 +223,15 @@ func (r SetRef[T]) popN(n int64) command[[]T] {
 func (r SetRef[T]) Iterate(ctx context.Context, opts ...ScanOption) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
-		for texts, err := range r.scanPages(ctx, &opIterate, "SSCAN", opts) {
+		for texts, err := range r.at.scanPages(ctx, &opIterate, "SSCAN", opts) {
 			if err != nil {
 				yield(zero, err)
 				return
 			}
 			for _, text := range texts {
-				v, err := r.bound().decodeText(r.m, text)
+				v, err := r.bound().decodeText(r.at.m, text)
 				if err != nil {
-					yield(zero, r.fail(opIterate.name, err))
+					yield(zero, r.at.fail(opIterate.name, err))
 					return
 				}
 				if !yield(v, nil) {
@@ -246,15 +246,15 @@ func (r SetRef[T]) Iterate(ctx context.Context, opts ...ScanOption) iter.Seq2[T,
 // a member (SMOVE). Both sets must live in one slot of a Redis Cluster; else the error wraps
 // [ErrCrossSlot].
 func (r SetRef[T]) Move(ctx context.Context, v T, to SetRef[T]) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.move(v, to) })
+	return call(ctx, r.at, func() command[bool] { return r.move(v, to) })
 }
 
 func (r SetRef[T]) move(v T, to SetRef[T]) command[bool] {
-	text, err := r.bound().encode(r.m, v)
+	text, err := r.bound().encode(r.at.m, v)
 	if err != nil {
 		return refuse(&opSetMove, err)
 	}
-	uses, err := usesOf(r.Ref, changes, []SetRef[T]{to}, creates)
+	uses, err := usesOf(r.at, changes, []SetRef[T]{to}, creates)
 	if err != nil {
 		return refuse(&opSetMove, err)
 	}
@@ -264,23 +264,23 @@ func (r SetRef[T]) move(v T, to SetRef[T]) command[bool] {
 // Union gives the members of this set and of all others, each once (SUNION). The sets must live
 // in one slot of a Redis Cluster; else the error wraps [ErrCrossSlot]. Defaults are not used.
 func (r SetRef[T]) Union(ctx context.Context, others ...SetRef[T]) ([]T, error) {
-	return call(ctx, r.Ref, func() command[[]T] { return r.combine(&r.bound().union, "SUNION", others) })
+	return call(ctx, r.at, func() command[[]T] { return r.combine(&r.bound().union, "SUNION", others) })
 }
 
 // Inter gives the members that this set and all others have (SINTER), under the conditions of
 // [SetRef.Union].
 func (r SetRef[T]) Inter(ctx context.Context, others ...SetRef[T]) ([]T, error) {
-	return call(ctx, r.Ref, func() command[[]T] { return r.combine(&r.bound().inter, "SINTER", others) })
+	return call(ctx, r.at, func() command[[]T] { return r.combine(&r.bound().inter, "SINTER", others) })
 }
 
 // Diff gives the members of this set that no other has (SDIFF), under the conditions of
 // [SetRef.Union].
 func (r SetRef[T]) Diff(ctx context.Context, others ...SetRef[T]) ([]T, error) {
-	return call(ctx, r.Ref, func() command[[]T] { return r.combine(&r.bound().diff, "SDIFF", others) })
+	return call(ctx, r.at, func() command[[]T] { return r.combine(&r.bound().diff, "SDIFF", others) })
 }
 
 func (r SetRef[T]) combine(op *operation[[]T], name string, others []SetRef[T]) command[[]T] {
-	uses, err := usesOf(r.Ref, reads, others, reads)
+	uses, err := usesOf(r.at, reads, others, reads)
 	if err != nil {
 		return refuse(op, err)
 	}
@@ -290,14 +290,14 @@ func (r SetRef[T]) combine(op *operation[[]T], name string, others []SetRef[T]) 
 // InterLen is how many members this set and all others have, counted up to limit, or to the end
 // when limit is 0 (SINTERCARD, Redis 7.0). The conditions are those of [SetRef.Union].
 func (r SetRef[T]) InterLen(ctx context.Context, limit int64, others ...SetRef[T]) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.interLen(limit, others) })
+	return call(ctx, r.at, func() command[int64] { return r.interLen(limit, others) })
 }
 
 func (r SetRef[T]) interLen(limit int64, others []SetRef[T]) command[int64] {
 	if limit < 0 {
 		return refuse(&opInterLen, errCount)
 	}
-	uses, err := usesOf(r.Ref, reads, others, reads)
+	uses, err := usesOf(r.at, reads, others, reads)
 	if err != nil {
 		return refuse(&opInterLen, err)
 	}
@@ -309,26 +309,26 @@ func (r SetRef[T]) interLen(limit int64, others []SetRef[T]) command[int64] {
 // nothing changes. The sets must live in one slot of a Redis Cluster; else the error wraps
 // [ErrCrossSlot].
 func (r SetRef[T]) StoreUnion(ctx context.Context, others ...SetRef[T]) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.store(&opStoreUnion, "SUNIONSTORE", others) })
+	return call(ctx, r.at, func() command[int64] { return r.store(&opStoreUnion, "SUNIONSTORE", others) })
 }
 
 // StoreInter makes this set the intersection of others (SINTERSTORE), under the conditions of
 // [SetRef.StoreUnion]. An empty result removes the set.
 func (r SetRef[T]) StoreInter(ctx context.Context, others ...SetRef[T]) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.store(&opStoreInter, "SINTERSTORE", others) })
+	return call(ctx, r.at, func() command[int64] { return r.store(&opStoreInter, "SINTERSTORE", others) })
 }
 
 // StoreDiff makes this set the members of the first of others that no later one has
 // (SDIFFSTORE), under the conditions of [SetRef.StoreUnion]. An empty result removes the set.
 func (r SetRef[T]) StoreDiff(ctx context.Context, others ...SetRef[T]) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.store(&opStoreDiff, "SDIFFSTORE", others) })
+	return call(ctx, r.at, func() command[int64] { return r.store(&opStoreDiff, "SDIFFSTORE", others) })
 }
 
 func (r SetRef[T]) store(op *operation[int64], name string, others []SetRef[T]) command[int64] {
 	if len(others) == 0 {
 		return skip(op)
 	}
-	uses, err := usesOf(r.Ref, overwrites, others, reads)
+	uses, err := usesOf(r.at, overwrites, others, reads)
 	if err != nil {
 		return refuse(op, err)
 	}
@@ -338,11 +338,11 @@ func (r SetRef[T]) store(op *operation[int64], name string, others []SetRef[T]) 
 // Rename gives the set, with its remaining TTL, to another key, as [KeyRef.Rename] does
 // (RENAMENX or RENAME).
 func (r SetRef[T]) Rename(ctx context.Context, to SetRef[T], opts ...WriteOption) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
 }
 
 // Copy writes the set, with its remaining TTL, to another key too, as [KeyRef.Copy] does (COPY,
 // Redis 6.2).
 func (r SetRef[T]) Copy(ctx context.Context, to SetRef[T], opts ...WriteOption) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opCopy, to.at, opts) })
 }

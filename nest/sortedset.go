@@ -47,7 +47,7 @@ func SortedSet[T any](template string, opts ...KeyOption) *SortedSetDef[T] {
 // At gives the reference of the sorted set below s, as [KeyDef.At] does.
 func (d *SortedSetDef[T]) At(s Scope, args ...any) SortedSetRef[T] {
 	if d == nil {
-		return SortedSetRef[T]{Ref{err: nilDeclaration(s)}}
+		return SortedSetRef[T]{nilRef(s)}
 	}
 	return SortedSetRef[T]{d.ref(&s, args)}
 }
@@ -116,7 +116,7 @@ var (
 	opRevRankScore = operation[found[Ranked]]{"rev rank with score", replyRanked}
 )
 
-func (r SortedSetRef[T]) zset() *zset[T] { return r.m.bound.(*zset[T]) }
+func (r SortedSetRef[T]) zset() *zset[T] { return r.at.m.bound.(*zset[T]) }
 
 // AddOption is an option of the operations that add members: a condition, or what is counted.
 type AddOption uint8
@@ -165,7 +165,7 @@ func scoreText(f float64) string {
 // Add adds a member with its score, or gives it that score, and tells whether it is new (ZADD).
 // With [CountChanged] it tells whether anything changed.
 func (r SortedSetRef[T]) Add(ctx context.Context, member T, score float64, opts ...AddOption) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.add(member, score, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.add(member, score, opts) })
 }
 
 func (r SortedSetRef[T]) add(member T, score float64, opts []AddOption) command[bool] {
@@ -173,14 +173,14 @@ func (r SortedSetRef[T]) add(member T, score float64, opts []AddOption) command[
 	if err != nil {
 		return refuse(&opZAdd, err)
 	}
-	return command[bool]{op: &opZAdd, cmd: r.writeMany("ZADD", joinSum, words, texts)}
+	return command[bool]{op: &opZAdd, cmd: r.at.writeMany("ZADD", joinSum, words, texts)}
 }
 
 // AddMany adds members with their scores, or gives them those scores, and gives the number of
 // those that are new (ZADD). With [CountChanged] it counts all that changed. Without members
 // nothing is sent.
 func (r SortedSetRef[T]) AddMany(ctx context.Context, members []Scored[T], opts ...AddOption) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.addMany(members, opts) })
+	return call(ctx, r.at, func() command[int64] { return r.addMany(members, opts) })
 }
 
 func (r SortedSetRef[T]) addMany(members []Scored[T], opts []AddOption) command[int64] {
@@ -191,7 +191,7 @@ func (r SortedSetRef[T]) addMany(members []Scored[T], opts []AddOption) command[
 	if err != nil {
 		return refuse(&opZAddMany, err)
 	}
-	return command[int64]{op: &opZAddMany, cmd: r.writeMany("ZADD", joinSum, words, texts)}
+	return command[int64]{op: &opZAddMany, cmd: r.at.writeMany("ZADD", joinSum, words, texts)}
 }
 
 func (r SortedSetRef[T]) addition(members []Scored[T], opts []AddOption) (words, texts []string, err error) {
@@ -200,7 +200,7 @@ func (r SortedSetRef[T]) addition(members []Scored[T], opts []AddOption) (words,
 	}
 	texts = make([]string, 0, 2*len(members))
 	for i, s := range members {
-		text, err := r.zset().encode(r.m, s.Member)
+		text, err := r.zset().encode(r.at.m, s.Member)
 		if err == nil && math.IsNaN(s.Score) {
 			err = errNaN
 		}
@@ -215,23 +215,23 @@ func (r SortedSetRef[T]) addition(members []Scored[T], opts []AddOption) (words,
 // Incr adds by to the score of a member, which is 0 before it is added, and gives the new score
 // (ZINCRBY). The error wraps [ErrOverflow] when the sum is not a number.
 func (r SortedSetRef[T]) Incr(ctx context.Context, member T, by float64) (float64, error) {
-	return call(ctx, r.Ref, func() command[float64] { return r.incr(member, by) })
+	return call(ctx, r.at, func() command[float64] { return r.incr(member, by) })
 }
 
 func (r SortedSetRef[T]) incr(member T, by float64) command[float64] {
-	text, err := r.zset().encode(r.m, member)
+	text, err := r.zset().encode(r.at.m, member)
 	if err == nil && math.IsNaN(by) {
 		err = errNaN
 	}
 	if err != nil {
 		return refuse(&opZIncr, err)
 	}
-	return command[float64]{op: &opZIncr, cmd: r.write("ZINCRBY", scoreText(by), text)}
+	return command[float64]{op: &opZIncr, cmd: r.at.write("ZINCRBY", scoreText(by), text)}
 }
 
 // IncrIf is [SortedSetRef.Incr] under conditions, and tells whether they held (ZADD INCR).
 func (r SortedSetRef[T]) IncrIf(ctx context.Context, member T, by float64, opts ...AddOption) (float64, bool, error) {
-	return both(call(ctx, r.Ref, func() command[found[float64]] { return r.incrIf(member, by, opts) }))
+	return both(call(ctx, r.at, func() command[found[float64]] { return r.incrIf(member, by, opts) }))
 }
 
 func (r SortedSetRef[T]) incrIf(member T, by float64, opts []AddOption) command[found[float64]] {
@@ -239,19 +239,19 @@ func (r SortedSetRef[T]) incrIf(member T, by float64, opts []AddOption) command[
 	if err != nil {
 		return refuse(&opZIncrIf, err)
 	}
-	return command[found[float64]]{op: &opZIncrIf, cmd: r.write("ZADD", append(append(words, "INCR"), texts...)...)}
+	return command[found[float64]]{op: &opZIncrIf, cmd: r.at.write("ZADD", append(append(words, "INCR"), texts...)...)}
 }
 
 // Remove removes members and gives the number of those that were there (ZREM). Without members
 // nothing is sent.
 func (r SortedSetRef[T]) Remove(ctx context.Context, members ...T) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.remove(members) })
+	return call(ctx, r.at, func() command[int64] { return r.remove(members) })
 }
 
-func (r SortedSetRef[T]) remove(members []T) command[int64] { return removeSorted(r.Ref, members) }
+func (r SortedSetRef[T]) remove(members []T) command[int64] { return removeSorted(r.at, members) }
 
 // removeSorted removes members from what is stored as a sorted set.
-func removeSorted[T any](r Ref, members []T) command[int64] {
+func removeSorted[T any](r address, members []T) command[int64] {
 	if len(members) == 0 {
 		return skip(&opRemove)
 	}
@@ -265,31 +265,31 @@ func removeSorted[T any](r Ref, members []T) command[int64] {
 
 // Score gives the score of a member (ZSCORE).
 func (r SortedSetRef[T]) Score(ctx context.Context, member T) (float64, bool, error) {
-	return both(call(ctx, r.Ref, func() command[found[float64]] { return askMember(r, &opZScore, "ZSCORE", member) }))
+	return both(call(ctx, r.at, func() command[found[float64]] { return askMember(r, &opZScore, "ZSCORE", member) }))
 }
 
 // Rank gives the place of a member by ascending scores, counted from 0 (ZRANK).
 func (r SortedSetRef[T]) Rank(ctx context.Context, member T) (int64, bool, error) {
-	return both(call(ctx, r.Ref, func() command[found[int64]] { return askMember(r, &opRank, "ZRANK", member) }))
+	return both(call(ctx, r.at, func() command[found[int64]] { return askMember(r, &opRank, "ZRANK", member) }))
 }
 
 // RevRank gives the place of a member by descending scores, counted from 0 (ZREVRANK).
 func (r SortedSetRef[T]) RevRank(ctx context.Context, member T) (int64, bool, error) {
-	return both(call(ctx, r.Ref, func() command[found[int64]] { return askMember(r, &opRevRank, "ZREVRANK", member) }))
+	return both(call(ctx, r.at, func() command[found[int64]] { return askMember(r, &opRevRank, "ZREVRANK", member) }))
 }
 
 func askMember[T, R any](r SortedSetRef[T], op *operation[R], name string, member T) command[R] {
-	text, err := r.zset().encode(r.m, member)
+	text, err := r.zset().encode(r.at.m, member)
 	if err != nil {
 		return refuse(op, err)
 	}
-	return command[R]{op: op, cmd: r.read(name, text), cacheable: true}
+	return command[R]{op: op, cmd: r.at.read(name, text), cacheable: true}
 }
 
 // Scores gives the score of each of members (ZMSCORE, Redis 6.2). Without members nothing is
 // sent.
 func (r SortedSetRef[T]) Scores(ctx context.Context, members ...T) ([]Optional[float64], error) {
-	return call(ctx, r.Ref, func() command[[]Optional[float64]] { return r.scores(members) })
+	return call(ctx, r.at, func() command[[]Optional[float64]] { return r.scores(members) })
 }
 
 func (r SortedSetRef[T]) scores(members []T) command[[]Optional[float64]] {
@@ -297,11 +297,11 @@ func (r SortedSetRef[T]) scores(members []T) command[[]Optional[float64]] {
 		return skip(&opZScores)
 	}
 	var few [8]string
-	texts, err := r.zset().encodeAll(r.m, few[:0], members)
+	texts, err := r.zset().encodeAll(r.at.m, few[:0], members)
 	if err != nil {
 		return refuse(&opZScores, err)
 	}
-	return command[[]Optional[float64]]{op: &opZScores, cmd: r.readMany("ZMSCORE", texts), cacheable: true}
+	return command[[]Optional[float64]]{op: &opZScores, cmd: r.at.readMany("ZMSCORE", texts), cacheable: true}
 }
 
 // ranking asks for a rank and a score in one step, on servers before Redis 7.2 too, where ZRANK
@@ -314,35 +314,35 @@ return {rank, redis.call('ZSCORE', KEYS[1], ARGV[2])}`)
 // RankWithScore gives the place of a member by ascending scores, counted from 0, and its score
 // (ZRANK and ZSCORE in one script).
 func (r SortedSetRef[T]) RankWithScore(ctx context.Context, member T) (Ranked, bool, error) {
-	return both(call(ctx, r.Ref, func() command[found[Ranked]] { return r.ranked(&opRankScore, "ZRANK", member) }))
+	return both(call(ctx, r.at, func() command[found[Ranked]] { return r.ranked(&opRankScore, "ZRANK", member) }))
 }
 
 // RevRankWithScore gives the place of a member by descending scores, counted from 0, and its
 // score (ZREVRANK and ZSCORE in one script).
 func (r SortedSetRef[T]) RevRankWithScore(ctx context.Context, member T) (Ranked, bool, error) {
-	return both(call(ctx, r.Ref, func() command[found[Ranked]] { return r.ranked(&opRevRankScore, "ZREVRANK", member) }))
+	return both(call(ctx, r.at, func() command[found[Ranked]] { return r.ranked(&opRevRankScore, "ZREVRANK", member) }))
 }
 
 //nest:ttl renews
 func (r SortedSetRef[T]) ranked(op *operation[found[Ranked]], name string, member T) command[found[Ranked]] {
-	text, err := r.zset().encode(r.m, member)
+	text, err := r.zset().encode(r.at.m, member)
 	if err != nil {
 		return refuse(op, err)
 	}
 	renewal := "0"
-	if r.renews() {
-		renewal = millis(r.m.ttl())
+	if r.at.renews() {
+		renewal = millis(r.at.m.ttl())
 	}
-	return command[found[Ranked]]{op: op, cmd: ranking.command(r.b(), []string{r.key}, name, text, renewal), cacheable: true}
+	return command[found[Ranked]]{op: op, cmd: ranking.command(r.at.b(), []string{r.at.key}, name, text, renewal), cacheable: true}
 }
 
 func (r SortedSetRef[T]) length() command[int64] {
-	return command[int64]{op: &opLen, cmd: r.read("ZCARD"), cacheable: true}
+	return command[int64]{op: &opLen, cmd: r.at.read("ZCARD"), cacheable: true}
 }
 
 // Len is the number of members, 0 when there is no sorted set (ZCARD).
 func (r SortedSetRef[T]) Len(ctx context.Context) (int64, error) {
-	return call(ctx, r.Ref, r.length)
+	return call(ctx, r.at, r.length)
 }
 
 // Iterate streams the members with their scores in pages of about [ScanCount] (ZSCAN), so that a
@@ -351,15 +351,15 @@ func (r SortedSetRef[T]) Len(ctx context.Context) (int64, error) {
 // server resizes its table. An error, of decoding too, ends the stream. The default is not used.
 func (r SortedSetRef[T]) Iterate(ctx context.Context, opts ...ScanOption) iter.Seq2[Scored[T], error] {
 	return func(yield func(Scored[T], error) bool) {
-		for texts, err := range r.scanPages(ctx, &opIterate, "ZSCAN", opts) {
+		for texts, err := range r.at.scanPages(ctx, &opIterate, "ZSCAN", opts) {
 			if err != nil {
 				yield(Scored[T]{}, err)
 				return
 			}
 			for i := 0; i+1 < len(texts); i += 2 {
-				s, err := scoredText[T](r.m, texts[i], texts[i+1])
+				s, err := scoredText[T](r.at.m, texts[i], texts[i+1])
 				if err != nil {
-					yield(Scored[T]{}, r.fail(opIterate.name, err))
+					yield(Scored[T]{}, r.at.fail(opIterate.name, err))
 					return
 				}
 				if !yield(s, nil) {
@@ -373,11 +373,11 @@ func (r SortedSetRef[T]) Iterate(ctx context.Context, opts ...ScanOption) iter.S
 // Rename gives the sorted set, with its remaining TTL, to another key, as [KeyRef.Rename] does
 // (RENAMENX or RENAME).
 func (r SortedSetRef[T]) Rename(ctx context.Context, to SortedSetRef[T], opts ...WriteOption) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
 }
 
 // Copy writes the sorted set, with its remaining TTL, to another key too, as [KeyRef.Copy] does
 // (COPY, Redis 6.2).
 func (r SortedSetRef[T]) Copy(ctx context.Context, to SortedSetRef[T], opts ...WriteOption) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opCopy, to.at, opts) })
 }

@@ -48,19 +48,19 @@ func combineWords(opts []CombineOption, sets int) ([]string, error) {
 // scores; a member of several has the sum of its scores (ZUNION, Redis 6.2). The sets must live
 // in one slot of a Redis Cluster; else the error wraps [ErrCrossSlot]. Defaults are not used.
 func (r SortedSetRef[T]) Union(ctx context.Context, others []SortedSetRef[T], opts ...CombineOption) ([]Scored[T], error) {
-	return call(ctx, r.Ref, func() command[[]Scored[T]] { return r.combine(&r.zset().union, "ZUNION", others, opts) })
+	return call(ctx, r.at, func() command[[]Scored[T]] { return r.combine(&r.zset().union, "ZUNION", others, opts) })
 }
 
 // Inter gives the members that this sorted set and all others have, with the sums of their
 // scores (ZINTER, Redis 6.2), under the conditions of [SortedSetRef.Union].
 func (r SortedSetRef[T]) Inter(ctx context.Context, others []SortedSetRef[T], opts ...CombineOption) ([]Scored[T], error) {
-	return call(ctx, r.Ref, func() command[[]Scored[T]] { return r.combine(&r.zset().inter, "ZINTER", others, opts) })
+	return call(ctx, r.at, func() command[[]Scored[T]] { return r.combine(&r.zset().inter, "ZINTER", others, opts) })
 }
 
 // Diff gives the members of this sorted set that no other has, with their scores (ZDIFF, Redis
 // 6.2), under the conditions of [SortedSetRef.Union].
 func (r SortedSetRef[T]) Diff(ctx context.Context, others ...SortedSetRef[T]) ([]Scored[T], error) {
-	return call(ctx, r.Ref, func() command[[]Scored[T]] { return r.combine(&r.zset().diff, "ZDIFF", others, nil) })
+	return call(ctx, r.at, func() command[[]Scored[T]] { return r.combine(&r.zset().diff, "ZDIFF", others, nil) })
 }
 
 func (r SortedSetRef[T]) combine(op *operation[[]Scored[T]], name string, others []SortedSetRef[T], opts []CombineOption) command[[]Scored[T]] {
@@ -68,7 +68,7 @@ func (r SortedSetRef[T]) combine(op *operation[[]Scored[T]], name string, others
 	if err != nil {
 		return refuse(op, err)
 	}
-	uses, err := usesOf(r.Ref, reads, others, reads)
+	uses, err := usesOf(r.at, reads, others, reads)
 	if err != nil {
 		return refuse(op, err)
 	}
@@ -79,14 +79,14 @@ func (r SortedSetRef[T]) combine(op *operation[[]Scored[T]], name string, others
 // the end when limit is 0 (ZINTERCARD, Redis 7.0). The conditions are those of
 // [SortedSetRef.Union].
 func (r SortedSetRef[T]) InterLen(ctx context.Context, limit int64, others ...SortedSetRef[T]) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.interLen(limit, others) })
+	return call(ctx, r.at, func() command[int64] { return r.interLen(limit, others) })
 }
 
 func (r SortedSetRef[T]) interLen(limit int64, others []SortedSetRef[T]) command[int64] {
 	if limit < 0 {
 		return refuse(&opInterLen, errCount)
 	}
-	uses, err := usesOf(r.Ref, reads, others, reads)
+	uses, err := usesOf(r.at, reads, others, reads)
 	if err != nil {
 		return refuse(&opInterLen, err)
 	}
@@ -98,20 +98,20 @@ func (r SortedSetRef[T]) interLen(limit int64, others []SortedSetRef[T]) command
 // and nothing changes. The sets must live in one slot of a Redis Cluster; else the error wraps
 // [ErrCrossSlot].
 func (r SortedSetRef[T]) StoreUnion(ctx context.Context, others []SortedSetRef[T], opts ...CombineOption) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.store(&opStoreUnion, "ZUNIONSTORE", others, opts) })
+	return call(ctx, r.at, func() command[int64] { return r.store(&opStoreUnion, "ZUNIONSTORE", others, opts) })
 }
 
 // StoreInter makes this sorted set the intersection of others (ZINTERSTORE), under the
 // conditions of [SortedSetRef.StoreUnion]. An empty result removes it.
 func (r SortedSetRef[T]) StoreInter(ctx context.Context, others []SortedSetRef[T], opts ...CombineOption) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.store(&opStoreInter, "ZINTERSTORE", others, opts) })
+	return call(ctx, r.at, func() command[int64] { return r.store(&opStoreInter, "ZINTERSTORE", others, opts) })
 }
 
 // StoreDiff makes this sorted set the members of the first of others that no later one has
 // (ZDIFFSTORE, Redis 6.2), under the conditions of [SortedSetRef.StoreUnion]. An empty result
 // removes it.
 func (r SortedSetRef[T]) StoreDiff(ctx context.Context, others ...SortedSetRef[T]) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.store(&opStoreDiff, "ZDIFFSTORE", others, nil) })
+	return call(ctx, r.at, func() command[int64] { return r.store(&opStoreDiff, "ZDIFFSTORE", others, nil) })
 }
 
 func (r SortedSetRef[T]) store(op *operation[int64], name string, others []SortedSetRef[T], opts []CombineOption) command[int64] {
@@ -122,7 +122,7 @@ func (r SortedSetRef[T]) store(op *operation[int64], name string, others []Sorte
 	if err != nil {
 		return refuse(op, err)
 	}
-	uses, err := usesOf(r.Ref, overwrites, others, reads)
+	uses, err := usesOf(r.at, overwrites, others, reads)
 	if err != nil {
 		return refuse(op, err)
 	}

@@ -140,32 +140,32 @@ var (
 )
 
 func (r SortedSetRef[T]) all() command[[]Scored[T]] {
-	return command[[]Scored[T]]{op: &r.zset().all, cmd: r.read("ZRANGE", "0", "-1", "WITHSCORES"), cacheable: true, fixed: true}
+	return command[[]Scored[T]]{op: &r.zset().all, cmd: r.at.read("ZRANGE", "0", "-1", "WITHSCORES"), cacheable: true, fixed: true}
 }
 
 // All gives all members with their scores by ascending scores, else the declared default
 // (ZRANGE 0 -1 WITHSCORES). [SortedSetRef.Iterate] does not hold them all in memory.
 func (r SortedSetRef[T]) All(ctx context.Context) ([]Scored[T], error) {
-	return call(ctx, r.Ref, r.all)
+	return call(ctx, r.at, r.all)
 }
 
 // Range gives the members of a span, by ascending scores unless it is reversed (ZRANGE; by score
 // and by bytes, and reversed, Redis 6.2). The default is not used.
 func (r SortedSetRef[T]) Range(ctx context.Context, span Span) ([]T, error) {
-	return call(ctx, r.Ref, func() command[[]T] { return r.span(span) })
+	return call(ctx, r.at, func() command[[]T] { return r.span(span) })
 }
 
 func (r SortedSetRef[T]) span(span Span) command[[]T] {
 	if err := span.check(); err != nil {
 		return refuse(&r.zset().span, err)
 	}
-	return command[[]T]{op: &r.zset().span, cmd: r.read("ZRANGE", span.words()...), cacheable: true}
+	return command[[]T]{op: &r.zset().span, cmd: r.at.read("ZRANGE", span.words()...), cacheable: true}
 }
 
 // RangeScored is [SortedSetRef.Range] with the scores (ZRANGE WITHSCORES). Redis gives no scores
 // by bytes: a span made by [ByLex] is [ErrArgument].
 func (r SortedSetRef[T]) RangeScored(ctx context.Context, span Span) ([]Scored[T], error) {
-	return call(ctx, r.Ref, func() command[[]Scored[T]] { return r.rangeScored(span) })
+	return call(ctx, r.at, func() command[[]Scored[T]] { return r.rangeScored(span) })
 }
 
 func (r SortedSetRef[T]) rangeScored(span Span) command[[]Scored[T]] {
@@ -176,13 +176,13 @@ func (r SortedSetRef[T]) rangeScored(span Span) command[[]Scored[T]] {
 	if err != nil {
 		return refuse(op, err)
 	}
-	return command[[]Scored[T]]{op: op, cmd: r.read("ZRANGE", append(span.words(), "WITHSCORES")...), cacheable: true}
+	return command[[]Scored[T]]{op: op, cmd: r.at.read("ZRANGE", append(span.words(), "WITHSCORES")...), cacheable: true}
 }
 
 // Count is the number of members of a span by score or by bytes (ZCOUNT, ZLEXCOUNT). A limit or
 // a span by rank is [ErrArgument].
 func (r SortedSetRef[T]) Count(ctx context.Context, span Span) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.count(span) })
+	return call(ctx, r.at, func() command[int64] { return r.count(span) })
 }
 
 func (r SortedSetRef[T]) count(span Span) command[int64] {
@@ -198,13 +198,13 @@ func (r SortedSetRef[T]) count(span Span) command[int64] {
 		name = "ZLEXCOUNT"
 	}
 	from, to := span.bounds()
-	return command[int64]{op: &opZCount, cmd: r.read(name, from, to), cacheable: true}
+	return command[int64]{op: &opZCount, cmd: r.at.read(name, from, to), cacheable: true}
 }
 
 // RemoveRange removes the members of a span and gives their number (ZREMRANGEBYRANK,
 // ZREMRANGEBYSCORE, ZREMRANGEBYLEX). A limit is [ErrArgument].
 func (r SortedSetRef[T]) RemoveRange(ctx context.Context, span Span) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.removeRange(span) })
+	return call(ctx, r.at, func() command[int64] { return r.removeRange(span) })
 }
 
 func (r SortedSetRef[T]) removeRange(span Span) command[int64] {
@@ -221,21 +221,21 @@ func (r SortedSetRef[T]) removeRange(span Span) command[int64] {
 	}
 	name := [...]string{byRank: "ZREMRANGEBYRANK", byScore: "ZREMRANGEBYSCORE", byLex: "ZREMRANGEBYLEX"}[span.by]
 	from, to := span.bounds()
-	return command[int64]{op: &opZRemove, cmd: r.modify(name, from, to)}
+	return command[int64]{op: &opZRemove, cmd: r.at.modify(name, from, to)}
 }
 
 // StoreRange makes this sorted set what span selects of another one, starts the declared TTL and
 // gives the number of members (ZRANGESTORE, Redis 6.2). An empty result removes it. Both must
 // live in one slot of a Redis Cluster; else the error wraps [ErrCrossSlot].
 func (r SortedSetRef[T]) StoreRange(ctx context.Context, from SortedSetRef[T], span Span) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.storeRange(from, span) })
+	return call(ctx, r.at, func() command[int64] { return r.storeRange(from, span) })
 }
 
 func (r SortedSetRef[T]) storeRange(from SortedSetRef[T], span Span) command[int64] {
 	if err := span.check(); err != nil {
 		return refuse(&opStoreRange, err)
 	}
-	uses, err := usesOf(r.Ref, overwrites, []SortedSetRef[T]{from}, reads)
+	uses, err := usesOf(r.at, overwrites, []SortedSetRef[T]{from}, reads)
 	if err != nil {
 		return refuse(&opStoreRange, err)
 	}

@@ -60,7 +60,7 @@ func Stream[T any](template string, opts ...KeyOption) *StreamDef[T] {
 // At gives the reference of the key below s; what args are, [KeyDef.At] tells.
 func (d *StreamDef[T]) At(s Scope, args ...any) StreamRef[T] {
 	if d == nil {
-		return StreamRef[T]{Ref{err: nilDeclaration(s)}}
+		return StreamRef[T]{nilRef(s)}
 	}
 	return StreamRef[T]{d.ref(&s, args)}
 }
@@ -99,11 +99,11 @@ func EntryPerField() KeyOption {
 // Add appends a value and gives the entry's ID (XADD). The ID is the server's time unless
 // [WithID] says another one; the stream is trimmed as the declaration or an option says.
 func (r StreamRef[T]) Add(ctx context.Context, v T, opts ...EntryOption) (string, error) {
-	return call(ctx, r.Ref, func() command[string] { return r.add(&v, opts) })
+	return call(ctx, r.at, func() command[string] { return r.add(&v, opts) })
 }
 
 func (r StreamRef[T]) add(v *T, opts []EntryOption) command[string] {
-	o := entryOptions{id: "*", trim: r.m.def.config.trim}
+	o := entryOptions{id: "*", trim: r.at.m.def.config.trim}
 	for _, opt := range opts {
 		if opt == nil {
 			continue
@@ -117,25 +117,25 @@ func (r StreamRef[T]) add(v *T, opts []EntryOption) command[string] {
 		args = append(args, "NOMKSTREAM")
 	}
 	args = append(append(args, o.trim.args()...), o.id)
-	args, err := r.stream().encodeEntry(r.m, args, v)
+	args, err := r.stream().encodeEntry(r.at.m, args, v)
 	if err != nil {
 		return refuse(&opStreamAdd, err)
 	}
-	return command[string]{op: &opStreamAdd, cmd: r.write("XADD", args...)}
+	return command[string]{op: &opStreamAdd, cmd: r.at.write("XADD", args...)}
 }
 
 // Len tells how many entries there are, 0 when the key does not exist (XLEN).
-func (r StreamRef[T]) Len(ctx context.Context) (int64, error) { return call(ctx, r.Ref, r.length) }
+func (r StreamRef[T]) Len(ctx context.Context) (int64, error) { return call(ctx, r.at, r.length) }
 
 func (r StreamRef[T]) length() command[int64] {
-	return command[int64]{op: &opStreamLen, cmd: r.read("XLEN"), cacheable: true}
+	return command[int64]{op: &opStreamLen, cmd: r.at.read("XLEN"), cacheable: true}
 }
 
 // Trim removes the oldest entries and tells how many (XTRIM):
 //
 //	n, err := events.Trim(ctx, nest.KeepLast(1000).Approx())
 func (r StreamRef[T]) Trim(ctx context.Context, to TrimOption) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.trim(to) })
+	return call(ctx, r.at, func() command[int64] { return r.trim(to) })
 }
 
 func (r StreamRef[T]) trim(to TrimOption) command[int64] {
@@ -146,13 +146,13 @@ func (r StreamRef[T]) trim(to TrimOption) command[int64] {
 	case args == nil:
 		return refuse(&opStreamTrim, because(ErrArgument, "the zero TrimOption says nothing: use KeepLast or KeepFrom"))
 	}
-	return command[int64]{op: &opStreamTrim, cmd: r.modify("XTRIM", args...)}
+	return command[int64]{op: &opStreamTrim, cmd: r.at.modify("XTRIM", args...)}
 }
 
 // DeleteEntries removes entries and tells how many of them were there (XDEL). The stream stays,
 // empty, when they were the last.
 func (r StreamRef[T]) DeleteEntries(ctx context.Context, ids ...string) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.deleteEntries(ids) })
+	return call(ctx, r.at, func() command[int64] { return r.deleteEntries(ids) })
 }
 
 func (r StreamRef[T]) deleteEntries(ids []string) command[int64] {
@@ -162,7 +162,7 @@ func (r StreamRef[T]) deleteEntries(ids []string) command[int64] {
 	if err := checkIDs(ids); err != nil {
 		return refuse(&opDeleteEntries, err)
 	}
-	return command[int64]{op: &opDeleteEntries, cmd: r.modifyMany("XDEL", joinSum, nil, ids)}
+	return command[int64]{op: &opDeleteEntries, cmd: r.at.modifyMany("XDEL", joinSum, nil, ids)}
 }
 
 // SetLastID sets the ID that the next entry's must be greater than, as when a stream is filled from
@@ -170,7 +170,7 @@ func (r StreamRef[T]) deleteEntries(ids []string) command[int64] {
 // newest entry. The error wraps [ErrNotFound] when the stream does not exist, [ErrArgument] when
 // the ID is too small.
 func (r StreamRef[T]) SetLastID(ctx context.Context, id string) error {
-	_, err := call(ctx, r.Ref, func() command[struct{}] { return r.setLastID(id) })
+	_, err := call(ctx, r.at, func() command[struct{}] { return r.setLastID(id) })
 	return err
 }
 
@@ -178,21 +178,21 @@ func (r StreamRef[T]) setLastID(id string) command[struct{}] {
 	if _, err := parseID(id); err != nil {
 		return refuse(&opSetLastID, err)
 	}
-	return command[struct{}]{op: &opSetLastID, cmd: r.modify("XSETID", id)}
+	return command[struct{}]{op: &opSetLastID, cmd: r.at.modify("XSETID", id)}
 }
 
 // Rename gives the stream, with its groups and remaining TTL, to another key of the same type;
 // what it does with an existing target and with the TTL, [KeyRef.Rename] tells (RENAMENX or
 // RENAME).
 func (r StreamRef[T]) Rename(ctx context.Context, to StreamRef[T], opts ...WriteOption) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opRename, to.Ref, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
 }
 
 // Copy writes the stream, with its groups and remaining TTL, to another key of the same type
 // too; what it does with an existing target and with the TTL, [KeyRef.Copy] tells (COPY, Redis
 // 6.2).
 func (r StreamRef[T]) Copy(ctx context.Context, to StreamRef[T], opts ...WriteOption) (bool, error) {
-	return call(ctx, r.Ref, func() command[bool] { return r.transfer(&opCopy, to.Ref, opts) })
+	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opCopy, to.at, opts) })
 }
 
 var (

@@ -147,7 +147,7 @@ func bindStream[T any](m *mounted, fields *recordFields) (any, error) {
 	return s, nil
 }
 
-func (r StreamRef[T]) stream() *stream[T] { return r.m.bound.(*stream[T]) }
+func (r StreamRef[T]) stream() *stream[T] { return r.at.m.bound.(*stream[T]) }
 
 // encodeEntry appends the fields of an entry to dst.
 func (s *stream[T]) encodeEntry(m *mounted, dst []string, v *T) ([]string, error) {

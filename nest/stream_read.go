@@ -12,7 +12,7 @@ import (
 
 // Lookup gives the value of one entry and whether it is there (XRANGE).
 func (r StreamRef[T]) Lookup(ctx context.Context, id string) (T, bool, error) {
-	return both(call(ctx, r.Ref, func() command[found[T]] { return r.lookup(id) }))
+	return both(call(ctx, r.at, func() command[found[T]] { return r.lookup(id) }))
 }
 
 func (r StreamRef[T]) lookup(id string) command[found[T]] {
@@ -20,13 +20,13 @@ func (r StreamRef[T]) lookup(id string) command[found[T]] {
 	if _, err := parseID(id); err != nil {
 		return refuse(op, err)
 	}
-	return command[found[T]]{op: op, cmd: r.read("XRANGE", id, id), cacheable: true}
+	return command[found[T]]{op: op, cmd: r.at.read("XRANGE", id, id), cacheable: true}
 }
 
 // Entries gives up to limit entries from one ID to another, both included, oldest first; ""
 // stands for the stream's beginning and end (XRANGE). [StreamRef.Range] streams any number.
 func (r StreamRef[T]) Entries(ctx context.Context, from, to string, limit int64) ([]Entry[T], error) {
-	return call(ctx, r.Ref, func() command[[]Entry[T]] { return r.entries(from, to, limit) })
+	return call(ctx, r.at, func() command[[]Entry[T]] { return r.entries(from, to, limit) })
 }
 
 func (r StreamRef[T]) entries(from, to string, limit int64) command[[]Entry[T]] {
@@ -40,7 +40,7 @@ func (r StreamRef[T]) entries(from, to string, limit int64) command[[]Entry[T]] 
 	case limit == 0:
 		return skip(op)
 	}
-	return command[[]Entry[T]]{op: op, cmd: r.read("XRANGE", from, to, "COUNT", strconv.FormatInt(limit, 10)), cacheable: true}
+	return command[[]Entry[T]]{op: op, cmd: r.at.read("XRANGE", from, to, "COUNT", strconv.FormatInt(limit, 10)), cacheable: true}
 }
 
 var errLimit = because(ErrArgument, "the limit is negative")
@@ -48,7 +48,7 @@ var errLimit = because(ErrArgument, "the limit is negative")
 // RevEntries gives up to limit entries from one ID to another as [StreamRef.Entries] does, but
 // newest first (XREVRANGE).
 func (r StreamRef[T]) RevEntries(ctx context.Context, from, to string, limit int64) ([]Entry[T], error) {
-	return call(ctx, r.Ref, func() command[[]Entry[T]] { return r.revEntries(from, to, limit) })
+	return call(ctx, r.at, func() command[[]Entry[T]] { return r.revEntries(from, to, limit) })
 }
 
 func (r StreamRef[T]) revEntries(from, to string, limit int64) command[[]Entry[T]] {
@@ -62,7 +62,7 @@ func (r StreamRef[T]) revEntries(from, to string, limit int64) command[[]Entry[T
 	case limit == 0:
 		return skip(op)
 	}
-	return command[[]Entry[T]]{op: op, cmd: r.read("XREVRANGE", to, from, "COUNT", strconv.FormatInt(limit, 10)), cacheable: true}
+	return command[[]Entry[T]]{op: op, cmd: r.at.read("XREVRANGE", to, from, "COUNT", strconv.FormatInt(limit, 10)), cacheable: true}
 }
 
 // Range streams the entries from one ID to another, both included, oldest first, in pages of
@@ -96,14 +96,14 @@ func (r StreamRef[T]) RevRange(ctx context.Context, from, to string, opts ...Sca
 // walk yields page after page until one is not full; turn moves on from a page's last entry.
 func (r StreamRef[T]) walk(ctx context.Context, opts []ScanOption, yield func(Entry[T], error) bool,
 	page func(limit int64) command[[]Entry[T]], turn func(last entryID) bool) {
-	if err := r.ready(ctx); err != nil {
+	if err := r.at.ready(ctx); err != nil {
 		yield(Entry[T]{}, err)
 		return
 	}
-	for limit := int64(r.scanOptions(opts).count); ; {
+	for limit := int64(r.at.scanOptions(opts).count); ; {
 		c := page(limit)
 		c.cacheable = false // a long stream would drive everything else out of the cache
-		entries, err := run(ctx, r.Ref, c)
+		entries, err := run(ctx, r.at, c)
 		if err != nil {
 			yield(Entry[T]{}, err)
 			return
@@ -126,7 +126,7 @@ func (r StreamRef[T]) walk(ctx context.Context, opts []ScanOption, yield func(En
 // from now on (XREAD). [Count] limits how many, [Block] lets it wait for some. Without any it
 // gives none and no error.
 func (r StreamRef[T]) Read(ctx context.Context, after string, opts ...ReadOption) ([]Entry[T], error) {
-	if err := r.ready(ctx); err != nil {
+	if err := r.at.ready(ctx); err != nil {
 		return nil, err
 	}
 	op := &r.stream().read
@@ -135,9 +135,9 @@ func (r StreamRef[T]) Read(ctx context.Context, after string, opts ...ReadOption
 		after, err = startingID(after)
 	}
 	if err != nil {
-		return nil, r.fail(op.name, err)
+		return nil, r.at.fail(op.name, err)
 	}
-	return readStream(ctx, r.Ref, op, o, after, "XREAD")
+	return readStream(ctx, r.at, op, o, after, "XREAD")
 }
 
 // startingID checks an ID after which to read or where a group begins.
@@ -156,7 +156,7 @@ func startingID(id string) (string, error) {
 // readStream reads one stream with XREAD or XREADGROUP, whose words come first.
 //
 //nest:ttl renews
-func readStream[R any](ctx context.Context, r Ref, op *operation[R], o readOptions, after string, words ...string) (R, error) {
+func readStream[R any](ctx context.Context, r address, op *operation[R], o readOptions, after string, words ...string) (R, error) {
 	words = append(slices.Clip(words), "COUNT", strconv.FormatInt(o.count, 10))
 	if o.block > 0 {
 		words = append(words, "BLOCK", strconv.FormatInt(o.block.Milliseconds(), 10))

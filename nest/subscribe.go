@@ -101,7 +101,7 @@ func (e *GapError) Unwrap() error { return ErrGap }
 func (r ChannelRef[T]) Subscribe(ctx context.Context, opts ...SubscribeOption) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
-		if err := r.ready(ctx); err != nil {
+		if err := r.at.ready(ctx); err != nil {
 			yield(zero, err)
 			return
 		}
@@ -111,13 +111,13 @@ func (r ChannelRef[T]) Subscribe(ctx context.Context, opts ...SubscribeOption) i
 				continue
 			}
 			if err := opt.applySubscribe(&o); err != nil {
-				yield(zero, r.fail(opSubscribe, err))
+				yield(zero, r.at.fail(opSubscribe, err))
 				return
 			}
 		}
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		s := &subscription{ref: r.Ref, sharded: r.sharded(), options: o, box: mailbox{room: o.buffer, news: make(chan struct{}, 1)}}
+		s := &subscription{ref: r.at, sharded: r.sharded(), options: o, box: mailbox{room: o.buffer, news: make(chan struct{}, 1)}}
 		go s.run(ctx)
 		for {
 			l, ok := s.box.take(ctx)
@@ -127,11 +127,11 @@ func (r ChannelRef[T]) Subscribe(ctx context.Context, opts ...SubscribeOption) i
 			v, err := zero, l.err
 			if err == nil {
 				if v, err = r.channel().typed.Decode(l.text); err != nil {
-					v, err = zero, decodeError(r.m, err)
+					v, err = zero, decodeError(r.at.m, err)
 				}
 			}
 			if err != nil {
-				err = r.fail(opSubscribe, err)
+				err = r.at.fail(opSubscribe, err)
 			}
 			if !yield(v, err) || l.last {
 				return
@@ -144,7 +144,7 @@ const opSubscribe = "subscribe"
 
 // subscription receives for one loop.
 type subscription struct {
-	ref     Ref
+	ref     address
 	sharded bool
 	options subscribeOptions
 	box     mailbox

@@ -22,18 +22,18 @@ var (
 const maxText = 512 << 20
 
 func (r KeyRef[T]) strLen() command[int64] {
-	return command[int64]{op: &opStrLenValue, cmd: r.read("STRLEN")}
+	return command[int64]{op: &opStrLenValue, cmd: r.at.read("STRLEN")}
 }
 
 // StrLen is how many bytes the encoded value takes, 0 when the key does not exist (STRLEN).
-func (r KeyRef[T]) StrLen(ctx context.Context) (int64, error) { return call(ctx, r.Ref, r.strLen) }
+func (r KeyRef[T]) StrLen(ctx context.Context) (int64, error) { return call(ctx, r.at, r.strLen) }
 
 // Append puts v at the end of the value, which is empty before it exists, and gives the new length
 // in bytes (APPEND). A new key gets the declared TTL, a running one goes on; AutoRenew restarts it.
 // Nothing is sent for an empty v, and the result is 0. The error wraps [ErrArgument] when a T is
 // not stored as the bytes that it is.
 func (r KeyRef[T]) Append(ctx context.Context, v T) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.append(v) })
+	return call(ctx, r.at, func() command[int64] { return r.append(v) })
 }
 
 func (r KeyRef[T]) append(v T) command[int64] {
@@ -44,7 +44,7 @@ func (r KeyRef[T]) append(v T) command[int64] {
 	case text == "":
 		return skip(&opAppend)
 	}
-	return command[int64]{op: &opAppend, cmd: r.write("APPEND", text)}
+	return command[int64]{op: &opAppend, cmd: r.at.write("APPEND", text)}
 }
 
 // GetRange gives the bytes of the value from first to last, both included; negative ends count
@@ -52,7 +52,7 @@ func (r KeyRef[T]) append(v T) command[int64] {
 // as it is when the key does not exist: the default is not used (GETRANGE). The error wraps
 // [ErrArgument] when a T is not stored as the bytes that it is.
 func (r KeyRef[T]) GetRange(ctx context.Context, first, last int64) (T, error) {
-	return call(ctx, r.Ref, func() command[T] { return r.getRange(first, last) })
+	return call(ctx, r.at, func() command[T] { return r.getRange(first, last) })
 }
 
 func (r KeyRef[T]) getRange(first, last int64) command[T] {
@@ -60,7 +60,7 @@ func (r KeyRef[T]) getRange(first, last int64) command[T] {
 	if !r.value().plain {
 		return refuse(op, r.notPlain())
 	}
-	return command[T]{op: op, cmd: r.read("GETRANGE", strconv.FormatInt(first, 10), strconv.FormatInt(last, 10))}
+	return command[T]{op: op, cmd: r.at.read("GETRANGE", strconv.FormatInt(first, 10), strconv.FormatInt(last, 10))}
 }
 
 // SetRange writes v over the value from a byte on, lengthens the value where that is needed, with
@@ -69,7 +69,7 @@ func (r KeyRef[T]) getRange(first, last int64) command[T] {
 // the result is 0. The error wraps [ErrArgument] when the offset is negative, or the value would
 // be longer than 512 MiB, and when a T is not stored as the bytes that it is.
 func (r KeyRef[T]) SetRange(ctx context.Context, offset int64, v T) (int64, error) {
-	return call(ctx, r.Ref, func() command[int64] { return r.setRange(offset, v) })
+	return call(ctx, r.at, func() command[int64] { return r.setRange(offset, v) })
 }
 
 func (r KeyRef[T]) setRange(offset int64, v T) command[int64] {
@@ -82,7 +82,7 @@ func (r KeyRef[T]) setRange(offset int64, v T) command[int64] {
 	case text == "":
 		return skip(&opSetRange)
 	}
-	return command[int64]{op: &opSetRange, cmd: r.write("SETRANGE", strconv.FormatInt(offset, 10), text)}
+	return command[int64]{op: &opSetRange, cmd: r.at.write("SETRANGE", strconv.FormatInt(offset, 10), text)}
 }
 
 // part encodes a part of a value.
@@ -94,7 +94,7 @@ func (r KeyRef[T]) part(v T) (string, error) {
 }
 
 func (r KeyRef[T]) notPlain() error {
-	return because(ErrArgument, "codec "+r.m.settings.codec.Name()+" does not store "+article(r.m.def.goType)+" as the bytes that it is")
+	return because(ErrArgument, "codec "+r.at.m.settings.codec.Name()+" does not store "+article(r.at.m.def.goType)+" as the bytes that it is")
 }
 
 // plainly tells whether Ts are stored as the bytes that they are.

@@ -111,8 +111,8 @@ func (s Scope) watchable(refs []Reference) (keys []string, slot int, err error) 
 		}
 		r := ref.base()
 		switch of := int(keySlot(r.key)); {
-		case r.Err() != nil:
-			return nil, slot, r.Err()
+		case r.wrong() != nil:
+			return nil, slot, r.wrong()
 		case r.m.tree.client == nil || !sameClient(r.m.tree, s.at.tree):
 			return nil, slot, r.fail(opTransact, because(ErrArgument, "the reference belongs to another client"))
 		case slot >= 0 && of != slot:

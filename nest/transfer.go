@@ -43,7 +43,7 @@ func replyTransfer(m *mounted, a rueidis.RedisMessage) (bool, error) {
 // transfer renames or copies r to to, two references of the same kind.
 //
 //nest:ttl carries
-func (r Ref) transfer(op *operation[bool], to Ref, opts []WriteOption) command[bool] {
+func (r address) transfer(op *operation[bool], to address, opts []WriteOption) command[bool] {
 	if err := r.reaches(to); err != nil {
 		return refuse(op, err)
 	}
@@ -61,10 +61,10 @@ func (r Ref) transfer(op *operation[bool], to Ref, opts []WriteOption) command[b
 }
 
 // reaches tells why nothing can go from r to the other key in one step.
-func (r Ref) reaches(to Ref) error {
+func (r address) reaches(to address) error {
 	switch {
-	case to.Err() != nil:
-		return to.Err()
+	case to.wrong() != nil:
+		return to.wrong()
 	case !sameClient(to.m.tree, r.m.tree):
 		return because(ErrArgument, "the target belongs to another client")
 	case to.key == r.key:

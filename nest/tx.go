@@ -21,7 +21,7 @@ type Tx struct {
 	line    *line
 	slot    int                 // of all keys, or -1
 	watched map[string]struct{} // keys that may not change
-	renew   map[string]Ref      // keys read whose TTL every read restarts
+	renew   map[string]address  // keys read whose TTL every read restarts
 	reads   *Batch              // the one that comes next
 	count   int                 // how many operations were read
 	over    bool
@@ -183,7 +183,7 @@ func (tx *Tx) reading(items []*item) (cmds []rueidis.Completed, begin int) {
 		}
 		tx.renewing(it.ref)
 		for _, u := range it.uses() {
-			tx.renewing(u.Ref)
+			tx.renewing(u.address)
 		}
 	}
 	if len(cmds) == 0 {
@@ -271,14 +271,14 @@ func changedSince(answer rueidis.RedisResult) (changed, known bool) {
 }
 
 // renewing notes that a key was read whose TTL every read restarts.
-func (tx *Tx) renewing(r Ref) {
+func (tx *Tx) renewing(r address) {
 	if r.m.renewed == nil {
 		return
 	}
 	if tx.renew == nil {
-		tx.renew = make(map[string]Ref)
+		tx.renew = make(map[string]address)
 	}
-	tx.renew[r.key] = Ref{m: r.m.renewed, key: r.key}
+	tx.renew[r.key] = address{m: r.m.renewed, key: r.key}
 }
 
 // finish ends the try after do returned failed.
@@ -400,14 +400,14 @@ func (tx *Tx) discard(reason error) {
 
 // takes gives the reference as it stands in the batch: in a transaction's Reads, reading does not
 // renew the TTL, because that would be a change of the key that the transaction watches.
-func (b *Batch) takes(r Ref) Ref {
+func (b *Batch) takes(r address) address {
 	if b == nil || b.way != inReads || r.m == nil {
 		return r
 	}
 	return r.plain()
 }
 
-func (r Ref) plain() Ref {
+func (r address) plain() address {
 	if r.m.plain {
 		return r
 	}

@@ -8,7 +8,8 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// maxUpdates is how many times Update tries before it gives up with ErrConflict.
+// maxUpdates is how many times Update, and a guarded transaction, tries before it gives up with
+// ErrConflict.
 // Where sixteen write one key without a pause, who tries this often gives up once in ten million
 // times.
 const maxUpdates = 256
@@ -66,14 +67,14 @@ func replySwapped(m *mounted, a rueidis.RedisMessage) (swapped, error) {
 // enough when the server still holds that. An error of change on a value from memory counts only
 // when the server holds it too, for which it is asked then.
 func (r KeyRef[T]) Update(ctx context.Context, change func(T, bool) (T, error)) (T, error) {
-	return watched(ctx, r.Ref, "update", func() (T, error) {
-		return revise(ctx, r.Ref, change, r.current, r.encode)
+	return watched(ctx, r.at, "update", func() (T, error) {
+		return revise(ctx, r.at, change, r.current, r.encode)
 	})
 }
 
 // revise is Update of every kind that stores one value as a string: decode gives the value of
 // what the key holds, or what stands for a missing one.
-func revise[T any](ctx context.Context, r Ref, change func(T, bool) (T, error), decode func(found[string]) (T, error), encode func(T) (string, error)) (T, error) {
+func revise[T any](ctx context.Context, r address, change func(T, bool) (T, error), decode func(found[string]) (T, error), encode func(T) (string, error)) (T, error) {
 	var zero T
 	if err := r.ready(ctx); err != nil {
 		return zero, err
@@ -121,7 +122,7 @@ func revise[T any](ctx context.Context, r Ref, change func(T, bool) (T, error), 
 }
 
 // revised gives what change makes of what the key holds, and how it is stored.
-func revised[T any](r Ref, now found[string], change func(T, bool) (T, error), decode func(found[string]) (T, error), encode func(T) (string, error)) (v T, text string, err error) {
+func revised[T any](r address, now found[string], change func(T, bool) (T, error), decode func(found[string]) (T, error), encode func(T) (string, error)) (v T, text string, err error) {
 	old, err := decode(now)
 	if err != nil {
 		return v, "", r.fail("update", err)
@@ -138,7 +139,7 @@ func revised[T any](r Ref, now found[string], change func(T, bool) (T, error), d
 // stored reads what the key holds, as it is: from the client's memory or from the server.
 //
 //nest:ttl keeps
-func (r Ref) stored(fromMemory bool) command[found[string]] {
+func (r address) stored(fromMemory bool) command[found[string]] {
 	return command[found[string]]{op: &opStored, cmd: r.b().Get().Key(r.key).Build(), cacheable: fromMemory}
 }
 
@@ -155,7 +156,7 @@ func (r KeyRef[T]) current(now found[string]) (v T, err error) {
 	switch {
 	case now.ok:
 		if v, err = r.value().typed.Decode(now.value); err != nil {
-			err = decodeError(r.m, err)
+			err = decodeError(r.at.m, err)
 		}
 	case r.value().hasDefault:
 		v, err = r.value().defaultValue()
@@ -164,7 +165,7 @@ func (r KeyRef[T]) current(now found[string]) (v T, err error) {
 }
 
 //nest:ttl restarts
-func (r Ref) compare(was found[string], text string) command[swapped] {
+func (r address) compare(was found[string], text string) command[swapped] {
 	had := "0"
 	if was.ok {
 		had = "1"

@@ -22,7 +22,7 @@ return reply`)
 // TTL, a running one goes on, unless AutoRenew restarts it.
 //
 //nest:ttl starts
-func (r Ref) write(command string, args ...string) rueidis.Completed {
+func (r address) write(command string, args ...string) rueidis.Completed {
 	switch {
 	case r.m.settings.ttl == 0:
 		return r.b().Arbitrary(command).Keys(r.key).Args(args...).Build()
@@ -36,13 +36,13 @@ func (r Ref) write(command string, args ...string) rueidis.Completed {
 // AutoRenew is declared.
 //
 //nest:ttl renews
-func (r Ref) read(command string, args ...string) rueidis.Completed {
+func (r address) read(command string, args ...string) rueidis.Completed {
 	if r.m.settings.autoRenew && r.m.settings.ttl > 0 {
 		return r.scripted(renewing, command, args)
 	}
 	return r.b().Arbitrary(command).Keys(r.key).Args(args...).ReadOnly()
 }
 
-func (r Ref) scripted(s script, command string, args []string) rueidis.Completed {
+func (r address) scripted(s script, command string, args []string) rueidis.Completed {
 	return r.b().Arbitrary(evalSHA, s.sha, "1").Keys(r.key).Args(millis(r.m.ttl()), command).Args(args...).Build()
 }

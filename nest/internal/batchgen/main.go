@@ -1,11 +1,11 @@
 // Command batchgen writes the batch methods of package nest. A method of a reference that runs
 // one command,
 //
-//	func (r KeyRef[T]) Get(ctx context.Context) (T, error) { return call(ctx, r.Ref, r.get) }
+//	func (r KeyRef[T]) Get(ctx context.Context) (T, error) { return call(ctx, r.at, r.get) }
 //
 // has a twin without the context that puts the same command into a batch:
 //
-//	func (q KeyBatch[T]) Get() *Future[T] { r := q.ref; return add(q.b, r.Ref, r.get) }
+//	func (q KeyBatch[T]) Get() *Future[T] { r := q.ref; return add(q.b, r.at, r.get) }
 package main
 
 import (
@@ -273,7 +273,7 @@ func writeReference(w *bytes.Buffer, r *reference) {
 	} else {
 		fmt.Fprintf(w, "// %s holds the operations of a [%s] in a batch. They have the same names and results;\n// their futures are settled when [Batch.Exec] returns.\n", batch, r.name)
 		fmt.Fprintf(w, "type %s%s struct {\n\tRefBatch\n\tref %s%s\n}\n\n", batch, r.params, r.name, r.args)
-		fmt.Fprintf(w, "// In puts the reference into a batch.\nfunc (r %s%s) In(b *Batch) %s%s {\n\tr.Ref = b.takes(r.Ref)\n\treturn %s%s{RefBatch{b, r.Ref}, r}\n}\n\n", r.name, r.args, batch, r.args, batch, r.args)
+		fmt.Fprintf(w, "// In puts the reference into a batch.\nfunc (r %s%s) In(b *Batch) %s%s {\n\tr.at = b.takes(r.at)\n\treturn %s%s{RefBatch{b, r.Ref}, r}\n}\n\n", r.name, r.args, batch, r.args, batch, r.args)
 	}
 	for _, m := range r.methods {
 		future, put := "*Future["+m.results[0]+"]", "add"

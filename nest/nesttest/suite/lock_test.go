@@ -613,9 +613,9 @@ func TestLockGuardBesideExtensions(t *testing.T) {
 	}
 	const n = 50
 	for range n {
-		b := l.Guard(s.Atomic())
-		writers.At(s).In(b).PushRight(1)
 		for {
+			b := l.Guard(s.Atomic()) // which is run once
+			writers.At(s).In(b).PushRight(1)
 			err := b.Exec(t.Context())
 			if !errors.Is(err, nest.ErrConflict) {
 				require.NoError(t, err)
