@@ -35,7 +35,7 @@ type Batch struct {
 
 	mu     sync.Mutex
 	ran    bool
-	items  []*item
+	items  []item
 	guards []*Lease
 	slab   any // where the next operation of the last one's type finds room
 }
@@ -52,11 +52,9 @@ const (
 
 // item is one operation of a batch.
 type item struct {
-	ref address
-	cmd rueidis.Completed
-	// unsent is why the operation cannot be sent; skip that there is nothing to send.
-	unsent error
-	skip   bool
+	ref    address
+	cmd    rueidis.Completed
+	skip   bool    // there is nothing to send
 	fenced bool    // it writes to a cached key
 	more   *extras // nil for most
 	pending
@@ -64,8 +62,17 @@ type item struct {
 
 // extras is what few operations have beside their command.
 type extras struct {
+	unsent error               // why the operation cannot be sent
 	before []rueidis.Completed // ends the loads of the keys that it writes
 	uses   []use
+}
+
+// unsent tells why an operation cannot be sent.
+func (i *item) unsent() error {
+	if i.more == nil {
+		return nil
+	}
+	return i.more.unsent
 }
 
 // uses gives all keys of an operation that takes several.
@@ -88,32 +95,6 @@ type pending interface {
 
 func (i *item) settle(ctx context.Context, answer rueidis.RedisMessage, err error) error {
 	return i.conclude(ctx, i.ref, answer, err)
-}
-
-// entry is an item with the future that it settles.
-type entry[R any] struct {
-	it     item // not embedded, for the reason that [address] has
-	future *Future[R]
-	does   *operation[R]
-	keyed  func(ctx context.Context, r address, answer rueidis.RedisMessage) (R, error)
-}
-
-func (e *entry[R]) op() string {
-	if e.does == nil {
-		return ""
-	}
-	return e.does.name
-}
-
-func (e *entry[R]) conclude(ctx context.Context, r address, answer rueidis.RedisMessage, err error) error {
-	v, err := settle(ctx, r, &command[R]{op: e.does, keyed: e.keyed}, &answer, err)
-	e.future.settle(v, err)
-	return err
-}
-
-func (e *entry[R]) refuse(err error) {
-	var zero R
-	e.future.settle(zero, err)
 }
 
 // String gives the key with its sensitive parameters replaced by their templates.
@@ -149,10 +130,9 @@ func add[R any](b *Batch, r address, build func() command[R]) *Future[R] {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 	}
-	s := seatIn[Future[R], R](b)
-	s.entry.future = &s.future
-	fill(b, r, build, &s.entry)
-	return &s.future
+	f := room[Future[R]](b)
+	fill(b, r, build, f)
+	return f
 }
 
 // addFound puts an operation that may find nothing into a batch.
@@ -161,43 +141,44 @@ func addFound[T any](b *Batch, r address, build func() command[found[T]]) *Found
 		b.mu.Lock()
 		defer b.mu.Unlock()
 	}
-	s := seatIn[FoundFuture[T], found[T]](b)
-	s.entry.future = &s.future.Future
-	fill(b, r, build, &s.entry)
-	return &s.future
+	f := room[FoundFuture[T]](b)
+	fill(b, r, build, &f.Future)
+	return f
 }
 
-func fill[R any](b *Batch, r address, build func() command[R], e *entry[R]) {
+func fill[R any](b *Batch, r address, build func() command[R], f *Future[R]) {
 	if b == nil || b.tree == nil && b.err == nil {
-		e.refuse(errNoBatch)
+		f.refuse(errNoBatch)
 		return
 	}
 	if b.ran {
-		e.refuse(&Error{Op: "batch", Err: because(ErrBatch, "the batch was run already")})
+		f.refuse(&Error{Op: "batch", Err: because(ErrBatch, "the batch was run already")})
 		return
 	}
-	e.it.ref, e.it.pending = r, e
-	if e.it.unsent = b.admits(&r); e.it.unsent == nil {
-		c := build()
-		e.does, e.keyed = c.op, c.keyed
-		e.it.fenced, e.it.skip = c.writesCached(r), c.skip
-		if before := c.endLoads(r); before != nil || c.uses != nil {
-			e.it.more = &extras{before, c.uses}
-		}
-		switch {
-		case c.err != nil:
-			e.it.unsent = r.fail(c.op.name, c.err)
-		case c.skip:
-		case b.way == inReads && !c.cmd.IsReadOnly():
-			e.it.unsent = r.fail(c.op.name, errNoRead)
-		default:
-			e.it.cmd = inFull(b.tree.client.B(), c.cmd)
-		}
-	}
 	if b.items == nil {
-		b.items = make([]*item, 0, 16)
+		b.items = *itemPool.Get().(*[]item)
 	}
-	b.items = append(b.items, &e.it)
+	b.items = append(b.items, item{ref: r, pending: f})
+	it := &b.items[len(b.items)-1]
+	if err := b.admits(&r); err != nil {
+		it.more = &extras{unsent: err}
+		return
+	}
+	c := build()
+	f.does, f.keyed = c.op, c.keyed
+	it.fenced, it.skip = c.writesCached(r), c.skip
+	switch before := c.endLoads(r); {
+	case c.err != nil:
+		it.more = &extras{unsent: r.fail(c.op.name, c.err)}
+	case c.skip:
+	case b.way == inReads && !c.cmd.IsReadOnly():
+		it.more = &extras{unsent: r.fail(c.op.name, errNoRead)}
+	default:
+		it.cmd = b.tree.inFull(c.cmd)
+		if before != nil || c.uses != nil {
+			it.more = &extras{before: before, uses: c.uses}
+		}
+	}
 }
 
 // admits tells why a reference cannot be in the batch.
@@ -258,6 +239,7 @@ func (b *Batch) Exec(ctx context.Context) error {
 	case atomically:
 		errs, whole = b.transact(ctx, items)
 		b.observe(ctx, items, start, errs)
+		recycle(items)
 	case inReads:
 		errs, whole = b.tx.read(ctx, items)
 	default:
@@ -267,6 +249,7 @@ func (b *Batch) Exec(ctx context.Context) error {
 			errs = append(errs, done...)
 			clear(part) // what was sent is not needed while the rest is
 		}
+		recycle(items)
 	}
 	if whole != nil {
 		return whole
@@ -275,7 +258,7 @@ func (b *Batch) Exec(ctx context.Context) error {
 }
 
 // take ends the filling of the batch and gives its items, to the first who asks.
-func (b *Batch) take() ([]*item, bool) {
+func (b *Batch) take() ([]item, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	items, ok := b.items, !b.ran
@@ -315,27 +298,39 @@ func (b *Batch) ready(ctx context.Context) error {
 }
 
 // observe tells the observers of every operation, each with the time until it was answered.
-func (b *Batch) observe(ctx context.Context, items []*item, start time.Time, errs []error) {
+func (b *Batch) observe(ctx context.Context, items []item, start time.Time, errs []error) {
 	if len(b.tree.options.observers) == 0 {
 		return
 	}
-	for i, it := range items {
+	for i := range items {
+		it := &items[i]
 		if op := it.op(); it.ref.m != nil && op != "" {
-			it.ref.observe(ctx, op, start, errs[i])
+			var err error
+			if errs != nil {
+				err = errs[i]
+			}
+			it.ref.observe(ctx, op, start, err)
 		}
 	}
 }
 
-// pipeline sends the items and gives each one's error.
-func (b *Batch) pipeline(ctx context.Context, items []*item) []error {
-	errs := make([]error, len(items))
+// pipeline sends the items and gives each one's error, or nil where none has one.
+func (b *Batch) pipeline(ctx context.Context, items []item) (errs []error) {
+	failed := func(i int, err error) {
+		if err != nil && errs == nil {
+			errs = make([]error, len(items))
+		}
+		if err != nil {
+			errs[i] = err
+		}
+	}
 	cmds := endLoads(items)
 	before := len(cmds)
 	for i := range items {
-		switch it := items[i]; {
-		case it.unsent != nil:
-			it.refuse(it.unsent)
-			errs[i] = it.unsent
+		switch it := &items[i]; {
+		case it.unsent() != nil:
+			it.refuse(it.unsent())
+			failed(i, it.unsent())
 		case it.skip:
 			it.refuse(nil)
 		default:
@@ -354,9 +349,9 @@ func (b *Batch) pipeline(ctx context.Context, items []*item) []error {
 		b.tree.client.DoMulti(ctx, fences...)
 	}
 	for i := range items {
-		if it := items[i]; it.unsent == nil && !it.skip {
+		if it := &items[i]; it.unsent() == nil && !it.skip {
 			answer, err := answers[0].ToMessage()
-			errs[i] = it.settle(ctx, answer, err)
+			failed(i, it.settle(ctx, answer, err))
 			answers = answers[1:]
 		}
 	}
@@ -364,10 +359,11 @@ func (b *Batch) pipeline(ctx context.Context, items []*item) []error {
 }
 
 // endLoads gives the commands that end the loads of the keys which the items write.
-func endLoads(items []*item) []rueidis.Completed {
+func endLoads(items []item) []rueidis.Completed {
 	cmds := make([]rueidis.Completed, 0, len(items))
-	for _, it := range items {
-		if it.unsent == nil && !it.skip && it.more != nil {
+	for i := range items {
+		it := &items[i]
+		if !it.skip && it.more != nil && it.more.unsent == nil {
 			cmds = append(cmds, it.more.before...)
 		}
 	}
@@ -376,11 +372,11 @@ func endLoads(items []*item) []rueidis.Completed {
 
 // fences gives the commands that end a batch with writes to cached keys: one for a server, which
 // is one for each key of a Redis Cluster.
-func (b *Batch) fences(items []*item) []rueidis.Completed {
+func (b *Batch) fences(items []item) []rueidis.Completed {
 	var cmds []rueidis.Completed
 	single := b.tree.client.Mode() != rueidis.ClientModeCluster
 	for i := range items {
-		if it := items[i]; it.fenced && it.unsent == nil && !it.skip {
+		if it := &items[i]; it.fenced && it.unsent() == nil && !it.skip {
 			if cmds = append(cmds, fence(it.ref)); single {
 				break
 			}

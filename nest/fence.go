@@ -12,7 +12,7 @@ import (
 func (r address) sendWrite(ctx context.Context, before []rueidis.Completed, cmd rueidis.Completed, fenced bool) (rueidis.RedisMessage, error) {
 	client := r.m.tree.client
 	separate := fenced && r.m.tree.options.broadcast
-	cmds := append(slices.Clip(before), inFull(client.B(), cmd))
+	cmds := append(slices.Clip(before), r.m.tree.inFull(cmd))
 	if fenced && !separate {
 		cmds = append(cmds, fence(r))
 	}

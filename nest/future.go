@@ -1,7 +1,10 @@
 package nest
 
 import (
+	"context"
 	"sync/atomic"
+
+	"github.com/redis/rueidis"
 )
 
 // Future is the result of an operation in a [Batch], once the batch was run. It is safe for
@@ -10,6 +13,10 @@ type Future[R any] struct {
 	done  atomic.Bool
 	value R
 	err   error
+
+	// Until it is done: the operation, and what reads the answer in place of its reply.
+	does  *operation[R]
+	keyed func(ctx context.Context, r address, answer rueidis.RedisMessage) (R, error)
 }
 
 // Value gives the result. Before [Batch.Exec] has returned, the error wraps [ErrBatch].
@@ -27,8 +34,22 @@ func (f *Future[R]) Err() error {
 	return err
 }
 
-func (f *Future[R]) settle(v R, err error) {
-	f.value, f.err = v, err
+func (f *Future[R]) op() string {
+	if f.does == nil {
+		return ""
+	}
+	return f.does.name
+}
+
+func (f *Future[R]) conclude(ctx context.Context, r address, answer rueidis.RedisMessage, err error) error {
+	f.value, f.err = settle(ctx, r, &command[R]{op: f.does, keyed: f.keyed}, &answer, err)
+	f.keyed = nil
+	f.done.Store(true)
+	return f.err
+}
+
+func (f *Future[R]) refuse(err error) {
+	f.err, f.keyed = err, nil
 	f.done.Store(true)
 }
 

@@ -71,8 +71,11 @@ func (r KeyRef[T]) Get(ctx context.Context) (T, error) { return call(ctx, r.at, 
 //
 //nest:ttl renews
 func (r address) fetch() rueidis.Completed {
-	if r.renews() {
+	switch {
+	case r.renews():
 		return r.b().Getex().Key(r.key).PxMilliseconds(r.m.ttl()).Build()
+	case r.m.slotless:
+		return r.b().Arbitrary("GET").Args(r.key).ReadOnly()
 	}
 	return r.b().Get().Key(r.key).Build()
 }
@@ -113,21 +116,28 @@ func (r address) put(text string, opts []SetOption) command[struct{}] {
 	if e.mode == expireKeep && r.m.settings.ttl > 0 {
 		return command[struct{}]{op: &opSet, cmd: setKeeping.command(r.b(), []string{r.key}, text, millis(r.m.ttl()))}
 	}
+	return command[struct{}]{op: &opSet, cmd: r.setting(text, e)}
+}
+
+func (r address) setting(text string, e expiry) rueidis.Completed {
+	switch {
+	case r.m.slotless && e.mode == expireNever:
+		return r.b().Arbitrary("SET").Args(r.key, text).Build()
+	case r.m.slotless && e.mode == expireIn && e.ms%1000 == 0:
+		return r.b().Arbitrary("SET").Args(r.key, text, "EX", millis(e.ms/1000)).Build()
+	}
 	b := r.b().Set().Key(r.key).Value(text)
-	var cmd rueidis.Completed
 	switch {
 	case e.mode == expireKeep:
-		cmd = b.Keepttl().Build()
+		return b.Keepttl().Build()
 	case e.mode == expireUntil:
-		cmd = b.PxatMillisecondsTimestamp(e.ms).Build()
+		return b.PxatMillisecondsTimestamp(e.ms).Build()
 	case e.mode == expireNever:
-		cmd = b.Build()
+		return b.Build()
 	case e.ms%1000 == 0:
-		cmd = b.ExSeconds(e.ms / 1000).Build()
-	default:
-		cmd = b.PxMilliseconds(e.ms).Build()
+		return b.ExSeconds(e.ms / 1000).Build()
 	}
-	return command[struct{}]{op: &opSet, cmd: cmd}
+	return b.PxMilliseconds(e.ms).Build()
 }
 
 // setKeeping writes and keeps the expiry of the key, or none if it has none; a new key gets

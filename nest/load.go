@@ -118,7 +118,7 @@ func look[V any, R Loadable[V]](ctx context.Context, r R) (f found[V], due, hit 
 		}
 		left, err = client.Do(ctx, pttl).AsInt64()
 	} else {
-		answers := client.DoMulti(ctx, inFull(client.B(), c.cmd), pttl)
+		answers := client.DoMulti(ctx, ref.m.tree.inFull(c.cmd), pttl)
 		answer, answerErr := answers[0].ToMessage()
 		if f, err = finish(ctx, ref, &c, &answer, answerErr); !f.ok {
 			return f, false, false, err

@@ -183,7 +183,7 @@ func (l *loadingMany[ID, V, R]) fetch(ctx context.Context, ids []ID, commands []
 				continue
 			}
 		}
-		remote = append(remote, inFull(l.client.B(), c.cmd))
+		remote = append(remote, r.m.tree.inFull(c.cmd))
 	}
 	var fromCache, fromServer []rueidis.RedisResult
 	if len(local) > 0 {

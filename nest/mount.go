@@ -29,6 +29,10 @@ type mounted struct {
 	// direct tells that an operation is a command to the client and nothing else: nobody
 	// observes it, and the key is not cached.
 	direct bool
+	// slotless tells that nobody asks in which slot of a Redis Cluster the key lives. The
+	// commands that are sent most leave it out then: for a key of forty bytes that takes as long
+	// as everything else about a command.
+	slotless bool
 	// bound is what a key's kind prepared: its typed codec, its default.
 	bound any
 	// plain marks a copy for reads that do not renew the TTL, renewed what it is a copy of where

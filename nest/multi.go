@@ -10,7 +10,7 @@ import (
 
 // multi is the operations of a batch as one transaction: MULTI, their commands, EXEC.
 type multi struct {
-	items []*item
+	items []item
 	errs  []error // of the items
 	sent  []int   // which of the items are sent
 	cmds  []rueidis.Completed
@@ -18,13 +18,14 @@ type multi struct {
 }
 
 // newMulti begins a transaction: before are commands that belong to none of the items.
-func newMulti(client rueidis.Client, items []*item, before ...rueidis.Completed) *multi {
+func newMulti(client rueidis.Client, items []item, before ...rueidis.Completed) *multi {
 	before = append(before, endLoads(items)...)
 	m := &multi{items: items, errs: make([]error, len(items)), first: 1 + len(before)}
 	m.cmds = make([]rueidis.Completed, 0, len(items)+len(before)+2)
 	m.cmds = append(append(m.cmds, client.B().Multi().Build()), before...)
 	writes := len(before) > 0
-	for i, it := range items {
+	for i := range items {
+		it := &items[i]
 		if !it.skip {
 			m.sent, m.cmds = append(m.sent, i), append(m.cmds, it.cmd)
 			writes = writes || !it.cmd.IsReadOnly()
@@ -94,7 +95,8 @@ func (m *multi) loose(ctx context.Context, refused error, queued []rueidis.Redis
 
 // skipped settles the items that there was nothing to send for.
 func (m *multi) skipped() {
-	for _, it := range m.items {
+	for i := range m.items {
+		it := &m.items[i]
 		if it.skip {
 			it.refuse(nil)
 		}
@@ -108,7 +110,7 @@ func (m *multi) decline(i int, reason error) {
 
 // decline gives the item's future the reason why it has no result, or the item's own.
 func (i *item) decline(reason error) error {
-	err := i.unsent
+	err := i.unsent()
 	if err == nil {
 		err = i.ref.fail(i.op(), reason)
 	}
@@ -117,9 +119,10 @@ func (i *item) decline(reason error) error {
 }
 
 // declineAll gives every item the reason why nothing was sent.
-func declineAll(items []*item, reason error) []error {
+func declineAll(items []item, reason error) []error {
 	errs := make([]error, len(items))
-	for i, it := range items {
+	for i := range items {
+		it := &items[i]
 		errs[i] = it.decline(reason)
 	}
 	return errs
@@ -127,7 +130,7 @@ func declineAll(items []*item, reason error) []error {
 
 // transact sends the items as one transaction. It gives each one's error and, when the
 // transaction as a whole came to nothing, the reason.
-func (b *Batch) transact(ctx context.Context, items []*item) ([]error, error) {
+func (b *Batch) transact(ctx context.Context, items []item) ([]error, error) {
 	slot := -1
 	bad := b.checkGuards(&slot)
 	if bad == nil {
@@ -161,7 +164,7 @@ func (b *Batch) transact(ctx context.Context, items []*item) ([]error, error) {
 // awaitFences ends a transaction with writes to cached keys. It may have travelled on a connection
 // of its own: once it has been answered, the server has told the connection that caches, which a
 // command after it waits for.
-func (b *Batch) awaitFences(ctx context.Context, items []*item) {
+func (b *Batch) awaitFences(ctx context.Context, items []item) {
 	if after := b.fences(items); len(after) > 0 {
 		b.tree.client.DoMulti(ctx, after...)
 	}
@@ -177,13 +180,15 @@ func bareReason(err error) error {
 
 // unsendable tells why items cannot be sent as one atomic step. slot is that of the keys before
 // them, or -1, and becomes theirs.
-func unsendable(items []*item, slot *int) error {
-	for _, it := range items {
-		if it.unsent != nil {
-			return it.unsent
+func unsendable(items []item, slot *int) error {
+	for i := range items {
+		it := &items[i]
+		if err := it.unsent(); err != nil {
+			return err
 		}
 	}
-	for _, it := range items {
+	for i := range items {
+		it := &items[i]
 		for key := range it.keys {
 			if !inSlot(slot, key) {
 				return it.ref.fail(it.op(), errSlots)

@@ -42,12 +42,12 @@ func (s script) inFull(b rueidis.Builder, keys []string, args ...string) rueidis
 }
 
 // inFull gives an operation's command in the form in which it can travel with others.
-func inFull(b rueidis.Builder, cmd rueidis.Completed) rueidis.Completed {
+func (t *tree) inFull(cmd rueidis.Completed) rueidis.Completed {
 	words := cmd.Commands()
 	if words[0] != evalSHA {
 		return cmd
 	}
-	return spelledOut(b, words, cmd.IsReadOnly())
+	return spelledOut(t.client.B(), words, cmd.IsReadOnly())
 }
 
 func spelledOut(b rueidis.Builder, words []string, readOnly bool) rueidis.Completed {

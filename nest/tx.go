@@ -140,7 +140,7 @@ func elsewhere(err error) bool {
 }
 
 // read runs a batch of Reads.
-func (tx *Tx) read(ctx context.Context, items []*item) ([]error, error) {
+func (tx *Tx) read(ctx context.Context, items []item) ([]error, error) {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
 	slot := tx.slot
@@ -167,9 +167,10 @@ func (tx *Tx) read(ctx context.Context, items []*item) ([]error, error) {
 // reading makes the commands of a batch of Reads: first the WATCH of the keys that are new, then
 // from begin on those of the items, then, when it is not the only thing read, EXISTS of all that
 // is watched and the question whether anything has changed.
-func (tx *Tx) reading(items []*item) (cmds []rueidis.Completed, begin int) {
+func (tx *Tx) reading(items []item) (cmds []rueidis.Completed, begin int) {
 	var fresh []string
-	for _, it := range items {
+	for i := range items {
+		it := &items[i]
 		if it.skip {
 			it.refuse(nil)
 			continue
@@ -202,7 +203,7 @@ func (tx *Tx) reading(items []*item) (cmds []rueidis.Completed, begin int) {
 }
 
 // settle gives a batch of Reads what came back.
-func (tx *Tx) settle(ctx context.Context, items []*item, answers []rueidis.RedisResult, begin int) ([]error, error) {
+func (tx *Tx) settle(ctx context.Context, items []item, answers []rueidis.RedisResult, begin int) ([]error, error) {
 	for _, a := range answers {
 		if err := a.Error(); unanswered(err) || elsewhere(err) {
 			tx.fail(ctx, err)
@@ -224,7 +225,8 @@ func (tx *Tx) settle(ctx context.Context, items []*item, answers []rueidis.Redis
 		}
 	}
 	errs := make([]error, len(items))
-	for i, it := range items {
+	for i := range items {
+		it := &items[i]
 		if !it.skip {
 			answer, err := answers[0].ToMessage()
 			errs[i] = it.settle(ctx, answer, err)
@@ -235,8 +237,9 @@ func (tx *Tx) settle(ctx context.Context, items []*item, answers []rueidis.Redis
 }
 
 // declined gives items the reason why the try comes to nothing.
-func (tx *Tx) declined(items []*item) ([]error, error) {
-	for _, it := range items {
+func (tx *Tx) declined(items []item) ([]error, error) {
+	for i := range items {
+		it := &items[i]
 		if it.skip {
 			it.refuse(nil)
 		}
@@ -329,7 +332,7 @@ func (tx *Tx) finish(ctx context.Context, failed error) (again bool, err error) 
 }
 
 // commit applies the items if nothing watched has changed.
-func (tx *Tx) commit(ctx context.Context, items []*item, failed error) (again bool, err error) {
+func (tx *Tx) commit(ctx context.Context, items []item, failed error) (again bool, err error) {
 	m := newMulti(tx.scope.at.tree.client, items, tx.renewals()...)
 	answers := tx.line.conn.DoMulti(ctx, m.cmds...)
 	exec := answers[len(answers)-1].Error()
