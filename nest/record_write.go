@@ -111,8 +111,12 @@ func (r RecordRef[S]) fieldsOf(s *S, names []string) (pairs, gone []string, err 
 		gone = append(gone, f.was...)
 		return nil
 	}
+	size := len(names)
 	if names == nil {
-		pairs = make([]string, 0, 2*len(rec.bound))
+		size = len(rec.bound)
+	}
+	pairs = make([]string, 0, 2*size)
+	if names == nil {
 		for i := range rec.bound {
 			if err := add(&rec.bound[i]); err != nil {
 				return nil, nil, err

@@ -112,7 +112,7 @@ func (r StreamRef[T]) add(v *T, opts []EntryOption) command[string] {
 			return refuse(&opStreamAdd, err)
 		}
 	}
-	var args []string
+	args := make([]string, 0, 8)
 	if o.ifExists {
 		args = append(args, "NOMKSTREAM")
 	}
