@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -194,6 +195,7 @@ func TestRulesFindFaults(t *testing.T) {
 				select {
 				case turns <- struct{}{}:
 					defer func() { <-turns }()
+					runtime.Gosched() // else all may happen to come one after the other
 					return codec.JSON.Decode(data, v)
 				default:
 					return wrapped(errors.New("busy"))
