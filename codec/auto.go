@@ -203,51 +203,76 @@ func (a *autoFixed) Decode(data []byte, v any) error {
 
 // autoFor is Auto for T, which CheckType has accepted.
 func autoFor[T any](t reflect.Type) Typed[T] {
-	name := typeName(t)
 	switch formOf(t) {
-	case formTime:
-		return as[T](timeTyped{})
+	case formJSON:
+		return jsonFor[T](Auto.Name(), t)
 	case formText:
-		return textTyped[T]{Auto.Name()}
-	case formString:
-		return as[T](stringTyped{})
-	case formBytes:
-		return as[T](bytesTyped{})
-	case formBool:
-		return as[T](boolTyped{name})
-	case formInt, formUint, formFloat:
-		return numberFor[T](t.Kind(), name)
+		return &textTyped[T]{Auto.Name()}
 	}
-	return jsonFor[T](Auto.Name(), t)
+	return as[T](builtinAuto(t))
 }
 
-func numberFor[T any](kind reflect.Kind, name string) Typed[T] {
-	switch kind {
+// builtinAuto is Auto for the builtin type that t is defined as.
+func builtinAuto(t reflect.Type) builtin {
+	name := typeName(t)
+	switch t.Kind() {
+	case reflect.String:
+		return builtinString()
+	case reflect.Slice:
+		return builtinBytes()
+	case reflect.Bool:
+		b := &boolTyped{name}
+		return builtinOf(b, b.Encode, b.Decode)
 	case reflect.Int:
-		return as[T](intTyped[int]{name})
+		return builtinInt[int](name)
 	case reflect.Int8:
-		return as[T](intTyped[int8]{name})
+		return builtinInt[int8](name)
 	case reflect.Int16:
-		return as[T](intTyped[int16]{name})
+		return builtinInt[int16](name)
 	case reflect.Int32:
-		return as[T](intTyped[int32]{name})
+		return builtinInt[int32](name)
 	case reflect.Int64:
-		return as[T](intTyped[int64]{name})
+		return builtinInt[int64](name)
 	case reflect.Uint:
-		return as[T](uintTyped[uint]{name})
+		return builtinUint[uint](name)
 	case reflect.Uint8:
-		return as[T](uintTyped[uint8]{name})
+		return builtinUint[uint8](name)
 	case reflect.Uint16:
-		return as[T](uintTyped[uint16]{name})
+		return builtinUint[uint16](name)
 	case reflect.Uint32:
-		return as[T](uintTyped[uint32]{name})
+		return builtinUint[uint32](name)
 	case reflect.Uint64:
-		return as[T](uintTyped[uint64]{name})
+		return builtinUint[uint64](name)
 	case reflect.Uintptr:
-		return as[T](uintTyped[uintptr]{name})
+		return builtinUint[uintptr](name)
 	case reflect.Float32:
-		return as[T](float32Typed{name})
-	default:
-		return as[T](float64Typed{name})
+		f := &float32Typed{name}
+		return builtinOf(f, f.Encode, f.Decode)
+	case reflect.Float64:
+		f := &float64Typed{name}
+		return builtinOf(f, f.Encode, f.Decode)
+	default: // a struct, which formOf has seen to be a time.Time
+		t := &timeTyped{}
+		return builtinOf(t, t.Encode, t.Decode)
 	}
+}
+
+func builtinString() builtin {
+	s := &stringTyped{}
+	return builtinOf(s, s.Encode, s.Decode)
+}
+
+func builtinBytes() builtin {
+	b := &bytesTyped{}
+	return builtinOf(b, b.Encode, b.Decode)
+}
+
+func builtinInt[T int | int8 | int16 | int32 | int64](name string) builtin {
+	i := &intTyped[T]{name}
+	return builtinOf(i, i.Encode, i.Decode)
+}
+
+func builtinUint[T uint | uint8 | uint16 | uint32 | uint64 | uintptr](name string) builtin {
+	u := &uintTyped[T]{name}
+	return builtinOf(u, u.Encode, u.Decode)
 }

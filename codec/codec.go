@@ -87,7 +87,7 @@ func StoredType(c Codec, data []byte) (string, error) {
 // again. Encoded values are strings because Redis commands are made of strings, and a string
 // cannot be changed behind the back of a cache.
 type Typed[T any] interface {
-	// Encode gives the encoded form of v.
+	// Encode gives the encoded form of v. Beside an error the string means nothing.
 	Encode(v T) (string, error)
 
 	// Decode gives the value that data encodes. Errors wrap [ErrDecode] and never hold data.

@@ -26,30 +26,31 @@ func For[T any](c Codec) (Typed[T], error) {
 	case raw:
 		return rawFor[T](t), nil
 	case tagged:
-		return taggedTyped[T]{planFor(t)}, nil
+		return &taggedTyped[T]{planFor(t)}, nil
 	}
-	b := boxed[T]{FixType(c, t)}
+	fixed := FixType(c, t)
 	if t.Kind() == reflect.Interface {
-		return dynamic[T]{b}, nil
+		return &dynamic[T]{boxed[T]{codec: fixed}}, nil
 	}
-	if maker, ok := b.codec.(Maker); ok {
-		return made[T]{b, maker}, nil
-	}
-	return b, nil
+	maker, _ := fixed.(Maker)
+	return &boxed[T]{fixed, maker}, nil
 }
 
 // boxed is any codec for T, through the interfaces of [Codec].
-type boxed[T any] struct{ codec Codec }
-
-func (b boxed[T]) Encode(v T) (string, error) {
-	data, err := b.codec.Append(nil, v)
-	if err != nil {
-		return "", err
-	}
-	return text(data), nil
+type boxed[T any] struct {
+	codec Codec
+	maker Maker // codec, if it makes the values of a pointer type T
 }
 
-func (b boxed[T]) Decode(data string) (T, error) {
+func (b *boxed[T]) Encode(v T) (string, error) {
+	data, err := b.codec.Append(nil, v)
+	return text(data), err // in few words, so that it is compiled into what is called through Typed
+}
+
+func (b *boxed[T]) Decode(data string) (T, error) {
+	if b.maker != nil {
+		return b.made(data)
+	}
 	var v T
 	if err := b.codec.Decode(view(data), &v); err != nil {
 		var zero T
@@ -58,33 +59,27 @@ func (b boxed[T]) Decode(data string) (T, error) {
 	return v, nil
 }
 
-// dynamic is boxed for an interface type T. In an any, a T would turn into what it holds, and
-// a codec would write in another form what it is later asked to read as a T.
-type dynamic[T any] struct{ boxed[T] }
-
-func (d dynamic[T]) Encode(v T) (string, error) {
-	data, err := d.codec.Append(nil, &v)
-	if err != nil {
-		return "", err
-	}
-	return text(data), nil
-}
-
-// made is boxed for a pointer type whose values the codec makes.
-type made[T any] struct {
-	boxed[T]
-	maker Maker
-}
-
-func (m made[T]) Decode(data string) (T, error) {
-	v, err := m.maker.Make(view(data))
+func (b *boxed[T]) made(data string) (T, error) {
+	v, err := b.maker.Make(view(data))
 	if err != nil {
 		var zero T
 		return zero, err
 	}
 	t, ok := v.(T)
 	if !ok {
-		return t, decodeError(m.codec.Name(), typeName(reflect.TypeFor[T]()), len(data), "the codec made a value of another type")
+		return t, decodeError(b.codec.Name(), typeName(reflect.TypeFor[T]()), len(data), "the codec made a value of another type")
 	}
 	return t, nil
+}
+
+// dynamic is boxed for an interface type T. In an any, a T would turn into what it holds, and
+// a codec would write in another form what it is later asked to read as a T.
+type dynamic[T any] struct{ boxed[T] }
+
+func (d *dynamic[T]) Encode(v T) (string, error) {
+	data, err := d.codec.Append(nil, &v)
+	if err != nil {
+		return "", err
+	}
+	return text(data), nil
 }

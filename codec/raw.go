@@ -50,9 +50,9 @@ func (r raw) Decode(data []byte, v any) error {
 // rawFor is Raw for T, which CheckType has accepted.
 func rawFor[T any](t reflect.Type) Typed[T] {
 	if isString(t) {
-		return as[T](stringTyped{})
+		return as[T](builtinString())
 	}
-	return as[T](bytesTyped{})
+	return as[T](builtinBytes())
 }
 
 func isString(t reflect.Type) bool {

@@ -216,28 +216,28 @@ func isRFC3339(s string) bool {
 
 type stringTyped struct{}
 
-func (stringTyped) Encode(v string) (string, error)    { return v, nil }
-func (stringTyped) Decode(data string) (string, error) { return data, nil }
+func (*stringTyped) Encode(v string) (string, error)    { return v, nil }
+func (*stringTyped) Decode(data string) (string, error) { return data, nil }
 
 type bytesTyped struct{}
 
-func (bytesTyped) Encode(v []byte) (string, error)    { return string(v), nil }
-func (bytesTyped) Decode(data string) ([]byte, error) { return append([]byte{}, data...), nil }
+func (*bytesTyped) Encode(v []byte) (string, error)    { return string(v), nil }
+func (*bytesTyped) Decode(data string) ([]byte, error) { return append([]byte{}, data...), nil }
 
 type boolTyped struct{ name string }
 
-func (boolTyped) Encode(v bool) (string, error) { return boolText(v), nil }
+func (*boolTyped) Encode(v bool) (string, error) { return boolText(v), nil }
 
-func (b boolTyped) Decode(data string) (bool, error) {
+func (b *boolTyped) Decode(data string) (bool, error) {
 	v, reason := parseBool(data)
 	return v, scalarError(b.name, data, reason)
 }
 
 type intTyped[T int | int8 | int16 | int32 | int64] struct{ name string }
 
-func (intTyped[T]) Encode(v T) (string, error) { return strconv.FormatInt(int64(v), 10), nil }
+func (*intTyped[T]) Encode(v T) (string, error) { return strconv.FormatInt(int64(v), 10), nil }
 
-func (i intTyped[T]) Decode(data string) (T, error) {
+func (i *intTyped[T]) Decode(data string) (T, error) {
 	n, reason := parseInt(data, 64)
 	if reason == "" && int64(T(n)) != n {
 		reason = outOfRange
@@ -250,9 +250,9 @@ func (i intTyped[T]) Decode(data string) (T, error) {
 
 type uintTyped[T uint | uint8 | uint16 | uint32 | uint64 | uintptr] struct{ name string }
 
-func (uintTyped[T]) Encode(v T) (string, error) { return strconv.FormatUint(uint64(v), 10), nil }
+func (*uintTyped[T]) Encode(v T) (string, error) { return strconv.FormatUint(uint64(v), 10), nil }
 
-func (u uintTyped[T]) Decode(data string) (T, error) {
+func (u *uintTyped[T]) Decode(data string) (T, error) {
 	n, reason := parseUint(data, 64)
 	if reason == "" && uint64(T(n)) != n {
 		reason = outOfRange
@@ -265,35 +265,35 @@ func (u uintTyped[T]) Decode(data string) (T, error) {
 
 type float32Typed struct{ name string }
 
-func (float32Typed) Encode(v float32) (string, error) {
+func (*float32Typed) Encode(v float32) (string, error) {
 	return strconv.FormatFloat(float64(v), 'g', -1, 32), nil
 }
 
-func (f float32Typed) Decode(data string) (float32, error) {
+func (f *float32Typed) Decode(data string) (float32, error) {
 	v, reason := parseFloat(data, 32)
 	return float32(v), scalarError(f.name, data, reason)
 }
 
 type float64Typed struct{ name string }
 
-func (float64Typed) Encode(v float64) (string, error) {
+func (*float64Typed) Encode(v float64) (string, error) {
 	return strconv.FormatFloat(v, 'g', -1, 64), nil
 }
 
-func (f float64Typed) Decode(data string) (float64, error) {
+func (f *float64Typed) Decode(data string) (float64, error) {
 	v, reason := parseFloat(data, 64)
 	return v, scalarError(f.name, data, reason)
 }
 
 type timeTyped struct{}
 
-func (timeTyped) Encode(v time.Time) (string, error) {
+func (*timeTyped) Encode(v time.Time) (string, error) {
 	var buf [len(time.RFC3339Nano)]byte
 	b, err := appendTime(buf[:0], v)
 	return string(b), err
 }
 
-func (timeTyped) Decode(data string) (time.Time, error) {
+func (*timeTyped) Decode(data string) (time.Time, error) {
 	v, reason := parseTime(data)
 	return v, scalarError("time.Time", data, reason)
 }

@@ -81,7 +81,7 @@ func (c tagged) Decode(data []byte, v any) error {
 // taggedTyped is Tagged for T. What it reads refers to the string given, which nobody can change.
 type taggedTyped[T any] struct{ plan *plan }
 
-func (taggedTyped[T]) Encode(v T) (string, error) {
+func (*taggedTyped[T]) Encode(v T) (string, error) {
 	_, out, err := makeTagged(reflect.ValueOf(&v).Elem())
 	if err != nil {
 		return "", EncodeError(Tagged.Name(), v, err.Error())
@@ -89,7 +89,7 @@ func (taggedTyped[T]) Encode(v T) (string, error) {
 	return text(out), nil
 }
 
-func (t taggedTyped[T]) Decode(data string) (T, error) {
+func (t *taggedTyped[T]) Decode(data string) (T, error) {
 	var v T
 	_, value, err := parseTagged(data)
 	if err == nil {

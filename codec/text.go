@@ -69,12 +69,12 @@ func (c textCodec) Decode(data []byte, v any) error {
 // textTyped is the text form of T, a type that hasText accepts.
 type textTyped[T any] struct{ codec string }
 
-func (t textTyped[T]) Encode(v T) (string, error) {
+func (t *textTyped[T]) Encode(v T) (string, error) {
 	data, err := appendText(t.codec, nil, &v)
 	return string(data), err
 }
 
-func (t textTyped[T]) Decode(data string) (T, error) {
+func (t *textTyped[T]) Decode(data string) (T, error) {
 	var v T
 	if err := decodeText(t.codec, view(data), &v); err != nil {
 		var zero T
