@@ -112,7 +112,7 @@ func (auto) Decode(data []byte, v any) error {
 type autoFixed struct {
 	form form
 	bits int
-	json jsonTraits
+	json *jsonTraits
 }
 
 var knownAuto sync.Map // reflect.Type → autoFixed

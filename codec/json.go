@@ -35,18 +35,18 @@ func (c jsonCodec) Decode(data []byte, v any) error {
 
 // jsonFixed is the JSON form of one type, under the name of the codec.
 type jsonFixed struct {
-	codec string
-	jsonTraits
+	codec  string
+	traits *jsonTraits
 }
 
 func (j *jsonFixed) Name() string { return j.codec }
 
 func (j *jsonFixed) Append(dst []byte, v any) ([]byte, error) {
-	return appendJSON(j.codec, dst, v, j.jsonTraits)
+	return appendJSON(j.codec, dst, v, j.traits)
 }
 
 func (j *jsonFixed) Decode(data []byte, v any) error {
-	return decodeJSON(j.codec, data, v, j.jsonTraits)
+	return decodeJSON(j.codec, data, v, j.traits)
 }
 
 // jsonTraits is what there is to know of a type before its values are written and read.
@@ -54,31 +54,40 @@ type jsonTraits struct {
 	hides bool // encoding/json misses methods with a pointer receiver in a value
 	lends bool // a method of somebody's may be handed parts of the input
 	null  bool // null is a value of it
+
+	plain reflect.Kind // of a string or integer that mostly needs no encoding/json; else Invalid
+	bits  int          // of such an integer
 }
 
-var knownJSON sync.Map // reflect.Type → jsonTraits
+var knownJSON sync.Map // reflect.Type → *jsonTraits
 
-func jsonTraitsOf(t reflect.Type) jsonTraits {
+func jsonTraitsOf(t reflect.Type) *jsonTraits {
 	if t == nil {
-		return jsonTraits{null: true}
+		return &jsonTraits{null: true}
 	}
 	if known, ok := knownJSON.Load(t); ok {
-		return known.(jsonTraits)
+		return known.(*jsonTraits)
 	}
-	traits := jsonTraits{hidesMethods(t), reachesMethod(t, map[reflect.Type]bool{}), holdsNull(t)}
+	traits := &jsonTraits{hides: hidesMethods(t), lends: reachesMethod(t, map[reflect.Type]bool{}), null: holdsNull(t)}
+	traits.plain, traits.bits = plainJSON(t)
 	knownJSON.Store(t, traits)
 	return traits
 }
 
 // targetTraits gives the traits of what v points to.
-func targetTraits(v any) jsonTraits {
+func targetTraits(v any) *jsonTraits {
 	if t := reflect.TypeOf(v); t != nil && t.Kind() == reflect.Pointer {
 		return jsonTraitsOf(t.Elem())
 	}
-	return jsonTraits{}
+	return &jsonTraits{}
 }
 
-func appendJSON(codec string, dst []byte, v any, traits jsonTraits) ([]byte, error) {
+func appendJSON(codec string, dst []byte, v any, traits *jsonTraits) ([]byte, error) {
+	if traits.plain != reflect.Invalid {
+		if out, ok := appendPlainJSON(dst, reflect.ValueOf(v)); ok {
+			return out, nil
+		}
+	}
 	if traits.hides {
 		v = addressable(reflect.ValueOf(v)).Interface()
 	}
@@ -146,7 +155,10 @@ func jsonEncodeError(codec string, v any, err error) error {
 	return EncodeError(codec, v, reason)
 }
 
-func decodeJSON(codec string, data []byte, v any, traits jsonTraits) error {
+func decodeJSON(codec string, data []byte, v any, traits *jsonTraits) error {
+	if traits.plain != reflect.Invalid && decodePlainJSON(data, v, traits) {
+		return nil
+	}
 	if traits.lends {
 		// Nothing forbids such a method to work in place.
 		data = append([]byte{}, data...)
@@ -219,42 +231,51 @@ func holdsNull(t reflect.Type) bool {
 // jsonTyped is the JSON form of T, under the name of the codec.
 type jsonTyped[T any] struct {
 	codec  string
-	traits jsonTraits
+	traits *jsonTraits
+
+	// A pointer is handed out, so that methods with a pointer receiver count, and so that an
+	// interface stays one.
+	pointed bool
 }
 
 // jsonFor is the JSON form of T under the name of JSON or of a codec that falls back on it.
 func jsonFor[T any](name string, t reflect.Type) Typed[T] {
-	typed := jsonTyped[T]{name, jsonTraitsOf(t)}
-	if typed.traits.hides || t.Kind() == reflect.Interface {
-		return jsonPointed[T]{typed}
-	}
-	return typed
+	traits := jsonTraitsOf(t)
+	return &jsonTyped[T]{name, traits, traits.hides || t.Kind() == reflect.Interface}
 }
 
-func (j jsonTyped[T]) Encode(v T) (string, error) {
-	b, err := json.Marshal(v)
+func (j *jsonTyped[T]) Encode(v T) (string, error) {
+	if j.traits.plain != reflect.Invalid {
+		if s, ok := plainJSONText(reflect.ValueOf(&v).Elem()); ok {
+			return s, nil
+		}
+	}
+	var b []byte
+	var err error
+	if j.pointed {
+		p := new(T)
+		*p = v
+		b, err = json.Marshal(p)
+	} else {
+		b, err = json.Marshal(v)
+	}
 	if err != nil {
 		return "", jsonEncodeError(j.codec, v, err)
 	}
 	return text(b), nil
 }
 
-func (j jsonTyped[T]) Decode(data string) (T, error) {
+func (j *jsonTyped[T]) Decode(data string) (T, error) {
+	if j.traits.plain != reflect.Invalid {
+		var v T
+		if setPlainJSON(data, reflect.ValueOf(&v).Elem(), j.traits.bits) {
+			return v, nil
+		}
+	}
 	var v T
 	if err := decodeJSON(j.codec, view(data), &v, j.traits); err != nil {
 		var zero T
 		return zero, err
 	}
 	return v, nil
-}
-
-// jsonPointed hands out a pointer, so that methods with a pointer receiver count.
-type jsonPointed[T any] struct{ jsonTyped[T] }
-
-func (j jsonPointed[T]) Encode(v T) (string, error) {
-	b, err := json.Marshal(&v)
-	if err != nil {
-		return "", jsonEncodeError(j.codec, v, err)
-	}
-	return text(b), nil
 }
