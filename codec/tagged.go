@@ -52,8 +52,8 @@ func (tagged) CheckType(t reflect.Type) error { return tagCheck{}.value(t, true)
 func (c tagged) Append(dst []byte, v any) ([]byte, error) {
 	var out []byte
 	var err error
-	if cap(dst) == 0 {
-		_, out, err = makeTagged(reflect.ValueOf(v))
+	if cap(dst) == len(dst) {
+		_, out, err = makeTagged(dst, reflect.ValueOf(v))
 	} else {
 		_, out, err = appendTagged(dst, reflect.ValueOf(v))
 	}
@@ -82,7 +82,7 @@ func (c tagged) Decode(data []byte, v any) error {
 type taggedTyped[T any] struct{ plan *plan }
 
 func (*taggedTyped[T]) Encode(v T) (string, error) {
-	_, out, err := makeTagged(reflect.ValueOf(&v).Elem())
+	_, out, err := makeTagged(nil, reflect.ValueOf(&v).Elem())
 	if err != nil {
 		return "", EncodeError(Tagged.Name(), v, err.Error())
 	}
@@ -117,7 +117,7 @@ func (c tagged) StoredType(data []byte) (string, error) {
 // Marshal gives v in the form of [Tagged], and the name of its type there: "datetime". The
 // error wraps [ErrEncode].
 func Marshal(v any) (typeName string, raw []byte, err error) {
-	tag, raw, err := makeTagged(reflect.ValueOf(v))
+	tag, raw, err := makeTagged(nil, reflect.ValueOf(v))
 	if err != nil {
 		return "", nil, EncodeError(Tagged.Name(), v, err.Error())
 	}

@@ -30,14 +30,14 @@ var rooms = sync.Pool{New: func() any {
 	return &room
 }}
 
-// makeTagged gives v with its type, in bytes that take no more room than they need, and tells
-// the type.
-func makeTagged(v reflect.Value) (tag, []byte, error) {
+// makeTagged appends v with its type to a dst without room, in bytes that take no more room than
+// they need, and tells the type.
+func makeTagged(dst []byte, v reflect.Value) (tag, []byte, error) {
 	room := rooms.Get().(*[]byte)
 	t, out, err := appendTagged((*room)[:0], v)
 	var made []byte
 	if err == nil {
-		made = append(made, out...)
+		made = append(dst, out...)
 		if cap(out) <= keptRoom {
 			*room = out
 		}

@@ -60,6 +60,9 @@ func Versioned(newest Codec, older ...Codec) Codec {
 	if writer := v.versions[v.write]; writer == nil || writer == Retired {
 		panic("codec: Versioned: there is no codec to write with")
 	}
+	mark := [markSize]byte([]byte(versionMark + "\x00"))
+	mark[markSize-1] = byte(v.write)
+	v.mark = mark[:]
 	return &v
 }
 
@@ -112,6 +115,7 @@ func (r retired) StoredType(data []byte) (string, error) {
 type versioned struct {
 	versions []Codec
 	write    int
+	mark     []byte // of the version that is written; nobody writes to it
 }
 
 const (
@@ -135,7 +139,7 @@ func (v *versioned) CheckType(t reflect.Type) error {
 
 // FixType fixes each version.
 func (v *versioned) FixType(t reflect.Type) Codec {
-	fixed := versioned{versions: slices.Clone(v.versions), write: v.write}
+	fixed := versioned{versions: slices.Clone(v.versions), write: v.write, mark: v.mark}
 	for n, c := range fixed.versions {
 		if c != nil {
 			fixed.versions[n] = FixType(c, t)
@@ -152,18 +156,12 @@ func (v *versioned) Append(dst []byte, value any) ([]byte, error) {
 		dst = append(dst, versionMark...)
 		return v.versions[v.write].Append(append(dst, byte(v.write)), value)
 	}
-	out, err := v.versions[v.write].Append(nil, value)
-	if err != nil {
-		return nil, err
+	// The mark is full, so that what is appended to it is all made in one piece, in a new place.
+	out, err := v.versions[v.write].Append(v.mark, value)
+	if err == nil && len(out) == markSize {
+		out = bytes.Clone(out) // the value has no bytes
 	}
-	// What a codec makes by itself mostly has room left, so that the version goes in front
-	// without another allocation.
-	size := len(out)
-	out = append(out, versionMark+"\x00"...)
-	copy(out[markSize:], out[:size])
-	copy(out, versionMark)
-	out[markSize-1] = byte(v.write)
-	return out, nil
+	return out, err
 }
 
 // appendPlain writes a value without a version.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
@@ -92,8 +93,8 @@ func (c *cborCodec) Append(dst []byte, v any) ([]byte, error) {
 		}
 		return nil, codec.EncodeError(c.Name(), v, reason)
 	}
-	if cap(dst) == 0 {
-		return b, nil
+	if cap(dst)-len(dst) < len(b) {
+		return slices.Insert(b, 0, dst...), nil // which mostly has room, where dst has none
 	}
 	return append(dst, b...), nil
 }

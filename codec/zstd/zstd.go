@@ -87,36 +87,41 @@ func (z *zstdCodec) FixType(t reflect.Type) codec.Codec {
 }
 
 func (z *zstdCodec) Append(dst []byte, v any) ([]byte, error) {
-	if cap(dst) > 0 {
-		at := len(dst)
-		out, err := z.inner.Append(append(dst, plain), v)
-		if err != nil {
-			return nil, err
-		}
-		small, err := z.compress(out[at+1:], v)
-		switch {
-		case err != nil:
-			return nil, err
-		case small != nil:
-			out = append(out[:at], small...)
-		}
-		return out, nil
+	if cap(dst) == 0 {
+		return z.make(v)
 	}
-	out, err := z.inner.Append(nil, v)
+	at := len(dst)
+	out, err := z.inner.Append(append(dst, plain), v)
 	if err != nil {
 		return nil, err
 	}
-	if len(out) > min(z.threshold, z.maxSize) {
-		if small, err := z.compress(out, v); small != nil || err != nil {
+	small, err := z.compress(out[at+1:], v)
+	switch {
+	case err != nil:
+		return nil, err
+	case small != nil:
+		out = append(out[:at], small...)
+	}
+	return out, nil
+}
+
+// onlyPlain is full, so that what is appended to it is all made in one piece, in a new place.
+// Nobody writes to it.
+var onlyPlain = []byte{plain}
+
+// make is Append without a dst.
+func (z *zstdCodec) make(v any) ([]byte, error) {
+	out, err := z.inner.Append(onlyPlain, v)
+	switch size := len(out) - 1; {
+	case err != nil:
+		return nil, err
+	case size > min(z.threshold, z.maxSize):
+		if small, err := z.compress(out[1:], v); small != nil || err != nil {
 			return small, err
 		}
+	case size == 0:
+		return []byte{plain}, nil
 	}
-	// What a codec makes by itself mostly has room left, so that the first byte goes in front
-	// without another allocation.
-	size := len(out)
-	out = append(out, plain)
-	copy(out[1:], out[:size])
-	out[0] = plain
 	return out, nil
 }
 
