@@ -28,7 +28,6 @@ const (
 
 var (
 	messageType = reflect.TypeFor[proto.Message]()
-	marshal     = proto.MarshalOptions{Deterministic: true}
 	unmarshal   = proto.UnmarshalOptions{Merge: true} // into a new message, which needs no reset
 )
 
@@ -50,19 +49,15 @@ func (protoCodec) CheckType(t reflect.Type) error {
 // FixType remembers which message to make.
 func (protoCodec) FixType(t reflect.Type) codec.Codec { return &fixed{message: t.Elem()} }
 
-func (protoCodec) Append(dst []byte, v any) ([]byte, error) { return appendMessage(dst, v) }
+func (protoCodec) Append(dst []byte, v any) ([]byte, error) { return new(fixed).Append(dst, v) }
 
-func appendMessage(dst []byte, v any) ([]byte, error) {
-	m, ok := v.(proto.Message)
-	if !ok {
-		return nil, codec.EncodeError(name, v, notMessage)
-	}
-	out, err := marshal.MarshalAppend(dst, m)
-	if err != nil {
-		return nil, codec.EncodeError(name, v, "a required field is missing, or a string is not UTF-8")
-	}
-	if len(out) == len(dst) && !m.ProtoReflect().IsValid() {
-		return nil, codec.EncodeError(name, v, "a nil message has no form")
+// nothingWritten tells an empty message from one that has no form.
+func nothingWritten(out []byte, m proto.Message, err error) ([]byte, error) {
+	switch {
+	case err != nil:
+		return nil, codec.EncodeError(name, m, "a required field is missing, or a string is not UTF-8")
+	case !m.ProtoReflect().IsValid():
+		return nil, codec.EncodeError(name, m, "a nil message has no form")
 	}
 	return out, nil
 }
@@ -97,8 +92,18 @@ type fixed struct {
 	message reflect.Type
 }
 
-// Append is that of Codec, without a detour through a promoted method.
-func (*fixed) Append(dst []byte, v any) ([]byte, error) { return appendMessage(dst, v) }
+// Append is the same for all types of messages.
+func (*fixed) Append(dst []byte, v any) ([]byte, error) {
+	m, ok := v.(proto.Message)
+	if !ok {
+		return nil, codec.EncodeError(name, v, notMessage)
+	}
+	out, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend(dst, m)
+	if err != nil || len(out) == len(dst) {
+		return nothingWritten(out, m, err)
+	}
+	return out, nil
+}
 
 // Make reads into a new message.
 func (f *fixed) Make(data []byte) (any, error) {
