@@ -130,6 +130,20 @@ func TestScanReadsWhatTheLibraryWrites(t *testing.T) {
 	require.NoError(t, ours.Codec.Decode([]byte("\xd6\xff\x00\x00\x00\x01"), new(time.Time)))
 }
 
+// TestEachLength has strings of each length that is read in another way.
+func TestEachLength(t *testing.T) {
+	all := "abcdefghijklmnopqrstuvwxyz0123456789"
+	typed, err := codec.For[[]string](ours.Codec)
+	require.NoError(t, err)
+	for n := range len(all) {
+		stored, err := typed.Encode([]string{all[:n], "end"})
+		require.NoError(t, err)
+		back, err := typed.Decode(stored)
+		require.NoError(t, err)
+		require.Equal(t, []string{all[:n], "end"}, back)
+	}
+}
+
 func pairs(n int) map[int]bool {
 	m := make(map[int]bool, n)
 	for i := range n {

@@ -8,23 +8,24 @@ import (
 
 // The first bytes of MessagePack values that need a name here.
 const (
-	codeStr    = 0xa0
-	codeNil    = 0xc0
-	codeFalse  = 0xc2
-	codeTrue   = 0xc3
-	codeBin8   = 0xc4
-	codeExt8   = 0xc7
-	codeFloat  = 0xca
-	codeDouble = 0xcb
-	codeUint8  = 0xcc
-	codeUint16 = 0xcd
-	codeUint32 = 0xce
-	codeInt8   = 0xd0
-	codeFixExt = 0xd4
-	codeStr8   = 0xd9
-	codeArr16  = 0xdc
-	codeMap16  = 0xde
-	negFix     = 0xe0
+	codeStr     = 0xa0
+	codeNil     = 0xc0
+	codeFalse   = 0xc2
+	codeTrue    = 0xc3
+	codeBin8    = 0xc4
+	codeExt8    = 0xc7
+	codeFloat   = 0xca
+	codeDouble  = 0xcb
+	codeUint8   = 0xcc
+	codeUint16  = 0xcd
+	codeUint32  = 0xce
+	codeInt8    = 0xd0
+	codeFixExt  = 0xd4
+	codeFixExt8 = 0xd7
+	codeStr8    = 0xd9
+	codeArr16   = 0xdc
+	codeMap16   = 0xde
+	negFix      = 0xe0
 )
 
 // maxDepth bounds how deeply values are nested.
@@ -66,17 +67,25 @@ type reader struct {
 	at   int
 }
 
+// Read copies the few bytes of most numbers and names by itself, for which copy takes longer.
 func (r *reader) Read(p []byte) (int, error) {
-	if len(p) == 4 && len(r.data)-r.at >= 4 { // most numbers, for which copy takes longer
-		*(*[4]byte)(p) = [4]byte(r.data[r.at:])
-		r.at += 4
-		return 4, nil
+	rest, n := r.data[r.at:], len(p)
+	switch {
+	case n == 4 && n <= len(rest):
+		*(*[4]byte)(p) = [4]byte(rest)
+	case n > 16 || n > len(rest):
+		n = copy(p, rest)
+		if n == 0 && len(p) > 0 {
+			return 0, io.EOF
+		}
+	case n >= 8: // in two pieces, which may overlap
+		*(*[8]byte)(p), *(*[8]byte)(p[n-8:]) = [8]byte(rest), [8]byte(rest[n-8:])
+	case n >= 4:
+		*(*[4]byte)(p), *(*[4]byte)(p[n-4:]) = [4]byte(rest), [4]byte(rest[n-4:])
+	case n > 0:
+		p[0], p[n/2], p[n-1] = rest[0], rest[n/2], rest[n-1]
 	}
-	n := copy(p, r.data[r.at:])
 	r.at += n
-	if n == 0 && len(p) > 0 {
-		return 0, io.EOF
-	}
 	return n, nil
 }
 
@@ -235,6 +244,8 @@ func (r *reader) skip(n uint64, numbers *bounds, depth int) bool {
 			at++
 		case c == codeDouble:
 			at += 9
+		case c == codeFixExt8: // as most times are
+			at += 10
 		default:
 			r.at = at
 			if !r.skipHead(numbers, depth) {
