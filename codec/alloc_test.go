@@ -49,7 +49,7 @@ func TestJSONAllocations(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
 	}
-	v := config{Name: "n", Tags: []string{"a", "b"}, Limit: map[string]int{"x": 1}, Next: &config{}}
+	v := config{Name: "name", Tags: []string{"a", "b"}, Limit: map[string]int{"x": 1}, Next: &config{}}
 	data, err := json.Marshal(v)
 	require.NoError(t, err)
 	encode := testing.AllocsPerRun(100, func() { data, err = json.Marshal(v) })
@@ -61,5 +61,32 @@ func TestJSONAllocations(t *testing.T) {
 	require.NoError(t, err)
 	allocates(t, codec.JSON, v, encode, decode)
 	allocates(t, codec.Auto, v, encode, decode)
-	allocates(t, codec.Versioned(codec.JSON), v, encode, decode) // the version goes where room is left
+	for range 32 { // of which some leave no room behind what is made
+		allocates(t, codec.Versioned(codec.JSON), v, encode, decode)
+		v.Name += "n"
+	}
+}
+
+// TestPlainJSONAllocations holds JSON to the budgets of Auto, quotes included.
+func TestPlainJSONAllocations(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	allocates(t, codec.JSON, "a string", 1, 0)
+	allocates(t, codec.JSON, title("a title"), 1, 0)
+	allocates(t, codec.JSON, 1234567, 1, 0)
+	allocates(t, codec.JSON, uint8(7), 0, 0)
+	allocates(t, codec.Versioned(codec.JSON), 1234567, 2, 1)
+	allocates(t, codec.Versioned(codec.JSON), "a string", 2, 2)
+}
+
+// TestMarksAreNotShared changes what was made of a value without bytes.
+func TestMarksAreNotShared(t *testing.T) {
+	c := codec.Versioned(codec.Raw)
+	for range 2 {
+		data, err := c.Append(nil, "")
+		require.NoError(t, err)
+		require.Equal(t, "\xC1V\x01", string(data))
+		clear(data)
+	}
 }

@@ -112,14 +112,14 @@ func (auto) Decode(data []byte, v any) error {
 type autoFixed struct {
 	form form
 	bits int
-	json *jsonTraits
+	json jsonFixed
 }
 
 var knownAuto sync.Map // reflect.Type → autoFixed
 
 func fixAuto(t reflect.Type) autoFixed {
 	if t == nil {
-		return autoFixed{json: jsonTraitsOf(t)}
+		return autoFixed{json: jsonFixed{Auto.Name(), jsonTraitsOf(t)}}
 	}
 	if known, ok := knownAuto.Load(t); ok {
 		return known.(autoFixed)
@@ -129,7 +129,7 @@ func fixAuto(t reflect.Type) autoFixed {
 	case formInt, formUint, formFloat:
 		a.bits = t.Bits()
 	case formJSON:
-		a.json = jsonTraitsOf(t)
+		a.json = jsonFixed{Auto.Name(), jsonTraitsOf(t)}
 	}
 	knownAuto.Store(t, a)
 	return a
@@ -157,12 +157,12 @@ func (a *autoFixed) Append(dst []byte, v any) ([]byte, error) {
 	case formFloat:
 		return strconv.AppendFloat(dst, rv.Float(), 'g', -1, a.bits), nil
 	}
-	return appendJSON(a.Name(), dst, v, a.json)
+	return a.json.Append(dst, v)
 }
 
 func (a *autoFixed) Decode(data []byte, v any) error {
 	if a.form == formJSON {
-		return decodeJSON(a.Name(), data, v, a.json)
+		return a.json.Decode(data, v)
 	}
 	p := reflect.ValueOf(v)
 	if p.Kind() != reflect.Pointer || p.IsNil() {

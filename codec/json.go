@@ -26,11 +26,11 @@ func (jsonCodec) CheckType(t reflect.Type) error { return checkJSON(t) }
 func (c jsonCodec) FixType(t reflect.Type) Codec { return &jsonFixed{c.Name(), jsonTraitsOf(t)} }
 
 func (c jsonCodec) Append(dst []byte, v any) ([]byte, error) {
-	return appendJSON(c.Name(), dst, v, jsonTraitsOf(reflect.TypeOf(v)))
+	return (&jsonFixed{c.Name(), jsonTraitsOf(reflect.TypeOf(v))}).Append(dst, v)
 }
 
 func (c jsonCodec) Decode(data []byte, v any) error {
-	return decodeJSON(c.Name(), data, v, targetTraits(v))
+	return (&jsonFixed{c.Name(), targetTraits(v)}).Decode(data, v)
 }
 
 // jsonFixed is the JSON form of one type, under the name of the codec.
@@ -40,14 +40,6 @@ type jsonFixed struct {
 }
 
 func (j *jsonFixed) Name() string { return j.codec }
-
-func (j *jsonFixed) Append(dst []byte, v any) ([]byte, error) {
-	return appendJSON(j.codec, dst, v, j.traits)
-}
-
-func (j *jsonFixed) Decode(data []byte, v any) error {
-	return decodeJSON(j.codec, data, v, j.traits)
-}
 
 // jsonTraits is what there is to know of a type before its values are written and read.
 type jsonTraits struct {
@@ -82,19 +74,19 @@ func targetTraits(v any) *jsonTraits {
 	return &jsonTraits{}
 }
 
-func appendJSON(codec string, dst []byte, v any, traits *jsonTraits) ([]byte, error) {
-	if traits.plain != reflect.Invalid {
+func (j *jsonFixed) Append(dst []byte, v any) ([]byte, error) {
+	if j.traits.plain != reflect.Invalid {
 		if out, ok := appendPlainJSON(dst, reflect.ValueOf(v)); ok {
 			return out, nil
 		}
 	}
-	if traits.hides {
+	if j.traits.hides {
 		v = addressable(reflect.ValueOf(v)).Interface()
 	}
 	if cap(dst) == 0 {
 		b, err := json.Marshal(v)
 		if err != nil {
-			return nil, jsonEncodeError(codec, v, err)
+			return nil, jsonEncodeError(j.codec, v, err)
 		}
 		return b, nil
 	}
@@ -106,7 +98,7 @@ func appendJSON(codec string, dst []byte, v any, traits *jsonTraits) ([]byte, er
 	e.out = nil
 	jsonEncoders.Put(e)
 	if err != nil {
-		return nil, jsonEncodeError(codec, v, err)
+		return nil, jsonEncodeError(j.codec, v, err)
 	}
 	return out[:len(out)-1], nil
 }
@@ -155,18 +147,18 @@ func jsonEncodeError(codec string, v any, err error) error {
 	return EncodeError(codec, v, reason)
 }
 
-func decodeJSON(codec string, data []byte, v any, traits *jsonTraits) error {
-	if traits.plain != reflect.Invalid && decodePlainJSON(data, v, traits) {
+func (j *jsonFixed) Decode(data []byte, v any) error {
+	if j.traits.plain != reflect.Invalid && decodePlainJSON(data, v, j.traits) {
 		return nil
 	}
-	if traits.lends {
+	if j.traits.lends {
 		// Nothing forbids such a method to work in place.
 		data = append([]byte{}, data...)
 	}
 	err := json.Unmarshal(data, v)
 	if err == nil {
-		if !traits.null && isNull(data) {
-			return DecodeError(codec, v, data, "null, which the type does not hold")
+		if !j.traits.null && isNull(data) {
+			return DecodeError(j.codec, v, data, "null, which the type does not hold")
 		}
 		return nil
 	}
@@ -182,7 +174,7 @@ func decodeJSON(codec string, data []byte, v any, traits *jsonTraits) error {
 	case errors.As(err, &mismatch):
 		reason = fmt.Sprintf("the JSON value at offset %d does not fit in %s", mismatch.Offset, typeName(mismatch.Type))
 	}
-	return DecodeError(codec, v, data, reason)
+	return DecodeError(j.codec, v, data, reason)
 }
 
 // isNull tells whether data, which is JSON, is null.
@@ -230,8 +222,7 @@ func holdsNull(t reflect.Type) bool {
 
 // jsonTyped is the JSON form of T, under the name of the codec.
 type jsonTyped[T any] struct {
-	codec  string
-	traits *jsonTraits
+	fixed jsonFixed
 
 	// A pointer is handed out, so that methods with a pointer receiver count, and so that an
 	// interface stays one.
@@ -241,11 +232,11 @@ type jsonTyped[T any] struct {
 // jsonFor is the JSON form of T under the name of JSON or of a codec that falls back on it.
 func jsonFor[T any](name string, t reflect.Type) Typed[T] {
 	traits := jsonTraitsOf(t)
-	return &jsonTyped[T]{name, traits, traits.hides || t.Kind() == reflect.Interface}
+	return &jsonTyped[T]{jsonFixed{name, traits}, traits.hides || t.Kind() == reflect.Interface}
 }
 
 func (j *jsonTyped[T]) Encode(v T) (string, error) {
-	if j.traits.plain != reflect.Invalid {
+	if j.fixed.traits.plain != reflect.Invalid {
 		if s, ok := plainJSONText(reflect.ValueOf(&v).Elem()); ok {
 			return s, nil
 		}
@@ -260,20 +251,20 @@ func (j *jsonTyped[T]) Encode(v T) (string, error) {
 		b, err = json.Marshal(v)
 	}
 	if err != nil {
-		return "", jsonEncodeError(j.codec, v, err)
+		return "", jsonEncodeError(j.fixed.codec, v, err)
 	}
 	return text(b), nil
 }
 
 func (j *jsonTyped[T]) Decode(data string) (T, error) {
-	if j.traits.plain != reflect.Invalid {
+	if j.fixed.traits.plain != reflect.Invalid {
 		var v T
-		if setPlainJSON(data, reflect.ValueOf(&v).Elem(), j.traits.bits) {
+		if setPlainJSON(data, reflect.ValueOf(&v).Elem(), j.fixed.traits.bits) {
 			return v, nil
 		}
 	}
 	var v T
-	if err := decodeJSON(j.codec, view(data), &v, j.traits); err != nil {
+	if err := j.fixed.Decode(view(data), &v); err != nil {
 		var zero T
 		return zero, err
 	}

@@ -86,40 +86,32 @@ func (z *zstdCodec) FixType(t reflect.Type) codec.Codec {
 	return &fixed
 }
 
-func (z *zstdCodec) Append(dst []byte, v any) ([]byte, error) {
-	if cap(dst) == 0 {
-		return z.make(v)
-	}
-	at := len(dst)
-	out, err := z.inner.Append(append(dst, plain), v)
-	if err != nil {
-		return nil, err
-	}
-	small, err := z.compress(out[at+1:], v)
-	switch {
-	case err != nil:
-		return nil, err
-	case small != nil:
-		out = append(out[:at], small...)
-	}
-	return out, nil
-}
-
 // onlyPlain is full, so that what is appended to it is all made in one piece, in a new place.
 // Nobody writes to it.
 var onlyPlain = []byte{plain}
 
-// make is Append without a dst.
-func (z *zstdCodec) make(v any) ([]byte, error) {
-	out, err := z.inner.Append(onlyPlain, v)
-	switch size := len(out) - 1; {
-	case err != nil:
+func (z *zstdCodec) Append(dst []byte, v any) ([]byte, error) {
+	marked, fresh := onlyPlain, cap(dst) == 0
+	if !fresh {
+		marked = append(dst, plain)
+	}
+	out, err := z.inner.Append(marked, v)
+	if err != nil {
 		return nil, err
-	case size > min(z.threshold, z.maxSize):
-		if small, err := z.compress(out[1:], v); small != nil || err != nil {
-			return small, err
+	}
+	payload := out[len(marked):]
+	if len(payload) > min(z.threshold, z.maxSize) {
+		small, err := z.compress(payload, v)
+		switch {
+		case err != nil:
+			return nil, err
+		case small != nil && fresh:
+			return small, nil
+		case small != nil:
+			return append(out[:len(dst)], small...), nil
 		}
-	case size == 0:
+	}
+	if fresh && len(payload) == 0 {
 		return []byte{plain}, nil
 	}
 	return out, nil

@@ -118,3 +118,14 @@ func FuzzDecode(f *testing.F) {
 		require.Equal(t, v, back)
 	})
 }
+
+// TestMarksAreNotShared changes what was made of a value without bytes.
+func TestMarksAreNotShared(t *testing.T) {
+	c := zstd.Wrap(codec.Raw)
+	for range 2 {
+		data, err := c.Append(nil, "")
+		require.NoError(t, err)
+		require.Equal(t, "\x00", string(data))
+		data[0] = 1
+	}
+}
