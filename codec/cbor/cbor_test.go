@@ -79,6 +79,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Add([]byte("\x9b\x7f\xff\xff\xff\xff\xff\xff\xff"))
 	f.Add([]byte("\xc1\xfb\x41\xd4\x52\xd9\xe2\x00\x00\x00"))
+	f.Add([]byte("\xc1\xfb\x43\x30\x30\x30\x30\x30\x30\x30")) // in the year 140 million
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var v document
 		if err := cbor.Codec.Decode(data, &v); err != nil {
@@ -90,7 +91,10 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		again, err := cbor.Codec.Append(nil, some)
-		require.NoError(t, err)
+		if err != nil { // a tag that the codec does not write has instants beyond the years of RFC 3339
+			require.ErrorIs(t, err, codec.ErrEncode)
+			return
+		}
 		require.NoError(t, cbor.Codec.Decode(again, new(any)))
 	})
 }
