@@ -33,11 +33,12 @@ func For[T any](c Codec) (Typed[T], error) {
 		return &dynamic[T]{boxed[T]{codec: fixed}}, nil
 	}
 	maker, _ := fixed.(Maker)
-	return &boxed[T]{fixed, maker}, nil
+	return &boxed[T]{codec: fixed, maker: maker}, nil
 }
 
 // boxed is any codec for T, through the interfaces of [Codec].
 type boxed[T any] struct {
+	_     incomparable
 	codec Codec
 	maker Maker // codec, if it makes the values of a pointer type T
 }
@@ -71,6 +72,9 @@ func (b *boxed[T]) made(data string) (T, error) {
 	}
 	return t, nil
 }
+
+// incomparable spares a program the function that compares two values, for each T.
+type incomparable [0]func()
 
 // dynamic is boxed for an interface type T. In an any, a T would turn into what it holds, and
 // a codec would write in another form what it is later asked to read as a T.

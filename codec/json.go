@@ -222,6 +222,7 @@ func holdsNull(t reflect.Type) bool {
 
 // jsonTyped is the JSON form of T, under the name of the codec.
 type jsonTyped[T any] struct {
+	_     incomparable
 	fixed jsonFixed
 
 	// A pointer is handed out, so that methods with a pointer receiver count, and so that an
@@ -232,7 +233,7 @@ type jsonTyped[T any] struct {
 // jsonFor is the JSON form of T under the name of JSON or of a codec that falls back on it.
 func jsonFor[T any](name string, t reflect.Type) Typed[T] {
 	traits := jsonTraitsOf(t)
-	return &jsonTyped[T]{jsonFixed{name, traits}, traits.hides || t.Kind() == reflect.Interface}
+	return &jsonTyped[T]{fixed: jsonFixed{name, traits}, pointed: traits.hides || t.Kind() == reflect.Interface}
 }
 
 func (j *jsonTyped[T]) Encode(v T) (string, error) {
