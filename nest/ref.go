@@ -20,10 +20,10 @@ type Ref struct {
 	at address
 }
 
-// ref gives the reference of d below s.
-func (d *Declaration) ref(s *Scope, args []any) Ref {
-	m, key, err := d.at(s, args)
-	return Ref{address{m, key, err}}
+// ref gives the reference of d below s. It is compiled into every At.
+func (d *Declaration) ref(s *Scope, args []any) (r Ref) {
+	r.at.m, r.at.key, r.at.err = d.at(s, args)
+	return r
 }
 
 // nilRef is the reference that a nil declaration has below s.
