@@ -37,7 +37,7 @@ func makeTagged(dst []byte, v reflect.Value) (tag, []byte, error) {
 	t, out, err := appendTagged((*room)[:0], v)
 	var made []byte
 	if err == nil {
-		made = append(dst, out...)
+		made = slices.Concat(dst, out)
 		if cap(out) <= keptRoom {
 			*room = out
 		}

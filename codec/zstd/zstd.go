@@ -93,7 +93,7 @@ var onlyPlain = []byte{plain}
 func (z *zstdCodec) Append(dst []byte, v any) ([]byte, error) {
 	marked, fresh := onlyPlain, cap(dst) == 0
 	if !fresh {
-		marked = append(dst, plain)
+		marked = append(dst, plain) //nolint:gocritic // dst itself is needed, too
 	}
 	out, err := z.inner.Append(marked, v)
 	if err != nil {
