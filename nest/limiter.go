@@ -268,9 +268,12 @@ if level > 0 then reset = since + drain - now end` + limitTail)
 )
 
 var (
-	opAllow = operation[Decision]{name: "allow"}
-	opPeek  = operation[Decision]{name: "peek"}
-	opReset = operation[bool]{"reset", replyBool}
+	opAllow  = operation[Decision]{name: "allow"}
+	opAllowN = operation[Decision]{name: "allow n"}
+	opWait   = operation[Decision]{name: "wait"}
+	opWaitN  = operation[Decision]{name: "wait n"}
+	opPeek   = operation[Decision]{name: "peek"}
+	opReset  = operation[bool]{"reset", replyBool}
 )
 
 func (r LimiterRef) limiter() *limiter { return r.at.m.bound.(*limiter) }
@@ -330,7 +333,7 @@ func (r LimiterRef) Allow(ctx context.Context) (Decision, error) {
 	return call(ctx, r.at, r.allow)
 }
 
-func (r LimiterRef) allow() command[Decision] { return r.allowN(1) }
+func (r LimiterRef) allow() command[Decision] { return r.decide(&opAllow, 1, true) }
 
 // AllowN asks whether n events may happen now, all of them or none, and counts them if so (EVAL).
 // n = 0 is allowed always, and tells what is left. The error wraps [ErrArgument] when n is
@@ -339,7 +342,7 @@ func (r LimiterRef) AllowN(ctx context.Context, n int64) (Decision, error) {
 	return call(ctx, r.at, func() command[Decision] { return r.allowN(n) })
 }
 
-func (r LimiterRef) allowN(n int64) command[Decision] { return r.decide(&opAllow, n, true) }
+func (r LimiterRef) allowN(n int64) command[Decision] { return r.decide(&opAllowN, n, true) }
 
 // Peek tells what Allow would, and counts nothing (EVAL).
 func (r LimiterRef) Peek(ctx context.Context) (Decision, error) {
@@ -358,42 +361,61 @@ func (r LimiterRef) reset() command[bool] {
 }
 
 // Wait waits until an event may happen, and counts it; see [LimiterRef.WaitN] (EVAL).
-func (r LimiterRef) Wait(ctx context.Context) (Decision, error) { return r.WaitN(ctx, 1) }
+func (r LimiterRef) Wait(ctx context.Context) (Decision, error) { return r.wait(ctx, &opWait, 1) }
 
 // WaitN waits until n events may happen, all at once, and counts them (EVAL, once for each time
 // that it has to wait). Goroutines of this process pass in the order in which they came, and of
 // them only the first asks the server; processes pass as they come.
 //
 // When ctx has a deadline before the events could happen, WaitN does not wait for it: the error
-// wraps [ErrLimited], and the decision tells when to come again. When ctx ends meanwhile it is the
-// context's. Either way nothing is counted.
+// wraps [ErrLimited], and the decision tells when to come again. When ctx ends while the limiter,
+// or a goroutine that came before, makes it wait, the error wraps ErrLimited and the context's
+// error. Either way nothing is counted, and the error says when the events could have happened,
+// unless others stand before them.
 func (r LimiterRef) WaitN(ctx context.Context, n int64) (Decision, error) {
-	return watched(ctx, r.at, opWait, func() (Decision, error) {
+	return r.wait(ctx, &opWaitN, n)
+}
+
+func (r LimiterRef) wait(ctx context.Context, op *operation[Decision], n int64) (Decision, error) {
+	return watched(ctx, r.at, op.name, func() (Decision, error) {
 		if err := r.at.ready(ctx); err != nil {
 			return Decision{}, err
 		}
-		leave, err := r.at.m.tree.turns.take(ctx, r.at.key)
-		if err != nil {
-			return Decision{}, r.at.fail(opWait, err)
+		if err := ctx.Err(); err != nil {
+			return Decision{}, r.at.fail(op.name, err)
 		}
-		defer leave()
+		leave, err := r.at.m.tree.turns.take(ctx, r.at.key)
+		if err == nil {
+			defer leave()
+			err = ctx.Err() // which has ended just as its turn came
+		}
+		if err != nil {
+			return Decision{}, r.at.fail(op.name, fmt.Errorf("%w: others of this process wait before it: %w", ErrLimited, err))
+		}
 		for {
-			d, err := send(ctx, r.at, r.allowN(n))
+			d, err := send(ctx, r.at, r.decide(op, n, true))
 			if err != nil || d.Allowed {
 				return d, err
 			}
-			if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d.RetryAfter {
-				return d, r.at.fail(opWait, ErrLimited)
+			end := time.Now().Add(d.RetryAfter)
+			if deadline, ok := ctx.Deadline(); ok && deadline.Before(end) {
+				return d, r.at.fail(op.name, fmt.Errorf("%w: to be allowed in %v, and the context's deadline is before that", ErrLimited, roundUp(d.RetryAfter)))
 			}
 			timer := time.NewTimer(d.RetryAfter)
 			select {
 			case <-timer.C:
 			case <-ctx.Done():
 				timer.Stop()
-				return d, r.at.fail(opWait, ctx.Err())
+				return d, r.at.fail(op.name, fmt.Errorf("%w: to be allowed in %v: %w", ErrLimited, roundUp(max(time.Until(end), 0)), ctx.Err()))
 			}
 		}
 	})
 }
 
-const opWait = "wait"
+// roundUp leaves of a time what somebody who waits wants to know.
+func roundUp(d time.Duration) time.Duration {
+	if r := d.Round(time.Millisecond); r >= d {
+		return r
+	}
+	return d.Truncate(time.Millisecond) + time.Millisecond
+}

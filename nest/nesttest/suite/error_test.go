@@ -68,6 +68,14 @@ var operations = map[string]func(ctx context.Context, r nest.KeyRef[int]) error{
 	},
 }
 
+// errorOf gives the error in the one shape of errors.
+func errorOf(t *testing.T, err error) *nest.Error {
+	t.Helper()
+	var e *nest.Error
+	require.ErrorAs(t, err, &e)
+	return e
+}
+
 // shaped requires the one shape of errors, with none of the values in it.
 func shaped(t *testing.T, err error) {
 	t.Helper()

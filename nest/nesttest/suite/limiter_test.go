@@ -2,6 +2,7 @@ package suite_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -222,31 +223,71 @@ func TestLimiterWaitEnds(t *testing.T) {
 	r, _ := openLimiter(t, nest.Rate(2, time.Hour))
 	_, err := r.WaitN(t.Context(), 2)
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	start := time.Now()
-	d, err := r.Wait(ctx)
-	cancel()
-	require.ErrorIs(t, err, nest.ErrLimited)
-	shaped(t, err)
-	nearly(t, 30*time.Minute, d.RetryAfter)
-	require.Less(t, time.Since(start), 30*time.Second, "it does not wait in vain")
+	for op, wait := range map[string]func(context.Context) (nest.Decision, error){
+		"wait":   r.Wait,
+		"wait n": func(ctx context.Context) (nest.Decision, error) { return r.WaitN(ctx, 1) },
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		start := time.Now()
+		d, err := wait(ctx)
+		cancel()
+		require.ErrorIs(t, err, nest.ErrLimited)
+		require.NotErrorIs(t, err, context.DeadlineExceeded, "it has not ended")
+		require.Equal(t, op, errorOf(t, err).Op)
+		require.Regexp(t, `rate limited: to be allowed in (30m0s|29m[0-9.]+s), and the context's deadline is before that$`, err.Error())
+		nearly(t, 30*time.Minute, d.RetryAfter)
+		require.Less(t, time.Since(start), 30*time.Second, "it does not wait in vain")
 
-	ctx, cancel = context.WithCancel(t.Context())
-	ended := make(chan error, 2)
-	for range 2 { // one that waits for its time and one that waits for its turn
-		go func() {
-			_, err := r.Wait(ctx)
-			ended <- err
-		}()
+		ctx, texts := endedWaits(t, op, wait)
+		require.Regexp(t, `rate limited: to be allowed in (30m0s|29m[0-9.]+s): context canceled`, texts)
+		require.Contains(t, texts, "rate limited: others of this process wait before it: context canceled")
+		require.EqualValues(t, 0, allowN(t, r, 0).Remaining)
+		_, err = wait(ctx)
+		require.ErrorIs(t, err, context.Canceled)
+		require.NotErrorIs(t, err, nest.ErrLimited, "the limiter was not asked")
+		require.Equal(t, op, errorOf(t, err).Op)
 	}
-	time.Sleep(20 * time.Millisecond)
-	cancel()
-	for range 2 {
-		require.ErrorIs(t, <-ended, context.Canceled)
+	for op, do := range map[string]func(int64) error{
+		"allow n": func(n int64) error { _, err := r.AllowN(t.Context(), n); return err },
+		"wait n":  func(n int64) error { _, err := r.WaitN(t.Context(), n); return err },
+	} {
+		require.Equal(t, op, errorOf(t, do(-1)).Op)
+		require.Equal(t, op, errorOf(t, do(3)).Op)
 	}
-	require.EqualValues(t, 0, allowN(t, r, 0).Remaining)
-	_, err = r.Wait(ctx)
-	require.ErrorIs(t, err, context.Canceled)
+}
+
+// endedWaits lets the context of two waits end, one that waits for its time and one that waits for
+// its turn, and gives their errors. Where it ends before they wait there is nothing to see, and it
+// tries again, later.
+func endedWaits(t *testing.T, op string, wait func(context.Context) (nest.Decision, error)) (over context.Context, texts string) {
+	t.Helper()
+	for pause := 20 * time.Millisecond; ; pause *= 2 {
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 2)
+		for range cap(ended) {
+			go func() {
+				_, err := wait(ctx)
+				ended <- err
+			}()
+		}
+		time.Sleep(pause)
+		cancel()
+		limited := 0
+		texts = ""
+		for range cap(ended) {
+			err := <-ended
+			require.ErrorIs(t, err, context.Canceled)
+			require.Equal(t, op, errorOf(t, err).Op)
+			texts += err.Error() + "\n"
+			if errors.Is(err, nest.ErrLimited) {
+				limited++
+			}
+		}
+		if limited == cap(ended) {
+			return ctx, texts
+		}
+		require.Less(t, pause, 5*time.Second, texts)
+	}
 }
 
 // What the limiter holds is the level, the unit and the time; other times and units are as if
