@@ -53,7 +53,7 @@ func ClaimAfter(d time.Duration) ConsumeOption {
 	return consumeOption(func(o *consumeOptions) error {
 		o.idle = d
 		if d < time.Millisecond {
-			return because(ErrArgument, "ClaimAfter is at least a millisecond")
+			return because(ErrArgument, tooShort("ClaimAfter", d).Error())
 		}
 		return nil
 	})

@@ -1,6 +1,9 @@
 package nest
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // SetOption says how long a written value lives, in place of the declared TTL.
 type SetOption struct {
@@ -21,6 +24,20 @@ const (
 
 // KeepTTL lets the running TTL go on, also when there is none. A new key gets the declared one.
 func KeepTTL() SetOption { return SetOption{mode: expireKeep} }
+
+// nanoseconds is a hint for who gave a duration that Redis cannot tell from none: most likely it is
+// a bare number, which was meant as seconds.
+func nanoseconds(d time.Duration) string {
+	if d <= 0 || d >= time.Millisecond {
+		return ""
+	}
+	return fmt.Sprintf("; a time.Duration counts nanoseconds: for seconds write %d*time.Second", int64(d))
+}
+
+// tooShort tells what is wrong with a duration that is less than a millisecond.
+func tooShort(option string, d time.Duration) error {
+	return fmt.Errorf("%s(%v): at least a millisecond%s", option, d, nanoseconds(d))
+}
 
 // ExpireIn lets the value live for d, at least a millisecond.
 func ExpireIn(d time.Duration) SetOption { return SetOption{mode: expireIn, d: d} }
@@ -60,7 +77,7 @@ func (r address) expiry(opts []SetOption) (expiry, error) {
 		return expiry{mode: expireNever}, nil
 	case expireIn:
 		if o.d < time.Millisecond {
-			return expiry{}, because(ErrArgument, "ExpireIn takes at least a millisecond")
+			return expiry{}, because(ErrArgument, tooShort("ExpireIn", o.d).Error())
 		}
 		return expiry{expireIn, o.d.Milliseconds()}, nil
 	case expireUntil:

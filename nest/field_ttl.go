@@ -34,7 +34,7 @@ func FieldTTL[D int | time.Duration](d D) FieldTTLOption {
 		ttl = time.Duration(int64(d) * int64(time.Second))
 	}
 	if checkTTL(ttl) != nil || !ok {
-		return FieldTTLOption{err: fmt.Errorf("FieldTTL(%v): %w", d, errTTL)}
+		return FieldTTLOption{err: fmt.Errorf("FieldTTL(%v): %w%s", d, errTTL, nanoseconds(ttl))}
 	}
 	return FieldTTLOption{ttl: ttl}
 }
@@ -124,11 +124,14 @@ var (
 	opFieldEnd       = operation[time.Time]{"field expire time", replyFieldEnd}
 )
 
-var errFieldExpiry = because(ErrArgument, "an expiry is at least a millisecond from now: DeleteFields removes fields")
+// noFieldExpiry refuses a duration in which Redis would delete the fields.
+func noFieldExpiry(d time.Duration) error {
+	return because(ErrArgument, "an expiry is at least a millisecond from now: DeleteFields removes fields"+nanoseconds(d))
+}
 
 func (r address) expireFields(d time.Duration, fields []string) command[int64] {
 	if d < time.Millisecond {
-		return refuse(&opExpireFields, errFieldExpiry)
+		return refuse(&opExpireFields, noFieldExpiry(d))
 	}
 	return r.onFields(&opExpireFields, fields, "HPEXPIRE", millis(d.Milliseconds()))
 }
@@ -138,7 +141,7 @@ func (r address) expireFieldsIf(d time.Duration, condition ExpireCondition, fiel
 	case condition == 0 || condition > IfShorter:
 		return refuse(&opExpireFields, errCondition)
 	case d < time.Millisecond:
-		return refuse(&opExpireFields, errFieldExpiry)
+		return refuse(&opExpireFields, noFieldExpiry(d))
 	}
 	return r.onFields(&opExpireFields, fields, "HPEXPIRE", millis(d.Milliseconds()), condition.String())
 }

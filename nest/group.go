@@ -158,7 +158,7 @@ func (r address) ack(group string, ids []string) command[int64] {
 }
 
 // Claim gives a consumer those of the entries that have been pending for at least idle, and
-// makes them pending for it (XCLAIM).
+// makes them pending for it (XCLAIM). idle is 0 or at least a millisecond.
 func (r StreamRef[T]) Claim(ctx context.Context, group, consumer string, idle time.Duration, ids ...string) ([]Entry[T], error) {
 	return call(ctx, r.at, func() command[[]Entry[T]] { return claim(r.at, &r.stream().claim, group, consumer, idle, ids) })
 }
@@ -181,8 +181,16 @@ func checkClaim(group, consumer string, idle time.Duration) error {
 	switch {
 	case group == "" || consumer == "":
 		return errNoName
+	}
+	return checkIdle(idle)
+}
+
+func checkIdle(idle time.Duration) error {
+	switch {
 	case idle < 0:
 		return because(ErrArgument, "the idle time is negative")
+	case idle > 0 && idle < time.Millisecond:
+		return because(ErrArgument, tooShort("an idle time", idle).Error()+", or 0 for any")
 	}
 	return nil
 }
@@ -198,7 +206,8 @@ type Claimed[T any] struct {
 }
 
 // AutoClaim looks at up to count pending entries from an ID on, "" for the first, and gives a
-// consumer those that have been pending for at least idle (XAUTOCLAIM, Redis 6.2).
+// consumer those that have been pending for at least idle, which is 0 or at least a millisecond
+// (XAUTOCLAIM, Redis 6.2).
 func (r StreamRef[T]) AutoClaim(ctx context.Context, group, consumer string, idle time.Duration, from string, count int64) (Claimed[T], error) {
 	return call(ctx, r.at, func() command[Claimed[T]] { return r.autoClaim(group, consumer, idle, from, count) })
 }

@@ -53,7 +53,7 @@ type PendingEntry struct {
 // PendingQuery says which pending entries are asked for; the zero value, the first hundred.
 type PendingQuery struct {
 	Consumer string        // of this one only
-	Idle     time.Duration // pending for at least so long (Redis 6.2)
+	Idle     time.Duration // pending for at least so long, 0 or a millisecond and more (Redis 6.2)
 	From, To string        // of these IDs, both included
 	Limit    int64         // at most so many; 0 stands for 100
 }
@@ -120,8 +120,8 @@ func (r address) pending(group string, q PendingQuery) command[[]PendingEntry] {
 		err = errNoName
 	case q.Limit < 0:
 		err = errLimit
-	case q.Idle < 0:
-		err = because(ErrArgument, "the idle time is negative")
+	default:
+		err = checkIdle(q.Idle)
 	}
 	if err != nil {
 		return refuse(&opPending, err)

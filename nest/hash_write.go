@@ -263,7 +263,7 @@ func (r HashRef[V]) getAndExpire(d time.Duration, fields []string) command[[]Opt
 		return skip(&h.manyRenewed)
 	}
 	if d < time.Millisecond {
-		return refuse(&h.manyRenewed, errFieldExpiry)
+		return refuse(&h.manyRenewed, noFieldExpiry(d))
 	}
 	fixed := []string{"PX", millis(d.Milliseconds()), "FIELDS", millis(int64(len(fields)))}
 	c := command[[]Optional[V]]{op: &h.manyRenewed, cmd: r.at.modify("HGETEX", append(fixed, fields...)...)}

@@ -236,7 +236,7 @@ func (r KeyRef[T]) GetAndExpire(ctx context.Context, d time.Duration) (T, bool, 
 func (r KeyRef[T]) getAndExpire(d time.Duration) command[found[T]] {
 	op := &r.value().lookup
 	if d < time.Millisecond {
-		return refuse(op, errExpiry)
+		return refuse(op, noExpiry(d))
 	}
 	return command[found[T]]{op: op, cmd: r.at.b().Getex().Key(r.at.key).PxMilliseconds(d.Milliseconds()).Build()}
 }

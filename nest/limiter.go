@@ -98,7 +98,7 @@ func Rate(n int64, period time.Duration) KeyOption {
 		case n < 1:
 			return fmt.Errorf("Rate(%d, %v): at least one event", n, period)
 		case period < time.Microsecond || period%time.Microsecond != 0:
-			return fmt.Errorf("Rate(%d, %v): the period is a positive number of whole microseconds", n, period)
+			return fmt.Errorf("Rate(%d, %v): the period is a positive number of whole microseconds%s", n, period, nanoseconds(period))
 		}
 		c.rate.n, c.rate.period = n, period
 		return nil

@@ -11,8 +11,9 @@ import (
 
 // WaitPopLeft is [ListRef.PopLeft] that waits for an element for up to wait, or as long as ctx
 // lives when wait is 0 (BLPOP). It gives false when none came in time, and the context's error
-// when that ended before. An element is never lost to a context that ends meanwhile, unless the
-// connection to the server is.
+// when that ended before. A wait of less than a millisecond is one of a millisecond: a
+// time.Duration counts nanoseconds, and 5 seconds are 5*time.Second. An element is never lost to a
+// context that ends meanwhile, unless the connection to the server is.
 func (r ListRef[T]) WaitPopLeft(ctx context.Context, wait time.Duration) (T, bool, error) {
 	return both(r.waitPop(ctx, Left, wait))
 }
@@ -90,6 +91,9 @@ func (r ListRef[T]) WaitMove(ctx context.Context, from End, to ListRef[T], at En
 	// A script cannot wait, and BLMOVE cannot set an expiry. So what waits is a move from an
 	// end to the same end, which changes nothing, and a script makes the move after it;
 	// whoever comes too late for that waits again.
+	if wait > 0 {
+		wait = max(wait, time.Millisecond)
+	}
 	for end := time.Now().Add(wait); ; {
 		f, err := run(ctx, r.at, c)
 		if err != nil || f.ok {

@@ -52,7 +52,7 @@ func TTL[D int | time.Duration](d D) Option {
 			}
 		}
 		if err := checkTTL(ttl); err != nil {
-			return fmt.Errorf("TTL(%v): %w (NoTTL switches an inherited TTL off)", d, err)
+			return fmt.Errorf("TTL(%v): %w (NoTTL switches an inherited TTL off)%s", d, err, nanoseconds(ttl))
 		}
 		c.ttl = ttl
 		return c.mark(hasTTL, "TTL")
@@ -153,7 +153,7 @@ func Jitter(fraction float64) Option {
 func Cached(d time.Duration) Option {
 	return option(func(c *config) error {
 		if d < 0 || d > 0 && d < time.Millisecond {
-			return fmt.Errorf("Cached(%v): at least a millisecond, or 0 for no cache", d)
+			return fmt.Errorf("Cached(%v): at least a millisecond, or 0 for no cache%s", d, nanoseconds(d))
 		}
 		c.cached = d
 		return c.mark(hasCached, "Cached")

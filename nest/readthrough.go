@@ -90,7 +90,7 @@ func LoadLease(d time.Duration) ReadThroughOption {
 
 func positive(to *time.Duration, option string, d time.Duration) error {
 	if d < time.Millisecond {
-		return fmt.Errorf("%s(%v): at least a millisecond", option, d)
+		return tooShort(option, d)
 	}
 	*to = d
 	return nil

@@ -151,12 +151,15 @@ func (r address) expireIf(d time.Duration, condition ExpireCondition) command[bo
 
 var errCondition = because(ErrArgument, "unknown condition")
 
-var errExpiry = because(ErrArgument, "an expiry is at least a millisecond from now: Delete removes a key")
+// noExpiry refuses a duration in which Redis would delete the key.
+func noExpiry(d time.Duration) error {
+	return because(ErrArgument, "an expiry is at least a millisecond from now: Delete removes a key"+nanoseconds(d))
+}
 
 //nest:ttl sets
 func (r address) expire(d time.Duration, condition ExpireCondition) command[bool] {
 	if d < time.Millisecond {
-		return refuse(&opExpire, errExpiry)
+		return refuse(&opExpire, noExpiry(d))
 	}
 	cmd := r.b().Arbitrary("PEXPIRE").Keys(r.key).Args(millis(d.Milliseconds()))
 	if condition != 0 {

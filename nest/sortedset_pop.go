@@ -52,7 +52,7 @@ func (r SortedSetRef[T]) popN(op *operation[[]Scored[T]], name string, n int64) 
 
 // WaitPopMin is [SortedSetRef.PopMin] that waits for a member for up to wait, or as long as ctx
 // lives when wait is 0 (BZPOPMIN). It gives false when none came in time, and the context's
-// error when that ended before; no member is lost to that, as in [ListRef.WaitPopLeft].
+// error when that ended before; the least wait and what is lost are as in [ListRef.WaitPopLeft].
 func (r SortedSetRef[T]) WaitPopMin(ctx context.Context, wait time.Duration) (Scored[T], bool, error) {
 	return both(r.waitPop(ctx, false, wait))
 }

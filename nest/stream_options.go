@@ -183,7 +183,7 @@ func Block(d time.Duration) ReadOption {
 	return readOption(func(o *readOptions) error {
 		o.block = d
 		if d < time.Millisecond {
-			return because(ErrArgument, "Block is at least a millisecond: the context ends a longer wait")
+			return because(ErrArgument, tooShort("Block", d).Error()+" (the context ends a wait without an end)")
 		}
 		return nil
 	})

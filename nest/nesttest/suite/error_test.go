@@ -244,6 +244,70 @@ func TestExpiryOptionsThatMakeNoSense(t *testing.T) {
 	}
 }
 
+// A bare number where a duration is meant counts nanoseconds: the error says so.
+func TestDurationsInNanoseconds(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	value, hash, jobs := nest.Key[int]("value"), nest.Hash[int]("hash"), nest.Stream[int]("jobs")
+	s := nesttest.Open(t, nest.Cluster("durations", nest.Sub(value, hash, jobs)))
+	v, h, j := value.At(s), hash.At(s), jobs.At(s)
+	require.NoError(t, v.Set(ctx, 1))
+	require.NoError(t, h.Set(ctx, "f", 1))
+	for what, do := range map[string]func(time.Duration) error{
+		"set":              func(d time.Duration) error { return v.Set(ctx, 2, nest.ExpireIn(d)) },
+		"expire":           func(d time.Duration) error { _, err := v.Expire(ctx, d); return err },
+		"expire if":        func(d time.Duration) error { _, err := v.ExpireIf(ctx, d, nest.IfNoExpiry); return err },
+		"get and expire":   func(d time.Duration) error { _, _, err := v.GetAndExpire(ctx, d); return err },
+		"field":            func(d time.Duration) error { return h.Set(ctx, "f", 2, nest.FieldTTL(d)) },
+		"expire fields":    func(d time.Duration) error { _, err := h.ExpireFields(ctx, d, "f"); return err },
+		"expire fields if": func(d time.Duration) error { _, err := h.ExpireFieldsIf(ctx, d, nest.IfNoExpiry, "f"); return err },
+		"get fields":       func(d time.Duration) error { _, err := h.GetAndExpire(ctx, d, "f"); return err },
+		"block":            func(d time.Duration) error { _, err := j.Read(ctx, "0", nest.Block(d)); return err },
+		"claim":            func(d time.Duration) error { _, err := j.Claim(ctx, "g", "c", d, "1-1"); return err },
+		"auto claim":       func(d time.Duration) error { _, err := j.AutoClaim(ctx, "g", "c", d, "", 1); return err },
+		"pending":          func(d time.Duration) error { _, err := j.Pending(ctx, "g", nest.PendingQuery{Idle: d}); return err },
+		"claim after": func(d time.Duration) error {
+			return j.Consume(ctx, "g", "c", func(context.Context, nest.Delivery[int]) error { return nil }, nest.ClaimAfter(d))
+		},
+	} {
+		err := do(60)
+		require.ErrorIs(t, err, nest.ErrArgument, what)
+		require.ErrorContains(t, err, "a time.Duration counts nanoseconds: for seconds write 60*time.Second", what)
+		err = do(-1)
+		require.ErrorIs(t, err, nest.ErrArgument, what)
+		require.NotContains(t, err.Error(), "nanoseconds", what)
+	}
+	left, err := v.TTL(ctx)
+	require.NoError(t, err)
+	require.Equal(t, nest.Forever, left, "nothing was sent")
+	got, err := h.Get(ctx, "f")
+	require.NoError(t, err)
+	require.Equal(t, 1, got)
+}
+
+// The least wait is a millisecond: what is left of a time must not be refused.
+func TestShortestWait(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	list, set := nest.List[int]("list"), nest.SortedSet[int]("set")
+	s := nesttest.Open(t, nest.Cluster("waits", nest.HashTag(), nest.Sub(list, set)))
+	for what, wait := range map[string]func() (bool, error){
+		"left":  func() (bool, error) { _, ok, err := list.At(s).WaitPopLeft(ctx, 1); return ok, err },
+		"right": func() (bool, error) { _, ok, err := list.At(s).WaitPopRight(ctx, 1); return ok, err },
+		"min":   func() (bool, error) { _, ok, err := set.At(s).WaitPopMin(ctx, 1); return ok, err },
+		"move": func() (bool, error) {
+			_, ok, err := list.At(s).WaitMove(ctx, nest.Left, list.At(s), nest.Right, 1)
+			return ok, err
+		},
+	} {
+		start := time.Now()
+		ok, err := wait()
+		require.NoError(t, err, what)
+		require.False(t, ok, what)
+		require.GreaterOrEqual(t, time.Since(start), time.Millisecond, what)
+	}
+}
+
 // A context that is over is the reason that the error gives, and nothing is written.
 func TestContextIsOver(t *testing.T) {
 	t.Parallel()
