@@ -54,9 +54,17 @@ func TTL[D int | time.Duration](d D) Option {
 		if err := checkTTL(ttl); err != nil {
 			return fmt.Errorf("TTL(%v): %w (NoTTL switches an inherited TTL off)%s", d, err, nanoseconds(ttl))
 		}
-		c.ttl = ttl
-		return c.mark(hasTTL, "TTL")
+		return c.setTTL(ttl, "TTL")
 	})
+}
+
+// setTTL notes what TTL or, with 0, NoTTL says.
+func (c *config) setTTL(ttl time.Duration, option string) error {
+	if c.set&hasTTL != 0 && (c.ttl == 0) != (ttl == 0) {
+		return errors.New("TTL and NoTTL exclude each other: keep one of them")
+	}
+	c.ttl = ttl
+	return c.mark(hasTTL, option)
 }
 
 var errTTL = errors.New("a TTL is a positive number of seconds or a duration of whole milliseconds")
@@ -72,8 +80,7 @@ func checkTTL(d time.Duration) error {
 // NoTTL switches an inherited TTL off: the keys live until they are deleted.
 func NoTTL() Option {
 	return option(func(c *config) error {
-		c.ttl = 0
-		return c.mark(hasTTL, "TTL")
+		return c.setTTL(0, "NoTTL")
 	})
 }
 
