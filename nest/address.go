@@ -18,6 +18,8 @@ type address struct {
 
 var errZeroRef = &Error{Op: "ref", Err: because(ErrNoClient, "the zero reference stands for no key: make it with a declaration's At")}
 
+var errNilContext = because(ErrArgument, "the context is nil")
+
 // wrong tells what is wrong with the reference.
 func (r address) wrong() error {
 	if r.err != nil {
@@ -37,17 +39,27 @@ func (r address) redacted() string {
 	return r.m.redact(r.key)
 }
 
-// ready tells why nothing can be sent.
-func (r address) ready(ctx context.Context) error {
+// usable tells why nothing can be sent, whatever the operation.
+func (r address) usable() error {
 	switch err := r.wrong(); {
 	case err != nil:
 		return err
 	case r.m.tree.client == nil:
 		return &Error{Op: "ref", Template: r.m.template, Err: because(ErrNoClient, "the scope was opened with NamesOnly")}
-	case ctx == nil:
-		return r.fail("ref", because(ErrArgument, "the context is nil"))
 	}
 	return nil
+}
+
+// ready is readyFor where the operation's name is not at hand.
+func (r address) ready(ctx context.Context) error { return r.readyFor(ctx, "ref") }
+
+// readyFor tells why nothing can be sent for an operation.
+func (r address) readyFor(ctx context.Context, op string) error {
+	err := r.usable()
+	if err == nil && ctx == nil {
+		err = r.fail(op, errNilContext)
+	}
+	return err
 }
 
 func (r address) b() rueidis.Builder { return r.m.tree.client.B() }

@@ -26,7 +26,7 @@ func (r ListRef[T]) WaitPopRight(ctx context.Context, wait time.Duration) (T, bo
 
 //nest:ttl changes
 func (r ListRef[T]) waitPop(ctx context.Context, from End, wait time.Duration) (found[T], error) {
-	if err := r.at.ready(ctx); err != nil {
+	if err := r.at.usable(); err != nil {
 		return found[T]{}, err
 	}
 	op, name := &r.list().waitPopLeft, "BLPOP"
@@ -53,12 +53,15 @@ func (r ListRef[T]) WaitPopRightN(ctx context.Context, n int64, wait time.Durati
 
 //nest:ttl changes
 func (r ListRef[T]) waitPopN(ctx context.Context, from End, n int64, wait time.Duration) ([]T, error) {
-	if err := r.at.ready(ctx); err != nil {
+	if err := r.at.usable(); err != nil {
 		return nil, err
 	}
 	op := &r.list().waitPopLeftN
 	if from == Right {
 		op = &r.list().waitPopRightN
+	}
+	if err := r.at.readyFor(ctx, op.name); err != nil {
+		return nil, err
 	}
 	switch {
 	case n < 0:
@@ -77,7 +80,7 @@ func (r ListRef[T]) waitPopN(ctx context.Context, from End, n int64, wait time.D
 // in the order in which they came.
 func (r ListRef[T]) WaitMove(ctx context.Context, from End, to ListRef[T], at End, wait time.Duration) (T, bool, error) {
 	var zero T
-	if err := r.at.ready(ctx); err != nil {
+	if err := r.at.readyFor(ctx, "move"); err != nil {
 		return zero, false, err
 	}
 	c := r.move(from, to, at)
@@ -148,7 +151,7 @@ func replyPoppedN[T any](m *mounted, a rueidis.RedisMessage) ([]T, error) {
 func (r ListRef[T]) Iterate(ctx context.Context, opts ...ScanOption) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
-		if err := r.at.ready(ctx); err != nil {
+		if err := r.at.readyFor(ctx, "range"); err != nil {
 			yield(zero, err)
 			return
 		}

@@ -59,11 +59,15 @@ func call[R any](ctx context.Context, r address, build func() command[R]) (R, er
 // callWatched is call for every reference: one that cannot be used, a key that is cached, a tree
 // that has observers.
 func callWatched[R any](ctx context.Context, r address, build func() command[R]) (R, error) {
-	if err := r.ready(ctx); err != nil {
-		var zero R
-		return zero, err
+	err := r.usable()
+	if err == nil && ctx != nil {
+		return run(ctx, r, build())
 	}
-	return run(ctx, r, build())
+	if err == nil {
+		err = r.readyFor(ctx, build().op.name)
+	}
+	var zero R
+	return zero, err
 }
 
 // run sends a command and gives its result.

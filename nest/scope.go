@@ -52,7 +52,7 @@ func (s Scope) ready(ctx context.Context, op string) error {
 		return err
 	}
 	if ctx == nil {
-		return s.fail(op, because(ErrArgument, "the context is nil"))
+		return s.fail(op, errNilContext)
 	}
 	return nil
 }

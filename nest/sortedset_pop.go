@@ -65,7 +65,7 @@ func (r SortedSetRef[T]) WaitPopMax(ctx context.Context, wait time.Duration) (Sc
 
 //nest:ttl changes
 func (r SortedSetRef[T]) waitPop(ctx context.Context, greatest bool, wait time.Duration) (found[Scored[T]], error) {
-	if err := r.at.ready(ctx); err != nil {
+	if err := r.at.usable(); err != nil {
 		return found[Scored[T]]{}, err
 	}
 	op, name := &r.zset().waitPopMin, "BZPOPMIN"
@@ -92,12 +92,15 @@ func (r SortedSetRef[T]) WaitPopMaxN(ctx context.Context, n int64, wait time.Dur
 
 //nest:ttl changes
 func (r SortedSetRef[T]) waitPopN(ctx context.Context, which string, n int64, wait time.Duration) ([]Scored[T], error) {
-	if err := r.at.ready(ctx); err != nil {
+	if err := r.at.usable(); err != nil {
 		return nil, err
 	}
 	op := &r.zset().waitPopMinN
 	if which == "MAX" {
 		op = &r.zset().waitPopMaxN
+	}
+	if err := r.at.readyFor(ctx, op.name); err != nil {
+		return nil, err
 	}
 	switch {
 	case n < 0:

@@ -96,7 +96,11 @@ func (r StreamRef[T]) RevRange(ctx context.Context, from, to string, opts ...Sca
 // walk yields page after page until one is not full; turn moves on from a page's last entry.
 func (r StreamRef[T]) walk(ctx context.Context, opts []ScanOption, yield func(Entry[T], error) bool,
 	page func(limit int64) command[[]Entry[T]], turn func(last entryID) bool) {
-	if err := r.at.ready(ctx); err != nil {
+	err := r.at.usable()
+	if err == nil {
+		err = r.at.readyFor(ctx, page(1).op.name)
+	}
+	if err != nil {
 		yield(Entry[T]{}, err)
 		return
 	}
@@ -126,7 +130,7 @@ func (r StreamRef[T]) walk(ctx context.Context, opts []ScanOption, yield func(En
 // from now on (XREAD). [Count] limits how many, [Block] lets it wait for some. Without any it
 // gives none and no error.
 func (r StreamRef[T]) Read(ctx context.Context, after string, opts ...ReadOption) ([]Entry[T], error) {
-	if err := r.at.ready(ctx); err != nil {
+	if err := r.at.readyFor(ctx, "read"); err != nil {
 		return nil, err
 	}
 	op := &r.stream().read

@@ -2,6 +2,7 @@ package suite_test
 
 import (
 	"context"
+	"iter"
 	"math"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/redisimnest/redisimnest/nest"
 	"github.com/redisimnest/redisimnest/nest/nesttest"
+	"github.com/redisimnest/redisimnest/secure"
 )
 
 // operations are all that can be done with a KeyRef[int], each with an argument that has a
@@ -306,6 +308,74 @@ func TestShortestWait(t *testing.T) {
 		require.False(t, ok, what)
 		require.GreaterOrEqual(t, time.Since(start), time.Millisecond, what)
 	}
+}
+
+// A context that is nil is an error of the operation that was given it, and nothing is sent.
+func TestNilContext(t *testing.T) {
+	t.Parallel()
+	var none context.Context
+	list, set, jobs := nest.List[int]("list"), nest.SortedSet[int]("set"), nest.Stream[int]("jobs")
+	job, calls, news := nest.Lock("job", nest.TTL(60)), nest.Limiter("calls", nest.Rate(1, time.Hour)), nest.Channel[int]("news")
+	value, tags, key := nest.Key[int]("value", nest.Cached(time.Minute)), nest.Set[int]("tags"), nest.Secret[string]("key")
+	s := nesttest.Open(t, nest.Cluster("nothing", nest.Sub(list, set, jobs, job, calls, news, value, tags, key)), nest.WithKeyring(newRing(t, secure.GenerateKey())))
+	v, l, z, j := value.At(s), list.At(s), set.At(s), jobs.At(s)
+	held := acquired(t, job.At(s))
+	for op, do := range map[string]func() error{
+		"get":    func() error { _, err := v.Get(none); return err },
+		"set":    func() error { return v.Set(none, telltale) },
+		"delete": func() error { _, err := v.Delete(none); return err },
+		"update": func() error {
+			_, err := v.Update(none, func(int, bool) (int, error) { return telltale, nil })
+			return err
+		},
+		"get or load": func() error {
+			_, err := v.GetOrLoad(none, func(context.Context) (int, error) { return telltale, nil })
+			return err
+		},
+		"rename":          func() error { _, err := key.At(s).Rename(none, key.At(s)); return err },
+		"push left":       func() error { _, err := l.PushLeft(none, telltale); return err },
+		"wait pop left":   func() error { _, _, err := l.WaitPopLeft(none, 0); return err },
+		"wait pop right":  func() error { _, _, err := l.WaitPopRight(none, 0); return err },
+		"wait pop left n": func() error { _, err := l.WaitPopLeftN(none, 0, 0); return err },
+		"move":            func() error { _, _, err := l.WaitMove(none, nest.Left, l, nest.Right, 0); return err },
+		"range":           func() error { return firstError(l.Iterate(none)) },
+		"iterate":         func() error { return firstError(tags.At(s).Iterate(none)) },
+		"wait pop min":    func() error { _, _, err := z.WaitPopMin(none, 0); return err },
+		"wait pop max n":  func() error { _, err := z.WaitPopMaxN(none, 1, 0); return err },
+		"read":            func() error { _, err := j.Read(none, ""); return err },
+		"read group":      func() error { _, err := j.ReadGroup(none, "g", "c"); return err },
+		"read pending":    func() error { _, err := j.ReadPending(none, "g", "c", ""); return err },
+		"entries":         func() error { return firstError(j.Range(none, "", "")) },
+		"consume": func() error {
+			return j.Consume(none, "g", "c", func(context.Context, nest.Delivery[int]) error { return nil })
+		},
+		"acquire":     func() error { _, err := job.At(s).Acquire(none); return err },
+		"try acquire": func() error { _, _, err := job.At(s).TryAcquire(none); return err },
+		"run":         func() error { return job.At(s).Run(none, nil) },
+		"extend":      func() error { return held.Extend(none) },
+		"release":     func() error { return held.Release(none) },
+		"allow":       func() error { _, err := calls.At(s).Allow(none); return err },
+		"wait n":      func() error { _, err := calls.At(s).WaitN(none, 1); return err },
+		"subscribe":   func() error { return firstError(news.At(s).Subscribe(none)) },
+	} {
+		err := do()
+		require.ErrorIs(t, err, nest.ErrArgument, op)
+		require.ErrorContains(t, err, "the context is nil", op)
+		require.Equal(t, op, errorOf(t, err).Op)
+		require.NotEmpty(t, errorOf(t, err).Key, op)
+		shaped(t, err)
+	}
+	require.ErrorIs(t, errorOf(t, nest.KeyRef[int]{}.Set(none, 1)), nest.ErrNoClient, "a bad reference comes first")
+}
+
+// firstError gives the error that a stream ends with.
+func firstError[T any](seq iter.Seq2[T, error]) error {
+	for _, err := range seq {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // A context that is over is the reason that the error gives, and nothing is written.
