@@ -1,6 +1,7 @@
 package nest
 
 import (
+	"errors"
 	"math"
 	"reflect"
 	"strconv"
@@ -209,11 +210,24 @@ func (s *stream[T]) decodeEntry(m *mounted, e rawEntry) (v T, err error) {
 	return v, nil
 }
 
+// entryError tells which entry an error is about.
+type entryError struct {
+	id  string
+	err error
+}
+
+func (e *entryError) Error() string { return "entry " + printable(e.id) + ": " + e.err.Error() }
+func (e *entryError) Unwrap() error { return e.err }
+
+// atEntry tells which entry an error is about, unless it says so already.
 func atEntry(id string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return locate("entry "+printable(id), err)
+	if e, ok := errors.AsType[*entryError](err); ok && e.id == id {
+		return err
+	}
+	return &entryError{id, err}
 }
 
 func (s *stream[T]) decodeEntries(m *mounted, raw []rawEntry) ([]Entry[T], error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -376,4 +377,27 @@ func TestConsumeStartsAfter(t *testing.T) {
 	eventually(t, func() bool { return h.ids() == 2 })
 	require.NoError(t, stop())
 	require.Equal(t, []int{4, 5}, h.order)
+}
+
+// A handler of dead letters gets an error that names the entry, and may return it.
+func TestConsumeNamesTheEntryOnce(t *testing.T) {
+	t.Parallel()
+	ref, db := openStream[int](t)
+	id, err := db.do("XADD", ref.Key(), "*", "value", "x").ToString()
+	require.NoError(t, err)
+	told := make(chan error, 8)
+	stop := consuming(t, ref, "a", func(context.Context, nest.Delivery[int]) error { return nil }, nest.ClaimAfter(soon),
+		nest.DeadLetter(1, func(_ context.Context, d nest.Delivery[int]) error { return d.Err }),
+		nest.OnError(func(err error) {
+			select {
+			case told <- err:
+			default:
+			}
+		}))
+	for range 2 { // it cannot be decoded, and then not be put aside
+		err := <-told
+		require.ErrorIs(t, err, nest.ErrDecode)
+		require.Equal(t, 1, strings.Count(err.Error(), "entry "+id), err)
+	}
+	require.NoError(t, stop())
 }
