@@ -70,7 +70,7 @@ func StartAfter(id string) ConsumeOption {
 
 // OnError is told of what Consume goes on after: what handlers return, entries that cannot be
 // decoded, and a server that cannot be reached. It runs on Consume's own goroutine. The default
-// is not to tell.
+// is to tell nobody but the observers and the logger of the scope ([WithObserver], [WithLogger]).
 func OnError(report func(error)) ConsumeOption {
 	return consumeOption(func(o *consumeOptions) error {
 		o.onError = report
@@ -105,9 +105,9 @@ const opConsume = "consume"
 // group.
 //
 // When handle returns an error, or the entry cannot be decoded, the entry stays pending and is
-// given again after ClaimAfter, for ever or as often as [DeadLetter] says; [OnError] is told, and
-// nobody else. When handle panics,
-// the panic goes through to the caller of Consume, and the entry is pending likewise. When the
+// given again after ClaimAfter, for ever or as often as [DeadLetter] says; [OnError], the observers
+// and the logger of the scope are told, and nobody else. When handle panics, the panic goes
+// through to the caller of Consume, and the entry is pending likewise. When the
 // context ends, handle should return soon; what it has then handled is still acknowledged.
 //
 // Consume returns an error only when going on makes no sense: bad arguments, a key of another
@@ -136,7 +136,7 @@ func (r StreamRef[T]) Consume(ctx context.Context, group, consumer string, handl
 		case !passing(err):
 			return err
 		}
-		c.report(err)
+		c.report(ctx, began, err)
 		if time.Since(began) > time.Minute {
 			failures = 0
 		}
@@ -179,8 +179,13 @@ func (c *consuming[T]) configure(opts []ConsumeOption) error {
 	return nil
 }
 
-func (c *consuming[T]) report(err error) {
-	if c.o.onError != nil && err != nil {
+// report tells of an error that Consume goes on after.
+func (c *consuming[T]) report(ctx context.Context, began time.Time, err error) {
+	if err == nil {
+		return
+	}
+	c.ref.at.tell(ctx, Event{Op: opConsume, Start: began, Err: err, Unreturned: true})
+	if c.o.onError != nil {
 		c.o.onError(err)
 	}
 }
@@ -278,6 +283,7 @@ func (c *consuming[T]) deliver(ctx context.Context, e rawEntry, attempt int64) e
 	if e.gone {
 		return c.ack(ctx, e.id)
 	}
+	began := time.Now()
 	v, err := c.ref.stream().decodeEntry(c.ref.at.m, e)
 	d := Delivery[T]{Entry: Entry[T]{e.id, v}, Attempt: attempt}
 	switch {
@@ -296,7 +302,9 @@ func (c *consuming[T]) deliver(ctx context.Context, e rawEntry, attempt int64) e
 		return c.ack(ctx, e.id)
 	}
 	if ctx.Err() == nil {
-		c.report(c.ref.at.fail(opConsume, atEntry(e.id, err)))
+		// A handler's own error stays as it is, also where an Error of this package is its reason.
+		at := c.ref.at
+		c.report(ctx, began, &Error{Op: opConsume, Template: at.m.template, Key: at.redacted(), Err: atEntry(e.id, err)})
 	}
 	return nil
 }

@@ -24,6 +24,9 @@ type Event struct {
 	// CacheHit tells that the result came from the client's memory ([Cached]) and the server
 	// was not asked.
 	CacheHit bool
+	// Unreturned tells that no caller got Err, since what has met it goes on: [StreamRef.Consume],
+	// after a handler that has failed, say.
+	Unreturned bool
 }
 
 // watched runs an operation that takes several commands, and tells the observers of it once.
@@ -49,11 +52,15 @@ func (s Scope) observe(ctx context.Context, op string, start time.Time, err erro
 	}
 }
 
-// logObserver logs events at the debug level.
+// logObserver logs events at the debug level, and as warnings what nobody else is told.
 type logObserver struct{ log *slog.Logger }
 
 func (o logObserver) Observe(ctx context.Context, e Event) {
-	if !o.log.Enabled(ctx, slog.LevelDebug) {
+	level := slog.LevelDebug
+	if e.Unreturned {
+		level = slog.LevelWarn
+	}
+	if !o.log.Enabled(ctx, level) {
 		return
 	}
 	attrs := []slog.Attr{slog.String("op", e.Op), slog.String("key", e.Key), slog.Duration("duration", e.Duration)}
@@ -63,5 +70,5 @@ func (o logObserver) Observe(ctx context.Context, e Event) {
 	if e.Err != nil {
 		attrs = append(attrs, slog.String("error", e.Err.Error()))
 	}
-	o.log.LogAttrs(ctx, slog.LevelDebug, "redis", attrs...)
+	o.log.LogAttrs(ctx, level, "redis", attrs...)
 }

@@ -85,7 +85,9 @@ func NamesOnly() OpenOption {
 }
 
 // WithLogger logs every operation at the debug level: its name, the key, how long it took and
-// how it failed; never a value, and sensitive parameters as their template.
+// how it failed; never a value, and sensitive parameters as their template. What
+// [StreamRef.Consume] goes on after is logged as a warning, with the error of the handler in the
+// handler's own words.
 func WithLogger(l *slog.Logger) OpenOption {
 	return openOption(func(o *openOptions) error {
 		if l == nil {

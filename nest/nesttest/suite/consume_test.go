@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -377,6 +378,94 @@ func TestConsumeStartsAfter(t *testing.T) {
 	eventually(t, func() bool { return h.ids() == 2 })
 	require.NoError(t, stop())
 	require.Equal(t, []int{4, 5}, h.order)
+}
+
+// What Consume goes on after is seen by observers and the logger, without OnError too: each
+// failure once, with the handler's own words and the entry named once.
+func TestConsumeTellsObservers(t *testing.T) {
+	t.Parallel()
+	jobs, other := nest.Stream[int]("jobs:<of>", nest.Params(nest.Param[string]("of", nest.Sensitive()))), nest.Key[int]("other")
+	var log logged
+	var seen events
+	s := nesttest.Open(t, nest.Cluster("streams", nest.Sub(jobs, other)), nest.WithObserver(&seen),
+		nest.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelInfo}))))
+	ref := jobs.At(s, "sesame")
+	good, err := ref.Add(t.Context(), telltale)
+	require.NoError(t, err)
+	db := redis{t, nesttest.Client(t)}
+	bad, err := db.do("XADD", ref.Key(), "*", "value", "8675309x").ToString()
+	require.NoError(t, err)
+	stop := consuming(t, ref, "a", func(ctx context.Context, _ nest.Delivery[int]) error {
+		_, err := other.At(s).Get(ctx)
+		return fmt.Errorf("handler fails: %w", err)
+	})
+	eventually(t, func() bool { return len(seen.unreturned()) == 2 })
+	require.NoError(t, stop())
+
+	for i, id := range []string{good, bad} {
+		e := seen.unreturned()[i]
+		require.Equal(t, "consume", e.Op)
+		require.NotContains(t, e.Key, "sesame")
+		require.Equal(t, 1, strings.Count(e.Err.Error(), "entry "+id), e.Err)
+		require.NotContains(t, e.Err.Error(), "8675309")
+		require.Equal(t, "consume", errorOf(t, e.Err).Op)
+	}
+	first, second := seen.unreturned()[0].Err, seen.unreturned()[1].Err
+	require.ErrorContains(t, first, "handler fails: nest: get")
+	require.ErrorIs(t, first, nest.ErrNotFound)
+	require.ErrorIs(t, second, nest.ErrDecode)
+	text := log.String()
+	require.Equal(t, 2, strings.Count(text, "level=WARN msg=redis op=consume"), text)
+	require.Equal(t, 2, strings.Count(text, "\n"), "what a caller was told is logged at the debug level")
+	require.NotContains(t, text, "sesame")
+	require.NotContains(t, text, "8675309")
+
+	// A server's answer that Consume waits out is among it.
+	require.NoError(t, db.do("XGROUP", "DESTROY", ref.Key(), "g").Error())
+	stop = consuming(t, ref, "a", func(ctx context.Context, d nest.Delivery[int]) error {
+		return db.do("XGROUP", "DESTROY", ref.Key(), "g").Error()
+	})
+	eventually(t, func() bool { return len(seen.unreturned()) > 3 })
+	require.NoError(t, stop())
+	require.ErrorIs(t, errors.Join(errorsOf(seen.unreturned()[2:])...), nest.ErrNotFound)
+}
+
+// logged is a log that is written and read at once.
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func (o *events) unreturned() []nest.Event {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var of []nest.Event
+	for _, e := range o.all {
+		if e.Unreturned {
+			of = append(of, e)
+		}
+	}
+	return of
+}
+
+func errorsOf(of []nest.Event) []error {
+	var errs []error
+	for _, e := range of {
+		errs = append(errs, e.Err)
+	}
+	return errs
 }
 
 // A handler of dead letters gets an error that names the entry, and may return it.
