@@ -59,7 +59,8 @@ var (
 	// ErrBatch: a batch was run twice, a result was read before its batch was run, or a write
 	// stands among the reads of a transaction.
 	ErrBatch = errors.New("batch misused")
-	// ErrUnsent: the operation was not sent, because another one of its atomic batch cannot be.
+	// ErrUnsent: the operation was not sent, because another one of its atomic batch cannot be,
+	// or a lease that guards the batch has ended.
 	ErrUnsent = errors.New("not sent")
 	// ErrAborted: the server refused the whole atomic batch and applied none of it.
 	ErrAborted = errors.New("aborted")

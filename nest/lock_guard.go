@@ -2,6 +2,7 @@ package nest
 
 import (
 	"context"
+	"errors"
 
 	"github.com/redis/rueidis"
 )
@@ -15,8 +16,8 @@ import (
 //	err := b.Exec(ctx) // errors.Is(err, nest.ErrLockLost), or ErrLockReleased: nothing was written
 //
 // The lock and all keys of the batch must live in one slot, see [HashTag]. When the lock is held
-// no more the error wraps [ErrLockLost] beside [ErrAborted] or [ErrUnsent], and the lease has
-// ended. Exec takes two round trips on a connection of its own (WATCH and GET, then MULTI and
+// no more the error, and that of each future, wraps [ErrLockLost] beside [ErrUnsent], when the lease
+// was known to have ended and nothing was sent, or [ErrAborted]; and the lease has ended. Exec takes two round trips on a connection of its own (WATCH and GET, then MULTI and
 // EXEC), and tries again when only the lease was extended meanwhile.
 //
 // A batch can have several guards. One that is not atomic, was run, or belongs to another client
@@ -48,14 +49,18 @@ func (l *Lease) Guard(b *Batch) *Batch {
 	return b
 }
 
-// checkGuards tells why a lease does not let the batch be sent. slot becomes that of the locks.
+// checkGuards tells why a lease does not let the batch be sent. slot becomes that of the locks. The
+// error wraps ErrUnsent, as those of the futures do.
 func (b *Batch) checkGuards(slot *int) error {
 	for _, l := range b.guards {
-		if err := l.Err(); err != nil {
-			return err
+		err := l.Err()
+		if err == nil && !inSlot(slot, l.lock.at.key) {
+			err = l.lock.at.fail("guard", errSlots)
 		}
-		if !inSlot(slot, l.lock.at.key) {
-			return l.lock.at.fail("guard", errSlots)
+		if e, ok := errors.AsType[*Error](err); ok {
+			told := *e
+			told.Err = &declined{ErrUnsent, e.Err}
+			return &told
 		}
 	}
 	return nil

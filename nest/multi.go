@@ -137,7 +137,7 @@ func (b *Batch) transact(ctx context.Context, items []item) ([]error, error) {
 		bad = unsendable(items, &slot)
 	}
 	if bad != nil {
-		return declineAll(items, &declined{ErrUnsent, bareReason(bad)}), bad
+		return declineAll(items, unsentBecause(bad)), bad
 	}
 	m := newMulti(b.tree.client, items)
 	if len(m.sent) == 0 {
@@ -176,6 +176,15 @@ func bareReason(err error) error {
 		return e.Err
 	}
 	return err
+}
+
+// unsentBecause is the error of an operation whose batch was not sent.
+func unsentBecause(bad error) error {
+	why := bareReason(bad)
+	if errors.Is(why, ErrUnsent) {
+		return why
+	}
+	return &declined{ErrUnsent, why}
 }
 
 // unsendable tells why items cannot be sent as one atomic step. slot is that of the keys before

@@ -545,7 +545,17 @@ func TestLockGuard(t *testing.T) {
 	require.ErrorIs(t, err, nest.ErrLockLost)
 	require.EqualValues(t, 2, read(), "an expired holder that still writes is refused")
 	require.ErrorIs(t, first.Err(), nest.ErrLockLost, "and knows from then on")
-	require.ErrorIs(t, write(first, 1), nest.ErrLockLost)
+	b = first.Guard(s.Atomic())
+	done = tally.At(s).In(b).Set(1)
+	for _, err := range []error{b.Exec(t.Context()), done.Err()} {
+		require.ErrorIs(t, err, nest.ErrLockLost)
+		require.ErrorIs(t, err, nest.ErrUnsent, "it is known to be lost")
+		require.NotErrorIs(t, err, nest.ErrAborted)
+		require.Equal(t, 1, strings.Count(err.Error(), "not sent: the lock is lost: "), err)
+		shaped(t, err)
+	}
+	require.ErrorIs(t, first.Err(), nest.ErrLockLost)
+	require.NotErrorIs(t, first.Err(), nest.ErrUnsent, "which is the batch's matter")
 
 	// Two leases; one of them is lost.
 	third := acquired(t, job.At(s, "y"))
@@ -560,7 +570,9 @@ func TestLockGuard(t *testing.T) {
 	require.EqualValues(t, 3, read())
 	require.NoError(t, second.Err())
 	require.NoError(t, second.Release(t.Context()))
-	require.ErrorIs(t, write(second, 5), nest.ErrLockReleased)
+	err = write(second, 5)
+	require.ErrorIs(t, err, nest.ErrLockReleased)
+	require.ErrorIs(t, err, nest.ErrUnsent)
 
 	tokens, err := writers.At(s).All(t.Context())
 	require.NoError(t, err)
