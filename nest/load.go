@@ -192,7 +192,7 @@ func obtain[V any, R Loadable[V]](ctx context.Context, r R, f *flight, load func
 			why = loadBlank // or gone since
 			continue
 		case loadHeld:
-			if err := await(ctx, began); err != nil {
+			if err := lock.await(ctx, began); err != nil {
 				return v, false, ref.fail(opLoad, err)
 			}
 		}

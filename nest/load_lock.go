@@ -16,15 +16,6 @@ const (
 	notedEmpty = "empty" // it has, without elements
 )
 
-// How long those wait who do not load themselves between two looks at the lock: a quarter of the
-// time that they have waited already, between these bounds, of which up to half is left out at random.
-// So they notice the end of a load late by a tenth of its time on average, and a process looks at
-// a lock some thirty times a second in the long run.
-const (
-	shortestLook = time.Millisecond
-	longestLook  = 50 * time.Millisecond
-)
-
 // releaseTimeout is how long the end of a load is told to the others once its context is over.
 const releaseTimeout = time.Second
 
@@ -226,19 +217,6 @@ func outlive(ctx context.Context, do func(ctx context.Context)) {
 	select {
 	case <-done:
 	case <-ctx.Done():
-	}
-}
-
-// await waits until the lock is to be looked at again, for a waiter since began.
-func await(ctx context.Context, began time.Time) error {
-	d := min(max(time.Since(began)/4, shortestLook), longestLook)
-	timer := time.NewTimer(d - rand.N(d/2))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
 	}
 }
 

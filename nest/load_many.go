@@ -137,12 +137,21 @@ func (l *loadingMany[ID, V, R]) run(ctx context.Context, load func(context.Conte
 			l.keys[id].why = loadBlank // or gone since
 		}
 		if missing = slices.Concat(held, gone); len(missing) > 0 {
-			if err := await(ctx, began); err != nil {
+			if err := l.await(ctx, held, began); err != nil {
 				return l.keys[missing[0]].ref.base().fail(opLoadMany, err)
 			}
 		}
 	}
 	return nil
+}
+
+// await waits until it is worth to look again: at one of the locks that others hold, if there are
+// any, since all are needed.
+func (l *loadingMany[ID, V, R]) await(ctx context.Context, held []ID, began time.Time) error {
+	if len(held) > 0 {
+		return l.keys[held[0]].lock.await(ctx, began)
+	}
+	return await(ctx, began)
 }
 
 // read reads keys, and gives those that do not exist.
