@@ -165,6 +165,9 @@ func (r PasswordRef) setIf(ctx context.Context, op *operation[bool], condition, 
 
 // hash makes what is stored for a password.
 func (r PasswordRef) hash(ctx context.Context, password string) (string, error) {
+	if ctx == nil {
+		return "", errNilContext
+	}
 	p := r.passwords()
 	encoded, err := p.hasher.Hash(ctx, password)
 	if err != nil {

@@ -164,6 +164,9 @@ func TestAttackAnotherKeyring(t *testing.T) {
 func TestAttackSplice(t *testing.T) {
 	ring := newRing(t, testKey(t, 1))
 	a, b := sealAt(t, ring, here), sealAt(t, ring, here)
+	for a[nonceAt] == b[nonceAt] { // of which the first cut would make b
+		b = sealAt(t, ring, here)
+	}
 	for _, cut := range []int{nonceAt + 1, nonceAt + 12, commitmentAt, commitmentAt + 16, headerSize, headerSize + 5, len(a) - 16} {
 		require.Equal(t, ErrOpen, refused(t, ring, append(bytes.Clone(a[:cut]), b[cut:]...), here, "cut at %d", cut))
 	}

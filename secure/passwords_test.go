@@ -346,6 +346,17 @@ func TestContextEndsTheWaiting(t *testing.T) {
 }
 
 // A waiting computation that gives up lets the next one in if that fits.
+func TestNilContext(t *testing.T) {
+	p := newPasswords(t)
+	encoded, err := p.Hash(t.Context(), "hunter2")
+	require.NoError(t, err)
+	_, err = p.Hash(nil, "hunter2") //nolint:staticcheck // a nil context is the point
+	require.ErrorIs(t, err, errNilContext)
+	_, _, err = p.Verify(nil, encoded, "hunter2") //nolint:staticcheck // a nil context is the point
+	require.ErrorIs(t, err, errNilContext)
+	require.ErrorIs(t, p.VerifyMissing(nil, "hunter2"), errNilContext) //nolint:staticcheck // a nil context is the point
+}
+
 func TestGivingUpLetsOthersIn(t *testing.T) {
 	s := &semaphore{size: 10, queue: 10}
 	_, err := s.acquire(t.Context(), 5)

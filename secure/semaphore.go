@@ -3,6 +3,7 @@ package secure
 import (
 	"container/list"
 	"context"
+	"errors"
 	"sync"
 )
 
@@ -22,9 +23,14 @@ type waiter struct {
 	ready  chan struct{} // closed when the weight is granted
 }
 
+var errNilContext = errors.New("secure: the context is nil")
+
 // acquire waits for room. What is heavier than the whole size waits until it is
 // alone. Every acquire without an error needs a release of the weight it gives.
 func (s *semaphore) acquire(ctx context.Context, weight uint64) (granted uint64, err error) {
+	if ctx == nil {
+		return 0, errNilContext
+	}
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
