@@ -147,8 +147,11 @@ func (r address) expireFieldsIf(d time.Duration, condition ExpireCondition, fiel
 }
 
 func (r address) expireFieldsAt(t time.Time, fields []string) command[int64] {
-	if t.IsZero() {
+	switch {
+	case t.IsZero():
 		return refuse(&opExpireFieldsAt, because(ErrArgument, "the time is zero"))
+	case t.UnixMilli() < 0:
+		return refuse(&opExpireFieldsAt, because(ErrArgument, "the time is before 1970, which the server does not take"))
 	}
 	return r.onFields(&opExpireFieldsAt, fields, "HPEXPIREAT", millis(t.UnixMilli()))
 }

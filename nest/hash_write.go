@@ -227,7 +227,8 @@ func (r HashRef[V]) ExpireFieldsIf(ctx context.Context, d time.Duration, conditi
 }
 
 // ExpireFieldsAt lets fields live until t and tells how many of them there are (HPEXPIREAT,
-// Redis 7.4 or Valkey 9). A time in the past removes them; the zero time is [ErrArgument].
+// Redis 7.4 or Valkey 9). A time in the past removes them; the zero time, and one before 1970,
+// is [ErrArgument].
 func (r HashRef[V]) ExpireFieldsAt(ctx context.Context, t time.Time, fields ...string) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.at.expireFieldsAt(t, fields) })
 }

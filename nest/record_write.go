@@ -255,7 +255,8 @@ func (r RecordRef[S]) ExpireFields(ctx context.Context, d time.Duration, fields 
 }
 
 // ExpireFieldsAt lets fields live until t and tells how many of them are stored (HPEXPIREAT, Redis
-// 7.4 or Valkey 9). A time in the past removes them; the zero time is [ErrArgument].
+// 7.4 or Valkey 9). A time in the past removes them; the zero time, and one before 1970,
+// is [ErrArgument].
 func (r RecordRef[S]) ExpireFieldsAt(ctx context.Context, t time.Time, fields ...string) (int64, error) {
 	return call(ctx, r.at, func() command[int64] {
 		names, err := r.allNames(fields)
