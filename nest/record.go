@@ -173,16 +173,22 @@ func (r RecordRef[S]) lookup() command[found[S]] {
 
 // GetFields gives a record of which only the named fields are read; the others are zero. When
 // the record does not exist the fields are those of the declared default, else the error wraps
-// [ErrNotFound] (HMGET and EXISTS in one script).
+// [ErrNotFound] (HMGET, in a script). As for [RecordRef.Get], a record exists when one of its
+// fields does, a named one or not: a hash with none but foreign fields holds no record.
 func (r RecordRef[S]) GetFields(ctx context.Context, fields ...string) (S, error) {
 	return call(ctx, r.at, func() command[S] { return r.getFields(fields) })
 }
 
-// selecting gives names and values, nil for what is not there, or nil alone without the key.
-// ARGV[1] is the TTL to be restarted, or 0, ARGV[2] the number of the names that follow.
-var selecting = newScript(`local last = 2 + ARGV[2]
-if redis.call('EXISTS', KEYS[1]) == 0 then return {0, unpack(ARGV, 3, last)} end
+// selecting gives 1 and names and values, nil for what is not there, or 0 and the names without a
+// record. ARGV[1] is the TTL to be restarted, or 0, ARGV[2] the number of the names that follow;
+// after them come the record's other names, which tell whether it exists when none of the first do.
+var selecting = newScript(`local last, exists = 2 + ARGV[2], false
 local values, reply = redis.call('HMGET', KEYS[1], unpack(ARGV, 3, last)), {1}
+for i = 3, last do exists = exists or values[i - 2] end
+if not exists and #ARGV > last then
+	for _, v in ipairs(redis.call('HMGET', KEYS[1], unpack(ARGV, last + 1))) do exists = exists or v end
+end
+if not exists then return {0, unpack(ARGV, 3, last)} end
 for i = 3, last do
 	reply[#reply + 1] = ARGV[i]
 	reply[#reply + 1] = values[i - 2]
@@ -208,7 +214,13 @@ func (r RecordRef[S]) getFields(fields []string) command[S] {
 		}
 		args = append(append(args, f.name), f.was...)
 	}
-	args[1] = strconv.Itoa(len(args) - 2)
+	asked := len(args)
+	args[1] = strconv.Itoa(asked - 2)
+	for _, name := range r.record().names {
+		if !slices.Contains(args[2:asked], name) {
+			args = append(args, name)
+		}
+	}
 	return command[S]{op: op, cmd: selecting.command(r.at.b(), []string{r.at.key}, args...), keyed: r.record().some, cacheable: true}
 }
 

@@ -50,6 +50,48 @@ func openRecord[S any](t *testing.T, opts ...nest.KeyOption) (nest.RecordRef[S],
 	return def.At(nesttest.Open(t, nest.Cluster("records", nest.Sub(def)))), redis{t, nesttest.Client(t)}
 }
 
+// A hash with none but foreign fields holds no record, for every read alike.
+func TestRecordOfForeignFields(t *testing.T) {
+	t.Parallel()
+	for name, opts := range map[string][]nest.KeyOption{
+		"plain":    nil,
+		"renewed":  {nest.TTL(declaredTTL), nest.AutoRenew()},
+		"fallback": {nest.Default(person{Name: "Nobody", Credit: 3})},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx := t.Context()
+			ref, db := openRecord[person](t, opts...)
+			require.NoError(t, db.do("HSET", ref.Key(), "foreign", "kept").Error())
+			whole, err := ref.Get(ctx)
+			some, someErr := ref.GetFields(ctx, "name", "mail")
+			if name == "fallback" {
+				require.NoError(t, err)
+				require.NoError(t, someErr)
+				require.Equal(t, "Nobody", whole.Name)
+				require.Equal(t, person{Name: "Nobody"}, some)
+			} else {
+				require.ErrorIs(t, err, nest.ErrNotFound)
+				require.ErrorIs(t, someErr, nest.ErrNotFound)
+			}
+			_, found, err := ref.Lookup(ctx)
+			require.NoError(t, err)
+			require.False(t, found)
+
+			// One field, under the name that it had, is a record; the others are as if unset.
+			require.NoError(t, db.do("HSET", ref.Key(), "e_mail", "a@example.org").Error())
+			some, err = ref.GetFields(ctx, "name", "plan")
+			require.NoError(t, err)
+			require.Equal(t, person{Plan: "free"}, some)
+			some, err = ref.GetFields(ctx, "mail", "name", "mail")
+			require.NoError(t, err)
+			require.Equal(t, "a@example.org", *some.Mail)
+			require.Equal(t, "kept", db.fields(ref.Key())["foreign"])
+			require.Equal(t, name == "renewed", db.ttl(ref.Key()) > 0, "a read renews")
+		})
+	}
+}
+
 func TestRecordWhole(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
