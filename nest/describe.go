@@ -2,6 +2,7 @@ package nest
 
 import (
 	"encoding/json"
+	"math"
 	"strings"
 	"time"
 )
@@ -31,6 +32,8 @@ type Description struct {
 	// Cached is how long reads may be served from the client's memory, in seconds.
 	Cached float64 `json:"cached,omitempty"`
 	Codec  string  `json:"codec,omitempty"`
+	// ReadThrough is how the key is loaded, where it is declared so; else nil.
+	ReadThrough *ReadThroughDescription `json:"read_through,omitempty"`
 	// SecretFields are the fields of a hash or record that are encrypted; "*" stands for all.
 	SecretFields []string `json:"secret_fields,omitempty"`
 	// HashTag tells that the cluster's prefix stands in braces.
@@ -46,6 +49,35 @@ type Description struct {
 	Source string `json:"-"`
 	// Nodes are what a cluster holds, in the order of declaration.
 	Nodes []Description `json:"nodes,omitempty"`
+}
+
+// ReadThroughDescription is what [ReadThrough] declares of a key, in seconds.
+type ReadThroughDescription struct {
+	// RefreshBefore is how long before the end of the TTL a read loads the value anew, 0 for not.
+	RefreshBefore float64 `json:"refresh_before,omitempty"`
+	// StaleFor is how much longer than the TTL the key lives.
+	StaleFor float64 `json:"stale_for,omitempty"`
+	// NegativeTTL is how long it is remembered that there is nothing to load, 0 for not.
+	NegativeTTL float64 `json:"negative_ttl,omitempty"`
+	// LoadLease is how long a load may take.
+	LoadLease float64 `json:"load_lease"`
+}
+
+// notes lists what differs from a key that is loaded without any of the options.
+func (d *ReadThroughDescription) notes() []string {
+	notes := []string{"read through"}
+	add := func(text string, seconds float64) {
+		if seconds > 0 {
+			notes = append(notes, text+" "+shortDuration(inSeconds(seconds)))
+		}
+	}
+	add("refreshed before", d.RefreshBefore)
+	add("stale for", d.StaleFor)
+	add("negative for", d.NegativeTTL)
+	if d.LoadLease != DefaultLoadLease.Seconds() {
+		add("load lease", d.LoadLease)
+	}
+	return notes
 }
 
 // ParamDescription is one parameter of a name.
@@ -97,6 +129,14 @@ func (s Scope) describe(m *mounted) (Description, int) {
 	}
 	if !m.def.isCluster() {
 		d.Codec = m.settings.codec.Name()
+	}
+	if o := m.settings.load; o.declared {
+		d.ReadThrough = &ReadThroughDescription{
+			RefreshBefore: o.refresh.Seconds(),
+			StaleFor:      o.stale.Seconds(),
+			NegativeTTL:   o.negative.Seconds(),
+			LoadLease:     o.leased().Seconds(),
+		}
 	}
 	if s := secretsOf(m); s != nil {
 		if d.SecretFields = s.names; s.names == nil {
@@ -157,7 +197,12 @@ func (d Description) MarshalJSON() ([]byte, error) {
 
 // ttl is the TTL as a person writes it: 24h, 1m30s.
 func (d Description) ttl() string {
-	return shortDuration(time.Duration(d.TTL * float64(time.Second)))
+	return shortDuration(inSeconds(d.TTL))
+}
+
+// inSeconds is a number of seconds as a duration of whole nanoseconds.
+func inSeconds(seconds float64) time.Duration {
+	return time.Duration(math.Round(seconds * float64(time.Second)))
 }
 
 func shortDuration(d time.Duration) string {
@@ -184,6 +229,9 @@ func (d Description) notes() []string {
 	add(d.AutoRenew, "renewed on read")
 	add(d.Jitter > 0, "jitter")
 	add(d.Cached > 0, "cached")
+	if d.ReadThrough != nil {
+		notes = append(notes, d.ReadThrough.notes()...)
+	}
 	add(d.Default, "has a default")
 	add(len(d.SecretFields) > 0, "secret fields "+strings.Join(d.SecretFields, " "))
 	add(d.HashTag, "hash tag")

@@ -34,6 +34,8 @@ func TestDescriptions(t *testing.T) {
 			Key[int]("age", Default(0)),
 			Key[string]("session:<token>", Params(token), TTL(24*time.Hour), AutoRenew(), Doc("a login\nof `one` browser")),
 			Key[[]string]("file:<path...>", NoTTL(), Protected()),
+			Key[int]("price", ReadThrough(RefreshBefore(30*time.Second), StaleFor(time.Hour), NegativeTTL(1500*time.Millisecond), LoadLease(time.Minute))),
+			Hash[int]("stock", ReadThrough()),
 		)),
 		Cluster("", Doc("loose ends"), Sub(Key[bool]("on"))),
 	))

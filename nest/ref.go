@@ -37,7 +37,8 @@ func (r Ref) Key() string { return r.at.key }
 func (r Ref) Err() error { return r.at.wrong() }
 
 // DeclaredTTL is the TTL that writes give the key, its own or the one that it inherits, before
-// jitter. It is 0 when the key has none.
+// jitter. It is 0 when the key has none. A key that is declared with [StaleFor] lives that much
+// longer in Redis: the TTL is how long its value is fresh, and [Ref.TTL] tells what is left of both.
 func (r Ref) DeclaredTTL() time.Duration {
 	if r.at.m == nil {
 		return 0
