@@ -277,6 +277,7 @@ func TestLoadFileErrors(t *testing.T) {
 		{"malformed", ".env", "A=1\nB " + sentinel + "\n", nil, ".env: malformed near line 2", nil},
 		{"named and malformed", "x", "-=" + sentinel, []string{"USER_SETTINGS_FILE=x"}, "USER_SETTINGS_FILE: the file it names, relative to the working directory: malformed near line 1", nil},
 		{"too large", ".env", strings.Repeat("#", maxFileBytes+1), nil, ".env: larger than", nil},
+		{"named and too large", "x", strings.Repeat("#", maxFileBytes+1), []string{"USER_SETTINGS_FILE=x"}, "USER_SETTINGS_FILE: the file it names, relative to the working directory: larger than 1048576 bytes", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -57,7 +57,8 @@
 // The file .env in the working directory is read if there is one; variables of the process win
 // over it. USER_SETTINGS_FILE in the process' environment names a file that is read in its
 // place; in .env it names one that is read in addition and wins over .env. A file that is named
-// and missing, or any that is malformed, is an error. A line is NAME=value, with or without
+// and missing, or any that is malformed, larger than 1 MiB or no regular file (a named pipe, a
+// device), is an error. A line is NAME=value, with or without
 // export before it; a value with spaces, with # or over several lines stands in quotes. As in a
 // shell, $NAME in a value without quotes or in double quotes is replaced by the value of an earlier line:
 // single quotes keep a password as it is.

@@ -18,7 +18,7 @@ const (
 	defaultFile  = ".env"
 	fileVariable = "USER_SETTINGS_FILE"
 
-	// maxFileBytes keeps a path to the wrong file, or to a device, from filling the memory.
+	// maxFileBytes keeps a path to the wrong file from filling the memory.
 	maxFileBytes = 1 << 20
 	// maxValueLines ends the search for a closing quote when a malformed line is looked for.
 	maxValueLines = 100
@@ -64,9 +64,16 @@ func readFiles(dir string, process map[string]string) (map[string]string, proble
 	return vars, found
 }
 
-// readFile reads one file. Its errors contain neither the path, which may be no path at all but
+// readFile reads one regular file, or what a symbolic link leads to. Its errors contain neither the path, which may be no path at all but
 // a value that was set on the wrong variable, nor anything that the file holds.
 func readFile(path string) (map[string]string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	if !info.Mode().IsRegular() { // opening a named pipe would wait for who writes to it
+		return nil, fmt.Errorf("%s, not a regular file", fileKind(info.Mode()))
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, withoutPath(err)
@@ -80,6 +87,19 @@ func readFile(path string) (map[string]string, error) {
 		return nil, fmt.Errorf("larger than %d bytes", maxFileBytes)
 	}
 	return parseFile(src)
+}
+
+// fileKind names what is no regular file.
+func fileKind(mode fs.FileMode) string {
+	switch {
+	case mode.IsDir():
+		return "a directory"
+	case mode&fs.ModeNamedPipe != 0:
+		return "a named pipe"
+	case mode&fs.ModeSocket != 0:
+		return "a socket"
+	}
+	return "a device"
 }
 
 // withoutPath gives the reason of an error that also quotes a path.
