@@ -43,5 +43,6 @@
 // # Servers of one's own
 //
 // [Start] gives a test a server of its own, to kill, restart, or move forward in time
-// ([Server.Advance]); [Cluster] gives it a Redis Cluster.
+// ([Server.Advance]); [Cluster] gives it a Redis Cluster. A [Relay] stands between a client and a
+// server and cuts, delays or silences what goes between them.
 package nesttest

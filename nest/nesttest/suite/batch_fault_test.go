@@ -46,9 +46,9 @@ func TestALostAnswerIsAnUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	server := nesttest.Start(t)
-	p := newProxy(t, server.Addr())
+	p := nesttest.NewRelay(t, server.Addr())
 	option := server.ClientOption()
-	option.InitAddress, option.ForceSingleClient = []string{p.addr}, true
+	option.InitAddress, option.ForceSingleClient = []string{p.Addr()}, true
 	client, err := rueidis.NewClient(option)
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
@@ -67,7 +67,7 @@ func TestALostAnswerIsAnUnknownOutcome(t *testing.T) {
 
 	batch := root.Atomic()
 	f, g := a.In(batch).Set(1), b.In(batch).Set(1)
-	p.cut(true)
+	p.LoseAnswers()
 	err = batch.Exec(ctx)
 	require.ErrorIs(t, err, nest.ErrOutcomeUnknown)
 	shaped(t, err)
@@ -83,7 +83,7 @@ func TestALostAnswerIsAnUnknownOutcome(t *testing.T) {
 			return err
 		}
 		f, g = a.In(tx.Writes()).Set(2), b.In(tx.Writes()).Set(2)
-		p.cut(true)
+		p.LoseAnswers()
 		return nil
 	})
 	require.ErrorIs(t, err, nest.ErrOutcomeUnknown)
@@ -97,7 +97,7 @@ func TestALostAnswerIsAnUnknownOutcome(t *testing.T) {
 	tries = 0
 	require.NoError(t, nest.Transact(ctx, root, func(tx *nest.Tx) error {
 		if tries++; tries == 1 {
-			p.cut(false)
+			p.Cut()
 		}
 		a.In(tx.Reads()).Get()
 		if err := tx.Reads().Exec(ctx); err != nil {

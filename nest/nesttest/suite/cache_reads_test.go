@@ -299,9 +299,9 @@ func TestSilentPartition(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			addr, mute := relay(t, server.Addr())
+			relay := nesttest.NewRelay(t, server.Addr())
 			option := server.ClientOption()
-			option.InitAddress, option.ForceSingleClient = []string{addr}, true
+			option.InitAddress, option.ForceSingleClient = []string{relay.Addr()}, true
 			option.Dialer.KeepAlive, option.ConnWriteTimeout = c.keepAlive, c.timeout
 			client, err := rueidis.NewClient(option)
 			require.NoError(t, err)
@@ -313,7 +313,7 @@ func TestSilentPartition(t *testing.T) {
 			got, err := r.Get(t.Context())
 			require.NoError(t, err)
 			require.Equal(t, 1, got)
-			mute()
+			relay.Mute()
 			start := time.Now()
 			for {
 				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)

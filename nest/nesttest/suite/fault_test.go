@@ -2,7 +2,6 @@ package suite_test
 
 import (
 	"context"
-	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -63,9 +62,9 @@ func TestServerDown(t *testing.T) {
 func TestServerSilent(t *testing.T) {
 	t.Parallel()
 	server := nesttest.Shared(t)
-	addr, mute := relay(t, server.Addr())
+	relay := nesttest.NewRelay(t, server.Addr())
 	option := server.ClientOption()
-	option.InitAddress, option.ForceSingleClient = []string{addr}, true
+	option.InitAddress, option.ForceSingleClient = []string{relay.Addr()}, true
 	client, err := rueidis.NewClient(option)
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
@@ -73,7 +72,7 @@ func TestServerSilent(t *testing.T) {
 	require.NoError(t, err)
 	_, err = age.At(s, 1).Exists(t.Context())
 	require.NotErrorIs(t, err, context.DeadlineExceeded)
-	mute()
+	relay.Mute()
 
 	for op, do := range operations {
 		if op == "Rename" || op == "Copy" { // refused before, since they are to themselves
@@ -87,51 +86,6 @@ func TestServerSilent(t *testing.T) {
 		shaped(t, err)
 		require.Less(t, time.Since(start), 3*time.Second, op)
 	}
-}
-
-// relay passes connections on to addr. After mute it takes what clients send and gives nothing
-// back.
-func relay(t *testing.T, addr string) (relayed string, mute func()) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	var muted atomic.Bool
-	pass := func(to, from net.Conn, silenced *atomic.Bool) {
-		defer func() { _ = to.Close() }()
-		buf := make([]byte, 4096)
-		for {
-			n, err := from.Read(buf)
-			if err != nil {
-				return
-			}
-			if !silenced.Load() {
-				if _, err := to.Write(buf[:n]); err != nil {
-					return
-				}
-			}
-		}
-	}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			server, err := net.Dial("tcp", addr)
-			if err != nil {
-				_ = client.Close()
-				continue
-			}
-			wg.Go(func() { pass(server, client, new(atomic.Bool)) })
-			wg.Go(func() { pass(client, server, &muted) })
-		}
-	})
-	t.Cleanup(func() {
-		_ = l.Close()
-		wg.Wait()
-	})
-	return l.Addr().String(), func() { muted.Store(true) }
 }
 
 // The TTL is part of the write: a server that dies in the middle of many writes, and comes back
@@ -189,9 +143,9 @@ func TestDeclaredTTLSurvivesAKill(t *testing.T) {
 func TestWaitsEndWithTheirContext(t *testing.T) {
 	t.Parallel()
 	server := nesttest.Shared(t)
-	addr, mute := relay(t, server.Addr())
+	relay := nesttest.NewRelay(t, server.Addr())
 	option := server.ClientOption()
-	option.InitAddress, option.ForceSingleClient = []string{addr}, true
+	option.InitAddress, option.ForceSingleClient = []string{relay.Addr()}, true
 	option.BlockingPoolSize = 1
 	client, err := rueidis.NewClient(option)
 	require.NoError(t, err)
@@ -237,7 +191,7 @@ func TestWaitsEndWithTheirContext(t *testing.T) {
 	free()
 
 	// The server falls silent while the pop waits for it.
-	time.AfterFunc(50*time.Millisecond, mute)
+	time.AfterFunc(50*time.Millisecond, relay.Mute)
 	ends(t, "pop", 5*time.Second, waits["pop"])
 	ends(t, "guard", 5*time.Second, waits["guard"])
 }

@@ -106,7 +106,7 @@ func (a *actor) transact(ctx context.Context, writes bool) (step, outcome) {
 func TestUpdateAndTransactAreLinearizable(t *testing.T) {
 	t.Parallel()
 	server := nesttest.Start(t)
-	p := newProxy(t, server.Addr())
+	p := nesttest.NewRelay(t, server.Addr())
 	h := newHistory()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -115,7 +115,7 @@ func TestUpdateAndTransactAreLinearizable(t *testing.T) {
 	stop := faults(t, server, p)
 	together(5, func(id int) {
 		option := server.ClientOption()
-		option.InitAddress, option.ForceSingleClient = []string{p.addr}, true
+		option.InitAddress, option.ForceSingleClient = []string{p.Addr()}, true
 		client, err := rueidis.NewClient(option)
 		if client != nil {
 			defer client.Close()
@@ -207,7 +207,7 @@ func TestTheCheckerKnowsUnknownOutcomes(t *testing.T) {
 }
 
 // faults disturbs clients of a server until it is told to stop, and then tells how often.
-func faults(t *testing.T, server *nesttest.Server, p *proxy) (stop func() int) {
+func faults(t *testing.T, server *nesttest.Server, p *nesttest.Relay) (stop func() int) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	direct := server.Client(t)
@@ -224,9 +224,9 @@ func faults(t *testing.T, server *nesttest.Server, p *proxy) (stop func() int) {
 			}
 			switch n % 4 {
 			case 0:
-				p.cut(false)
+				p.Cut()
 			case 1:
-				p.cut(true)
+				p.LoseAnswers()
 			case 2:
 				// Not every server knows it.
 				_ = direct.Do(ctx, direct.B().Arbitrary("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes").Build()).Error()

@@ -74,12 +74,12 @@ func TestLockIsNeverHeldTwice(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	var wg sync.WaitGroup
-	var networks []*proxy
+	var networks []*nesttest.Relay
 	for c := range clients {
-		n := newProxy(t, server.Addr())
+		n := nesttest.NewRelay(t, server.Addr())
 		networks = append(networks, n)
 		o := server.ClientOption()
-		o.InitAddress, o.ForceSingleClient = []string{n.addr}, true
+		o.InitAddress, o.ForceSingleClient = []string{n.Addr()}, true
 		client, err := rueidis.NewClient(o)
 		require.NoError(t, err)
 		t.Cleanup(client.Close)
@@ -95,9 +95,9 @@ func TestLockIsNeverHeldTwice(t *testing.T) {
 		for ctx.Err() == nil && h.len() < enough {
 			n := networks[rand.IntN(clients)]
 			if rand.IntN(3) == 0 {
-				n.cut(false)
+				n.Cut()
 			} else {
-				n.hold(rand.N(2 * lease))
+				n.Hold(rand.N(2 * lease))
 			}
 			time.Sleep(rand.N(lease))
 			if server.Kind() == nesttest.KindEmbedded {

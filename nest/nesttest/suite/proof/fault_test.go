@@ -3,7 +3,6 @@ package proof_test
 import (
 	"context"
 	"math/rand/v2"
-	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -127,26 +126,26 @@ func (c *chaos) scan(ctx context.Context, t *testing.T, client rueidis.Client, p
 func TestNoConnectionThatIsCutLeavesAKeyWithoutTTL(t *testing.T) {
 	t.Parallel()
 	server := nesttest.Start(t)
-	cutter := cut(t, server.Addr())
+	relay := nesttest.NewRelay(t, server.Addr())
 	option := server.ClientOption()
-	option.InitAddress, option.ForceSingleClient = []string{cutter.addr}, true
+	option.InitAddress, option.ForceSingleClient = []string{relay.Addr()}, true
 	client, err := rueidis.NewClient(option)
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
 	s, err := nest.Open(client, root, append(openOptions(t), nest.WithPrefix(server.Prefix(t)))...)
 	require.NoError(t, err)
 	c := newChaos(t, s)
-	cutter.sharp.Store(true)
+	relay.Sever(1.0 / 30)
 
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	wait := c.run(ctx, 24)
 	var watch sync.WaitGroup
 	watch.Go(func() { c.scan(ctx, t, server.Client(t), s.Prefix()+"*") })
-	require.Eventually(t, func() bool { return cutter.cuts.Load() > 60 && c.done.Load() > 600 && c.failed.Load() > 30 },
+	require.Eventually(t, func() bool { return relay.Severed() > 60 && c.done.Load() > 600 && c.failed.Load() > 30 },
 		30*time.Second, 5*time.Millisecond)
 	cancel()
-	cutter.sharp.Store(false)
+	relay.Sever(0)
 	wait()
 	watch.Wait()
 	require.Positive(t, requireExpiries(t, server.Client(t), s, nil))
@@ -168,60 +167,5 @@ func TestNoKilledServerLeavesAKeyWithoutTTL(t *testing.T) {
 		wait()
 		server.Restart(t)
 		require.Positive(t, requireExpiries(t, server.Client(t), s, nil))
-	}
-}
-
-// cutting is a relay to a server that cuts connections in the middle of what they carry.
-type cutting struct {
-	addr  string
-	sharp atomic.Bool
-	cuts  atomic.Int64
-}
-
-func cut(t *testing.T, addr string) *cutting {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	c := &cutting{addr: l.Addr().String()}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			server, err := net.Dial("tcp", addr)
-			if err != nil {
-				_ = client.Close()
-				continue
-			}
-			wg.Go(func() { c.pass(server, client) })
-			wg.Go(func() { c.pass(client, server) })
-		}
-	})
-	t.Cleanup(func() {
-		_ = l.Close()
-		wg.Wait()
-	})
-	return c
-}
-
-// pass hands on what comes until it cuts both ends, after a part of it.
-func (c *cutting) pass(to, from net.Conn) {
-	defer func() { _, _ = to.Close(), from.Close() }()
-	buf := make([]byte, 4096)
-	for {
-		n, err := from.Read(buf)
-		if err != nil {
-			return
-		}
-		severed := c.sharp.Load() && rand.IntN(30) == 0
-		if severed {
-			n = rand.IntN(n + 1)
-			c.cuts.Add(1)
-		}
-		if _, err := to.Write(buf[:n]); err != nil || severed {
-			return
-		}
 	}
 }

@@ -1,0 +1,175 @@
+package nesttest
+
+import (
+	"math/rand/v2"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// Relay stands between clients and a server, and fails as networks do: a test sees what its code
+// makes of a connection that is cut, slow or silent. It hands on bytes as they are, so it works for
+// any server of TCP. It is safe for concurrent use.
+//
+//	relay := nesttest.NewRelay(t, server.Addr())
+//	option := server.ClientOption()
+//	option.InitAddress, option.ForceSingleClient = []string{relay.Addr()}, true
+//	client, err := rueidis.NewClient(option)
+//	...
+//	relay.Cut()
+//
+// A client of a Redis Cluster learns the addresses of its nodes from them, and goes past the relay
+// unless ForceSingleClient holds it to one node.
+type Relay struct {
+	addr   string
+	muted  atomic.Bool
+	severs atomic.Int64
+
+	mu     sync.Mutex
+	live   map[*passage]struct{}
+	closed bool
+	stall  time.Time // nothing moves before
+	chance float64   // of being cut, for each piece
+}
+
+// passage is one connection through a relay.
+type passage struct {
+	client, server net.Conn
+	swallow        atomic.Bool // what the server answers gets lost
+}
+
+func (p *passage) close() {
+	_ = p.client.Close()
+	_ = p.server.Close()
+}
+
+// NewRelay starts a relay to the server at addr, a host:port, on a free port of the loopback
+// address. It ends with the test, and its connections with it.
+func NewRelay(t testing.TB, addr string) *Relay {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &Relay{addr: l.Addr().String(), live: make(map[*passage]struct{})}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", addr)
+			if err != nil {
+				_ = client.Close()
+				continue
+			}
+			p := &passage{client: client, server: server}
+			if !r.enter(p) {
+				return
+			}
+			wg.Go(func() { r.pass(p, server, client, false) })
+			wg.Go(func() { r.pass(p, client, server, true) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		r.mu.Lock()
+		r.closed = true
+		r.mu.Unlock()
+		r.Cut()
+		wg.Wait()
+	})
+	return r
+}
+
+// Addr is where clients connect to, as host:port.
+func (r *Relay) Addr() string { return r.addr }
+
+// Cut ends all connections at once. New ones pass.
+func (r *Relay) Cut() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for p := range r.live {
+		p.close()
+	}
+}
+
+// LoseAnswers ends all connections at what the server sends next, which is not handed on: it has
+// done something that its client does not get to know of. New connections pass.
+func (r *Relay) LoseAnswers() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for p := range r.live {
+		p.swallow.Store(true)
+	}
+}
+
+// Mute hands on nothing any more that the server sends, on old connections and on new ones, which
+// all stay open.
+func (r *Relay) Mute() { r.muted.Store(true) }
+
+// Hold keeps everything back for d, in both directions, and lets it go then.
+func (r *Relay) Hold(d time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stall = time.Now().Add(d)
+}
+
+// Sever cuts connections in the middle of what they carry: each piece of up to 4 KiB, in either
+// direction, with this chance, from 0, which ends it, to 1.
+func (r *Relay) Sever(chance float64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.chance = chance
+}
+
+// Severed is how many connections [Relay.Sever] has cut.
+func (r *Relay) Severed() int64 { return r.severs.Load() }
+
+// enter notes a connection, unless the relay has ended.
+func (r *Relay) enter(p *passage) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		p.close()
+		return false
+	}
+	r.live[p] = struct{}{}
+	return true
+}
+
+// pass hands on what comes from one end until something ends the connection.
+func (r *Relay) pass(p *passage, to, from net.Conn, answers bool) {
+	defer func() {
+		p.close()
+		r.mu.Lock()
+		delete(r.live, p)
+		r.mu.Unlock()
+	}()
+	buf := make([]byte, 4096)
+	for {
+		n, err := from.Read(buf)
+		if err != nil {
+			return
+		}
+		r.mu.Lock()
+		wait, severed := time.Until(r.stall), rand.Float64() < r.chance
+		r.mu.Unlock()
+		time.Sleep(wait)
+		switch {
+		case answers && r.muted.Load():
+			continue
+		case answers && p.swallow.Load():
+			return
+		case severed:
+			n = rand.IntN(n + 1)
+			r.severs.Add(1)
+		}
+		if _, err := to.Write(buf[:n]); err != nil || severed {
+			return
+		}
+	}
+}
