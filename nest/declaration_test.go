@@ -123,6 +123,27 @@ func TestOpenReportsAllProblems(t *testing.T) {
 	require.ErrorIs(t, Key[int]("a").At(scope).Err(), ErrDeclaration)
 }
 
+func TestParamsThatComeTooLate(t *testing.T) {
+	id, text := Param[int64]("id"), Param[string]("id")
+	for _, c := range []struct {
+		root *ClusterDef
+		want string
+	}{
+		{Cluster("user:<id>", Params(id), Sub(Key[int]("a", Params(text)))),
+			`^nest: open "user:<id>:a": Params declares <id> \(\S+declaration_test.go:\d+\) as string, but the template above that has it takes it as int64 \(\S+declaration_test.go:\d+\): keep one of the two declarations, where the template is$`},
+		{Cluster("user:<id>", Sub(Key[int]("a", Params(text)))),
+			`Params declares <id> \(\S+:\d+\) as string below the template that has it, where nothing types it: put that Params there$`},
+		{Cluster("user:<id>", Params(id), Sub(Key[int]("a", Params(id)))),
+			`Params declares <id> \(\S+:\d+\) once more, below the template that has it: take it away here$`},
+	} {
+		err := Check(c.root)
+		require.ErrorIs(t, err, ErrDeclaration)
+		require.Regexp(t, c.want, err.Error())
+	}
+	// Where a template below has the parameter, the nearer declaration holds.
+	require.NoError(t, Check(Cluster("users", Params(id), Sub(Key[int]("by:<id>", Params(text)), Key[int]("of:<id>")))))
+}
+
 func TestOpenNeedsAClient(t *testing.T) {
 	_, err := Open(nil, Cluster("root"))
 	require.ErrorIs(t, err, ErrNoClient)

@@ -212,6 +212,12 @@ func (b *builder) mount(parent *mounted, d *Declaration, specs map[string]*decla
 
 // unused reports a declared parameter that no template at or below m has.
 func (b *builder) unused(m *mounted, s *paramSpec) {
+	for _, piece := range m.parent.pieces {
+		if p := piece.param; p.name == s.name {
+			b.problem(m.template, tooLate(p, s))
+			return
+		}
+	}
 	var names []string
 	for _, o := range b.mounts[m.first : m.last+1] {
 		for _, slot := range o.def.template.slots {
@@ -223,6 +229,19 @@ func (b *builder) unused(m *mounted, s *paramSpec) {
 		hint = ": did you mean <" + near + ">?"
 	}
 	b.problem(m.template, fmt.Errorf("Params declares <%s> (%s), which no template here or below has%s", s.name, s.where, hint))
+}
+
+// tooLate tells of a declaration of a parameter whose name a template above has, where p is what
+// holds.
+func tooLate(p *param, s *paramSpec) error {
+	if p.typ == nil {
+		return fmt.Errorf("Params declares <%s> (%s) as %s below the template that has it, where nothing types it: put that Params there", s.name, s.where, s.typ)
+	}
+	if p.id == s.id {
+		return fmt.Errorf("Params declares <%s> (%s) once more, below the template that has it: take it away here", s.name, s.where)
+	}
+	return fmt.Errorf("Params declares <%s> (%s) as %s, but the template above that has it takes it as %s (%s): keep one of the two declarations, where the template is",
+		s.name, s.where, s.typ, p.typ, p.where)
 }
 
 // tabulate makes the table that finds the places of a declaration.
