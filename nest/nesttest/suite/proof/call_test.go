@@ -20,7 +20,7 @@ type caller struct {
 // How long operations go on that end with the context alone, how long others wait that find
 // nothing, and what an expiry is set to.
 const (
-	patience  = 30 * time.Millisecond
+	patience  = 100 * time.Millisecond
 	shortWait = 2 * time.Millisecond
 	setExpiry = 70 * time.Second
 )

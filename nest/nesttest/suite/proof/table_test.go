@@ -46,23 +46,31 @@ func TestTheTableNamesTheCommands(t *testing.T) {
 				if p.fill != nil {
 					p.prepare(running, ref, other)
 				}
-				require.NoError(t, db.do("CONFIG", "RESETSTAT").Error())
-				if err := p.run(directly, op.Name, ref, other); err != nil {
+				documented := op.Commands()
+				expected := func(name string) bool { return slices.Contains(documented, strings.ToUpper(name)) }
+				var ran []string
+				var err error
+				for try := 1; ; try++ {
+					require.NoError(t, db.do("CONFIG", "RESETSTAT").Error())
+					err = p.run(directly, op.Name, ref, other)
+					ran = db.counted()
+					// On a busy machine the context may end before such an operation has begun.
+					if err != nil || !endless[op.Name] || try == 20 || slices.ContainsFunc(ran, expected) {
+						break
+					}
+				}
+				if err != nil {
 					continue // as TestEveryOperationKeepsTheDeclaredTTL judges
 				}
-				ran := db.counted()
-				documented := op.Commands()
 				for _, name := range ran {
-					if slices.Contains(documented, strings.ToUpper(name)) {
+					if expected(name) {
 						db.requireSince(label, op.Needs, name, since)
 						continue
 					}
 					called := op.Name == "Restore" && name == "dump" // by the test
 					assert.True(t, called || slices.Contains(machinery, name), "%s ran %s, and is said to be %q", label, name, op.Command)
 				}
-				assert.True(t, slices.ContainsFunc(documented, func(name string) bool {
-					return slices.Contains(ran, strings.ToLower(name))
-				}), "%s ran %v, and is said to be %q", label, ran, op.Command)
+				assert.True(t, slices.ContainsFunc(ran, expected), "%s ran %v, and is said to be %q", label, ran, op.Command)
 			}
 		}
 	}
