@@ -50,11 +50,8 @@ func (r address) usable() error {
 	return nil
 }
 
-// ready is readyFor where the operation's name is not at hand.
-func (r address) ready(ctx context.Context) error { return r.readyFor(ctx, "ref") }
-
-// readyFor tells why nothing can be sent for an operation.
-func (r address) readyFor(ctx context.Context, op string) error {
+// ready tells why nothing can be sent for an operation.
+func (r address) ready(ctx context.Context, op string) error {
 	err := r.usable()
 	if err == nil && ctx == nil {
 		err = r.fail(op, errNilContext)

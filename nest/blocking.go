@@ -20,7 +20,7 @@ const (
 // change the keys of others too.
 func waiting[R any](ctx context.Context, r address, op *operation[R], wait time.Duration, build func(b rueidis.Builder, seconds string) rueidis.Completed, others ...address) (R, error) {
 	var zero R
-	if err := r.readyFor(ctx, op.name); err != nil {
+	if err := r.ready(ctx, op.name); err != nil {
 		return zero, err
 	}
 	if wait < 0 {

@@ -115,7 +115,7 @@ const opConsume = "consume"
 // everything else, a server that is away above all. Commands: XGROUP CREATE MKSTREAM, XREADGROUP
 // on a connection of its own, XACK, XPENDING with IDLE and XCLAIM, Redis 6.2.
 func (r StreamRef[T]) Consume(ctx context.Context, group, consumer string, handle func(context.Context, Delivery[T]) error, opts ...ConsumeOption) error {
-	if err := r.at.readyFor(ctx, opConsume); err != nil {
+	if err := r.at.ready(ctx, opConsume); err != nil {
 		return err
 	}
 	c := &consuming[T]{ref: r, group: group, name: consumer, handle: handle}

@@ -104,7 +104,7 @@ return reply`)
 // lets it wait for some. Without any it gives none and no error. When one of them cannot be
 // decoded the error is [ErrDecode], and all are pending. [StreamRef.Consume] does all this.
 func (r StreamRef[T]) ReadGroup(ctx context.Context, group, consumer string, opts ...ReadOption) ([]Entry[T], error) {
-	if err := r.at.readyFor(ctx, "read group"); err != nil {
+	if err := r.at.ready(ctx, "read group"); err != nil {
 		return nil, err
 	}
 	return readGroup(ctx, r.at, &r.stream().readGroup, group, consumer, ">", opts)
@@ -113,7 +113,7 @@ func (r StreamRef[T]) ReadGroup(ctx context.Context, group, consumer string, opt
 // ReadPending gives a consumer once more the entries after an ID, "" for all, that it was given
 // and has not acknowledged (XREADGROUP). Entries that were removed meanwhile are left out.
 func (r StreamRef[T]) ReadPending(ctx context.Context, group, consumer, after string, opts ...ReadOption) ([]Entry[T], error) {
-	if err := r.at.readyFor(ctx, "read pending"); err != nil {
+	if err := r.at.ready(ctx, "read pending"); err != nil {
 		return nil, err
 	}
 	op := &r.stream().readPending

@@ -14,7 +14,7 @@ import (
 // table. An error, of decoding too, ends the stream.
 func (r HashRef[V]) Iterate(ctx context.Context, opts ...ScanOption) iter.Seq2[Field[V], error] {
 	return func(yield func(Field[V], error) bool) {
-		if err := r.at.ready(ctx); err != nil {
+		if err := r.at.ready(ctx, opIterate.name); err != nil {
 			yield(Field[V]{}, err)
 			return
 		}

@@ -161,7 +161,7 @@ func (l *Lease) keep() {
 // the lease has ended; another one leaves it as it was.
 func (l *Lease) Extend(ctx context.Context) error {
 	l = l.orZero()
-	if err := l.lock.at.readyFor(ctx, opExtend.name); err != nil {
+	if err := l.lock.at.ready(ctx, opExtend.name); err != nil {
 		return err
 	}
 	if err := l.Err(); err != nil {
@@ -200,7 +200,7 @@ func (l *Lease) extend(ctx context.Context) error {
 // background.
 func (l *Lease) Release(ctx context.Context) error {
 	l = l.orZero()
-	if err := l.lock.at.readyFor(ctx, opRelease.name); err != nil {
+	if err := l.lock.at.ready(ctx, opRelease.name); err != nil {
 		return err
 	}
 	l.mu.Lock()

@@ -378,7 +378,7 @@ func (r LimiterRef) WaitN(ctx context.Context, n int64) (Decision, error) {
 
 func (r LimiterRef) wait(ctx context.Context, op *operation[Decision], n int64) (Decision, error) {
 	return watched(ctx, r.at, op.name, func() (Decision, error) {
-		if err := r.at.readyFor(ctx, op.name); err != nil {
+		if err := r.at.ready(ctx, op.name); err != nil {
 			return Decision{}, err
 		}
 		if err := ctx.Err(); err != nil {

@@ -60,7 +60,7 @@ func (r ListRef[T]) waitPopN(ctx context.Context, from End, n int64, wait time.D
 	if from == Right {
 		op = &r.list().waitPopRightN
 	}
-	if err := r.at.readyFor(ctx, op.name); err != nil {
+	if err := r.at.ready(ctx, op.name); err != nil {
 		return nil, err
 	}
 	switch {
@@ -80,7 +80,7 @@ func (r ListRef[T]) waitPopN(ctx context.Context, from End, n int64, wait time.D
 // in the order in which they came.
 func (r ListRef[T]) WaitMove(ctx context.Context, from End, to ListRef[T], at End, wait time.Duration) (T, bool, error) {
 	var zero T
-	if err := r.at.readyFor(ctx, "move"); err != nil {
+	if err := r.at.ready(ctx, "move"); err != nil {
 		return zero, false, err
 	}
 	c := r.move(from, to, at)
@@ -151,7 +151,7 @@ func replyPoppedN[T any](m *mounted, a rueidis.RedisMessage) ([]T, error) {
 func (r ListRef[T]) Iterate(ctx context.Context, opts ...ScanOption) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
-		if err := r.at.readyFor(ctx, "range"); err != nil {
+		if err := r.at.ready(ctx, "range"); err != nil {
 			yield(zero, err)
 			return
 		}

@@ -55,7 +55,7 @@ func getOrLoad[V any, R Loadable[V]](ctx context.Context, r R, load func(context
 
 func readThroughLoader[V any, R Loadable[V]](ctx context.Context, r R, load func(context.Context) (V, error)) (v V, hit bool, err error) {
 	ref := r.base()
-	if err := ref.readyFor(ctx, opLoad); err != nil {
+	if err := ref.ready(ctx, opLoad); err != nil {
 		return v, false, err
 	}
 	if load == nil {

@@ -80,7 +80,7 @@ type keyOf[V any, R Loadable[V]] struct {
 
 func (l *loadingMany[ID, V, R]) add(ctx context.Context, id ID, r R) error {
 	ref := r.base()
-	if err := ref.readyFor(ctx, opLoadMany); err != nil {
+	if err := ref.ready(ctx, opLoadMany); err != nil {
 		return err
 	}
 	if l.tree == nil {

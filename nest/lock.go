@@ -379,7 +379,7 @@ var errNoHolder = because(ErrDecode, "the key holds no lock")
 // background then, and a lease whose release is lost too ends by itself.
 func (r LockRef) TryAcquire(ctx context.Context, opts ...LockOption) (*Lease, bool, error) {
 	return both(watched(ctx, r.at, "try acquire", func() (found[*Lease], error) {
-		if err := r.at.readyFor(ctx, "try acquire"); err != nil {
+		if err := r.at.ready(ctx, "try acquire"); err != nil {
 			return found[*Lease]{}, err
 		}
 		c, err := newClaimant(opts)
@@ -432,7 +432,7 @@ func (r LockRef) abandon(ctx context.Context, owner string) {
 // [ErrLockLost] as its cause. The error joins that of do and, when the lock was lost before do
 // had returned, one that wraps ErrLockLost (EVAL, several times).
 func (r LockRef) Run(ctx context.Context, do func(ctx context.Context, lease *Lease) error, opts ...LockOption) (err error) {
-	if err := r.at.readyFor(ctx, "run"); err != nil {
+	if err := r.at.ready(ctx, "run"); err != nil {
 		return err
 	}
 	if do == nil {

@@ -33,7 +33,7 @@ func (r LockRef) Acquire(ctx context.Context, opts ...LockOption) (*Lease, error
 // await is Acquire with a lease whose context is made of what parent makes of ctx.
 func (r LockRef) await(ctx context.Context, opts []LockOption, parent func(context.Context) context.Context) (*Lease, error) {
 	return watched(ctx, r.at, "acquire", func() (*Lease, error) {
-		if err := r.at.readyFor(ctx, "acquire"); err != nil {
+		if err := r.at.ready(ctx, "acquire"); err != nil {
 			return nil, err
 		}
 		c, err := newClaimant(opts)

@@ -64,7 +64,7 @@ func callWatched[R any](ctx context.Context, r address, build func() command[R])
 		return run(ctx, r, build())
 	}
 	if err == nil {
-		err = r.readyFor(ctx, build().op.name)
+		err = r.ready(ctx, build().op.name)
 	}
 	var zero R
 	return zero, err

@@ -31,7 +31,7 @@ func replyPage(_ *mounted, a rueidis.RedisMessage) (p page, err error) {
 // scanPages streams what a scan of this key gives, until an error ends it.
 func (r address) scanPages(ctx context.Context, op *operation[page], name string, opts []ScanOption) iter.Seq2[[]string, error] {
 	return func(yield func([]string, error) bool) {
-		if err := r.readyFor(ctx, op.name); err != nil {
+		if err := r.ready(ctx, op.name); err != nil {
 			yield(nil, err)
 			return
 		}

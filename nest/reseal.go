@@ -60,7 +60,7 @@ func (r address) reseal(ctx context.Context) (bool, error) {
 }
 
 func (r address) resealUntilDone(ctx context.Context) (bool, error) {
-	if err := r.readyFor(ctx, opReplace.name); err != nil {
+	if err := r.ready(ctx, opReplace.name); err != nil {
 		return false, err
 	}
 	s := r.m.bound.(sealed)
@@ -137,7 +137,7 @@ func (r address) move(ctx context.Context, op *operation[moved], remove string, 
 
 //nest:ttl carries
 func (r address) moveUntilDone(ctx context.Context, op *operation[moved], remove string, to address, opts []WriteOption) (bool, error) {
-	if err := r.readyFor(ctx, op.name); err != nil {
+	if err := r.ready(ctx, op.name); err != nil {
 		return false, err
 	}
 	if err := r.reaches(to); err != nil {

@@ -234,7 +234,7 @@ type fieldMove struct {
 // the name that they get.
 func (r address) moveSecretFields(ctx context.Context, op *operation[moved], to address, opts []WriteOption) (bool, error) {
 	return watched(ctx, r, op.name, func() (bool, error) {
-		if err := r.readyFor(ctx, op.name); err != nil {
+		if err := r.ready(ctx, op.name); err != nil {
 			return false, err
 		}
 		if err := r.reaches(to); err != nil {

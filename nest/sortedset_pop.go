@@ -99,7 +99,7 @@ func (r SortedSetRef[T]) waitPopN(ctx context.Context, which string, n int64, wa
 	if which == "MAX" {
 		op = &r.zset().waitPopMaxN
 	}
-	if err := r.at.readyFor(ctx, op.name); err != nil {
+	if err := r.at.ready(ctx, op.name); err != nil {
 		return nil, err
 	}
 	switch {

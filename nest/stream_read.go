@@ -98,7 +98,7 @@ func (r StreamRef[T]) walk(ctx context.Context, opts []ScanOption, yield func(En
 	page func(limit int64) command[[]Entry[T]], turn func(last entryID) bool) {
 	err := r.at.usable()
 	if err == nil {
-		err = r.at.readyFor(ctx, page(1).op.name)
+		err = r.at.ready(ctx, page(1).op.name)
 	}
 	if err != nil {
 		yield(Entry[T]{}, err)
@@ -130,7 +130,7 @@ func (r StreamRef[T]) walk(ctx context.Context, opts []ScanOption, yield func(En
 // from now on (XREAD). [Count] limits how many, [Block] lets it wait for some. Without any it
 // gives none and no error.
 func (r StreamRef[T]) Read(ctx context.Context, after string, opts ...ReadOption) ([]Entry[T], error) {
-	if err := r.at.readyFor(ctx, "read"); err != nil {
+	if err := r.at.ready(ctx, "read"); err != nil {
 		return nil, err
 	}
 	op := &r.stream().read

@@ -101,7 +101,7 @@ func (e *GapError) Unwrap() error { return ErrGap }
 func (r ChannelRef[T]) Subscribe(ctx context.Context, opts ...SubscribeOption) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
-		if err := r.at.readyFor(ctx, opSubscribe); err != nil {
+		if err := r.at.ready(ctx, opSubscribe); err != nil {
 			yield(zero, err)
 			return
 		}

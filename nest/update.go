@@ -76,7 +76,7 @@ func (r KeyRef[T]) Update(ctx context.Context, change func(T, bool) (T, error)) 
 // what the key holds, or what stands for a missing one.
 func revise[T any](ctx context.Context, r address, change func(T, bool) (T, error), decode func(found[string]) (T, error), encode func(T) (string, error)) (T, error) {
 	var zero T
-	if err := r.readyFor(ctx, "update"); err != nil {
+	if err := r.ready(ctx, "update"); err != nil {
 		return zero, err
 	}
 	if change == nil {
