@@ -41,10 +41,10 @@ func (r address) redacted() string {
 
 // usable tells why nothing can be sent, whatever the operation.
 func (r address) usable() error {
-	switch err := r.wrong(); {
-	case err != nil:
+	if err := r.wrong(); err != nil {
 		return err
-	case r.m.tree.client == nil:
+	}
+	if r.m.tree.client == nil {
 		return &Error{Op: "ref", Template: r.m.template, Err: because(ErrNoClient, "the scope was opened with NamesOnly")}
 	}
 	return nil

@@ -178,8 +178,7 @@ func claim[R any](r address, op *operation[R], group, consumer string, idle time
 }
 
 func checkClaim(group, consumer string, idle time.Duration) error {
-	switch {
-	case group == "" || consumer == "":
+	if group == "" || consumer == "" {
 		return errNoName
 	}
 	return checkIdle(idle)

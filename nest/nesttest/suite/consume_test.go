@@ -422,7 +422,7 @@ func TestConsumeTellsObservers(t *testing.T) {
 
 	// A server's answer that Consume waits out is among it.
 	require.NoError(t, db.do("XGROUP", "DESTROY", ref.Key(), "g").Error())
-	stop = consuming(t, ref, "a", func(ctx context.Context, d nest.Delivery[int]) error {
+	stop = consuming(t, ref, "a", func(context.Context, nest.Delivery[int]) error {
 		return db.do("XGROUP", "DESTROY", ref.Key(), "g").Error()
 	})
 	eventually(t, func() bool { return len(seen.unreturned()) > 3 })
@@ -448,13 +448,13 @@ func (l *logged) String() string {
 	return l.text.String()
 }
 
-func (o *events) unreturned() []nest.Event {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+func (e *events) unreturned() []nest.Event {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	var of []nest.Event
-	for _, e := range o.all {
-		if e.Unreturned {
-			of = append(of, e)
+	for _, event := range e.all {
+		if event.Unreturned {
+			of = append(of, event)
 		}
 	}
 	return of
