@@ -49,7 +49,7 @@ func newRatios(tb testing.TB, cached bool) *ratios {
 	require.NoError(tb, err)
 	tb.Cleanup(client.Close)
 	f := &ratios{client: client, prefix: server.Prefix(tb), user: ratioUser}
-	f.root, err = nest.Open(client, ratioTree, nest.WithPrefix(f.prefix))
+	f.root, err = nest.Open(client, ratioTree, nest.WithPrefix(f.prefix), nest.WithOneConnection())
 	require.NoError(tb, err)
 	f.prefix += ":root:user:"
 	for i := range int64(ratioKeys) {

@@ -65,7 +65,10 @@ func (c Config) openOptions() ([]nest.OpenOption, error) {
 	if err != nil {
 		return nil, err
 	}
-	opts := []nest.OpenOption{nest.ScanCount(c.ScanCount), nest.DeleteChunk(c.DeleteChunk), nest.WithPasswords(passwords)}
+	opts := []nest.OpenOption{
+		nest.ScanCount(c.ScanCount), nest.DeleteChunk(c.DeleteChunk), nest.WithPasswords(passwords),
+		nest.WithOneConnection(), // see ClientOption
+	}
 	keyring, err := c.keyringOption()
 	if err != nil {
 		return nil, err

@@ -158,13 +158,18 @@ func fill[R any](b *Batch, r address, build func() command[R], f *Future[R]) {
 	if b.items == nil {
 		b.items = *itemPool.Get().(*[]item)
 	}
-	b.items = append(b.items, item{ref: r, pending: f})
-	it := &b.items[len(b.items)-1]
+	it := item{ref: r, pending: f}
 	if err := b.admits(&r); err != nil {
 		it.more = &extras{unsent: err}
-		return
+	} else {
+		prepare(b, &it, build(), f) // whose encoder may panic: nothing is in the batch then
 	}
-	c := build()
+	b.items = append(b.items, it)
+}
+
+// prepare makes an item of a command.
+func prepare[R any](b *Batch, it *item, c command[R], f *Future[R]) {
+	r := it.ref
 	f.does, f.keyed = c.op, c.keyed
 	it.fenced, it.skip = c.writesCached(r), c.skip
 	switch before := c.endLoads(r); {
@@ -195,6 +200,13 @@ func (b *Batch) admits(r *address) error {
 	}
 	return nil
 }
+
+// String says how many operations the batch holds, and nothing of them.
+func (b *Batch) String() string { return fmt.Sprintf("batch of %d operations", b.Len()) }
+
+// Format prints what String gives, whatever the verb and the flags: the names of keys, with what is
+// sensitive in them, stay out of what package fmt shows of it.
+func (b *Batch) Format(s fmt.State, verb rune) { formatted(s, verb, b.String()) }
 
 // Len is how many operations the batch holds.
 func (b *Batch) Len() int {

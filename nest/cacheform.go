@@ -24,7 +24,7 @@ func (r address) cacheForm(cmd rueidis.Completed, fixed bool) (rueidis.Cacheable
 	if len(words) > bulkSize {
 		return rueidis.Cacheable{}, false
 	}
-	if words[0] == evalSHA { // a script, "1", the key, the arguments, after which one more is harmless
+	if named(words) { // a script, "1", the key, the arguments, after which one more is harmless
 		return r.b().EvalRo().Script(scripts[words[1]]).Numkeys(1).Key(words[3]).
 			Arg(words[4:]...).Arg(lengths(words[4:])).Cache(), true
 	}

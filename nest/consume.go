@@ -335,9 +335,9 @@ func (c *consuming[T]) hold(id string) command[bool] {
 }
 
 var (
-	opConsumeRead  = operation[[]rawEntry]{"consume", func(_ *mounted, a rueidis.RedisMessage) ([]rawEntry, error) { return rawRead(a) }}
-	opConsumeClaim = operation[[]rawEntry]{"consume", func(_ *mounted, a rueidis.RedisMessage) ([]rawEntry, error) { return rawEntries(a) }}
-	opHold         = operation[bool]{"consume", replyBool}
+	opConsumeRead  = operation[[]rawEntry]{"consume read", func(_ *mounted, a rueidis.RedisMessage) ([]rawEntry, error) { return rawRead(a) }}
+	opConsumeClaim = operation[[]rawEntry]{"consume claim", func(_ *mounted, a rueidis.RedisMessage) ([]rawEntry, error) { return rawEntries(a) }}
+	opHold         = operation[bool]{"consume hold", replyBool}
 )
 
 // passing tells whether an error is one of those that time mends.

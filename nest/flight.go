@@ -12,7 +12,7 @@ type flights struct {
 	mu  sync.Mutex
 	now map[string]*flight
 
-	untold atomic.Bool // the client does not hear of changes of what it has read
+	deaf atomic.Int64 // until when the client is taken not to hear of changes, Unix nanoseconds
 
 	seed  maphash.Seed
 	rests [256]atomic.Int64 // by hash of the key: when it may be loaded anew, Unix nanoseconds

@@ -74,7 +74,13 @@ func TestNoFormOfPrintingShowsSensitiveParameters(t *testing.T) {
 	m, err := s.Match(r.Key())
 	require.NoError(t, err)
 	below := vaults.At(s, "hunter2")
-	for _, v := range []any{r, &r, r.Ref, m, secret.Of("hunter2"), r.In(s.Batch()), below, []any{r, below}, struct{ R KeyRef[string] }{r}} {
+	b := s.Batch()
+	got := r.In(b).Get()
+	lease, tx := &Lease{lock: LockRef{r.Ref}}, &Tx{scope: below, writes: b}
+	for _, v := range []any{
+		r, &r, r.Ref, m, secret.Of("hunter2"), r.In(b), below, []any{r, below}, struct{ R KeyRef[string] }{r},
+		b, got, lease, tx, struct{ B *Batch }{b},
+	} {
 		for _, verb := range "vsqxXdoObBcUeEfFgGt" {
 			for _, flags := range []string{"", "+", "#", "0", "-", " ", "#+", "30.20"} {
 				shown := fmt.Sprintf("%"+flags+string(verb), v)

@@ -3,6 +3,7 @@ package nest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -25,6 +26,17 @@ type Lease struct {
 	freed bool        // the server has confirmed that it is not held by this owner
 	tried bool        // a release was sent, and its answer lost
 }
+
+// String gives the lock's key with its sensitive parameters replaced by their templates.
+func (l *Lease) String() string {
+	if l == nil {
+		return ""
+	}
+	return l.lock.String()
+}
+
+// Format prints what String gives, whatever the verb and the flags.
+func (l *Lease) Format(s fmt.State, verb rune) { formatted(s, verb, l.String()) }
 
 // drift is by how much a lease ends before the server lets go: clocks go differently fast, and
 // the server rounds. Redlock allows for the same: https://redis.io/docs/latest/develop/clients/patterns/distributed-locks/.

@@ -60,7 +60,10 @@ func (b *Batch) checkGuards(slot *int) error {
 		if e, ok := errors.AsType[*Error](err); ok {
 			told := *e
 			told.Err = &declined{ErrUnsent, e.Err}
-			return &told
+			err = &told
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil

@@ -29,9 +29,8 @@ type mounted struct {
 	// direct tells that an operation is a command to the client and nothing else: nobody
 	// observes it, and the key is not cached.
 	direct bool
-	// slotless tells that nobody asks in which slot of a Redis Cluster the key lives. The
-	// commands that are sent most leave it out then: for a key of forty bytes that takes as long
-	// as everything else about a command.
+	// slotless tells that nobody asks in which slot of a Redis Cluster the key lives, see
+	// [WithOneConnection].
 	slotless bool
 	// bound is what a key's kind prepared: its typed codec, its default.
 	bound any

@@ -20,7 +20,7 @@ type Event struct {
 	Key      string        // "root:user:42:age"; the prefix for an operation on a scope
 	Start    time.Time     // when the operation was handed to the client
 	Duration time.Duration // until its result was decoded
-	Err      error         // what the caller got
+	Err      error         // what the caller got: no value, but for what a handler of Consume says
 	// CacheHit tells that the result came from the client's memory ([Cached]) and the server
 	// was not asked.
 	CacheHit bool

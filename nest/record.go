@@ -180,18 +180,19 @@ func (r RecordRef[S]) GetFields(ctx context.Context, fields ...string) (S, error
 }
 
 // selecting gives 1 and names and values, nil for what is not there, or 0 and the names without a
-// record. ARGV[1] is the TTL to be restarted, or 0, ARGV[2] the number of the names that follow;
-// after them come the record's other names, which tell whether it exists when none of the first do.
-var selecting = newScript(`local last, exists = 2 + ARGV[2], false
-local values, reply = redis.call('HMGET', KEYS[1], unpack(ARGV, 3, last)), {1}
-for i = 3, last do exists = exists or values[i - 2] end
-if not exists and #ARGV > last then
-	for _, v in ipairs(redis.call('HMGET', KEYS[1], unpack(ARGV, last + 1))) do exists = exists or v end
+// record. ARGV[1] is the TTL to be restarted, or 0, ARGV[2] the number of the names that follow,
+// ARGV[3] that of the record's other names, which come after them and tell whether it exists when
+// none of the first do.
+var selecting = newScript(`local last, others, exists = 3 + ARGV[2], tonumber(ARGV[3]), false
+local values, reply = redis.call('HMGET', KEYS[1], unpack(ARGV, 4, last)), {1}
+for i = 4, last do exists = exists or values[i - 3] end
+if not exists and others > 0 then
+	for _, v in ipairs(redis.call('HMGET', KEYS[1], unpack(ARGV, last + 1, last + others))) do exists = exists or v end
 end
-if not exists then return {0, unpack(ARGV, 3, last)} end
-for i = 3, last do
+if not exists then return {0, unpack(ARGV, 4, last)} end
+for i = 4, last do
 	reply[#reply + 1] = ARGV[i]
-	reply[#reply + 1] = values[i - 2]
+	reply[#reply + 1] = values[i - 3]
 end
 if ARGV[1] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return reply`)
@@ -206,7 +207,7 @@ func (r RecordRef[S]) getFields(fields []string) command[S] {
 	if r.at.renews() {
 		ttl = millis(r.at.m.ttl())
 	}
-	args := []string{ttl, ""}
+	args := []string{ttl, "", ""}
 	for _, name := range fields {
 		f, err := r.record().field(name)
 		if err != nil {
@@ -215,12 +216,12 @@ func (r RecordRef[S]) getFields(fields []string) command[S] {
 		args = append(append(args, f.name), f.was...)
 	}
 	asked := len(args)
-	args[1] = strconv.Itoa(asked - 2)
 	for _, name := range r.record().names {
-		if !slices.Contains(args[2:asked], name) {
+		if !slices.Contains(args[3:asked], name) {
 			args = append(args, name)
 		}
 	}
+	args[1], args[2] = strconv.Itoa(asked-3), strconv.Itoa(len(args)-asked)
 	return command[S]{op: op, cmd: selecting.command(r.at.b(), []string{r.at.key}, args...), keyed: r.record().some, cacheable: true}
 }
 

@@ -3,7 +3,7 @@ package nest
 import "sync"
 
 // What a batch takes beside the commands themselves are its items, which are used again by the
-// next batch, and the futures, which the caller may keep: those of one type that follow one another
+// next batch unless they were part of a [Transact], and the futures, which the caller may keep: those of one type that follow one another
 // share pieces of memory.
 
 // slab is room for futures of one type that follow one another in a batch: one for the first, and
@@ -42,10 +42,12 @@ func room[F any](b *Batch) *F {
 // itemPool holds the empty lists of batches that have been run.
 var itemPool = sync.Pool{New: func() any { return new([]item) }}
 
-// recycle keeps a list of items that nobody uses any more for the next batch, unless it is longer
-// than most will ever be.
+// longestKept is how long a list may be that is kept: a pipeline that is full has one of so many.
+const longestKept = 512
+
+// recycle keeps a list of items that nobody uses any more for the next batch.
 func recycle(items []item) {
-	if cap(items) > maxPipeline {
+	if cap(items) > longestKept {
 		return
 	}
 	clear(items)

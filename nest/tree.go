@@ -56,9 +56,10 @@ func Open(client rueidis.Client, root *ClusterDef, opts ...OpenOption) (Scope, e
 		return Scope{err: err}, err
 	}
 	t.client = client
+	slotless := client != nil && t.options.oneConnection && client.Mode() != rueidis.ClientModeCluster
 	for _, m := range t.mounts {
 		m.direct = client != nil && len(t.options.observers) == 0 && m.settings.cached == 0
-		m.slotless = client != nil && client.Mode() != rueidis.ClientModeCluster && m.settings.cached == 0
+		m.slotless = slotless && m.settings.cached == 0
 	}
 	at := t.top
 	if first := t.mounts[0]; len(first.pieces) == 0 {

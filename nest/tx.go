@@ -3,6 +3,7 @@ package nest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -31,6 +32,17 @@ type Tx struct {
 	broken error
 	again  bool
 }
+
+// String says of which scope it is a transaction, and nothing of its keys.
+func (tx *Tx) String() string {
+	if tx == nil {
+		return ""
+	}
+	return "transaction of " + tx.scope.String()
+}
+
+// Format prints what String gives, whatever the verb and the flags.
+func (tx *Tx) Format(s fmt.State, verb rune) { formatted(s, verb, tx.String()) }
 
 func newTx(s Scope, l *line, slot int) *Tx {
 	tx := &Tx{scope: s, line: l, slot: slot, watched: make(map[string]struct{})}

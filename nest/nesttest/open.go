@@ -28,6 +28,7 @@ func Client(t testing.TB) rueidis.Client {
 func (s *Server) Open(t testing.TB, root *nest.ClusterDef, opts ...nest.OpenOption) nest.Scope {
 	t.Helper()
 	opts = append([]nest.OpenOption{nest.WithPrefix(s.Prefix(t))}, opts...)
+	opts = append([]nest.OpenOption{nest.WithOneConnection()}, opts...) // see ClientOption
 	scope, err := nest.Open(s.Client(t), root, opts...)
 	if err != nil {
 		t.Fatal(err)

@@ -2,10 +2,12 @@ package suite_test
 
 import (
 	"context"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/redisimnest/redisimnest/nest"
@@ -250,4 +252,52 @@ func (e *events) ops() (names []string) {
 		names = append(names, event.Op)
 	}
 	return names
+}
+
+// moody is a value whose encoder panics when it is told to.
+type moody struct{ Panics bool }
+
+func (m moody) MarshalJSON() ([]byte, error) {
+	if m.Panics {
+		panic("no mood")
+	}
+	return []byte("{}"), nil
+}
+
+// What an encoder that panics was to write is not in the batch: the rest is sent without it.
+func TestBatchAfterAnEncoderPanicked(t *testing.T) {
+	t.Parallel()
+	moods := nest.Key[moody]("moods")
+	s := nesttest.Open(t, nest.Cluster("batched:<n>", nest.HashTag(), nest.Sub(moods, nest.Key[int]("age"))))
+	for i, start := range []func() *nest.Batch{s.Batch, s.Atomic} {
+		b := start()
+		require.Panics(t, func() { moods.At(s, i).In(b).Set(moody{Panics: true}) })
+		require.Zero(t, b.Len())
+		set := moods.At(s, i).In(b).Set(moody{})
+		require.NoError(t, b.Exec(t.Context()))
+		require.NoError(t, set.Err())
+	}
+}
+
+// One list of items serves many batches, also of those that run at the same time.
+func TestBatchesBesideEachOther(t *testing.T) {
+	t.Parallel()
+	var seen events
+	s := nesttest.Open(t, batchUsers, nest.WithObserver(&seen))
+	const goroutines, rounds = 8, 50
+	together(goroutines, func(g int) {
+		for i := range rounds {
+			id := int64(g*rounds + i)
+			b := s.Batch()
+			set := batchName.At(s, id).In(b).Set(strconv.FormatInt(id, 10))
+			get := batchName.At(s, id).In(b).Get()
+			together(2, func(int) { _ = b.Exec(t.Context()) }) // of which one runs it
+			assert.ErrorIs(t, b.Exec(t.Context()), nest.ErrBatch)
+			assert.NoError(t, set.Err())
+			got, err := get.Value()
+			assert.NoError(t, err)
+			assert.Equal(t, strconv.FormatInt(id, 10), got)
+		}
+	})
+	require.Len(t, seen.ops(), 2*goroutines*rounds)
 }
