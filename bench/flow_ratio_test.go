@@ -45,6 +45,7 @@ func newRatios(tb testing.TB, cached bool) *ratios {
 	server := realServer(tb)
 	option := server.ClientOption()
 	option.DisableCache = !cached
+	option.RingScaleEachConn = 10
 	client, err := rueidis.NewClient(option)
 	require.NoError(tb, err)
 	tb.Cleanup(client.Close)

@@ -44,6 +44,7 @@ func newClient(b *testing.B, server *nesttest.Server) rueidis.Client {
 	b.Helper()
 	option := server.ClientOption()
 	option.DisableCache = true
+	option.RingScaleEachConn = 10
 	client, err := rueidis.NewClient(option)
 	if err != nil {
 		b.Fatal(err)
