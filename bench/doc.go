@@ -17,7 +17,7 @@
 // One run tells little on a machine that does other things too. This command measures in many
 // short passes, and makes medians, ratios and a plot of them:
 //
-//	for i in $(seq 20); do go test -run '^$' -bench Resolve -benchmem -benchtime 20ms ./bench/; done | go run ./bench/report -svg resolve.svg
+//	for i in $(seq 20); do go test -run '^$' -bench '^BenchmarkResolve$' -benchmem -benchtime 20ms ./bench/; done | go run ./bench/report -svg resolve.svg
 //
 // Where a ratio is all that is asked for, the benchmarks named Ratio give it at once: they run two
 // rivals in short turns in one process, forty each here.
