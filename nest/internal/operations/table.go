@@ -17,8 +17,9 @@ and the first server that has the command, where that is not an old one. The sam
 the context, go into a batch, except those marked with *.
 
 EVAL stands for a script. One that is sent alone is named by its hash (EVALSHA), and sent whole only
-to a server that does not know it; in a batch it is always whole. Where an expiry goes with a command
-that cannot set one, a script runs the two.
+to a server that does not know it; in a batch, and beside what keeps the client's cache and loads
+right, it is always whole. The client's user needs the right to both commands. Where an expiry goes
+with a command that cannot set one, a script runs the two.
 
 `
 
