@@ -64,8 +64,9 @@ func readFiles(dir string, process map[string]string) (map[string]string, proble
 	return vars, found
 }
 
-// readFile reads one regular file, or what a symbolic link leads to. Its errors contain neither the path, which may be no path at all but
-// a value that was set on the wrong variable, nor anything that the file holds.
+// readFile reads one regular file, or what a symbolic link leads to. Its errors contain neither the
+// path, which may be no path at all but a value that was set on the wrong variable, nor anything
+// that the file holds.
 func readFile(path string) (map[string]string, error) {
 	info, err := os.Stat(path)
 	if err != nil {

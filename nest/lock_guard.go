@@ -17,8 +17,9 @@ import (
 //
 // The lock and all keys of the batch must live in one slot, see [HashTag]. When the lock is held
 // no more the error, and that of each future, wraps [ErrLockLost] beside [ErrUnsent], when the lease
-// was known to have ended and nothing was sent, or [ErrAborted]; and the lease has ended. Exec takes two round trips on a connection of its own (WATCH and GET, then MULTI and
-// EXEC), and tries again when only the lease was extended meanwhile.
+// was known to have ended and nothing was sent, or [ErrAborted]; and the lease has ended. Exec takes
+// two round trips on a connection of its own (WATCH and GET, then MULTI and EXEC), and tries again
+// when only the lease was extended meanwhile.
 //
 // A batch can have several guards. One that is not atomic, was run, or belongs to another client
 // is refused: its Exec returns [ErrBatch], and of the Writes of a transaction [Transact] does.
