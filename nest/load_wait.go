@@ -87,12 +87,5 @@ func (l *loadLock) holder(ctx context.Context) (token string, hit bool, err erro
 // await waits for a part of the time that has passed since began.
 func await(ctx context.Context, began time.Time) error {
 	d := min(max(time.Since(began)/4, shortestLook), longestLook)
-	timer := time.NewTimer(d - rand.N(d/2))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
+	return sleep(ctx, d-rand.N(d/2))
 }

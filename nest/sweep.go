@@ -170,14 +170,7 @@ func (s *sweep) values(ctx context.Context, values []sealedValue) error {
 // pace waits until no more was scanned than the rate allows.
 func (s *sweep) pace(ctx context.Context) error {
 	due := time.Duration(float64(s.report.Scanned) / float64(s.options.rate) * float64(time.Second))
-	timer := time.NewTimer(due - time.Since(s.start))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
+	return sleep(ctx, due-time.Since(s.start))
 }
 
 // chunk looks at some values. It asks first how long they are, so that long ones come one by one.

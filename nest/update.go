@@ -180,8 +180,11 @@ func pause(ctx context.Context, try int) error {
 }
 
 // rest waits for a random time of up to longest.
-func rest(ctx context.Context, longest time.Duration) error {
-	timer := time.NewTimer(rand.N(longest))
+func rest(ctx context.Context, longest time.Duration) error { return sleep(ctx, rand.N(longest)) }
+
+// sleep waits for d, unless the context ends before.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

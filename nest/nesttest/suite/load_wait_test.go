@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -20,6 +19,37 @@ import (
 
 var errSecondLoad = errors.New("loaded a second time")
 
+// loading begins a load, and gives what lets it end and tells its error.
+func loading(ctx context.Context, s nest.Scope, id int) (end func() error) {
+	began, release, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		_, err := plainNote.At(s, id).GetOrLoad(ctx, func(context.Context) (string, error) {
+			close(began)
+			<-release
+			return "x", nil
+		})
+		done <- err
+	}()
+	<-began
+	return func() error {
+		close(release)
+		return <-done
+	}
+}
+
+// waiting waits for what somebody else loads.
+func waiting(ctx context.Context, s nest.Scope, id int) <-chan error {
+	done := make(chan error, 1)
+	go func() {
+		got, err := plainNote.At(s, id).GetOrLoad(ctx, func(context.Context) (string, error) { return "", errSecondLoad })
+		if err == nil && got != "x" {
+			err = errors.New("not what was loaded")
+		}
+		done <- err
+	}()
+	return done
+}
+
 // A process that waits for another one's load is told of its end, and does not ask for it.
 func TestWaitingForALoadAsksNothing(t *testing.T) {
 	t.Parallel()
@@ -28,30 +58,15 @@ func TestWaitingForALoadAsksNothing(t *testing.T) {
 	server.Need(t, nesttest.Tracking)
 	prefix := nest.WithPrefix(server.Prefix(t))
 	loads, waits := server.Open(t, loadTree, prefix), server.Open(t, loadTree, prefix)
-	began, release := make(chan struct{}), make(chan struct{})
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		got, err := plainNote.At(loads, 1).GetOrLoad(ctx, func(context.Context) (string, error) {
-			close(began)
-			<-release
-			return "x", nil
-		})
-		assert.NoError(t, err)
-		assert.Equal(t, "x", got)
-	})
-	<-began
-	wg.Go(func() {
-		got, err := plainNote.At(waits, 1).GetOrLoad(ctx, func(context.Context) (string, error) { return "", errSecondLoad })
-		assert.NoError(t, err)
-		assert.Equal(t, "x", got)
-	})
-	wg.Go(func() {
+	end := loading(ctx, loads, 1)
+	one, many := waiting(ctx, waits, 1), make(chan error, 1)
+	go func() {
 		got, err := nest.LoadMany(ctx, []int{1},
 			func(id int) nest.KeyRef[string] { return plainNote.At(waits, id) },
 			func(context.Context, []int) (map[int]string, error) { return nil, errSecondLoad })
-		assert.NoError(t, err)
 		assert.Equal(t, []nest.Optional[string]{{Value: "x", Found: true}}, got)
-	})
+		many <- err
+	}()
 	time.Sleep(200 * time.Millisecond) // until both wait
 
 	db := redis{t, server.Client(t)}
@@ -63,12 +78,13 @@ func TestWaitingForALoadAsksNothing(t *testing.T) {
 		if rest, ok := strings.CutPrefix(line, "cmdstat_eval:calls="); ok {
 			tries, _, _ := strings.Cut(rest, ",")
 			n, err := strconv.Atoi(tries)
-			assert.NoError(t, err)
-			assert.LessOrEqual(t, n, 4, "each tries once a second")
+			require.NoError(t, err)
+			require.LessOrEqual(t, n, 4, "each tries once a second")
 		}
 	}
-	close(release)
-	wg.Wait()
+	require.NoError(t, end())
+	require.NoError(t, <-one)
+	require.NoError(t, <-many)
 }
 
 // Where the client caches nothing, or is not told of what it has read, it asks.
@@ -77,34 +93,20 @@ func TestWaitingForALoadWithoutACache(t *testing.T) {
 	ctx := t.Context()
 	server := nesttest.Shared(t)
 	prefix := nest.WithPrefix(server.Prefix(t))
-	loads := server.Open(t, loadTree, prefix)
 	option := server.ClientOption()
 	option.DisableCache = true
 	client, err := rueidis.NewClient(option)
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
+	loads := server.Open(t, loadTree, prefix)
 	waits, err := nest.Open(client, loadTree, prefix)
 	require.NoError(t, err)
 	for i := range 3 {
-		began, release := make(chan struct{}), make(chan struct{})
-		var wg sync.WaitGroup
-		wg.Go(func() {
-			_, err := plainNote.At(loads, i).GetOrLoad(ctx, func(context.Context) (string, error) {
-				close(began)
-				<-release
-				return "x", nil
-			})
-			assert.NoError(t, err)
-		})
-		<-began
-		wg.Go(func() {
-			got, err := plainNote.At(waits, i).GetOrLoad(ctx, func(context.Context) (string, error) { return "", errSecondLoad })
-			assert.NoError(t, err)
-			assert.Equal(t, "x", got)
-		})
+		end := loading(ctx, loads, i)
+		done := waiting(ctx, waits, i)
 		time.Sleep(20 * time.Millisecond)
-		close(release)
-		wg.Wait()
+		require.NoError(t, end())
+		require.NoError(t, <-done)
 	}
 }
 
@@ -137,26 +139,12 @@ func TestWaitingForALoadBehindTheTimes(t *testing.T) {
 	loads := server.Open(t, loadTree, prefix)
 	waits, err := nest.Open(behind{server.Client(t), replica.Client(t), &scripts}, loadTree, prefix)
 	require.NoError(t, err)
-	began, release := make(chan struct{}), make(chan struct{})
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		_, err := plainNote.At(loads, 1).GetOrLoad(ctx, func(context.Context) (string, error) {
-			close(began)
-			<-release
-			return "x", nil
-		})
-		assert.NoError(t, err)
-	})
-	<-began
-	wg.Go(func() {
-		got, err := plainNote.At(waits, 1).GetOrLoad(ctx, func(context.Context) (string, error) { return "", errSecondLoad })
-		assert.NoError(t, err)
-		assert.Equal(t, "x", got)
-	})
+	end := loading(ctx, loads, 1)
+	done := waiting(ctx, waits, 1)
 	time.Sleep(300 * time.Millisecond)
 	require.Less(t, scripts.Load(), int64(100))
-	close(release)
-	wg.Wait()
+	require.NoError(t, end())
+	require.NoError(t, <-done)
 }
 
 // A server that goes away while somebody waits keeps nobody waiting, without a deadline either.
@@ -167,31 +155,16 @@ func TestWaitingForALoadWithoutAServer(t *testing.T) {
 	prefix := nest.WithPrefix(server.Prefix(t))
 	loads, waits := server.Open(t, loadTree, prefix), server.Open(t, loadTree, prefix)
 	ctx := context.WithoutCancel(t.Context())
-	began, release := make(chan struct{}), make(chan struct{})
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		_, err := plainNote.At(loads, 1).GetOrLoad(ctx, func(context.Context) (string, error) {
-			close(began)
-			<-release
-			return "x", nil
-		})
-		assert.Error(t, err)
-	})
-	<-began
-	failed := make(chan error, 1)
-	wg.Go(func() {
-		_, err := plainNote.At(waits, 1).GetOrLoad(ctx, func(context.Context) (string, error) { return "", errSecondLoad })
-		failed <- err
-	})
+	end := loading(ctx, loads, 1)
+	done := waiting(ctx, waits, 1)
 	time.Sleep(200 * time.Millisecond)
 	server.Kill(t)
 	select {
-	case err := <-failed:
+	case err := <-done:
 		require.Error(t, err)
 		require.NotErrorIs(t, err, errSecondLoad)
 	case <-time.After(30 * time.Second):
 		t.Error("still waiting")
 	}
-	close(release)
-	wg.Wait()
+	require.Error(t, end())
 }
