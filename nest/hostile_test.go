@@ -76,7 +76,7 @@ func TestNoFormOfPrintingShowsSensitiveParameters(t *testing.T) {
 	below := vaults.At(s, "hunter2")
 	b := s.Batch()
 	got := r.In(b).Get()
-	lease, tx := &Lease{lock: LockRef{r.Ref}}, &Tx{scope: below, writes: b}
+	lease, tx := &Lease{lock: LockRef(r)}, &Tx{scope: below, writes: b}
 	for _, v := range []any{
 		r, &r, r.Ref, m, secret.Of("hunter2"), r.In(b), below, []any{r, below}, struct{ R KeyRef[string] }{r},
 		b, got, lease, tx, struct{ B *Batch }{b},
