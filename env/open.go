@@ -2,6 +2,8 @@ package env
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 
@@ -37,6 +39,9 @@ func (c Config) Open(ctx context.Context, root *nest.ClusterDef, opts ...nest.Op
 	}
 	opts = append(own, opts...)
 	if err := nest.Check(root, opts...); err != nil {
+		if errors.Is(err, nest.ErrNoKeyring) {
+			err = fmt.Errorf("%w\nenv: NEST_KEYRING holds no key", err)
+		}
 		return nest.Scope{}, doNothing, err
 	}
 	if c.CacheBroadcast {

@@ -277,6 +277,7 @@ func TestOpenKeyring(t *testing.T) {
 	setenv(t, address...)
 	_, _, err := Open(ctx, sealed)
 	require.ErrorIs(t, err, nest.ErrNoKeyring)
+	require.ErrorContains(t, err, "NEST_KEYRING")
 
 	// What Python stored under its key, and what was sealed by it.
 	const token = `{"__type__": "str", "value": "gAAAAABrA4HdLxc-do_fd69BTLGH0AHRp4MxXtvuBzZqjAUr_KNPeLfRtzAGIziZIw2Pf8H1g6CwMriO30wiRfpKBQt7PoUGHA=="}`

@@ -208,7 +208,7 @@ func (b *Batch) String() string { return fmt.Sprintf("batch of %d operations", b
 // sensitive in them, stay out of what package fmt shows of it.
 func (b *Batch) Format(s fmt.State, verb rune) { formatted(s, verb, b.String()) }
 
-// Len is how many operations the batch holds.
+// Len is how many operations the batch holds: 0 once it has been run.
 func (b *Batch) Len() int {
 	if b == nil {
 		return 0

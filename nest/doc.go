@@ -34,9 +34,11 @@
 //
 // # Errors
 //
-// Every error is an [*Error] that names the operation, the template and the key, and wraps one
-// of the sentinels of this package for [errors.Is]. Neither values nor sensitive parameters
-// appear in an error.
+// An error of an operation is an [*Error] that names the operation, the template and the key, and
+// wraps, for [errors.Is], one of the sentinels of this package or the error of the client, the
+// server, the hasher or the context; [Batch.Exec] joins those of its operations. Neither values nor
+// sensitive parameters appear in it. What a function of the caller's returns, such as a loader, is
+// given back as it is.
 //
 // # When the server is away
 //
@@ -47,8 +49,7 @@
 //
 // # Batches
 //
-// The operations of a [Batch] are those of the references: batch_operations.go is generated
-// from them. [Scope.Batch] sends them together, [Scope.Atomic] as one step, and [Transact] as one
+// The operations of a [Batch] are those of the references. [Scope.Batch] sends them together, [Scope.Atomic] as one step, and [Transact] as one
 // step that depends on what was read before.
 package nest
 

@@ -2,6 +2,7 @@ package nest
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 
 	"github.com/redis/rueidis"
@@ -33,6 +34,21 @@ func (f *Future[R]) Err() error {
 	_, err := f.Value()
 	return err
 }
+
+// String says which operation the future is of and whether it is done, and nothing of its result.
+func (f *Future[R]) String() string {
+	switch {
+	case f == nil:
+		return ""
+	case f.done.Load():
+		return "future of " + f.op() + ", done"
+	}
+	return "future of " + f.op() + ", not run"
+}
+
+// Format prints what String gives, whatever the verb and the flags: neither values nor opened
+// secrets are in what package fmt shows of it.
+func (f *Future[R]) Format(s fmt.State, verb rune) { formatted(s, verb, f.String()) }
 
 func (f *Future[R]) op() string {
 	if f.does == nil {

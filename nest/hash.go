@@ -225,7 +225,7 @@ func (r HashRef[V]) fields() command[[]string] {
 	return command[[]string]{op: &opFields, cmd: r.at.read("HKEYS"), cacheable: true}
 }
 
-// Values gives the values of all fields, in no order (HVALS, or HGETALL with [SecretFields]).
+// Values gives the values of all fields, in no order (HVALS, or HGETALL with SecretFields).
 func (r HashRef[V]) Values(ctx context.Context) ([]V, error) {
 	return call(ctx, r.at, r.values)
 }

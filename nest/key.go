@@ -38,7 +38,7 @@ func Key[T any](template string, opts ...KeyOption) *KeyDef[T] {
 
 // At gives the reference of the key below s. args are the parameters that are still open
 // between s and the key: plain values, outermost first, or named ones made by [ParamDef.Of], in
-// any order. A plain value is a string, an integer or a boolean of any kind, or of the type that
+// any order, or both, of which the plain ones fill what the named leave open. A plain value is a string, an integer or a boolean of any kind, or of the type that
 // the parameter's [Param] says.
 //
 // At never fails: a bad call makes a reference whose every operation, and whose Err, returns
@@ -266,16 +266,17 @@ func (r KeyRef[T]) StoredType(ctx context.Context) (string, error) {
 
 // Rename gives the value, with its remaining TTL, to another key of the same type, and tells
 // whether it did: an existing target is left alone, unless [Replace] is given (RENAMENX or
-// RENAME). A target declared with a TTL never ends up without one. The error wraps
-// [ErrNotFound] when this key does not exist.
+// RENAME). A target declared with a TTL never ends up without one. In a Redis Cluster both keys
+// live in one slot, else the error wraps [ErrCrossSlot]; it wraps [ErrNotFound] when this key does
+// not exist.
 func (r KeyRef[T]) Rename(ctx context.Context, to KeyRef[T], opts ...WriteOption) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
 }
 
 // Copy writes the value, with its remaining TTL, to another key of the same type too, and tells
 // whether it did: an existing target is left alone, unless [Replace] is given (COPY, Redis 6.2).
-// A target declared with a TTL never ends up without one. The error wraps [ErrNotFound] when
-// this key does not exist.
+// A target declared with a TTL never ends up without one. In a Redis Cluster both keys live in one
+// slot, else the error wraps [ErrCrossSlot]; it wraps [ErrNotFound] when this key does not exist.
 func (r KeyRef[T]) Copy(ctx context.Context, to KeyRef[T], opts ...WriteOption) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opCopy, to.at, opts) })
 }

@@ -43,7 +43,8 @@ func (r KeyRef[T]) fill(v T) (filling, error) {
 }
 
 // GetOrLoad gives the stored secret or loads and seals it, as [KeyRef.GetOrLoad] does (GET, or GETEX
-// with AutoRenew): for a token that somebody else issues. A value that does not open is [ErrOpen], and is not loaded anew.
+// with AutoRenew, and EVAL, Redis 7.0): for a token that somebody else issues. A value that does not
+// open is [ErrOpen], and is not loaded anew.
 func (r SecretRef[T]) GetOrLoad(ctx context.Context, load func(context.Context) (T, error)) (T, error) {
 	return getOrLoad(ctx, r, load)
 }
@@ -56,7 +57,7 @@ func (r SecretRef[T]) fill(v T) (filling, error) {
 }
 
 // GetOrLoad gives the stored number or loads it, as [KeyRef.GetOrLoad] does (GET, or GETEX with
-// AutoRenew). What is added to the counter while it is being loaded is not overwritten, and lacks
+// AutoRenew, and EVAL, Redis 7.0). What is added to the counter while it is being loaded is not overwritten, and lacks
 // what would have been loaded: a counter that is loaded is best only read.
 func (r CounterRef[N]) GetOrLoad(ctx context.Context, load func(context.Context) (N, error)) (N, error) {
 	return getOrLoad(ctx, r, load)
@@ -69,7 +70,8 @@ func (r CounterRef[N]) fill(n N) (filling, error) {
 	return filling{"SET", []string{c.text(n)}}, c.check(n)
 }
 
-// GetOrLoad gives the whole stored record or loads it, as [KeyRef.GetOrLoad] does (HMGET). A hash
+// GetOrLoad gives the whole stored record or loads it, as [KeyRef.GetOrLoad] does (HMGET
+// and EVAL, Redis 7.0). A hash
 // that holds none of the record's fields is replaced by what load gives.
 func (r RecordRef[S]) GetOrLoad(ctx context.Context, load func(context.Context) (S, error)) (S, error) {
 	return getOrLoad(ctx, r, load)
@@ -82,7 +84,8 @@ func (r RecordRef[S]) fill(s S) (filling, error) {
 	return filling{"HSET", pairs}, err
 }
 
-// GetOrLoad gives the whole hash or loads it, as [KeyRef.GetOrLoad] does (HGETALL). A load that
+// GetOrLoad gives the whole hash or loads it, as [KeyRef.GetOrLoad] does (HGETALL
+// and EVAL, Redis 7.0). A load that
 // gives no fields stores nothing.
 func (r HashRef[V]) GetOrLoad(ctx context.Context, load func(context.Context) (map[string]V, error)) (map[string]V, error) {
 	return getOrLoad(ctx, r, load)
@@ -117,7 +120,8 @@ func readLoaded[V any](m *mounted, a rueidis.RedisMessage, decode fieldDecoder[V
 	return found[map[string]V]{vs, err == nil && len(vs) > 0}, err
 }
 
-// GetOrLoad gives the whole list, from the left, or loads it, as [KeyRef.GetOrLoad] does (LRANGE).
+// GetOrLoad gives the whole list, from the left, or loads it, as [KeyRef.GetOrLoad] does (LRANGE
+// and EVAL, Redis 7.0).
 // A load that gives no elements stores nothing.
 func (r ListRef[T]) GetOrLoad(ctx context.Context, load func(context.Context) ([]T, error)) ([]T, error) {
 	return getOrLoad(ctx, r, load)
@@ -134,7 +138,8 @@ func (r ListRef[T]) fill(vs []T) (filling, error) {
 	return filling{"RPUSH", texts}, err
 }
 
-// GetOrLoad gives all members or loads them, as [KeyRef.GetOrLoad] does (SMEMBERS). A load that
+// GetOrLoad gives all members or loads them, as [KeyRef.GetOrLoad] does (SMEMBERS
+// and EVAL, Redis 7.0). A load that
 // gives no members stores nothing.
 func (r SetRef[T]) GetOrLoad(ctx context.Context, load func(context.Context) ([]T, error)) ([]T, error) {
 	return getOrLoad(ctx, r, load)
@@ -151,7 +156,8 @@ func (r SetRef[T]) fill(vs []T) (filling, error) {
 	return filling{"SADD", texts}, err
 }
 
-// GetOrLoad gives all members with their scores or loads them, as [KeyRef.GetOrLoad] does (ZRANGE).
+// GetOrLoad gives all members with their scores or loads them, as [KeyRef.GetOrLoad] does (ZRANGE
+// and EVAL, Redis 7.0).
 // A load that gives no members stores nothing.
 func (r SortedSetRef[T]) GetOrLoad(ctx context.Context, load func(context.Context) ([]Scored[T], error)) ([]Scored[T], error) {
 	return getOrLoad(ctx, r, load)
@@ -169,7 +175,7 @@ func (r SortedSetRef[T]) fill(members []Scored[T]) (filling, error) {
 }
 
 // GetOrLoad gives all members and where they are or loads them, as [KeyRef.GetOrLoad] does
-// (ZRANGE). A load that gives no members stores nothing.
+// (ZRANGE and EVAL, Redis 7.0). A load that gives no members stores nothing.
 func (r GeoRef[T]) GetOrLoad(ctx context.Context, load func(context.Context) ([]Place[T], error)) ([]Place[T], error) {
 	return getOrLoad(ctx, r, load)
 }
@@ -186,7 +192,7 @@ func (r GeoRef[T]) fill(places []Place[T]) (filling, error) {
 }
 
 // GetOrLoad gives all bits or loads them, as [KeyRef.GetOrLoad] does (GET, or GETEX with
-// AutoRenew).
+// AutoRenew, and EVAL, Redis 7.0).
 func (r BitmapRef) GetOrLoad(ctx context.Context, load func(context.Context) ([]byte, error)) ([]byte, error) {
 	return getOrLoad(ctx, r, load)
 }

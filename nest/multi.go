@@ -236,6 +236,9 @@ func refusal(queued, exec error) error {
 	if _, answered := rueidis.IsRedisErr(queued); answered {
 		return &declined{ErrAborted, serverError(queued)}
 	}
+	if rueidis.IsRedisNil(exec) {
+		return &declined{ErrAborted, errors.New("a key that the connection watches has changed")}
+	}
 	if _, answered := rueidis.IsRedisErr(exec); !answered {
 		if dial, ok := errors.AsType[*net.OpError](exec); ok && dial.Op == "dial" {
 			return &declined{ErrUnsent, exec}

@@ -3,6 +3,7 @@ package nest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -143,7 +144,11 @@ func exchange[R any](ctx context.Context, r address, c *command[R]) (rueidis.Red
 // settle turns what came back for a command into the operation's result.
 func settle[R any](ctx context.Context, r address, c *command[R], answer *rueidis.RedisMessage, err error) (v R, _ error) {
 	if err != nil && !rueidis.IsRedisNil(err) {
-		return v, r.fail(c.op.name, serverError(err))
+		told := serverError(err)
+		if c.op.name == opDo.name && errors.Is(told, ErrDecode) {
+			told = err // which says of some words of the command that they are no integer
+		}
+		return v, r.fail(c.op.name, told)
 	}
 	if c.keyed != nil {
 		v, err = c.keyed(ctx, r, *answer)
@@ -169,8 +174,24 @@ func (r address) fail(op string, err error) error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e // of another reference, which the operation was given
 	}
-	return &Error{Op: op, Template: r.m.template, Key: r.m.redact(r.key), Err: err}
+	shown := r.m.redact(r.key)
+	if text := err.Error(); shown != r.key && strings.Contains(text, r.key) {
+		err = &masked{strings.ReplaceAll(text, r.key, shown), err}
+	}
+	return &Error{Op: op, Template: r.m.template, Key: shown, Err: err}
 }
+
+// masked is an error of the server that repeats a key with what is sensitive in it.
+type masked struct {
+	text string
+	err  error
+}
+
+func (m *masked) Error() string { return m.text }
+func (m *masked) Unwrap() error { return m.err }
+
+// Format prints what Error gives, whatever the verb and the flags.
+func (m *masked) Format(s fmt.State, verb rune) { formatted(s, verb, m.text) }
 
 // explain completes the error of an operation: of a key of another type than the declared one
 // it asks the server what it really holds.
@@ -224,8 +245,10 @@ func serverError(err error) error {
 		return ErrNotFound
 	case strings.Contains(text, "equal or smaller than"), strings.Contains(text, "is smaller than"):
 		return because(ErrArgument, "the ID is not greater than the stream's last one")
-	case strings.Contains(text, "' not supported"), strings.HasPrefix(text, "unknown command"), strings.HasPrefix(text, "unknown subcommand"):
+	case strings.Contains(text, "' not supported"), strings.HasPrefix(text, "unknown command"):
 		return unsupported(text)
+	case strings.HasPrefix(text, "unknown subcommand"):
+		return because(ErrUnsupported, "the server does not know the subcommand, or the command's second word is missing")
 	case strings.Contains(lower, "unknown redis command called from script"):
 		return because(ErrUnsupported, "a command of the operation is unknown to it")
 	case strings.Contains(text, "no such key"):

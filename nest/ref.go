@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -268,11 +269,16 @@ func replaces(opts []WriteOption) bool {
 //
 //	Do(ctx, "OBJECT ENCODING")
 //
-// Neither the declared type nor the TTL guarantee holds for what it writes, and a command that
-// blocks would block the connection that all operations share.
+// A script is sent by its hash, as "EVALSHA <hash> 1": the script's text cannot be among the words
+// if it has white space. Neither the declared type nor the TTL guarantee holds for what it writes,
+// and a command that blocks would block the connection that all operations share. Commands that
+// change that connection, as SUBSCRIBE, WATCH, SELECT and HELLO, are refused with [ErrArgument].
 func (r Ref) Do(ctx context.Context, cmd string, args ...string) (rueidis.RedisMessage, error) {
 	return call(ctx, r.at, func() command[rueidis.RedisMessage] { return r.at.do(cmd, args) })
 }
+
+// ofConnections are commands that change what others get who use the same connection.
+var ofConnections = []string{"AUTH", "DISCARD", "EXEC", "HELLO", "MONITOR", "MULTI", "QUIT", "RESET", "SELECT", "UNWATCH", "WATCH"}
 
 //nest:ttl free
 func (r address) do(cmd string, args []string) command[rueidis.RedisMessage] {
@@ -280,8 +286,8 @@ func (r address) do(cmd string, args []string) command[rueidis.RedisMessage] {
 	if len(words) == 0 {
 		return refuse(&opDo, because(ErrArgument, "the command is empty"))
 	}
-	if strings.HasSuffix(strings.ToUpper(words[0]), "SUBSCRIBE") {
-		return refuse(&opDo, because(ErrArgument, "a subscription changes the connection that all operations share"))
+	if name := strings.ToUpper(words[0]); strings.HasSuffix(name, "SUBSCRIBE") || slices.Contains(ofConnections, name) {
+		return refuse(&opDo, because(ErrArgument, name+" changes the connection that all operations share"))
 	}
 	return command[rueidis.RedisMessage]{op: &opDo, cmd: r.b().Arbitrary(words...).Keys(r.key).Args(args...).Build()}
 }

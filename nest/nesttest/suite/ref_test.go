@@ -1,9 +1,13 @@
 package suite_test
 
 import (
+	"errors"
+	"fmt"
+	"log/slog"
 	"testing"
 	"time"
 
+	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
 
 	"github.com/redisimnest/redisimnest/nest"
@@ -177,4 +181,55 @@ func TestDoWithTwoWords(t *testing.T) {
 	encoding, err := answer.ToString()
 	require.NoError(t, err)
 	require.Equal(t, "int", encoding)
+}
+
+// What changes the connection that all operations share is not sent.
+func TestDoLeavesTheConnectionAlone(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	s, _ := open(t)
+	ref := name.At(s, 1)
+	for _, words := range []string{"WATCH", "watch", "MULTI", "SELECT", "HELLO 2 SETNAME", "AUTH", "RESET", "SSUBSCRIBE"} {
+		_, err := ref.Do(ctx, words)
+		require.ErrorIs(t, err, nest.ErrArgument, words)
+	}
+	// A word that is no number is no value that could not be read.
+	_, err := ref.Do(ctx, "EVAL", "return 1", "1")
+	require.Error(t, err)
+	require.NotErrorIs(t, err, nest.ErrDecode)
+}
+
+// What the server says of a key has its sensitive parameters masked too.
+func TestServersWordsAreMasked(t *testing.T) {
+	t.Parallel()
+	token := nest.Param[string]("token", nest.Sensitive())
+	visits := nest.Key[string]("visit:<token>", nest.Params(token))
+	var log logged
+	s := nesttest.Open(t, nest.Cluster("visits", nest.Sub(visits)),
+		nest.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+	_, err := visits.At(s, "sesame").Do(t.Context(), "EVAL return(redis.error_reply('ERR_boo_'..KEYS[1])) 1")
+	require.ErrorContains(t, err, "visit:<token>")
+	for _, shown := range []string{err.Error(), fmt.Sprintf("%+v %#v", err, errors.Unwrap(err)), log.String()} {
+		require.NotContains(t, shown, "sesame")
+	}
+	answer, ok := errors.AsType[*rueidis.RedisError](err)
+	require.True(t, ok)
+	require.NotNil(t, answer)
+}
+
+func TestFuturesShowNoResults(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t)
+	b := s.Batch()
+	set := name.At(s, 1).In(b).Set("sesame")
+	get, lookup := name.At(s, 1).In(b).Get(), name.At(s, 1).In(b).Lookup()
+	require.Equal(t, "future of get, not run", get.String())
+	require.NoError(t, b.Exec(t.Context()))
+	for _, f := range []any{set, get, lookup} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%d"} {
+			shown := fmt.Sprintf(verb, f)
+			require.NotContains(t, shown, "sesame")
+			require.Contains(t, shown, "done")
+		}
+	}
 }
