@@ -1,6 +1,7 @@
 package nesttest
 
 import (
+	"io"
 	"math/rand/v2"
 	"net"
 	"sync"
@@ -97,8 +98,8 @@ func (r *Relay) Cut() {
 	}
 }
 
-// LoseAnswers ends all connections at what the server sends next, which is not handed on: it has
-// done something that its client does not get to know of. New connections pass.
+// LoseAnswers ends all connections at what the server sends next, which is not handed on: it does
+// all that it was sent, and its client does not get to know of that. New connections pass.
 func (r *Relay) LoseAnswers() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -163,6 +164,10 @@ func (r *Relay) pass(p *passage, to, from net.Conn, answers bool) {
 		case answers && r.muted.Load():
 			continue
 		case answers && p.swallow.Load():
+			if server, ok := p.server.(*net.TCPConn); ok {
+				_ = server.CloseWrite() // it does what it was sent, and ends the connection then
+				_, _ = io.Copy(io.Discard, server)
+			}
 			return
 		case severed:
 			n = rand.IntN(n + 1)
