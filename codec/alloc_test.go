@@ -10,7 +10,7 @@ import (
 	"github.com/redisimnest/redisimnest/codec"
 )
 
-// TestAllocations holds the budgets: the encoded string and what the value itself needs.
+// TestAllocations checks the budgets: the encoded string, and what the value itself needs.
 func TestAllocations(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
@@ -44,7 +44,8 @@ func allocates[T any](t *testing.T, c codec.Codec, v T, encode, decode float64) 
 	same(t, v, back)
 }
 
-// TestJSONAllocations holds JSON to what encoding/json needs, also behind another codec.
+// TestJSONAllocations checks that JSON allocates as much as encoding/json does, also as the
+// fallback of another codec.
 func TestJSONAllocations(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
@@ -61,13 +62,13 @@ func TestJSONAllocations(t *testing.T) {
 	require.NoError(t, err)
 	allocates(t, codec.JSON, v, encode, decode)
 	allocates(t, codec.Auto, v, encode, decode)
-	for range 32 { // of which some leave no room behind what is made
+	for range 32 { // some of these leave no room after the output
 		allocates(t, codec.Versioned(codec.JSON), v, encode, decode)
 		v.Name += "n"
 	}
 }
 
-// TestPlainJSONAllocations holds JSON to the budgets of Auto, quotes included.
+// TestPlainJSONAllocations checks that JSON keeps to the budgets of Auto, quotes included.
 func TestPlainJSONAllocations(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
@@ -80,7 +81,8 @@ func TestPlainJSONAllocations(t *testing.T) {
 	allocates(t, codec.Versioned(codec.JSON), "a string", 2, 2)
 }
 
-// TestMarksAreNotShared changes what was made of a value without bytes.
+// TestMarksAreNotShared overwrites the encoded form of an empty value, which must not change the
+// mark.
 func TestMarksAreNotShared(t *testing.T) {
 	c := codec.Versioned(codec.Raw)
 	for range 2 {

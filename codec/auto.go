@@ -11,19 +11,20 @@ import (
 // Auto is the default codec. It stores each value in the form that redis-cli, and any other
 // language, would use for it:
 //
-//   - strings and byte slices as they are (a nil byte slice is read back as an empty one),
-//   - integers in decimal, and floats in the shortest decimal form that gives the same float
-//     again, with NaN, +Inf and -Inf,
+//   - strings and byte slices unchanged (a nil byte slice is read back as an empty one),
+//   - integers in decimal, and floats in the shortest decimal form that reads back as the same
+//     float, or as NaN, +Inf and -Inf,
 //   - booleans as 1 and 0,
 //   - [time.Time] in RFC 3339 with nanoseconds and its offset from UTC,
 //   - types with MarshalText (or AppendText) and UnmarshalText as that text,
-//   - all else as [JSON] does, which tells nil pointers, maps and slices from empty ones.
+//   - everything else as [JSON] does, which distinguishes nil pointers, maps and slices from empty
+//     ones; see there for what an any becomes.
 //
-// Types defined as one of these (type Age int) are stored likewise; their text methods, if
-// they have them, come first.
+// Types defined as one of these (type Age int) are stored in the same way, unless they have text
+// methods, which take precedence.
 //
-// Decoding is strict: a number out of the type's range, a sign or a zero too many, white
-// space, or a byte left over is an [ErrDecode] and never a zero value.
+// Decoding is strict: a number out of the type's range, a redundant sign or zero, white space, or a
+// byte left over is an [ErrDecode] and never a zero value.
 var Auto Codec = auto{}
 
 type auto struct{}
@@ -84,10 +85,13 @@ func (auto) CheckType(t reflect.Type) error {
 	case formJSON:
 		return checkJSON(t)
 	case formText:
-		return checkPromoted(t, textMethods, "json")
+		return checkText(t)
 	}
 	return nil
 }
+
+// AnyBytes reports whether values of type t are stored as arbitrary bytes; see [Versioned].
+func (auto) AnyBytes(t reflect.Type) bool { return formOf(t) == formBytes }
 
 func (auto) FixType(t reflect.Type) Codec {
 	a := fixAuto(t)
@@ -108,7 +112,7 @@ func (auto) Decode(data []byte, v any) error {
 	return a.Decode(data, v)
 }
 
-// autoFixed is Auto for one type.
+// autoFixed is Auto fixed to one type.
 type autoFixed struct {
 	form form
 	bits int
@@ -201,7 +205,7 @@ func (a *autoFixed) Decode(data []byte, v any) error {
 	return nil
 }
 
-// autoFor is Auto for T, which CheckType has accepted.
+// autoFor returns Auto for T, which CheckType has accepted.
 func autoFor[T any](t reflect.Type) Typed[T] {
 	switch formOf(t) {
 	case formJSON:
@@ -212,7 +216,7 @@ func autoFor[T any](t reflect.Type) Typed[T] {
 	return as[T](builtinAuto(t))
 }
 
-// builtinAuto is Auto for the builtin type that t is defined as.
+// builtinAuto returns Auto for the builtin type that t is defined as.
 func builtinAuto(t reflect.Type) builtin {
 	name := typeName(t)
 	switch t.Kind() {
@@ -251,7 +255,7 @@ func builtinAuto(t reflect.Type) builtin {
 	case reflect.Float64:
 		f := &float64Typed{name}
 		return builtinOf(f, f.Encode, f.Decode)
-	default: // a struct, which formOf has seen to be a time.Time
+	default: // a struct, which formOf accepts only as a time.Time
 		t := &timeTyped{}
 		return builtinOf(t, t.Encode, t.Decode)
 	}

@@ -2,28 +2,37 @@ package codec
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math/big"
 	"reflect"
-	"slices"
+	"strings"
+
+	"github.com/redisimnest/redisimnest/codec/internal/walk"
 )
 
-// CheckData is a [TypeChecker] for codecs that store what the exported fields of structs hold:
-// it walks through t and gives an error at what is no data (channels, functions, complex
-// numbers, unsafe pointers), at interfaces with methods, into which nothing can be read, and
-// at structs that have fields but show none, of which nothing would be stored, or that are stored
-// by the method of one embedded field, which knows nothing of the others. Types for which
-// own gives true bring their own form. Fields that one of the struct tags names "-" are left
-// out.
+// CheckData is a [TypeChecker] for codecs that store the exported fields of structs. It walks
+// through t and returns an error if it finds
+//
+//   - a type that is not data: a channel, a function, a complex number or an unsafe pointer,
+//   - an interface with methods, into which nothing can be read,
+//   - a struct that has fields but exports none, of which nothing would be stored,
+//   - a struct that the method of one embedded field would store, without the other fields,
+//   - a struct with two fields of one name, of which one would be lost.
+//
+// Types for which own returns true define their own form. Of the struct tags, the first that a
+// field has counts: it names the field, and leaves it out if it is "-".
 func CheckData(t reflect.Type, own func(reflect.Type) bool, tags ...string) error {
 	return dataCheck{own: own, tags: tags, seen: map[reflect.Type]bool{}}.value(t)
 }
 
-// dataCheck is one walk through a type, which may contain itself.
+// dataCheck is one walk through a type, which may be recursive.
 type dataCheck struct {
 	own     func(reflect.Type) bool
 	tags    []string
-	mapping func(reflect.Type) error // what else is asked of a map type; may be nil
-	methods [][]string               // by which types bring their own form, if that is known
+	mapping func(reflect.Type) error // an additional check of map types; may be nil
+	methods [][]string               // those by which types define their own form, if known
+	form    func(reflect.Type) error // checks types that define their own form, too; may be nil
 	seen    map[reflect.Type]bool
 }
 
@@ -46,6 +55,9 @@ func (c dataCheck) value(t reflect.Type) error {
 		return err
 	}
 	if c.own(t) {
+		if c.form != nil {
+			return c.form(t)
+		}
 		return nil
 	}
 	switch t.Kind() {
@@ -79,7 +91,7 @@ func (c dataCheck) structure(t reflect.Type) error {
 		switch {
 		case f.Name == "_" || f.Name == "_msgpack":
 			continue
-		case slices.ContainsFunc(c.tags, func(tag string) bool { return f.Tag.Get(tag) == "-" }):
+		case walk.Tag(f, c.tags) == "-":
 			shown++ // left out on purpose
 			continue
 		case !f.IsExported() && !embeds:
@@ -96,10 +108,55 @@ func (c dataCheck) structure(t reflect.Type) error {
 	if hidden > 0 && shown == 0 {
 		return fmt.Errorf("%s has no exported fields: nothing would be stored", t)
 	}
+	return (&fieldNames{c, t, map[string]string{}, map[reflect.Type]bool{}}).add(t, "")
+}
+
+// fieldNames collects the names under which the fields of a struct are stored, including those of
+// embedded structs. Of two fields with one name a codec would store one, or neither.
+type fieldNames struct {
+	dataCheck
+	outer  reflect.Type
+	places map[string]string // by name
+	inside map[reflect.Type]bool
+}
+
+// add adds the names of the fields of t, which is at path.
+func (n *fieldNames) add(t reflect.Type, path string) error {
+	if n.inside[t] {
+		return nil
+	}
+	n.inside[t] = true
+	defer delete(n.inside, t)
+	for f := range t.Fields() {
+		tag := walk.Tag(f, n.tags)
+		name, _, _ := strings.Cut(tag, ",")
+		switch {
+		case tag == "-" || f.Name == "_" || f.Name == "_msgpack":
+			continue
+		case f.Anonymous && name == "" && embedded(f.Type) && !n.own(f.Type):
+			if err := n.add(pointee(f.Type), path+f.Name+"."); err != nil {
+				return err
+			}
+			continue
+		case !f.IsExported():
+			continue
+		case name == "":
+			name = f.Name
+		}
+		if other, taken := n.places[name]; taken {
+			return sameName(n.outer, other, path+f.Name, name)
+		}
+		n.places[name] = path + f.Name
+	}
 	return nil
 }
 
-// embedded tells whether the fields of an embedded field of type t count as the outer struct's.
+func sameName(t reflect.Type, one, other, name string) error {
+	return fmt.Errorf("the fields %s and %s of %s have the same name, %q, and one would be lost: "+
+		"give one another name in its tag, or leave it out with \"-\"", one, other, t, name)
+}
+
+// embedded reports whether the fields of an embedded field of type t count as the outer struct's.
 func embedded(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct || t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Struct
 }
@@ -110,14 +167,15 @@ var (
 	rawMessageType      = reflect.TypeFor[json.RawMessage]()
 )
 
-// checkJSON gives an error if encoding/json can never write values of type t, never read them
-// again, or would drop what they hold without a word.
+// checkJSON returns an error if encoding/json can never write values of type t, can never read them
+// back, or would silently drop a part of them.
 func checkJSON(t reflect.Type) error {
 	return dataCheck{
 		own:     func(t reflect.Type) bool { return ownJSON(reflect.PointerTo(t)) },
 		tags:    []string{"json"},
 		mapping: checkJSONMap,
 		methods: jsonMethods,
+		form:    checkJSONForm,
 		seen:    map[reflect.Type]bool{},
 	}.value(t)
 }
@@ -134,13 +192,45 @@ func checkJSONMap(t reflect.Type) error {
 			return err
 		}
 	}
-	if elem.Kind() != reflect.Pointer && ownJSON(reflect.PointerTo(elem)) && !ownJSON(elem) {
-		return fmt.Errorf("the methods of *%s are not used for the values of %s: make them pointers", elem, t)
+	if hidesMethods(elem) {
+		return fmt.Errorf("a method of a pointer is not used for the values of %s: make them pointers", t)
 	}
 	return nil
 }
 
-// ownJSON tells whether type t brings its own way to be written.
+// checkJSONForm returns an error if encoding/json does not read what a method of t writes.
+func checkJSONForm(t reflect.Type) error {
+	if t == bigFloatType {
+		return errBigFloat
+	}
+	p := reflect.PointerTo(t)
+	if t.Kind() == reflect.Pointer || t.Kind() == reflect.Interface || p.Implements(jsonUnmarshalerType) || p.Implements(textUnmarshalerType) {
+		return nil
+	}
+	if readsZero(p) {
+		return nil // the method writes what package json would have written, or much like it
+	}
+	return fmt.Errorf("%s has a method that writes JSON and none that reads it: add UnmarshalJSON or UnmarshalText", t)
+}
+
+// readsZero reports whether encoding/json can read what it writes for a zero value of the type that
+// p points to.
+func readsZero(p reflect.Type) (ok bool) {
+	defer func() {
+		if recover() != nil {
+			ok = true // a method need not have a form for a zero value
+		}
+	}()
+	data, err := json.Marshal(reflect.New(p.Elem()).Interface())
+	return err != nil || json.Unmarshal(data, reflect.New(p.Elem()).Interface()) == nil
+}
+
+var (
+	bigFloatType = reflect.TypeFor[big.Float]()
+	errBigFloat  = errors.New("the text of a big.Float does not say its precision, and is read as another number: use a big.Rat or a string")
+)
+
+// ownJSON reports whether type t defines how it is written.
 func ownJSON(t reflect.Type) bool {
 	return t.Implements(jsonMarshalerType) || t.Implements(textMarshalerType)
 }

@@ -53,7 +53,7 @@ func TestText(t *testing.T) {
 	require.ErrorContains(t, err, "int has no MarshalText and UnmarshalText")
 }
 
-// scribble has methods that write to their input.
+// scribble has methods that modify their input.
 type (
 	scribble     struct{ N int }
 	scribbleText struct{ N int }
@@ -64,8 +64,8 @@ func (s scribble) MarshalJSON() ([]byte, error)      { return bytes.Repeat([]byt
 func (s *scribbleText) UnmarshalText(b []byte) error { s.N = len(b); clear(b); return nil }
 func (s scribbleText) MarshalText() ([]byte, error)  { return bytes.Repeat([]byte("x"), s.N), nil }
 
-// TestJSONInputIsKept decodes with methods that write to their input, which is a string that a
-// cache may hold.
+// TestJSONInputIsKept decodes with methods that modify their input, which is a string that a cache
+// may keep.
 func TestJSONInputIsKept(t *testing.T) {
 	for _, c := range []codec.Codec{codec.JSON, codec.Versioned(codec.JSON)} {
 		mark := ""
@@ -81,7 +81,7 @@ func TestJSONInputIsKept(t *testing.T) {
 	}
 }
 
-// TestJSONNull reads null as a type that has none, which encoding/json leaves as it is.
+// TestJSONNull decodes null into types that have no nil, which encoding/json leaves unchanged.
 func TestJSONNull(t *testing.T) {
 	wide := strings.Repeat(" \n", 20)
 	refuses[int](t, codec.JSON, "null", " null", "null ", wide+"null"+wide)
@@ -116,15 +116,15 @@ func TestGobTypes(t *testing.T) {
 	}
 }
 
-// TestGobMapLength says of a small gob that its map has 2^30 entries, for which the decoder
-// would make room first.
+// TestGobMapLength decodes a small gob whose map claims 2^30 entries, for which the decoder would
+// allocate room first.
 func TestGobMapLength(t *testing.T) {
 	var buf bytes.Buffer
 	require.NoError(t, gob.NewEncoder(&buf).Encode(map[string]int{"a": 1}))
 	honest := buf.String()
-	at := strings.LastIndex(honest, "\x01\x01a") // one entry, whose key has one byte
+	at := strings.LastIndex(honest, "\x01\x01a") // one entry, with a key of one byte
 	require.Positive(t, at)
-	// The message's length grows by the four more bytes of the map's.
+	// The length of the message grows by the four additional bytes of the map's length.
 	hostile := honest[:at-4] + string(honest[at-4]+4) + honest[at-3:at] + "\xfc\x40\x00\x00\x00" + honest[at+1:]
 	require.Less(t, allocatedBy(func() {
 		require.ErrorIs(t, codec.Gob.Decode([]byte(hostile), new(map[string]int)), codec.ErrDecode)
@@ -199,8 +199,8 @@ func TestVersioned(t *testing.T) {
 	}
 }
 
-// TestVersionedRollOut moves a key while old and new processes run side by side: each step's
-// processes read what those of the step before and the step after write.
+// TestVersionedRollOut moves a key while old and new processes run side by side. The processes of
+// each step read what those of the step before and of the step after write.
 func TestVersionedRollOut(t *testing.T) {
 	steps := []codec.Codec{
 		codec.Auto,

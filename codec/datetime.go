@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Naive is the location of times without an offset: Python's naive datetimes, which are the
-// reading of a clock and not an instant. [Tagged] reads such a datetime as a time in Naive,
-// whose clock is that of UTC, and writes a time in Naive without an offset.
+// Naive is the location of times without an offset: Python's naive datetimes, which are clock
+// readings rather than instants. [Tagged] reads such a datetime as a time in Naive, whose clock is
+// that of UTC, and writes a time in Naive without an offset.
 var Naive = time.FixedZone("naive", 0)
 
 var errNotDatetime = errors.New("not a datetime as Python's isoformat writes it, in whole microseconds")
@@ -17,7 +17,7 @@ func appendDatetime(dst []byte, t time.Time) ([]byte, error) {
 	if year := t.Year(); year < 1 || year > 9999 {
 		return nil, errors.New("datetime has years 1 to 9999")
 	}
-	const seconds, micros, offset = "2006-01-02T15:04:05", ".000000", "-07:00"
+	const seconds, micros = "2006-01-02T15:04:05", ".000000"
 	fraction := t.Nanosecond() != 0
 	if t.Nanosecond()%1000 != 0 {
 		return nil, errors.New("datetime has microseconds: round the time with Truncate(time.Microsecond)")
@@ -32,20 +32,33 @@ func appendDatetime(dst []byte, t time.Time) ([]byte, error) {
 	if east <= -24*60*60 || east >= 24*60*60 {
 		return nil, errors.New("datetime has offsets of less than a day")
 	}
-	layout := seconds + offset
-	switch odd := east%60 != 0; {
-	case fraction && odd:
-		layout = seconds + micros + offset + ":00"
-	case fraction:
-		layout = seconds + micros + offset
-	case odd:
-		layout = seconds + offset + ":00"
+	layout := seconds
+	if fraction {
+		layout += micros
 	}
-	return t.AppendFormat(dst, layout), nil
+	return appendOffset(t.AppendFormat(dst, layout), east), nil
 }
 
-// parseDatetime reads what appendDatetime writes, fractions of three digits too, and Z for
-// UTC. It does not leave this to time.Parse, which would look at the zone of the machine.
+// appendOffset appends an offset from UTC. It handles offsets of less than a minute: package time
+// would write their sign after the zeros.
+func appendOffset(dst []byte, east int) []byte {
+	sign := byte('+')
+	if east < 0 {
+		sign, east = '-', -east
+	}
+	dst = appendTwo(append(dst, sign), east/3600)
+	dst = appendTwo(append(dst, ':'), east/60%60)
+	if east%60 == 0 {
+		return dst
+	}
+	return appendTwo(append(dst, ':'), east%60)
+}
+
+// appendTwo appends n as two digits.
+func appendTwo(dst []byte, n int) []byte { return append(dst, '0'+byte(n/10), '0'+byte(n%10)) }
+
+// parseDatetime parses what appendDatetime writes, and also fractions of three digits, and Z for
+// UTC. It does not call time.Parse, which would look at the machine's zone.
 func parseDatetime(s string) (time.Time, error) {
 	c := clock{rest: s, ok: true}
 	year := c.number(4)
@@ -71,7 +84,7 @@ func parseDatetime(s string) (time.Time, error) {
 	return t, nil
 }
 
-// clock reads the parts of a datetime. Once something is missing, ok is false for good.
+// clock reads the parts of a datetime. Once a part is missing, ok stays false.
 type clock struct {
 	rest string
 	ok   bool
@@ -90,7 +103,7 @@ func (c *clock) number(width int) int {
 	return n
 }
 
-// next tells whether s comes next, and if so passes it.
+// next reports whether s comes next, and if so skips it.
 func (c *clock) next(s string) bool {
 	if len(c.rest) < len(s) || c.rest[:len(s)] != s {
 		return false
@@ -101,7 +114,7 @@ func (c *clock) next(s string) bool {
 
 func (c *clock) want(s string) { c.ok = c.next(s) && c.ok }
 
-// fraction gives microseconds.
+// fraction returns microseconds.
 func (c *clock) fraction() int {
 	if !c.next(".") {
 		return 0

@@ -2,9 +2,9 @@ package codec
 
 import "iter"
 
-// Dict is what [Tagged] makes of a Python dict when the target is an any: keys in the order in
-// which they were set, so that it is written back as it was. Reading into a map or a struct
-// gives that instead.
+// Dict is what [Tagged] makes of a Python dict when the target is an any. The keys are in the order
+// in which they were set, so that the dict is written back as it was. Reading into a map or a
+// struct yields that type instead.
 type Dict []Item
 
 // Item is one entry of a [Dict].
@@ -13,8 +13,8 @@ type Item struct {
 	Value any
 }
 
-// Get gives the value of key. It looks at one item after the other; for many look-ups make a
-// map with [Dict.Map].
+// Get returns the value of key. It searches the items one by one; for many lookups make a map with
+// [Dict.Map].
 func (d Dict) Get(key string) (any, bool) {
 	for _, item := range d {
 		if item.Key == key {
@@ -24,7 +24,7 @@ func (d Dict) Get(key string) (any, bool) {
 	return nil, false
 }
 
-// All iterates over the items in their order.
+// All iterates over the items in order.
 func (d Dict) All() iter.Seq2[string, any] {
 	return func(yield func(string, any) bool) {
 		for _, item := range d {
@@ -35,7 +35,7 @@ func (d Dict) All() iter.Seq2[string, any] {
 	}
 }
 
-// Map gives the items without their order. Of a key that comes twice the last one counts.
+// Map returns the items as a map, without their order. If a key occurs twice, the last one counts.
 func (d Dict) Map() map[string]any {
 	m := make(map[string]any, len(d))
 	for _, item := range d {
@@ -44,6 +44,6 @@ func (d Dict) Map() map[string]any {
 	return m
 }
 
-// Tuple is what [Tagged] makes of a Python tuple when the target is an any. Python's own form
-// has tuples at the top only; inside another value a Tuple cannot be written.
+// Tuple is what [Tagged] makes of a Python tuple when the target is an any. Python's own form has
+// tuples only at the top, so a Tuple inside another value cannot be written.
 type Tuple []any

@@ -2,23 +2,23 @@
 //
 // # Which codec
 //
-// [Auto], the default, is right for most keys: scalars as redis-cli shows them, which Redis can
-// also count with, and JSON for structs, slices and maps.
+// [Auto], the default, is right for most keys: scalars as redis-cli shows them, so that Redis can
+// also increment numbers, and JSON for structs, slices and maps.
 //
-//   - [JSON] where every reader of the key should find JSON, strings in quotes included.
-//   - codec/msgpack and codec/cbor where size or speed counts and people seldom look at the
-//     values. MessagePack is the smaller one and more common; CBOR is the faster one, a standard
-//     of the IETF, and equal values are always equal bytes.
-//   - codec/protobuf where the messages exist already, or other languages read them.
+//   - [JSON] where every reader of the key should find JSON, including quoted strings.
+//   - codec/msgpack and codec/cbor where size or speed counts and people seldom look at the values.
+//     MessagePack is smaller and more common. CBOR is faster and an IETF standard, and encodes
+//     equal values as equal bytes.
+//   - codec/protobuf where the messages already exist, or other languages read them.
 //   - codec/zstd around any other codec, for values of a kilobyte and more.
-//   - [Tagged] for keys that are shared with the Python library, and for an any that has to
-//     come back as the type that it was.
-//   - [Text] and [Raw] where a key should hold nothing but text, or nothing but the bytes given.
-//   - [Gob] for what is in gob already. Each value describes its type, so that one struct takes
+//   - [Tagged] for keys that are shared with the Python library, and for an any that must come back
+//     with the type that it had.
+//   - [Text] and [Raw] where a key should hold only text, or only the given bytes.
+//   - [Gob] for data that is already in gob. Each value describes its type, so one struct takes
 //     more time than with any other codec.
 //
-// Bytes, and nanoseconds to encode / to decode with [For]: the number 1234567890, a string of 43
-// bytes, a struct of ten fields, a slice of a hundred integers.
+// The table shows bytes, and nanoseconds to encode / to decode with [For], for the number
+// 1234567890, a string of 43 bytes, a struct of ten fields, and a slice of a hundred integers.
 //
 //	            int                string            struct                slice
 //	auto        10    20 /     9   43    3 /     3   185    606 /  1,740   683   1,460 /  7,840
@@ -31,28 +31,28 @@
 //	gob          8   387 /   638   47  461 /   762   221  2,610 / 11,400   413   2,040 /  9,500
 //
 // Medians of "go test -bench Codec ./bench/" with Go 1.26 on two cores of a shared machine: good
-// for comparing, not for planning. Of protobuf the struct is another one and the slice is of a
-// hundred short strings. The same benchmark holds each codec against the bare library that it
-// stands on, which none exceeds in allocations; docs/codecs.md has the figures.
+// for comparison, not for planning. For protobuf the struct is a different one, and the slice holds
+// a hundred short strings. The same benchmark compares each codec with the bare library under it;
+// none allocates more than the library. See docs/codecs.md for the figures.
 //
 // # Moving a key from one codec to another
 //
-// Values live on in the old form until they are written again, and old processes go on writing
-// it until they are gone. [Versioned] reads both, and [Upcoming] has it read what is not written
-// yet, so that each process reads what those before and after it write:
+// Values keep the old form until they are written again, and old processes keep writing it until
+// they are gone. [Versioned] reads both forms, and [Upcoming] makes it read a form that is not
+// written yet. So each process reads what its predecessors and successors write:
 //
 //	nest.Codec(codec.Auto)                                                                // so far
 //	nest.Codec(codec.Versioned(codec.Upcoming(msgpack.Codec), codec.Unversioned(codec.Auto)))
 //	nest.Codec(codec.Versioned(msgpack.Codec, codec.Unversioned(codec.Auto)))
 //	nest.Codec(codec.Versioned(msgpack.Codec))       // once no old value is left
 //
-// The next codec goes in front in the same way: Versioned(Upcoming(v2), v1), Versioned(v2, v1),
+// The next codec is put in front in the same way: Versioned(Upcoming(v2), v1), Versioned(v2, v1),
 // Versioned(v2, Retired).
 //
 // # Errors
 //
-// What cannot be decoded is an [ErrDecode], never a zero value, and what cannot be encoded an
-// [ErrEncode]. Types that a codec can never hold are refused by [For], before there is any
-// value. [ErrNoType] tells that [StoredType] was asked of a codec without types. The text of an
-// error names codec, Go type, length and reason, and nothing of the value.
+// What cannot be decoded is an [ErrDecode], never a zero value, and what cannot be encoded is an
+// [ErrEncode]. [For] refuses types that a codec can never hold, before there is any value.
+// [ErrNoType] means that [StoredType] was called for a codec that stores no types. The text of an
+// error names the codec, the Go type, the length and the reason, and contains nothing of the value.
 package codec

@@ -13,19 +13,19 @@ var (
 	// ErrEncode is wrapped by the error for a value that a codec has no form for.
 	ErrEncode = errors.New("cannot encode")
 
-	// ErrNoType is wrapped, beside [ErrDecode], by the error of [StoredType] for a codec that
-	// does not store the type: nothing is wrong with the stored bytes.
+	// ErrNoType is wrapped, together with [ErrDecode], by the error of [StoredType] for a codec
+	// that does not store the type: nothing is wrong with the stored bytes.
 	ErrNoType = errors.New("this codec does not store types")
 )
 
-// notTarget is the reason when the caller gives Decode no variable to set.
+// notTarget is the reason when the caller passes Decode no variable to set.
 const notTarget = "the target is not a pointer to a value"
 
 // storedType stands for the Go type in errors of StoredType.
 const storedType = "a stored type"
 
-// EncodeError gives the error, wrapping [ErrEncode], that the named codec returns when it has
-// no form for v. Only the type of v appears in it; reason must not quote the value either.
+// EncodeError returns the error, wrapping [ErrEncode], for the named codec to return when it has no
+// form for v. It contains only the type of v; reason must not quote the value either.
 func EncodeError(codec string, v any, reason string) error {
 	return fmt.Errorf("codec: %s: %w %s: %s", codec, ErrEncode, encodeName(v), reason)
 }
@@ -39,9 +39,9 @@ func encodeName(v any) string {
 	return typeName(reflect.TypeOf(v))
 }
 
-// DecodeError gives the error, wrapping [ErrDecode], that the named codec returns when data is
-// not an encoded value of the type that v points to. Of data only the length appears in it;
-// reason must not quote data either, which also rules out the text of most parsers' errors.
+// DecodeError returns the error, wrapping [ErrDecode], for the named codec to return when data is
+// not an encoded value of the type that v points to. Of data it contains only the length. reason
+// must not quote data either, which also rules out the text of most parsers' errors.
 func DecodeError(codec string, v any, data []byte, reason string) error {
 	t := reflect.TypeOf(v)
 	if t != nil && t.Kind() == reflect.Pointer {

@@ -8,7 +8,7 @@ import (
 	"github.com/redisimnest/redisimnest/codec"
 )
 
-// TestNoType tells codecs that do not store types from bytes that cannot be decoded.
+// TestNoType distinguishes codecs that do not store types from bytes that cannot be decoded.
 func TestNoType(t *testing.T) {
 	several := codec.Versioned(codec.JSON, codec.Retired, codec.Tagged, codec.Unversioned(codec.Auto))
 	for _, row := range []struct {
@@ -41,8 +41,8 @@ func TestNoType(t *testing.T) {
 	require.EqualError(t, err, "codec: json: cannot decode a stored type from 1 bytes: this codec does not store types")
 }
 
-// TestEncodeErrorNamesWhatAnInterfaceHolds encodes through an any, which is not what cannot be
-// encoded.
+// TestEncodeErrorNamesWhatAnInterfaceHolds encodes through an any. The error must name the type
+// inside.
 func TestEncodeErrorNamesWhatAnInterfaceHolds(t *testing.T) {
 	anything, err := codec.For[any](codec.Tagged)
 	require.NoError(t, err)

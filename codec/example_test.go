@@ -24,8 +24,8 @@ func ExampleFor() {
 	// codec: auto: type chan int: there is no form for chan int
 }
 
-// A key moves from Auto to Gob while old processes and new ones are about. Each step is one
-// release; each reads what the one before it and the one after it write.
+// A key moves from Auto to Gob while old and new processes run. Each step is one release. Each
+// release reads what the one before it and the one after it write.
 func ExampleVersioned() {
 	steps := []codec.Codec{
 		codec.Auto, // so far

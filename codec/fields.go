@@ -25,14 +25,17 @@ type fields struct {
 
 var knownFields sync.Map // reflect.Type → fields
 
-// fieldsOf gives the exported fields of the struct type t under the names of their json tags,
-// those of embedded structs among them. Of two with one name the outer one counts.
+// fieldsOf returns the exported fields of the struct type t by the names in their json tags,
+// including those of embedded structs. Two fields with one name are an error.
 func fieldsOf(t reflect.Type) fields {
 	if known, ok := knownFields.Load(t); ok {
 		return known.(fields)
 	}
 	var found fields
 	found.list, found.err = collectFields(t, nil)
+	if found.err == nil {
+		found.err = oneEach(t, found.list)
+	}
 	if found.err == nil && t.NumField() > 0 && len(found.list) == 0 {
 		found.err = fmt.Errorf("%s has no exported fields", t)
 	}
@@ -73,27 +76,32 @@ func collectFields(t reflect.Type, index []int) ([]field, error) {
 			omitEmpty: slices.Contains(words, "omitempty"), omitZero: slices.Contains(words, "omitzero"),
 		})
 	}
-	return unshadowed(t, list)
+	return list, nil
 }
 
-// unshadowed leaves of the fields with one name the one that is nearest to t.
-func unshadowed(t reflect.Type, list []field) ([]field, error) {
-	nearest := map[string]field{}
+// oneEach returns an error if two fields have the same name: the outer one would hide the other.
+func oneEach(t reflect.Type, list []field) error {
+	places := map[string][]int{}
 	for _, f := range list {
-		other, taken := nearest[f.name]
-		if taken && len(other.index) == len(f.index) {
-			return nil, fmt.Errorf("%s has two fields named %q", t, f.name)
+		if other, taken := places[f.name]; taken {
+			return sameName(t, pathOf(t, other), pathOf(t, f.index), f.name)
 		}
-		if !taken || len(f.index) < len(other.index) {
-			nearest[f.name] = f
-		}
+		places[f.name] = f.index
 	}
-	return slices.DeleteFunc(list, func(f field) bool {
-		return len(nearest[f.name].index) != len(f.index)
-	}), nil
+	return nil
 }
 
-// of gives the value of f in the struct v.
+// pathOf returns the names of the fields on the way to a field of t.
+func pathOf(t reflect.Type, index []int) string {
+	var names []string
+	for _, i := range index {
+		f := t.Field(i)
+		names, t = append(names, f.Name), pointee(f.Type)
+	}
+	return strings.Join(names, ".")
+}
+
+// of returns the value of f in the struct v.
 func (f *field) of(v reflect.Value) reflect.Value {
 	if len(f.index) == 1 {
 		return v.Field(f.index[0])
@@ -101,7 +109,7 @@ func (f *field) of(v reflect.Value) reflect.Value {
 	return v.FieldByIndex(f.index)
 }
 
-// left tells whether the value v of f is to be left out.
+// left reports whether the value v of f is to be left out.
 func (f *field) left(v reflect.Value) bool {
 	switch {
 	case f.omitZero && v.IsZero():
@@ -118,7 +126,7 @@ func (f *field) left(v reflect.Value) bool {
 	return v.IsZero()
 }
 
-// leaf tells whether Tagged stores the struct type t as one value and not by its fields.
+// leaf reports whether Tagged stores the struct type t as one value and not by its fields.
 func leaf(t reflect.Type) bool {
 	return t == timeType || t == bigIntType || hasText(t)
 }

@@ -42,8 +42,8 @@ func bigInt(s string) *big.Int {
 	return n
 }
 
-// TestPythonValues reads each value, into an any, as what it was in Python, and writes it back
-// to the byte.
+// TestPythonValues reads each value into an any, as what it was in Python, and writes the same
+// bytes again.
 func TestPythonValues(t *testing.T) {
 	noon := time.Date(2024, 1, 2, 3, 4, 5, 0, codec.Naive)
 	uuid := codec.UUID{0x12, 0x34, 0x56, 0x78, 0x12, 0x34, 0x56, 0x78, 0x12, 0x34, 0x56, 0x78, 0x12, 0x34, 0x56, 0x78}
@@ -88,7 +88,7 @@ func TestPythonValues(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, r.Type, name)
 			switch r.Name {
-			case "secret_ascii", "secret_unicode", "secret_long": // a token, which package secure reads
+			case "secret_ascii", "secret_unicode", "secret_long": // package secure reads tokens
 				require.Regexp(t, `^gAAAA[-_0-9A-Za-z]+=*$`, v)
 			default:
 				require.Contains(t, want, r.Name)
@@ -116,7 +116,7 @@ func TestPythonValues(t *testing.T) {
 	require.Equal(t, len(want), tested, "a wanted value has no record")
 }
 
-// sameAny is require.Equal that takes NaN, and tells -0 from 0.
+// sameAny is require.Equal, but it accepts NaN and distinguishes -0 from 0.
 func sameAny(t *testing.T, want, got any) {
 	t.Helper()
 	if f, ok := want.(float64); ok {
@@ -127,8 +127,8 @@ func sameAny(t *testing.T, want, got any) {
 	require.Equal(t, want, got)
 }
 
-// TestPythonHazards reads what Python can write but not read, or reads as something else: as
-// what was stored where that is certain, and else as an error.
+// TestPythonHazards reads values that Python can write but cannot read, or reads as something else.
+// The result is what was stored, if that is certain, and otherwise an error.
 func TestPythonHazards(t *testing.T) {
 	want := map[string]any{
 		"nested_tuple":               []any{[]any{1, 2}},
@@ -192,8 +192,8 @@ func TestPythonLegacy(t *testing.T) {
 	}
 }
 
-// TestPythonUnsupported holds what Go writes for the values that Python refuses: nothing under
-// a name that Python knows.
+// TestPythonUnsupported checks that Go writes the values that Python refuses under names that
+// Python does not know.
 func TestPythonUnsupported(t *testing.T) {
 	forms := map[string]struct {
 		value any

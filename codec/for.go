@@ -6,10 +6,9 @@ import (
 	"reflect"
 )
 
-// For fixes c to the type T. The choice is made here, once: with [Auto] the result handles
-// strings, byte slices, numbers, booleans and times, and types defined as one of these,
-// without reflection or boxing. It gives an error when c is nil, or tells that it can never
-// hold a T.
+// For fixes c to the type T. The choice is made once, here. With [Auto] the result handles strings,
+// byte slices, numbers, booleans, times, and types defined as one of these without reflection or
+// boxing. For returns an error if c is nil or reports that it can never hold a T.
 func For[T any](c Codec) (Typed[T], error) {
 	if c == nil {
 		return nil, errors.New("codec: no codec given")
@@ -40,12 +39,12 @@ func For[T any](c Codec) (Typed[T], error) {
 type boxed[T any] struct {
 	_     incomparable
 	codec Codec
-	maker Maker // codec, if it makes the values of a pointer type T
+	maker Maker // codec, if it is a Maker and T is a pointer type
 }
 
 func (b *boxed[T]) Encode(v T) (string, error) {
 	data, err := b.codec.Append(nil, v)
-	return text(data), err // in few words, so that it is compiled into what is called through Typed
+	return text(data), err // kept short so that it is inlined into what is called through Typed
 }
 
 func (b *boxed[T]) Decode(data string) (T, error) {
@@ -73,11 +72,12 @@ func (b *boxed[T]) made(data string) (T, error) {
 	return t, nil
 }
 
-// incomparable spares a program the function that compares two values, for each T.
+// incomparable spares a program the function that compares two values, which each T would otherwise
+// have.
 type incomparable [0]func()
 
-// dynamic is boxed for an interface type T. In an any, a T would turn into what it holds, and
-// a codec would write in another form what it is later asked to read as a T.
+// dynamic is boxed for an interface type T. Passed as an any, a T would become the value it holds,
+// and a codec would write that in a form other than the one it later reads as a T.
 type dynamic[T any] struct{ boxed[T] }
 
 func (d *dynamic[T]) Encode(v T) (string, error) {

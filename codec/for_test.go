@@ -45,8 +45,8 @@ func (l *level) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// stores checks that v is stored as want and read back as it was, both through For and through
-// the codec's own methods.
+// stores checks that v is stored as want and read back as it was, both through For and through the
+// codec's own methods.
 func stores[T any](t *testing.T, c codec.Codec, v T, want string) {
 	t.Helper()
 	typed, err := codec.For[T](c)
@@ -61,7 +61,7 @@ func stores[T any](t *testing.T, c codec.Codec, v T, want string) {
 	require.Equal(t, want, stored, "decoding changed its input")
 
 	if reflect.TypeFor[T]().Kind() == reflect.Interface {
-		return // inside Append's any it would be what it holds
+		return // in the any that Append takes, v would be the value that it contains
 	}
 	data, err := c.Append([]byte("x"), v)
 	require.NoError(t, err)
@@ -251,7 +251,7 @@ func TestValuesWithoutAForm(t *testing.T) {
 	require.NotContains(t, err.Error(), "secret")
 }
 
-// loud is a type whose errors tell its value.
+// loud is a type whose errors quote its value.
 type loud struct{}
 
 func (loud) MarshalText() ([]byte, error) { return nil, errors.New("cannot marshal the secret") }

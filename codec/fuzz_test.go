@@ -13,7 +13,8 @@ import (
 	"github.com/redisimnest/redisimnest/codec"
 )
 
-// FuzzAuto decodes any bytes as each kind: what is decoded is encoded again as an equal value.
+// FuzzAuto decodes arbitrary bytes as each kind. What is decoded must be encoded again as an equal
+// value.
 func FuzzAuto(f *testing.F) {
 	for _, s := range []string{"", "0", "-1", "18446744073709551615", "1e+06", "NaN", "-Inf", "0.1", "1", "2024-01-02T03:04:05.6Z",
 		"2024-01-02T03:04:05-05:30", "!!!", `{"X":1}`, "null", "[1,2]", "01", "1e-400", "2024-01-02T03:04:05.Z"} {
@@ -35,7 +36,7 @@ func FuzzAuto(f *testing.F) {
 	})
 }
 
-// again decodes s, and if that succeeds encodes it and decodes that.
+// again decodes s and, if that succeeds, encodes the result and decodes it again.
 func again[T any](t *testing.T, c codec.Codec, s string) {
 	typed, err := codec.For[T](c)
 	require.NoError(t, err)
@@ -53,7 +54,8 @@ func again[T any](t *testing.T, c codec.Codec, s string) {
 	require.Equal(t, stored, twice)
 }
 
-// FuzzTagged decodes any bytes: what Unmarshal gives, Marshal writes, and then it stays so.
+// FuzzTagged decodes arbitrary bytes. Marshal must write what Unmarshal returns, and the result
+// must then be stable.
 func FuzzTagged(f *testing.F) {
 	files, err := filepath.Glob("testdata/python_values*.json")
 	require.NoError(f, err)
@@ -88,6 +90,63 @@ func FuzzTagged(f *testing.F) {
 		require.Equal(t, string(raw), string(twice))
 		again[account](t, codec.Tagged, string(data))
 		again[[]map[string]time.Time](t, codec.Tagged, string(data))
+	})
+}
+
+// FuzzTimes encodes arbitrary times with arbitrary offsets. A codec must read what it wrote as the
+// same instant with the same offset.
+func FuzzTimes(f *testing.F) {
+	f.Add(int64(0), 0, 0)
+	f.Add(int64(-2208988800), 1000, -52) // the local time of Accra in 1900
+	f.Add(int64(253402300799), 999999999, 23*3600+59*60+59)
+	f.Add(int64(-62135596800), 1, -59)
+	f.Fuzz(func(t *testing.T, second int64, nanosecond, east int) {
+		v := time.Unix(second, int64(nanosecond)).In(time.FixedZone("", east))
+		for _, c := range []codec.Codec{codec.Auto, codec.JSON, codec.Tagged} {
+			data, err := c.Append(nil, v)
+			if err != nil {
+				require.ErrorIs(t, err, codec.ErrEncode)
+				continue
+			}
+			var back time.Time
+			require.NoError(t, c.Decode(data, &back), "%s: %s", c.Name(), data)
+			same(t, v, back)
+		}
+	})
+}
+
+// FuzzAny reads arbitrary JSON into an any and writes it again. To a reader of exact numbers it
+// must be the same JSON.
+func FuzzAny(f *testing.F) {
+	for _, s := range []string{"9007199254740993", "-9007199254740993", "[4244637855813302974, 18446744073709551616, 1e3, -0, 0.1]",
+		`{"a": {"b": [9223372036854775807]}, "0123456789012345678": "0123456789012345678"}`, "12345678901234567890.5", "1e400", "null"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, c := range []codec.Codec{codec.JSON, codec.Auto} {
+			typed, err := codec.For[any](c)
+			require.NoError(t, err)
+			v, err := typed.Decode(s)
+			var plain any
+			if json.Unmarshal([]byte(s), &plain) != nil {
+				require.ErrorIs(t, err, codec.ErrDecode)
+				return
+			}
+			if err != nil {
+				require.ErrorIs(t, err, codec.ErrDecode) // an integer with very many digits
+				return
+			}
+			stored, err := typed.Encode(v)
+			require.NoError(t, err)
+			var again any
+			require.NoError(t, json.Unmarshal([]byte(stored), &again))
+			require.Equal(t, plain, again)
+			back, err := typed.Decode(stored)
+			require.NoError(t, err)
+			twice, err := typed.Encode(back)
+			require.NoError(t, err)
+			require.Equal(t, stored, twice)
+		}
 	})
 }
 

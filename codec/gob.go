@@ -8,13 +8,21 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
+	"time"
+
+	"github.com/redisimnest/redisimnest/codec/internal/walk"
 )
 
-// Gob stores values as encoding/gob does. Every value carries the description of its type, so
-// it is large and slow for small values; it reads values of older and newer structs, by field
-// name. It holds neither pointers at the top nor interfaces. What gob does not tell apart stays
-// so: in a struct a nil and an empty slice or map, and a nil pointer and one to a zero value.
-// Equal values need not have equal bytes.
+// Gob stores values as encoding/gob does. Every value carries the description of its type, so Gob
+// is large and slow for small values. It reads values of older and newer structs, by field name. It
+// holds neither pointers at the top nor interfaces. Gob does not distinguish a nil from an empty
+// slice or map in a struct, nor a nil pointer from a pointer to a zero value. Equal values need not
+// have equal bytes.
+//
+// What gob would silently leave out is refused where it is declared: exported fields of an embedded
+// struct whose type is not exported, channels and functions. A time is an [ErrEncode] if its offset
+// from UTC is negative and not in whole minutes, since package time would read it back with another
+// offset.
 var Gob Codec = gobCodec{}
 
 type gobCodec struct{}
@@ -29,16 +37,13 @@ func (gobCodec) CheckType(t reflect.Type) error {
 }
 
 func (c gobCodec) Append(dst []byte, v any) ([]byte, error) {
-	rv := reflect.ValueOf(v)
-	if !rv.IsValid() || rv.Kind() == reflect.Pointer && rv.IsNil() {
-		return nil, EncodeError(c.Name(), v, "gob has no form for nil")
+	if v == nil {
+		return nil, EncodeError(c.Name(), v, noGobOfNil)
 	}
-	out := appender(dst)
-	if err := gob.NewEncoder(&out).EncodeValue(rv); err != nil {
-		return nil, EncodeError(c.Name(), v, "gob has no form for this value, or a method of it gave an error")
-	}
-	return out, nil
+	return (&gobFixed{c, gobTraits(reflect.TypeOf(v))}).Append(dst, v)
 }
+
+const noGobOfNil = "gob has no form for nil"
 
 func (c gobCodec) Decode(data []byte, v any) error {
 	p := reflect.ValueOf(v)
@@ -54,10 +59,45 @@ func (c gobCodec) Decode(data []byte, v any) error {
 
 func (c gobCodec) FixType(t reflect.Type) Codec { return &gobFixed{c, gobTraits(t)} }
 
-// gobFixed is Gob for one type.
+// gobFixed is Gob fixed to one type.
 type gobFixed struct {
 	gobCodec
 	traits traits
+}
+
+func (c *gobFixed) Append(dst []byte, v any) ([]byte, error) {
+	rv := reflect.ValueOf(v)
+	if !rv.IsValid() || rv.Kind() == reflect.Pointer && rv.IsNil() {
+		return nil, EncodeError(c.Name(), v, noGobOfNil)
+	}
+	if c.traits.err != nil {
+		return nil, EncodeError(c.Name(), v, c.traits.err.Error())
+	}
+	if reason := c.traits.times.Look(rv); reason != "" {
+		return nil, EncodeError(c.Name(), v, reason)
+	}
+	if c.traits.hides {
+		rv = addressable(rv)
+	}
+	out, err := encodeGob(dst, rv)
+	if err != nil {
+		return nil, EncodeError(c.Name(), v, err.Error())
+	}
+	return out, nil
+}
+
+// encodeGob turns panics into errors: encoding/gob calls methods on nil pointers.
+func encodeGob(dst []byte, v reflect.Value) (out []byte, err error) {
+	defer func() {
+		if recover() != nil {
+			out, err = nil, errors.New("encoding it panicked: perhaps a method was called of a nil pointer")
+		}
+	}()
+	a := appender(dst)
+	if err := gob.NewEncoder(&a).EncodeValue(v); err != nil {
+		return nil, errors.New("gob has no form for this value, or a method of it gave an error")
+	}
+	return a, nil
 }
 
 func (c *gobFixed) Decode(data []byte, v any) error {
@@ -66,7 +106,7 @@ func (c *gobFixed) Decode(data []byte, v any) error {
 		return DecodeError(c.Name(), v, data, notTarget)
 	}
 	if c.traits.maps {
-		// The decoder makes room for as many entries as a map says it has. To read the value
+		// The decoder allocates room for as many entries as a map claims to have. Reading the value
 		// into nothing first proves that they are there.
 		if err := decodeGob(data, reflect.Value{}); err != nil {
 			return DecodeError(c.Name(), v, data, err.Error())
@@ -78,8 +118,8 @@ func (c *gobFixed) Decode(data []byte, v any) error {
 	return nil
 }
 
-// decodeGob hides what gob says, whose errors may quote names from the data, and turns its
-// panics into errors: encoding/gob does not promise to stand up to damaged input, and does not.
+// decodeGob hides gob's errors, which may quote names from the data, and turns its panics into
+// errors: encoding/gob does not promise to withstand damaged input, and does not.
 func decodeGob(data []byte, p reflect.Value) (err error) {
 	defer func() {
 		if recover() != nil {
@@ -104,10 +144,12 @@ func (a *appender) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// traits is what Gob needs to know of a type.
+// traits is what Gob needs to know about a type.
 type traits struct {
-	maps bool  // it has a map somewhere
-	err  error // why gob cannot hold it
+	maps  bool       // it contains a map somewhere
+	hides bool       // a method of a pointer to a value may be called
+	times *walk.Plan // where its times are; nil if there are none
+	err   error      // why gob cannot hold it
 }
 
 var knownTraits sync.Map // reflect.Type → traits
@@ -116,65 +158,102 @@ func gobTraits(t reflect.Type) traits {
 	if known, ok := knownTraits.Load(t); ok {
 		return known.(traits)
 	}
-	maps, err := gobCheck{}.value(t)
-	known := traits{maps, err}
+	var known traits
+	known.err = (&walk.Types{Own: ownGob, Named: true, Visit: func(t reflect.Type, addressable bool) error {
+		known.maps = known.maps || t.Kind() == reflect.Map
+		known.hides = known.hides || ownGob(t) && !writesGob(t)
+		return checkGob(t, addressable)
+	}}).Walk(t)
+	if known.err == nil {
+		known.times = gobTimes.Of(t)
+	}
 	knownTraits.Store(t, known)
 	return known
 }
 
 var (
-	gobEncoderType      = reflect.TypeFor[gob.GobEncoder]()
-	binaryMarshalerType = reflect.TypeFor[encoding.BinaryMarshaler]()
+	gobEncoderType        = reflect.TypeFor[gob.GobEncoder]()
+	gobDecoderType        = reflect.TypeFor[gob.GobDecoder]()
+	binaryMarshalerType   = reflect.TypeFor[encoding.BinaryMarshaler]()
+	binaryUnmarshalerType = reflect.TypeFor[encoding.BinaryUnmarshaler]()
 )
 
-// gobCheck holds the types already seen: types may contain themselves.
-type gobCheck map[reflect.Type]bool
+// ownGob reports whether a method of t, or of a pointer to it, defines its form in gob.
+func ownGob(t reflect.Type) bool {
+	return t.Kind() != reflect.Pointer && writesGob(reflect.PointerTo(t))
+}
 
-func (c gobCheck) value(t reflect.Type) (maps bool, err error) {
-	if c[t] {
-		return false, nil
-	}
-	c[t] = true
+func writesGob(t reflect.Type) bool {
+	return t.Implements(gobEncoderType) || t.Implements(binaryMarshalerType)
+}
+
+// checkGob returns an error if gob cannot hold values of type t itself, whatever its parts are.
+func checkGob(t reflect.Type, addressable bool) error {
 	if err := checkPromoted(t, gobMethods); err != nil {
-		return false, err
+		return err
 	}
-	if p := reflect.PointerTo(t); p.Implements(gobEncoderType) || p.Implements(binaryMarshalerType) {
-		return false, nil
+	if ownGob(t) {
+		p := reflect.PointerTo(t)
+		switch {
+		case !p.Implements(gobDecoderType) && !p.Implements(binaryUnmarshalerType):
+			return fmt.Errorf("%s has a method that writes it and none that reads it: add GobDecode or UnmarshalBinary", t)
+		case !addressable && !writesGob(t):
+			return fmt.Errorf("gob does not use the methods of *%s in a map: make them pointers", t)
+		}
+		return nil
 	}
 	switch t.Kind() {
 	case reflect.Chan, reflect.Func, reflect.UnsafePointer:
-		return false, fmt.Errorf("gob has no form for %s", t)
+		return fmt.Errorf("gob has no form for %s", t)
 	case reflect.Interface:
-		return false, fmt.Errorf("codec.Gob does not hold interfaces such as %s", t)
-	case reflect.Pointer, reflect.Slice, reflect.Array:
-		return c.value(t.Elem())
-	case reflect.Map:
-		if _, err := c.value(t.Key()); err != nil {
-			return true, err
-		}
-		_, err := c.value(t.Elem())
-		return true, err
+		return fmt.Errorf("codec.Gob does not hold interfaces such as %s", t)
 	case reflect.Struct:
-		return c.structure(t)
+		return checkGobFields(t)
 	}
-	return false, nil
+	return nil
 }
 
-func (c gobCheck) structure(t reflect.Type) (maps bool, err error) {
-	fields := 0
+func checkGobFields(t reflect.Type) error {
+	shown := 0
 	for f := range t.Fields() {
-		if !f.IsExported() || f.Type.Kind() == reflect.Chan || f.Type.Kind() == reflect.Func {
-			continue // gob leaves these out
+		switch kind := f.Type.Kind(); {
+		case f.IsExported() && kind != reflect.Chan && kind != reflect.Func:
+			shown++
+		case f.IsExported():
+		case f.Anonymous && showsFields(pointee(f.Type), map[reflect.Type]bool{}):
+			return fmt.Errorf("gob would leave out the fields of the embedded %s, whose type is not exported: export it, or name the field", f.Name)
 		}
-		fields++
-		m, err := c.value(f.Type)
-		if err != nil {
-			return false, fmt.Errorf("field %s: %w", f.Name, err)
-		}
-		maps = maps || m
 	}
-	if fields == 0 {
-		return false, fmt.Errorf("%s has no exported fields for gob to store", t)
+	if shown == 0 {
+		return fmt.Errorf("%s has no exported fields for gob to store", t)
 	}
-	return maps, nil
+	return nil
 }
+
+// showsFields reports whether a struct type has exported fields, its own or embedded ones.
+func showsFields(t reflect.Type, seen map[reflect.Type]bool) bool {
+	if t.Kind() != reflect.Struct || seen[t] {
+		return false
+	}
+	seen[t] = true
+	for f := range t.Fields() {
+		if f.IsExported() || f.Anonymous && showsFields(pointee(f.Type), seen) {
+			return true
+		}
+	}
+	return false
+}
+
+// gobTimes inspects the times in a value before gob writes it.
+var gobTimes = walk.Values{Own: ownGob, Leaf: func(t reflect.Type) walk.Look {
+	if t != timeType {
+		return nil
+	}
+	return func(v reflect.Value, _ bool) string {
+		t, _ := reflect.TypeAssert[time.Time](v)
+		if _, offset := t.Zone(); offset%60 < 0 {
+			return "package time does not read back an offset of a negative number of seconds"
+		}
+		return ""
+	}
+}}

@@ -2,10 +2,10 @@ package codec
 
 import "reflect"
 
-// Immutable tells whether values of type T can be handed out again and again without a copy:
-// whether no T holds a pointer, slice, map or anything else through which one holder could
-// change what another one sees. Numbers, strings, times, and structs and arrays of these are
-// immutable. It looks at types: call it once, not for every value.
+// Immutable reports whether values of type T can be handed out repeatedly without a copy: whether
+// no T holds a pointer, slice, map or anything else through which one holder could change what
+// another one sees. Numbers, strings, times, and structs and arrays of these are immutable.
+// Immutable inspects types: call it once, not for every value.
 func Immutable[T any]() bool {
 	return immutable(reflect.TypeFor[T]())
 }

@@ -7,14 +7,23 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
+	"time"
+
+	"github.com/redisimnest/redisimnest/codec/internal/walk"
 )
 
-// JSON stores values as encoding/json does, including its defaults: names match without
-// regard to case, of a name that comes twice the last one counts, unknown names are skipped,
-// bytes that are not UTF-8 become U+FFFD, a null inside a value leaves numbers, strings and
-// structs zero, and the offset of a time is stored in whole minutes. Data after the value is
-// refused, and so is null where the type as a whole has no nil. Methods with a pointer receiver
-// are found on values, too.
+// JSON stores values as encoding/json does, with its defaults: names match case-insensitively, the
+// last of duplicate names counts, unknown names are skipped, bytes that are not UTF-8 become
+// U+FFFD, and a null inside a value leaves numbers, strings and structs zero. JSON refuses data
+// after the value, and null if the type as a whole has no nil. It also calls methods with a pointer
+// receiver on values.
+//
+// An any gets float64, string, bool, nil, []any and map[string]any, and int64 or [*math/big.Int]
+// for integers beyond ±2⁵³, which a float64 does not hold. So a []byte in an any comes back as its
+// base64, a time as its text, and a struct as a map.
+//
+// A time whose offset from UTC is not in whole minutes is an [ErrEncode], since encoding/json would
+// write another instant. Types of which it would lose a part are refused at the declaration.
 var JSON Codec = jsonCodec{}
 
 type jsonCodec struct{}
@@ -41,32 +50,41 @@ type jsonFixed struct {
 
 func (j *jsonFixed) Name() string { return j.codec }
 
-// jsonTraits is what there is to know of a type before its values are written and read.
+// jsonTraits is what JSON needs to know about a type before it writes and reads its values.
 type jsonTraits struct {
 	hides bool // encoding/json misses methods with a pointer receiver in a value
-	lends bool // a method of somebody's may be handed parts of the input
-	null  bool // null is a value of it
+	lends bool // a user's method may be passed parts of the input
+	null  bool // null is a value of the type
+	any   bool // its values may contain an any
+	open  bool // it is an interface, whose values are passed by pointer
 
-	plain reflect.Kind // of a string or integer that mostly needs no encoding/json; else Invalid
-	bits  int          // of such an integer
+	times *walk.Plan // where its times are; nil if there are none
+
+	// plain is the kind of a string or integer that mostly does without encoding/json, else
+	// Invalid.
+	plain reflect.Kind
+	bits  int // the size of such an integer
 }
 
 var knownJSON sync.Map // reflect.Type → *jsonTraits
 
 func jsonTraitsOf(t reflect.Type) *jsonTraits {
 	if t == nil {
-		return &jsonTraits{null: true}
+		return &jsonTraits{null: true, any: true}
 	}
 	if known, ok := knownJSON.Load(t); ok {
 		return known.(*jsonTraits)
 	}
 	traits := &jsonTraits{hides: hidesMethods(t), lends: reachesMethod(t, map[reflect.Type]bool{}), null: holdsNull(t)}
+	traits.open = t.Kind() == reflect.Interface
+	traits.any = reachesAny(t, map[reflect.Type]bool{})
+	traits.times = jsonTimes.Of(t)
 	traits.plain, traits.bits = plainJSON(t)
 	knownJSON.Store(t, traits)
 	return traits
 }
 
-// targetTraits gives the traits of what v points to.
+// targetTraits returns the traits of the type that v points to.
 func targetTraits(v any) *jsonTraits {
 	if t := reflect.TypeOf(v); t != nil && t.Kind() == reflect.Pointer {
 		return jsonTraitsOf(t.Elem())
@@ -80,6 +98,9 @@ func (j *jsonFixed) Append(dst []byte, v any) ([]byte, error) {
 			return out, nil
 		}
 	}
+	if err := j.checkTimes(v, j.traits.open); err != nil {
+		return nil, err
+	}
 	if j.traits.hides {
 		v = addressable(reflect.ValueOf(v)).Interface()
 	}
@@ -90,7 +111,7 @@ func (j *jsonFixed) Append(dst []byte, v any) ([]byte, error) {
 		}
 		return b, nil
 	}
-	// Unlike Marshal, an Encoder writes where it is told to, and a line feed after that.
+	// Unlike Marshal, an Encoder appends to a given writer, but also adds a line feed.
 	e := jsonEncoders.Get().(*jsonEncoder)
 	e.out = dst
 	err := e.enc.Encode(v)
@@ -103,7 +124,63 @@ func (j *jsonFixed) Append(dst []byte, v any) ([]byte, error) {
 	return out[:len(out)-1], nil
 }
 
-// jsonEncoder is an encoder and what it appends to.
+// checkTimes returns an error for times that encoding/json would write as another instant, in v or,
+// if pointed is set, in what v points to.
+func (j *jsonFixed) checkTimes(v any, pointed bool) error {
+	if j.traits.times == nil {
+		return nil
+	}
+	rv := reflect.ValueOf(v)
+	if pointed && rv.Kind() == reflect.Pointer {
+		rv = rv.Elem()
+	}
+	if !rv.IsValid() {
+		return nil
+	}
+	if reason := j.traits.times.Look(rv); reason != "" {
+		return EncodeError(j.codec, v, reason)
+	}
+	return nil
+}
+
+// jsonTimes inspects the times in a value before encoding/json writes it.
+var jsonTimes = walk.Values{Own: writesItselfAsJSON, Tags: []string{"json"}, Leaf: func(t reflect.Type) walk.Look {
+	if t != timeType {
+		return nil
+	}
+	return wholeMinutes
+}}
+
+func wholeMinutes(v reflect.Value, _ bool) string {
+	t, _ := reflect.TypeAssert[time.Time](v)
+	if t.Location() == time.UTC {
+		return ""
+	}
+	if _, offset := t.Zone(); offset%60 != 0 {
+		return "RFC 3339 has offsets of whole minutes"
+	}
+	return ""
+}
+
+// writesItselfAsJSON reports whether a method of t defines its JSON. A method promoted from an
+// embedded field does not count.
+func writesItselfAsJSON(t reflect.Type) bool {
+	if !ownJSON(reflect.PointerTo(t)) {
+		return false
+	}
+	if t.Kind() != reflect.Struct {
+		return true
+	}
+	for _, name := range jsonMethods[0] {
+		if m, ok := methodOf(t, name); ok {
+			_, promoted := promotedFrom(t, m)
+			return !promoted
+		}
+	}
+	return true
+}
+
+// jsonEncoder is an encoder and the buffer that it appends to.
 type jsonEncoder struct {
 	enc *json.Encoder
 	out appender
@@ -115,8 +192,8 @@ var jsonEncoders = sync.Pool{New: func() any {
 	return e
 }}
 
-// hidesMethods looks where a value of type t, in an interface, cannot be pointed into: not
-// behind pointers and in slices.
+// hidesMethods reports whether a value of type t in an interface has methods that encoding/json
+// cannot reach because a part is not addressable. Parts behind pointers and in slices are.
 func hidesMethods(t reflect.Type) bool {
 	if ownJSON(reflect.PointerTo(t)) {
 		return !ownJSON(t)
@@ -152,10 +229,10 @@ func (j *jsonFixed) Decode(data []byte, v any) error {
 		return nil
 	}
 	if j.traits.lends {
-		// Nothing forbids such a method to work in place.
+		// Nothing forbids such a method to modify its argument.
 		data = append([]byte{}, data...)
 	}
-	err := json.Unmarshal(data, v)
+	err := j.unmarshal(data, v)
 	if err == nil {
 		if !j.traits.null && isNull(data) {
 			return DecodeError(j.codec, v, data, "null, which the type does not hold")
@@ -167,6 +244,8 @@ func (j *jsonFixed) Decode(data []byte, v any) error {
 	var target *json.InvalidUnmarshalError
 	reason := "a method of it gave an error"
 	switch {
+	case errors.Is(err, errDigits):
+		reason = errDigits.Error()
 	case errors.As(err, &target):
 		reason = notTarget
 	case errors.As(err, &syntax):
@@ -177,7 +256,14 @@ func (j *jsonFixed) Decode(data []byte, v any) error {
 	return DecodeError(j.codec, v, data, reason)
 }
 
-// isNull tells whether data, which is JSON, is null.
+func (j *jsonFixed) unmarshal(data []byte, v any) error {
+	if j.traits.any {
+		return unmarshalExact(data, v)
+	}
+	return json.Unmarshal(data, v)
+}
+
+// isNull reports whether data, which is JSON, is null.
 func isNull(data []byte) bool {
 	if data[0] <= ' ' {
 		data = bytes.TrimSpace(data)
@@ -185,8 +271,8 @@ func isNull(data []byte) bool {
 	return data[0] == 'n'
 }
 
-// reachesMethod tells whether json.Unmarshal may hand parts of its input to a method of somebody's
-// on the way into a value of type t.
+// reachesMethod reports whether json.Unmarshal may pass parts of its input to a user's method while
+// it decodes into a value of type t.
 func reachesMethod(t reflect.Type, seen map[reflect.Type]bool) bool {
 	if seen[t] || t == timeType || t == bigIntType || t == rawMessageType {
 		return false
@@ -210,8 +296,8 @@ func reachesMethod(t reflect.Type, seen map[reflect.Type]bool) bool {
 	return false
 }
 
-// holdsNull tells whether null is a value of type t. For any other type json.Unmarshal would
-// leave the zero value in its place.
+// holdsNull reports whether null is a value of type t. For any other type json.Unmarshal would
+// leave the zero value unchanged.
 func holdsNull(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Interface:
@@ -225,12 +311,12 @@ type jsonTyped[T any] struct {
 	_     incomparable
 	fixed jsonFixed
 
-	// A pointer is handed out, so that methods with a pointer receiver count, and so that an
-	// interface stays one.
+	// A pointer is passed, so that methods with a pointer receiver count and an interface stays an
+	// interface.
 	pointed bool
 }
 
-// jsonFor is the JSON form of T under the name of JSON or of a codec that falls back on it.
+// jsonFor returns the JSON form of T, under the name of JSON or of a codec that falls back on it.
 func jsonFor[T any](name string, t reflect.Type) Typed[T] {
 	traits := jsonTraitsOf(t)
 	return &jsonTyped[T]{fixed: jsonFixed{name, traits}, pointed: traits.hides || t.Kind() == reflect.Interface}
@@ -242,15 +328,18 @@ func (j *jsonTyped[T]) Encode(v T) (string, error) {
 			return s, nil
 		}
 	}
-	var b []byte
-	var err error
+	var boxed any
 	if j.pointed {
 		p := new(T)
 		*p = v
-		b, err = json.Marshal(p)
+		boxed = p
 	} else {
-		b, err = json.Marshal(v)
+		boxed = v
 	}
+	if err := j.fixed.checkTimes(boxed, j.pointed); err != nil {
+		return "", err
+	}
+	b, err := json.Marshal(boxed)
 	if err != nil {
 		return "", jsonEncodeError(j.fixed.codec, v, err)
 	}

@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// Strings and integers without methods are written and read here, in a fraction of the time
-// of encoding/json and in the same form. Whatever is not as simple as it nearly always is
-// goes to encoding/json: strings with escapes or beyond ASCII, and all that is an error.
+// Strings and integers without methods are written and read here, in the same form as by
+// encoding/json and in a fraction of its time. The less common cases go to encoding/json: strings
+// with escapes or beyond ASCII, and all errors.
 
 var jsonNumberType = reflect.TypeFor[json.Number]()
 
-// plainJSON gives the kind of t, and its bits, if it is such a type.
+// plainJSON returns the kind of t, and its bits, if t is such a type.
 func plainJSON(t reflect.Type) (reflect.Kind, int) {
 	p := reflect.PointerTo(t)
 	if t == jsonNumberType || ownJSON(p) || p.Implements(jsonUnmarshalerType) || p.Implements(textUnmarshalerType) {
@@ -29,7 +29,7 @@ func plainJSON(t reflect.Type) (reflect.Kind, int) {
 	return reflect.Invalid, 0
 }
 
-// appendPlainJSON appends a string or an integer, or tells that encoding/json has to.
+// appendPlainJSON appends a string or an integer, or reports false if encoding/json has to.
 func appendPlainJSON(dst []byte, v reflect.Value) ([]byte, bool) {
 	switch {
 	case v.CanInt():
@@ -62,7 +62,7 @@ func plainJSONText(v reflect.Value) (string, bool) {
 	return "", false
 }
 
-// decodePlainJSON reads data into what v points to, or tells that encoding/json has to.
+// decodePlainJSON reads data into what v points to, or reports false if encoding/json has to.
 func decodePlainJSON(data []byte, v any, traits *jsonTraits) bool {
 	p := reflect.ValueOf(v)
 	if p.Kind() != reflect.Pointer || p.IsNil() {
@@ -82,7 +82,7 @@ func decodePlainJSON(data []byte, v any, traits *jsonTraits) bool {
 	return setPlainJSON(text(data), target, traits.bits)
 }
 
-// setPlainJSON sets v, which may then refer to data.
+// setPlainJSON sets v, which may afterwards refer to data.
 func setPlainJSON(data string, v reflect.Value, bits int) bool {
 	switch {
 	case v.CanInt():
@@ -105,7 +105,7 @@ func setPlainJSON(data string, v reflect.Value, bits int) bool {
 	return ok
 }
 
-// plainString gives what stands between the quotes of a JSON string, if it stands for itself.
+// plainString returns the text between the quotes of a JSON string, if no byte of it is escaped.
 func plainString(data string) (string, bool) {
 	if len(data) < len(`""`) || data[0] != '"' || data[len(data)-1] != '"' {
 		return "", false
@@ -123,8 +123,7 @@ func plainBytes(s string, plain *[256]bool) bool {
 	return true
 }
 
-// The bytes that stand for themselves: of those that are read, encoding/json writes three in
-// another way.
+// The bytes that need no escape. encoding/json escapes three of those that it reads unescaped.
 var (
 	readPlain    = plainSet(`"\`)
 	writtenPlain = plainSet(`"\<>&`)

@@ -19,7 +19,8 @@ func (s *spelled) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// TestJSONOfPlainValues holds the values that encoding/json is mostly spared to its form.
+// TestJSONOfPlainValues checks that the values for which JSON mostly bypasses encoding/json have
+// the form of encoding/json.
 func TestJSONOfPlainValues(t *testing.T) {
 	for _, s := range []string{"", "a", `"`, `\`, "<", ">", "&", "\x00", "\x1f", "\x7f", "\x80", "é", "\u2028", "\xff", "a b/c'", strings.Repeat("a", 100)} {
 		marshals(t, s)
@@ -59,7 +60,7 @@ func FuzzJSONOfPlainValues(f *testing.F) {
 	})
 }
 
-// marshals compares what JSON writes with what encoding/json does.
+// marshals compares what JSON writes with what encoding/json writes.
 func marshals[T any](t *testing.T, v T) {
 	t.Helper()
 	want, wantErr := json.Marshal(&v)
@@ -75,7 +76,7 @@ func marshals[T any](t *testing.T, v T) {
 	}
 }
 
-// unmarshals compares what JSON reads with what encoding/json does.
+// unmarshals compares what JSON reads with what encoding/json reads.
 func unmarshals(t *testing.T, s string) {
 	t.Helper()
 	reads[string](t, s)

@@ -4,10 +4,11 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
-	"slices"
+
+	"github.com/redisimnest/redisimnest/codec/internal/walk"
 )
 
-// The methods by which a type brings its own form. Of each group the first that a type has is
+// The methods by which a type defines its own form. Of each group, the first that a type has is
 // used.
 var (
 	textMethods = [][]string{{"AppendText", "MarshalText"}, {"UnmarshalText"}}
@@ -15,9 +16,9 @@ var (
 	gobMethods  = [][]string{{"GobEncode", "MarshalBinary"}, {"GobDecode", "UnmarshalBinary"}}
 )
 
-// checkPromoted gives an error if t is a struct that has such a method from an embedded field,
-// and other fields, which that method knows nothing of. Fields that one of the struct tags
-// names "-" are not missed.
+// checkPromoted returns an error if t is a struct that gets such a method from an embedded field
+// and has other fields, which that method ignores. Fields that the first of the struct tags names
+// "-" do not count.
 func checkPromoted(t reflect.Type, groups [][]string, tags ...string) error {
 	if t.Kind() != reflect.Struct {
 		return nil
@@ -36,7 +37,7 @@ func checkPromoted(t reflect.Type, groups [][]string, tags ...string) error {
 }
 
 // checkMethod follows the named method of the struct t to the type that declares it. Types that
-// embed pointers to each other may lead back to where it was.
+// embed pointers to each other may lead back to the start.
 func checkMethod(t reflect.Type, name string, tags []string) error {
 	for seen := map[reflect.Type]bool{}; t.Kind() == reflect.Struct && !seen[t]; {
 		seen[t] = true
@@ -54,8 +55,8 @@ func checkMethod(t reflect.Type, name string, tags []string) error {
 	return nil
 }
 
-// checkAllPromoted is checkPromoted where the order in which a library looks for methods is not
-// known: any method that t declares itself will do.
+// checkAllPromoted is checkPromoted for a library whose order of looking for methods is unknown:
+// any method that t itself declares is enough.
 func checkAllPromoted(t reflect.Type, tags []string) error {
 	if t.Kind() != reflect.Struct || shownFields(t, tags) < 2 {
 		return nil
@@ -79,7 +80,7 @@ func checkAllPromoted(t reflect.Type, tags []string) error {
 		"give it its own, or name the field", t, embeds)
 }
 
-// methodOf finds a method of t, or of a pointer to it. The names are constants, so that the
+// methodOf returns a method of t, or of a pointer to it. The names are constants, so that the
 // linker need not keep every method of every type.
 func methodOf(t reflect.Type, name string) (reflect.Method, bool) {
 	for _, t := range []reflect.Type{t, reflect.PointerTo(t)} {
@@ -118,9 +119,9 @@ func methodOf(t reflect.Type, name string) (reflect.Method, bool) {
 	return reflect.Method{}, false
 }
 
-// promotedFrom gives the embedded field of t that m comes from. Reflection does not tell a
-// promoted method from one that t declares in the place of it, but the compiler writes the
-// promoted one itself, and says so in the place of a file.
+// promotedFrom returns the embedded field of t that m comes from. Reflection does not distinguish a
+// promoted method from one that t declares in its place. But the compiler generates the promoted
+// one, and says so in place of a file name.
 func promotedFrom(t reflect.Type, m reflect.Method) (reflect.StructField, bool) {
 	for f := range t.Fields() {
 		if !f.Anonymous || !hasMethod(f.Type, m.Name) {
@@ -135,12 +136,8 @@ func promotedFrom(t reflect.Type, m reflect.Method) (reflect.StructField, bool) 
 
 func hasMethod(t reflect.Type, name string) bool {
 	if t.Kind() == reflect.Interface {
-		for m := range t.Methods() {
-			if m.Name == name {
-				return true
-			}
-		}
-		return false
+		_, ok := methodOf(t, name)
+		return ok
 	}
 	_, ok := methodOf(pointee(t), name)
 	return ok
@@ -153,12 +150,11 @@ func pointee(t reflect.Type) reflect.Type {
 	return t
 }
 
-// shownFields counts the fields of t that somebody may expect to be stored.
+// shownFields returns how many fields of t a user may expect to be stored.
 func shownFields(t reflect.Type, tags []string) int {
 	n := 0
 	for f := range t.Fields() {
-		left := slices.ContainsFunc(tags, func(tag string) bool { return f.Tag.Get(tag) == "-" })
-		if !left && (f.IsExported() || f.Anonymous && embedded(f.Type)) {
+		if walk.Tag(f, tags) != "-" && (f.IsExported() || f.Anonymous && embedded(f.Type)) {
 			n++
 		}
 	}

@@ -60,7 +60,7 @@ func (g ownGeneric[T]) AppendText(b []byte) ([]byte, error) {
 }
 func (g *ownGeneric[T]) UnmarshalText(b []byte) error { return json.Unmarshal(b, &g.Name) }
 
-// TestPromotedMethods has structs whose methods are those of an embedded field: they would
+// TestPromotedMethods tries structs whose methods are promoted from an embedded field: they would
 // store that field and drop the others.
 func TestPromotedMethods(t *testing.T) {
 	codecs := []codec.Codec{codec.Auto, codec.JSON, codec.Tagged, codec.Gob, codec.Versioned(codec.JSON)}

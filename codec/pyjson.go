@@ -9,12 +9,12 @@ import (
 	"unicode/utf8"
 )
 
-// The JSON of Python's json module: ASCII only when written, NaN and infinities, integers of
-// any size, and lone surrogates, which Go strings hold as the three bytes that UTF-8 would
-// have for them.
+// The JSON of Python's json module: ASCII only when written, NaN and infinities, integers of any
+// size, and lone surrogates. Go strings hold a lone surrogate as the three bytes that UTF-8 would
+// have for it.
 
-// maxDepth bounds how deeply values are nested, in both directions. Python gives up at about
-// the same depth.
+// maxDepth bounds the nesting of values, in both directions. Python gives up at about the same
+// depth.
 const maxDepth = 1000
 
 type nodeKind uint8
@@ -29,7 +29,7 @@ const (
 	nodeDict
 )
 
-// node is a JSON value with the place where it begins.
+// node is a JSON value and the place where it begins.
 type node struct {
 	kind   nodeKind
 	offset int
@@ -37,32 +37,32 @@ type node struct {
 	*inside
 }
 
-// inside is what stands in a list or dict.
+// inside is the content of a list or dict.
 type inside struct {
 	items []node // of a list; the values of a dict
 	keys  []string
 }
 
-// index gives the place of key in a dict, or -1.
+// index returns the position of key in a dict, or -1.
 func (in *inside) index(key string) int { return slices.Index(in.keys, key) }
 
-// badNode is an error that names the place of n and quotes nothing.
+// badNode returns an error that names the place of n and quotes nothing.
 func badNode(n node, reason string) error {
 	return fmt.Errorf("at offset %d: %s", n.offset, reason)
 }
 
-// parser reads one JSON value. After the first error it only has to return.
+// parser reads one JSON value. After the first error it only needs to return.
 type parser struct {
 	data  string
 	at    int
 	depth int
-	items []node   // of the lists and dicts that are being read, the inner ones last
+	items []node   // of the lists and dicts being read, the inner ones last
 	keys  []string // of the dicts
 }
 
 var parsers = sync.Pool{New: func() any { return new(parser) }}
 
-// keptNodes is how many nodes of room a parser keeps.
+// keptNodes is how many nodes of room a parser may keep.
 const keptNodes = 1 << 10
 
 func parse(data string) (node, error) {
@@ -70,7 +70,7 @@ func parse(data string) (node, error) {
 	p.data = data
 	n, err := p.whole()
 	if cap(p.items) <= keptNodes && cap(p.keys) <= keptNodes {
-		clear(p.items) // what an error has left
+		clear(p.items) // left over from an error
 		clear(p.keys)
 		*p = parser{items: p.items[:0], keys: p.keys[:0]}
 		parsers.Put(p)
@@ -104,7 +104,7 @@ func (p *parser) space() {
 	}
 }
 
-// peek gives the next byte, or 0 at the end, where no value goes on.
+// peek returns the next byte, or 0 at the end, where no value continues.
 func (p *parser) peek() byte {
 	if p.at < len(p.data) {
 		return p.data[p.at]
@@ -209,8 +209,7 @@ func (p *parser) key() error {
 	return nil
 }
 
-// twice tells whether one of the keys comes twice. A few are compared one by one, which is
-// faster.
+// twice reports whether a key occurs twice. A few keys are compared one by one, which is faster.
 func twice(keys []string) bool {
 	if len(keys) <= 16 {
 		for i, key := range keys {
@@ -227,7 +226,7 @@ func twice(keys []string) bool {
 	return len(seen) < len(keys)
 }
 
-// elements reads what stands between the brackets of a list or dict.
+// elements reads what is between the brackets of a list or dict.
 func (p *parser) elements(of nodeKind, end byte) error {
 	p.at++
 	p.space()
@@ -260,7 +259,7 @@ func (p *parser) elements(of nodeKind, end byte) error {
 	}
 }
 
-// str reads a string, p.at standing on its first quote.
+// str reads a string; p.at is at its opening quote.
 func (p *parser) str() (string, error) {
 	p.at++
 	start := p.at

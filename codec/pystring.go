@@ -8,12 +8,12 @@ import (
 
 var errNotUTF8 = errors.New("a string that is not UTF-8 (for bytes there is []byte)")
 
-// appendSurrogate appends the three bytes that UTF-8 would have for r, had it any.
+// appendSurrogate appends the three bytes that UTF-8 would have for r if it allowed surrogates.
 func appendSurrogate(dst []byte, r rune) []byte {
 	return append(dst, 0xE0|byte(r>>12), 0x80|byte(r>>6)&0x3F, 0x80|byte(r)&0x3F)
 }
 
-// cutSurrogate is the way back.
+// cutSurrogate is the inverse of appendSurrogate: it reads one off the front of s.
 func cutSurrogate(s string) (rune, bool) {
 	if len(s) < 3 || s[0] != 0xED || s[1] < 0xA0 || s[1] > 0xBF || s[2] < 0x80 || s[2] > 0xBF {
 		return 0, false

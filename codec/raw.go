@@ -5,9 +5,8 @@ import (
 	"reflect"
 )
 
-// Raw stores strings and byte slices, and types defined as these, as they are, and nothing
-// else. A nil byte slice is read back as an empty one. It looks at no methods: what is stored
-// is what the value holds.
+// Raw stores strings and byte slices, and types defined as these, unchanged, and nothing else. A
+// nil byte slice is read back as an empty one. Raw ignores methods: it stores what the value holds.
 var Raw Codec = raw{}
 
 type raw struct{}
@@ -20,6 +19,9 @@ func (raw) CheckType(t reflect.Type) error {
 	}
 	return fmt.Errorf("raw holds strings and byte slices, not %s", t)
 }
+
+// AnyBytes returns true: Raw stores arbitrary bytes; see [Versioned].
+func (raw) AnyBytes(reflect.Type) bool { return true }
 
 func (r raw) Append(dst []byte, v any) ([]byte, error) {
 	t := reflect.TypeOf(v)
@@ -47,7 +49,7 @@ func (r raw) Decode(data []byte, v any) error {
 	return nil
 }
 
-// rawFor is Raw for T, which CheckType has accepted.
+// rawFor returns Raw for T, which CheckType has accepted.
 func rawFor[T any](t reflect.Type) Typed[T] {
 	if isString(t) {
 		return as[T](builtinString())

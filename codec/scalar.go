@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// The forms of single values in Auto. The parsers give a reason, in words that hold nothing of
-// the input, when the input is not exactly what the other side writes.
+// The forms of single values in Auto. If the input is not exactly what the other side writes, the
+// parsers return a reason that contains nothing of the input.
 
 const (
 	notInteger = "not a decimal integer in its shortest form"
@@ -19,7 +19,7 @@ const (
 	notTime    = "not a time in RFC 3339 with at most nine digits of a second"
 )
 
-// maxPlain is how many decimal digits any int64 and uint64 have room for.
+// maxPlain is how many decimal digits always fit in an int64 and a uint64.
 const maxPlain = 18
 
 func parseInt(s string, bits int) (int64, string) {
@@ -66,8 +66,8 @@ func parseUint(s string, bits int) (uint64, string) {
 	return n, ""
 }
 
-// parsePlain reads up to maxPlain digits, which nearly all integers have: in less time than the
-// parsers of strconv, which take other forms too.
+// parsePlain parses up to maxPlain digits, as nearly all integers have. It is faster than the
+// parsers of strconv, which accept other forms too.
 func parsePlain(s string) (uint64, bool) {
 	if !isInteger(s) {
 		return 0, false
@@ -83,7 +83,7 @@ func parsePlain(s string) (uint64, bool) {
 	return n, true
 }
 
-// isInteger looks at the first digit only: the parsers see to the others.
+// isInteger looks only at the first digit: the parsers check the others.
 func isInteger(s string) bool {
 	return s != "" && (s[0] >= '1' && s[0] <= '9' || s == "0")
 }
@@ -112,14 +112,14 @@ func parseFloat(s string, bits int) (float64, string) {
 		return 0, notNumber
 	}
 	f, err := strconv.ParseFloat(s, bits)
-	// ParseFloat rounds what is too small to zero without a word.
+	// ParseFloat silently rounds tiny numbers to zero.
 	if err != nil || f == 0 && strings.ContainsAny(mantissa, "123456789") {
 		return 0, outOfRange
 	}
 	return f, ""
 }
 
-// cutNumber gives what stands before the exponent of s, and whether s is a number as JSON
+// cutNumber returns the part of s before the exponent, and reports whether s is a number as JSON
 // writes it: no plus sign, no leading zeros, digits on both sides of the point.
 func cutNumber(s string) (mantissa string, ok bool) {
 	rest := strings.TrimPrefix(s, "-")
@@ -174,7 +174,7 @@ func boolText(b bool) string {
 	return "0"
 }
 
-// appendTime refuses what RFC 3339 cannot say; package time would write another instant.
+// appendTime refuses times that RFC 3339 cannot express; package time would write another instant.
 func appendTime(dst []byte, t time.Time) ([]byte, error) {
 	if year := t.Year(); year < 0 || year > 9999 {
 		return nil, EncodeError(Auto.Name(), t, "RFC 3339 has years 0 to 9999")
@@ -196,8 +196,8 @@ func parseTime(s string) (time.Time, string) {
 	return t, ""
 }
 
-// isRFC3339 looks at what time.Parse takes too lightly: hours of one digit, a comma before the
-// fraction, fractions that it would cut, offsets that no clock has.
+// isRFC3339 refuses what time.Parse accepts too easily: hours of one digit, a comma before the
+// fraction, fractions that it would truncate, offsets that no clock has.
 func isRFC3339(s string) bool {
 	const seconds = len("2006-01-02T15:04:05")
 	if len(s) <= seconds || s[len("2006-01-02T15")] != ':' {

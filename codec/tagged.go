@@ -5,9 +5,9 @@ import (
 	"reflect"
 )
 
-// Tagged stores the type beside the value, in the form of the Python library Redisimnest
-// v0.11.4: {"__type__": "datetime", "value": "2024-01-02T03:04:05"}. Either side reads what the
-// other one wrote, and writes the same bytes for it.
+// Tagged stores the type beside the value, in the form of the Python library Redisimnest v0.11.4:
+// {"__type__": "datetime", "value": "2024-01-02T03:04:05"}. Each side reads what the other one
+// wrote, and writes the same bytes for it.
 //
 //	stored          Go type                                    read into an any
 //	int             integers; [math/big.Int]                   int, else *big.Int
@@ -24,22 +24,22 @@ import (
 //	duration        [time.Duration], as "1m30s"                time.Duration
 //	set             maps to struct{}, sorted                   map[any]struct{}
 //
-// The last three are not known to Python, which refuses them with an error. A named type is
-// stored as the type that it is defined as.
+// Python does not know the last three and refuses them with an error. A named type is stored as the
+// type that it is defined as.
 //
-// What one side cannot hold is an error and never another value: a time finer than the
-// microseconds of a datetime; a string that is neither UTF-8 nor (as the bytes ED A0 80 to ED
-// BF BF) Python's lone surrogates; a Tuple inside another value; a dict with a key "__type__",
-// which would be taken for a type; a dict that names a key twice; a type name that neither
-// side knows, such as OrderedDict; values nested more than a thousand deep; integers of more
-// than 100,000 digits (today's Python stops at 4300 unless it is told otherwise). A plain null inside a value, which versions up
-// to v0.8.0 wrote for None, is read as nil. Integers may be read into floats that hold them
-// exactly, floats not into integers.
+// What one side cannot hold is an error and never another value: a time finer than the microseconds
+// of a datetime; a string that is neither UTF-8 nor (as the bytes ED A0 80 to ED BF BF) Python's
+// lone surrogates; a Tuple inside another value; a dict with a key "__type__", which would be taken
+// for a type; a dict that names a key twice; a type name that neither side knows, such as
+// OrderedDict; values nested more than a thousand deep; integers of more than 100,000 digits
+// (today's Python stops at 4300 by default). A plain null inside a value, which versions up to
+// v0.8.0 wrote for None, is read as nil. Integers can be read into floats that hold them exactly,
+// but floats cannot be read into integers.
 //
-// A set in an any has integers that fit an int, floats, booleans, strings, UUIDs and durations
-// as elements. Others, such as times, take a set of their own type to be read into.
+// The elements of a set in an any can be integers that fit in an int, floats, booleans, strings,
+// UUIDs and durations. To read others, such as times, the target must be a set of their type.
 //
-// A struct's fields may be missing from the dict that is read, and keys of the dict without a
+// Fields of a struct may be missing from the dict that is read, and keys of the dict without a
 // field are skipped. Names are compared exactly.
 var Tagged Codec = tagged{}
 
@@ -78,7 +78,8 @@ func (c tagged) Decode(data []byte, v any) error {
 	return nil
 }
 
-// taggedTyped is Tagged for T. What it reads refers to the string given, which nobody can change.
+// taggedTyped is Tagged fixed to T. The values it reads refer to the given string, which nobody can
+// change.
 type taggedTyped[T any] struct{ plan *plan }
 
 func (*taggedTyped[T]) Encode(v T) (string, error) {
@@ -102,7 +103,7 @@ func (t *taggedTyped[T]) Decode(data string) (T, error) {
 	return v, nil
 }
 
-// StoredType gives the name in "__type__", whether or not it is a known one.
+// StoredType returns the name in "__type__", whether or not it is known.
 func (c tagged) StoredType(data []byte) (string, error) {
 	n, err := parse(string(data))
 	if err == nil {
@@ -114,7 +115,7 @@ func (c tagged) StoredType(data []byte) (string, error) {
 	return n.text, nil
 }
 
-// Marshal gives v in the form of [Tagged], and the name of its type there: "datetime". The
+// Marshal returns v in the form of [Tagged], and the name of its type in that form: "datetime". The
 // error wraps [ErrEncode].
 func Marshal(v any) (typeName string, raw []byte, err error) {
 	tag, raw, err := makeTagged(nil, reflect.ValueOf(v))
@@ -124,9 +125,9 @@ func Marshal(v any) (typeName string, raw []byte, err error) {
 	return string(tag), raw, nil
 }
 
-// Unmarshal reads what [Marshal] or the Python library wrote, and gives the name of its type
-// and the value as a natural Go type, by the table at [Tagged]. [Marshal] turns the value back
-// into the same bytes, if these are as the Python library writes them today. The error wraps
+// Unmarshal reads what [Marshal] or the Python library wrote. It returns the name of its type, and
+// the value as the Go type in the last column of the table at [Tagged]. [Marshal] turns the value
+// back into the same bytes, if they are as the Python library writes them today. The error wraps
 // [ErrDecode].
 func Unmarshal(raw []byte) (typeName string, v any, err error) {
 	tag, value, err := parseTagged(string(raw))
@@ -139,7 +140,7 @@ func Unmarshal(raw []byte) (typeName string, v any, err error) {
 	return string(tag), v, nil
 }
 
-// tag is a type's name in the stored form.
+// tag is the name of a type in the stored form.
 type tag string
 
 const (
@@ -158,7 +159,7 @@ const (
 	tagSet      tag = "set"
 )
 
-// bare tells whether values of the tag stand without it inside another value.
+// bare reports whether values with the tag are written without it inside another value.
 func (t tag) bare() bool {
 	switch t {
 	case tagInt, tagFloat, tagBool, tagStr, tagList, tagDict:
@@ -172,7 +173,7 @@ const (
 	valueKey = "value"
 )
 
-// envelope takes {"__type__": …, "value": …} apart.
+// envelope splits {"__type__": …, "value": …} into its parts.
 func (n node) envelope() (name, value node, err error) {
 	if n.kind == nodeDict && len(n.keys) == 2 {
 		t, v := n.index(typeKey), n.index(valueKey)
@@ -203,7 +204,7 @@ func parseTagged(data string) (tag, datum, error) {
 	return d.tag, d, d.fits()
 }
 
-// inner gives the type of a value inside another one.
+// inner returns the typed form of a value inside another one.
 func inner(n node) (datum, error) {
 	d := datum{node: n}
 	switch n.kind {
@@ -225,8 +226,8 @@ func inner(n node) (datum, error) {
 	return d, nil
 }
 
-// innerDict tells plain dicts from values with a type. A plain one with the key "__type__" is
-// beyond telling: Python makes something else of it, or fails.
+// innerDict distinguishes plain dicts from values with a type. A plain dict with the key "__type__"
+// cannot be recognized: Python turns it into something else, or fails.
 func innerDict(n node) (datum, error) {
 	if n.index(typeKey) < 0 {
 		return datum{tagDict, n}, nil
@@ -242,7 +243,7 @@ func innerDict(n node) (datum, error) {
 	return d, d.fits()
 }
 
-// fits checks that the tag is known and that the JSON value is of the kind that it stands for.
+// fits checks that the tag is known and that the JSON value has the right kind for it.
 func (d datum) fits() error {
 	var ok bool
 	switch d.tag {

@@ -5,8 +5,8 @@ import (
 	"reflect"
 )
 
-// tagCheck finds what stands in the way of a type in Tagged. It holds the types already seen:
-// types may contain themselves.
+// tagCheck finds what keeps a type out of Tagged. It holds the types already seen: types may be
+// recursive.
 type tagCheck map[reflect.Type]bool
 
 func (c tagCheck) value(t reflect.Type, top bool) error {

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// natural gives d as a value of the Go type that the table at Tagged names.
+// natural returns d as a value of the Go type that the table at Tagged names.
 func (d datum) natural() (any, error) {
 	switch d.tag {
 	case tagNone:
@@ -61,7 +61,7 @@ func naturalOf(n node) (any, error) {
 	return d.natural()
 }
 
-// located adds the place of n to an error.
+// located returns a function that adds the place of n to an error.
 func located[T any](v T, err error) func(n node) (any, error) {
 	return func(n node) (any, error) {
 		if err != nil {
@@ -101,8 +101,8 @@ func (d datum) naturalSet() (any, error) {
 	return set, nil
 }
 
-// elemental tells whether the natural value v can be an element of a map[any]struct{}: equal
-// ones have to be equal for Go, which those with pointers inside are not.
+// elemental reports whether the natural value v can be an element of a map[any]struct{}: equal
+// elements must be equal to Go, and those with pointers inside are not.
 func elemental(v any) bool {
 	switch v.(type) {
 	case int, bool, string, float64, UUID, time.Duration:
@@ -111,7 +111,7 @@ func elemental(v any) bool {
 	return false
 }
 
-// integer gives an int if it fits, else a *big.Int.
+// integer returns an int if the value fits, else a *big.Int.
 func (d datum) integer() (any, error) {
 	n, reason := parseInt(d.node.text, strconv.IntSize)
 	switch reason {
@@ -134,7 +134,7 @@ func (d datum) bigInt() (*big.Int, error) {
 	return n, nil
 }
 
-// float also takes integers, where nothing is lost.
+// float also accepts integers, if nothing is lost.
 func (d datum) float(bits int) (float64, error) {
 	switch d.node.text {
 	case "NaN":
@@ -148,7 +148,8 @@ func (d datum) float(bits int) (float64, error) {
 	if reason != "" {
 		return 0, badNode(d.node, reason)
 	}
-	// All digits of f, not the shortest: these would stand for integers that f is only near to.
+	// All digits of f, not the shortest form, which would also match integers that f only
+	// approximates.
 	if d.node.kind == nodeInt && strconv.FormatFloat(f, 'f', 0, 64) != d.node.text {
 		return 0, badNode(d.node, "an integer that a float does not hold exactly")
 	}
@@ -171,7 +172,7 @@ func parseBase64(s string) ([]byte, error) {
 	return b, nil
 }
 
-// into sets v to d. The plan is that of its type, or nil if this is a pointer or an interface.
+// into sets v to d. p is the plan of v's type, or nil if that is a pointer or an interface type.
 func (d datum) into(v reflect.Value, p *plan) error {
 	if p == nil {
 		return d.intoOpen(v)
@@ -220,7 +221,7 @@ func (d datum) intoOpen(v reflect.Value) error {
 	return nil
 }
 
-// set sets v to d, which goes into it.
+// set sets v to d, which fits its type.
 func (d datum) set(v reflect.Value, p *plan) error {
 	switch p.tag {
 	case tagBool:
@@ -295,7 +296,7 @@ func (p *plan) setString(v reflect.Value, s string, n node) error {
 	return nil
 }
 
-// intoInner sets v, of which the plan is p, to a value inside another one.
+// intoInner sets v, whose plan is p, to a value inside another one.
 func (p *plan) intoInner(n *node, v reflect.Value) error {
 	if p != nil && p.err == nil && n.kind.stands(p.tag) {
 		return datum{p.tag, *n}.set(v, p)
@@ -307,7 +308,7 @@ func (p *plan) intoInner(n *node, v reflect.Value) error {
 	return d.into(v, p)
 }
 
-// stands tells whether a JSON value of kind k, whatever is in it, is one with the tag t.
+// stands reports whether a JSON value of kind k, whatever its content, is one with the tag t.
 func (k nodeKind) stands(t tag) bool {
 	switch k {
 	case nodeBool:
@@ -395,7 +396,7 @@ func setKey(key reflect.Value, s string, n node) error {
 
 func (d datum) setStruct(v reflect.Value, p *plan) error {
 	for i, key := range d.node.keys {
-		// Mostly the fields come in their order, as they were written.
+		// Mostly the fields come in the order in which they were written.
 		at := i
 		if at >= len(p.fields) || p.fields[at].name != key {
 			var ok bool
@@ -422,7 +423,7 @@ func (d datum) setSet(v reflect.Value, p *plan) error {
 		if key.Kind() == reflect.Interface && !elemental(key.Interface()) {
 			return badNode(item, "an element that a set in an any cannot have")
 		}
-		// Pointers to equal values are different keys, so their stored forms are compared, too.
+		// Pointers to equal values are different keys, so their stored forms are compared too.
 		form, err := p.elem.appendInner(nil, key, 0)
 		if err != nil {
 			return badNode(item, err.Error())

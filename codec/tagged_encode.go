@@ -15,14 +15,14 @@ import (
 	"time"
 )
 
-const maxDigits = 100_000 // of an integer: reading one takes the square of them
+const maxDigits = 100_000 // of an integer: the time to read one grows with their square
 
 var (
 	errDigits  = fmt.Errorf("an integer of more than %d digits", maxDigits)
 	errTypeKey = errors.New(`a dict with the key "__type__" would be read as another type`)
 )
 
-// keptRoom is how many bytes of room are kept between two values.
+// keptRoom is how many bytes of room are kept from one value to the next.
 const keptRoom = 64 << 10
 
 var rooms = sync.Pool{New: func() any {
@@ -30,8 +30,8 @@ var rooms = sync.Pool{New: func() any {
 	return &room
 }}
 
-// makeTagged appends v with its type to a dst without room, in bytes that take no more room than
-// they need, and tells the type.
+// makeTagged appends v with its type to dst, which must have no spare capacity, and returns the
+// type. The result takes no more room than it needs.
 func makeTagged(dst []byte, v reflect.Value) (tag, []byte, error) {
 	room := rooms.Get().(*[]byte)
 	t, out, err := appendTagged((*room)[:0], v)
@@ -46,7 +46,7 @@ func makeTagged(dst []byte, v reflect.Value) (tag, []byte, error) {
 	return t, made, err
 }
 
-// appendTagged appends v with its type, and tells it.
+// appendTagged appends v with its type, and returns the type.
 func appendTagged(dst []byte, v reflect.Value) (tag, []byte, error) {
 	p, v, err := follow(v)
 	switch {
@@ -67,8 +67,8 @@ func (p *plan) appendEnvelope(dst []byte, v reflect.Value, depth int) ([]byte, e
 	return append(dst, '}'), err
 }
 
-// appendInner appends a value inside another one. The plan is that of its type, or nil if this
-// is a pointer or an interface.
+// appendInner appends a value inside another one. p is the plan of its type, or nil if that is a
+// pointer or an interface type.
 func (p *plan) appendInner(dst []byte, v reflect.Value, depth int) ([]byte, error) {
 	var err error
 	if p == nil || p.null && v.IsNil() {
@@ -79,7 +79,7 @@ func (p *plan) appendInner(dst []byte, v reflect.Value, depth int) ([]byte, erro
 	switch {
 	case err != nil:
 		return nil, err
-	case depth >= maxDepth-1: // an envelope is one more
+	case depth >= maxDepth-1: // an envelope adds one level
 		return nil, errDepth
 	case p == nil:
 		return append(dst, `{"__type__": "none", "value": null}`...), nil
@@ -155,7 +155,7 @@ func appendPythonFloat(dst []byte, f float64, bits int) []byte {
 	case math.IsInf(f, -1):
 		return append(dst, "-Infinity"...)
 	}
-	// Python writes exponents of less than -4 and from 16 on.
+	// Python uses an exponent below -4 and from 16 on.
 	least, most := 1e-4, 1e16
 	if bits == 32 {
 		least, most = float64(float32(least)), float64(float32(most))
@@ -171,7 +171,7 @@ func appendPythonFloat(dst []byte, f float64, bits int) []byte {
 	return dst
 }
 
-// stringOf gives the text of a value whose tag is str, or of a dict's key.
+// stringOf returns the text of a value whose tag is str, or of a dict's key.
 func (p *plan) stringOf(v reflect.Value) (string, error) {
 	if !p.text {
 		return v.String(), nil
@@ -222,7 +222,7 @@ func (p *plan) appendSet(dst []byte, v reflect.Value, depth int) ([]byte, error)
 	return append(dst, list...), nil
 }
 
-// readableSet tells whether the stored elements of a set can be read back without knowing their
+// readableSet reports whether the stored elements of a set can be read back without knowing their
 // types.
 func readableSet(list string) bool {
 	n, err := parse(list)
@@ -232,7 +232,7 @@ func readableSet(list string) bool {
 	return err == nil
 }
 
-// entry is a key and value on their way into a dict.
+// entry is a key and a value to be written to a dict.
 type entry struct {
 	key   string
 	value reflect.Value
@@ -258,7 +258,7 @@ func (p *plan) appendDict(dst []byte, v reflect.Value, depth int) ([]byte, error
 			return nil, err
 		}
 		dst = append(dst, ": "...)
-		// A Dict's values are in an any, of which the plan is nil.
+		// A Dict's values are in an any, whose plan is nil.
 		if dst, err = p.elem.appendInner(dst, e.value, depth+1); err != nil {
 			return nil, err
 		}
@@ -266,7 +266,7 @@ func (p *plan) appendDict(dst []byte, v reflect.Value, depth int) ([]byte, error
 	return append(dst, '}'), nil
 }
 
-// appendStruct writes the fields in the order of their declaration.
+// appendStruct appends the fields in the order of their declaration.
 func (p *plan) appendStruct(dst []byte, v reflect.Value, depth int) ([]byte, error) {
 	dst = append(dst, '{')
 	first := true
@@ -289,7 +289,7 @@ func (p *plan) appendStruct(dst []byte, v reflect.Value, depth int) ([]byte, err
 	return append(dst, '}'), nil
 }
 
-// entriesOf gives the entries of a Dict in their order, of a map by their keys.
+// entriesOf returns the entries of a Dict in order, or those of a map sorted by key.
 func entriesOf(v reflect.Value) ([]entry, error) {
 	entries := make([]entry, 0, v.Len())
 	if v.Type() == dictType {
@@ -321,7 +321,8 @@ func noneTwice(entries []entry) error {
 	return nil
 }
 
-// keyOf gives a map's key as the key of a dict, which is a string: an integer becomes one.
+// keyOf returns a map's key as the key of a dict, which is a string. An integer is converted to
+// one.
 func keyOf(key reflect.Value) (string, error) {
 	switch form := formOf(key.Type()); {
 	case form == formInt:

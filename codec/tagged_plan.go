@@ -19,14 +19,14 @@ var (
 	errDepth = errors.New("nested too deeply")
 )
 
-// plan is what Tagged knows of a type, which is no pointer and no interface, before it handles
-// values of it.
+// plan is what Tagged knows about a type, other than a pointer or an interface type, before it
+// handles values of it.
 type plan struct {
 	tag    tag
 	text   bool  // it has text methods
 	null   bool  // it has a nil, which is stored as none
 	err    error // why Tagged has no form for it
-	elem   *plan // of what is in a list, dict or set; nil if these are pointers or interfaces
+	elem   *plan // of the elements of a list, dict or set; nil if these are pointers or interfaces
 	fields []fieldPlan
 	at     map[string]int // in fields, by name
 }
@@ -34,7 +34,7 @@ type plan struct {
 // fieldPlan is a field of a struct as an entry of a dict.
 type fieldPlan struct {
 	field
-	entry string // the name as it is written, with its colon
+	entry string // the name as written, with its colon
 	plan  *plan  // nil if it is a pointer or an interface
 }
 
@@ -52,7 +52,7 @@ func planOf(t reflect.Type) *plan {
 	return made
 }
 
-// planFor gives the plan of t, or nil if t is a pointer or an interface.
+// planFor returns the plan of t, or nil if t is a pointer or an interface type.
 func planFor(t reflect.Type) *plan {
 	if t.Kind() == reflect.Pointer || t.Kind() == reflect.Interface {
 		return nil
@@ -60,7 +60,7 @@ func planFor(t reflect.Type) *plan {
 	return planOf(t)
 }
 
-// planner holds the plans that are being made: types may contain themselves.
+// planner holds the plans in progress: types may be recursive.
 type planner map[reflect.Type]*plan
 
 func (m planner) plan(t reflect.Type) *plan {
@@ -108,8 +108,8 @@ func (m planner) structure(t reflect.Type, p *plan) error {
 	return nil
 }
 
-// follow gives what the pointers and interfaces of v lead to, and its plan, which is nil at the
-// end of a nil.
+// follow returns what the pointers and interfaces of v lead to, and its plan, which is nil if they
+// end in a nil.
 func follow(v reflect.Value) (*plan, reflect.Value, error) {
 	for range maxDepth {
 		if !v.IsValid() {
@@ -149,7 +149,7 @@ func tagOfType(t reflect.Type) (tag, error) {
 	case isUUID(t):
 		return tagUUID, nil
 	case hasText(t):
-		return tagStr, checkPromoted(t, textMethods, "json")
+		return tagStr, checkText(t)
 	case isBytes(t):
 		return tagBytes, nil
 	}

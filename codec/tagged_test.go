@@ -16,18 +16,18 @@ import (
 	"github.com/redisimnest/redisimnest/codec"
 )
 
-// envelope is the stored form of a value, less the typing.
+// envelope returns the stored form of a value with the given tag.
 func envelope(tag, value string) string {
 	return `{"__type__": "` + tag + `", "value": ` + value + `}`
 }
 
-// foreignUUID is a UUID type as other packages have it.
+// foreignUUID is a UUID type such as other packages have.
 type foreignUUID [16]byte
 
 func (u foreignUUID) MarshalText() ([]byte, error)     { return codec.UUID(u).MarshalText() }
 func (u *foreignUUID) UnmarshalText(text []byte) error { return (*codec.UUID)(u).UnmarshalText(text) }
 
-// serial has 16 bytes and a text, but not a UUID's.
+// serial has 16 bytes and a text, but not that of a UUID.
 type serial [16]byte
 
 func (s serial) MarshalText() ([]byte, error)     { return []byte{'s', s[0]}, nil }
@@ -86,6 +86,8 @@ func TestTaggedForms(t *testing.T) {
 	stores(t, tagged, foreignUUID{15: 1}, envelope("uuid", `"00000000-0000-0000-0000-000000000001"`))
 	stores(t, tagged, time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC), envelope("datetime", `"2024-01-02T03:04:05+00:00"`))
 	stores(t, tagged, time.Date(1900, 1, 1, 0, 0, 0, 1000, time.FixedZone("LMT", 1172)), envelope("datetime", `"1900-01-01T00:00:00.000001+00:19:32"`))
+	stores(t, tagged, time.Date(1900, 1, 1, 0, 0, 0, 0, time.FixedZone("LMT", -52)), envelope("datetime", `"1900-01-01T00:00:00-00:00:52"`))
+	stores(t, tagged, time.Date(1900, 1, 1, 0, 0, 0, 0, time.FixedZone("", -3652)), envelope("datetime", `"1900-01-01T00:00:00-01:00:52"`))
 	stores(t, tagged, []byte{0xfb, 0xff}, envelope("bytes", `"+/8="`))
 	stores(t, tagged, 90*time.Second, envelope("duration", `"1m30s"`))
 	stores(t, tagged, map[string]struct{}{"b": {}, "a": {}}, envelope("set", `["a", "b"]`))
@@ -99,7 +101,7 @@ func TestTaggedForms(t *testing.T) {
 			`"ref": {"__type__": "none", "value": null}, "labels": {"k": "v"}}`))
 }
 
-// TestTaggedNatural holds what an any gets for the types that Python does not know.
+// TestTaggedNatural checks which values an any gets for the types that Python does not know.
 func TestTaggedNatural(t *testing.T) {
 	for stored, want := range map[string]any{
 		envelope("bytes", `"+/8="`):                        []byte{0xfb, 0xff},
@@ -275,7 +277,7 @@ func TestTaggedTypes(t *testing.T) {
 		reflect.TypeFor[struct {
 			point
 			spot
-		}](): `two fields named "X"`,
+		}](): `have the same name, "X"`,
 		reflect.TypeFor[struct {
 			A int `json:"__type__"`
 		}](): "__type__",
@@ -308,8 +310,8 @@ func TestDict(t *testing.T) {
 	}
 }
 
-// TestTaggedFloatForm holds which floats have an exponent against how Python decides it: by the
-// exponent of the shortest digits, less than -4 or from 16 on.
+// TestTaggedFloatForm checks which floats are written with an exponent. Python decides by the
+// exponent of the shortest digits: below -4, or from 16 on.
 func TestTaggedFloatForm(t *testing.T) {
 	check := func(v any, f float64, bits int) {
 		want := strconv.FormatFloat(f, 'e', -1, bits)

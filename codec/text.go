@@ -8,8 +8,8 @@ import (
 )
 
 // Text stores the text of types that have MarshalText (or AppendText) and UnmarshalText, of
-// pointers to such types, and of strings. It is for keys whose values people type and read:
-// where [Auto] would fall back on JSON, Text refuses the type. Nil pointers have no text.
+// pointers to such types, and of strings. It is for keys whose values people type and read. Where
+// [Auto] would fall back on JSON, Text refuses the type. Nil pointers have no text.
 var Text Codec = textCodec{}
 
 type textCodec struct{}
@@ -19,7 +19,7 @@ func (textCodec) Name() string { return "text" }
 func (textCodec) CheckType(t reflect.Type) error {
 	switch {
 	case hasText(t) || t.Kind() == reflect.Pointer && hasText(t.Elem()):
-		return checkPromoted(pointee(t), textMethods, "json")
+		return checkText(pointee(t))
 	case isString(t):
 		return nil
 	}
@@ -66,7 +66,7 @@ func (c textCodec) Decode(data []byte, v any) error {
 	return DecodeError(c.Name(), v, data, "it has no UnmarshalText")
 }
 
-// textTyped is the text form of T, a type that hasText accepts.
+// textTyped is the text form of T, a type for which hasText returns true.
 type textTyped[T any] struct{ codec string }
 
 func (t *textTyped[T]) Encode(v T) (string, error) {
@@ -83,10 +83,18 @@ func (t *textTyped[T]) Decode(data string) (T, error) {
 	return v, nil
 }
 
+// checkText returns an error if the text of a t does not represent everything that it holds.
+func checkText(t reflect.Type) error {
+	if t == bigFloatType {
+		return errBigFloat
+	}
+	return checkPromoted(t, textMethods, "json")
+}
+
 const notText = "its UnmarshalText gave an error"
 
-// hasText tells whether a variable of type t can be turned into text and set from it. It says
-// no to pointers, which may be nil.
+// hasText reports whether a variable of type t can be turned into text and set from it. It returns
+// false for pointers, which may be nil.
 func hasText(t reflect.Type) bool {
 	builtin := t.Name() != "" && t.PkgPath() == ""
 	if builtin || t.Kind() == reflect.Pointer || t.Kind() == reflect.Interface {
@@ -111,7 +119,7 @@ func appendText(codec string, dst []byte, p any) ([]byte, error) {
 		dst = append(dst, b...)
 	}
 	if err != nil {
-		// What the method says may quote the value.
+		// The method's error may quote the value.
 		return nil, EncodeError(codec, reflect.ValueOf(p).Elem().Interface(), "its text method gave an error")
 	}
 	return dst, nil
@@ -126,14 +134,14 @@ func decodeText(codec string, data []byte, p any) error {
 		*t = v
 		return nil
 	}
-	// A copy, since nothing forbids an UnmarshalText method to work in place.
+	// A copy, since nothing forbids an UnmarshalText method to modify its argument.
 	if err := p.(encoding.TextUnmarshaler).UnmarshalText(append([]byte{}, data...)); err != nil {
 		return DecodeError(codec, p, data, notText)
 	}
 	return nil
 }
 
-// addressable gives a pointer to a copy of v, so that methods on the pointer are found too.
+// addressable returns a pointer to a copy of v, so that methods of the pointer are found too.
 func addressable(v reflect.Value) reflect.Value {
 	p := reflect.New(v.Type())
 	p.Elem().Set(v)

@@ -8,13 +8,13 @@ import (
 )
 
 // UUID is what [Tagged] makes of a Python UUID when the target is an any. UUID types of other
-// packages do as well, as targets and as values: arrays of 16 bytes whose text is the one of
-// RFC 9562. UUID converts to them: uuid.UUID(u).
+// packages also work, as targets and as values: arrays of 16 bytes whose text is that of RFC 9562.
+// A UUID can be converted to them: uuid.UUID(u).
 type UUID [16]byte
 
 var errNotUUID = errors.New("not a UUID of lower-case hexadecimal digits and hyphens")
 
-// String gives u as 8-4-4-4-12 lower-case hexadecimal digits.
+// String returns u as 8-4-4-4-12 lower-case hexadecimal digits.
 func (u UUID) String() string {
 	var b [36]byte
 	at := 0
@@ -29,10 +29,10 @@ func (u UUID) String() string {
 	return string(b[:])
 }
 
-// MarshalText gives the text of [UUID.String].
+// MarshalText returns the text of [UUID.String].
 func (u UUID) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
 
-// UnmarshalText reads the text of [UUID.String] and nothing else.
+// UnmarshalText accepts the text of [UUID.String] and nothing else.
 func (u *UUID) UnmarshalText(b []byte) error {
 	v, err := parseUUID(string(b))
 	if err == nil {
@@ -51,7 +51,7 @@ func parseUUID(s string) (u UUID, err error) {
 	return u, nil
 }
 
-// isUUID tells whether t is a UUID type, of whatever package: 16 bytes whose text is a UUID's.
+// isUUID reports whether t is a UUID type, of any package: 16 bytes whose text is that of a UUID.
 func isUUID(t reflect.Type) bool {
 	if t.Kind() != reflect.Array || t.Len() != 16 || t.Elem().Kind() != reflect.Uint8 || !hasText(t) {
 		return false

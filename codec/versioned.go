@@ -8,23 +8,28 @@ import (
 	"slices"
 )
 
-// Versioned writes with the first of its codecs and reads what any of them wrote, so that a
-// key moves from one codec to the next while old values, and old processes, are still about.
-// Versions count from the end: in Versioned(v2, v1) the last one is 1, and to put v3 in front
-// changes nothing for the others.
+// Versioned returns a codec that writes with the first of its codecs and reads what any of them
+// wrote. A key can thus move from one codec to the next while old values and old processes still
+// exist. Versions count from the end: in Versioned(v2, v1) the last one is 1, and putting v3 in
+// front changes nothing for the others.
 //
-// A value begins with three bytes, C1 56 and its version, which no text, JSON, gob,
-// MessagePack or CBOR value begins with. Values from before versioning have no such bytes;
-// the codec that wrote them goes last, wrapped in [Unversioned]. A codec in front that is
-// wrapped in [Upcoming] is read already, and not written yet. One that is no longer needed
-// leaves [Retired] in its place.
+// A value begins with three bytes, C1 56 and its version. No text, JSON, gob, MessagePack or CBOR
+// value begins so. Values from before versioning lack these bytes; the codec that wrote them goes
+// last, wrapped in [Unversioned]. If the codec in front is wrapped in [Upcoming], it is already
+// read but not yet written. A codec that is no longer needed is replaced by [Retired].
 //
-//	codec.Versioned(msgpack.Codec, codec.Unversioned(codec.Auto)) // now, and since ever
+//	codec.Versioned(msgpack.Codec, codec.Unversioned(codec.Auto)) // now, and always before
 //
-// A value of a version that is not there is an [ErrDecode]. The name is "versioned" whatever
-// the codecs, since it has to outlive them. Versioned panics if there is nothing to write with,
-// if a codec is nil, if Unversioned is not the last or Upcoming not in front, and on more than
-// 255 versions.
+// Values from before versioning that may begin with any bytes cannot be distinguished from
+// versioned ones: []byte under [Auto] and [Raw], strings under Raw, and protocol buffer messages.
+// Unversioned with such a codec is refused for such a type at the declaration; use another key for
+// these values. The same holds for any other codec with a method AnyBytes(reflect.Type) bool that
+// returns true. Strings under Auto are assumed to be UTF-8, which never begins so.
+//
+// A value of an unknown version is an [ErrDecode]. The name is "versioned" for any codecs,
+// since it must outlive them. [Names] also returns the names of the codecs from before versioning,
+// so that secrets can move too. Versioned panics if there is no codec to write with, if a codec is
+// nil, if Unversioned is not last or Upcoming not first, or if there are more than 255 versions.
 func Versioned(newest Codec, older ...Codec) Codec {
 	all := append([]Codec{newest}, older...)
 	v := versioned{versions: []Codec{nil}}
@@ -66,31 +71,39 @@ func Versioned(newest Codec, older ...Codec) Codec {
 	return &v
 }
 
-// Unversioned marks the codec of values that were written before [Versioned] was in use. By
-// itself it is that codec.
+// Unversioned marks the codec of values that were written before [Versioned] was in use. On its own
+// it behaves as c.
 func Unversioned(c Codec) Codec { return unversioned{c} }
 
 type unversioned struct{ Codec }
 
 func (u unversioned) CheckType(t reflect.Type) error { return CheckType(u.Codec, t) }
 
+func (u unversioned) Names() []string { return Names(u.Codec) }
+
+func (u unversioned) AnyBytes(t reflect.Type) bool { return anyBytes(u.Codec, t) }
+
 func (u unversioned) FixType(t reflect.Type) Codec { return FixType(u.Codec, t) }
 
 func (u unversioned) StoredType(data []byte) (string, error) { return StoredType(u.Codec, data) }
 
-// Upcoming marks the codec of a version that [Versioned] is to read, and not to write before
-// all processes read it. By itself it is that codec.
+// Upcoming marks the codec of a version that [Versioned] is to read but not to write until all
+// processes read it. On its own it behaves as c.
 func Upcoming(c Codec) Codec { return upcoming{c} }
 
 type upcoming struct{ Codec }
 
 func (u upcoming) CheckType(t reflect.Type) error { return CheckType(u.Codec, t) }
 
+func (u upcoming) Names() []string { return Names(u.Codec) }
+
+func (u upcoming) AnyBytes(t reflect.Type) bool { return anyBytes(u.Codec, t) }
+
 func (u upcoming) FixType(t reflect.Type) Codec { return FixType(u.Codec, t) }
 
 func (u upcoming) StoredType(data []byte) (string, error) { return StoredType(u.Codec, data) }
 
-// Retired stands in [Versioned] for a version of which no value is left.
+// Retired stands in [Versioned] for a version that no value has any more.
 var Retired Codec = retired{}
 
 type retired struct{}
@@ -111,21 +124,38 @@ func (r retired) StoredType(data []byte) (string, error) {
 	return "", decodeError(r.Name(), storedType, len(data), retiredReason)
 }
 
-// versioned holds the codecs by version. At 0 stands the unversioned one, or nil.
+// versioned holds the codecs by version. Index 0 holds the unversioned one, or nil.
 type versioned struct {
 	versions []Codec
 	write    int
-	mark     []byte // of the version that is written; nobody writes to it
+	mark     []byte // of the version that is written; never modified
 }
 
 const (
 	versionMark = "\xC1V"
-	markSize    = len(versionMark) + 1 // with the version
+	markSize    = len(versionMark) + 1 // including the version
 )
 
 func (*versioned) Name() string { return "versioned" }
 
+// Names returns the name of versioned values and the names of values from before versioning, with
+// those of what is written first.
+func (v *versioned) Names() []string {
+	names := []string{v.Name()}
+	if v.versions[0] == nil {
+		return names
+	}
+	old := Names(v.versions[0])
+	if v.write == 0 {
+		return append(old, names...)
+	}
+	return append(names, old...)
+}
+
 func (v *versioned) CheckType(t reflect.Type) error {
+	if old := v.versions[0]; old != nil && anyBytes(old, t) {
+		return fmt.Errorf("unversioned, %s: values of %s may begin with any bytes, also with those that mark a version: use another key", old.Name(), t)
+	}
 	for n, c := range v.versions {
 		if c == nil {
 			continue
@@ -137,7 +167,13 @@ func (v *versioned) CheckType(t reflect.Type) error {
 	return nil
 }
 
-// FixType fixes each version.
+// anyBytes reports whether c may encode values of type t so that they begin with any bytes.
+func anyBytes(c Codec, t reflect.Type) bool {
+	teller, ok := c.(interface{ AnyBytes(t reflect.Type) bool })
+	return ok && teller.AnyBytes(t)
+}
+
+// FixType fixes the codec of each version.
 func (v *versioned) FixType(t reflect.Type) Codec {
 	fixed := versioned{versions: slices.Clone(v.versions), write: v.write, mark: v.mark}
 	for n, c := range fixed.versions {
@@ -156,10 +192,11 @@ func (v *versioned) Append(dst []byte, value any) ([]byte, error) {
 		dst = append(dst, versionMark...)
 		return v.versions[v.write].Append(append(dst, byte(v.write)), value)
 	}
-	// The mark is full, so that what is appended to it is all made in one piece, in a new place.
+	// The mark has no spare capacity, so appending to it allocates memory for the whole value
+	// at once.
 	out, err := v.versions[v.write].Append(v.mark, value)
 	if err == nil && len(out) == markSize {
-		out = bytes.Clone(out) // the value has no bytes
+		out = bytes.Clone(out) // the value is empty
 	}
 	return out, err
 }
@@ -186,7 +223,7 @@ func (v *versioned) Decode(data []byte, value any) error {
 	return c.Decode(rest, value)
 }
 
-// StoredType asks the codec that wrote data.
+// StoredType calls the codec that wrote data.
 func (v *versioned) StoredType(data []byte) (string, error) {
 	c, rest, err := v.split(data)
 	if err != nil {
@@ -195,7 +232,7 @@ func (v *versioned) StoredType(data []byte) (string, error) {
 	return StoredType(c, rest)
 }
 
-// split finds the codec that wrote data, and what it wrote.
+// split returns the codec that wrote data, and what it wrote.
 func (v *versioned) split(data []byte) (Codec, []byte, error) {
 	if !bytes.HasPrefix(data, []byte(versionMark)) {
 		if v.versions[0] == nil {

@@ -5,6 +5,7 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
+	"math/big"
 	"reflect"
 	"slices"
 	"time"
@@ -12,17 +13,23 @@ import (
 	"github.com/fxamacker/cbor/v2"
 
 	"github.com/redisimnest/redisimnest/codec"
+	"github.com/redisimnest/redisimnest/codec/internal/walk"
 )
 
 // Codec stores values as CBOR in the core deterministic encoding: equal values are equal bytes.
-// Struct fields go by their cbor tag, else their json tag. Times are text in RFC 3339 with
-// nanoseconds and their offset in whole minutes. Strings are stored as text whether or not they
-// are UTF-8, as Go has them. An any gets int64 (or [math/big.Int]), float64, string, []byte,
-// bool, []any and map[string]any.
+// Struct fields are named by their cbor tag, else by their json tag. Times are text in RFC 3339
+// with nanoseconds and their offset in whole minutes. Strings are stored as text whether or not
+// they are UTF-8, as in Go. An any gets int64 (or [math/big.Int]), float64, string, []byte, bool,
+// []any and map[string]any: a time in it comes back as its text, and a struct as a map.
 //
-// Maps that name a key twice, items of indefinite length, values nested more than a thousand
-// deep, and null where the type as a whole has no nil are refused. Inside a value null leaves
-// numbers, strings and structs zero.
+// The library writes a zero time as null, and a time whose offset is not in whole minutes as
+// another instant. Codec therefore refuses the following, with an error that wraps
+// [codec.ErrEncode]: a pointer or an interface that leads to a zero time, which would come back
+// nil; a zero time with an offset; and a time whose offset is not in whole minutes.
+//
+// Codec refuses to decode maps that name a key twice, items of indefinite length, values nested
+// more than a thousand deep, and null if the type as a whole has no nil. A time.Time has one. Null
+// inside a value leaves numbers, strings and structs zero.
 var Codec codec.Codec = &cborCodec{encMode(), decMode()}
 
 type cborCodec struct {
@@ -35,7 +42,7 @@ func encMode() cbor.EncMode {
 	options.Time = cbor.TimeRFC3339Nano
 	mode, err := options.EncMode()
 	if err != nil {
-		panic(err) // options that contradict each other: every start would show it
+		panic(err) // contradictory options: every start would show it
 	}
 	return mode
 }
@@ -47,7 +54,7 @@ func decMode() cbor.DecMode {
 		IntDec:         cbor.IntDecConvertSignedOrBigInt,
 		DefaultMapType: reflect.TypeFor[map[string]any](),
 		UTF8:           cbor.UTF8DecodeInvalid,
-		// The decoder sees that all items are there before it makes room for any, so that the
+		// The decoder checks that all items are there before it allocates room for any, so the
 		// length of the data bounds their number.
 		MaxArrayElements: 1<<31 - 1,
 		MaxMapPairs:      1<<31 - 1,
@@ -61,30 +68,76 @@ func decMode() cbor.DecMode {
 
 func (*cborCodec) Name() string { return "cbor" }
 
-// CheckType refuses types that CBOR has no form for.
+// CheckType refuses types that CBOR has no form for, and types of which the library loses a part.
 func (*cborCodec) CheckType(t reflect.Type) error {
-	return codec.CheckData(t, own, "cbor", "json")
+	if err := codec.CheckData(t, own, tags...); err != nil {
+		return err
+	}
+	return (&walk.Types{Own: own, Tags: tags, Visit: check}).Walk(t)
+}
+
+var tags = []string{"cbor", "json"}
+
+// check returns an error if the library cannot hold values of type t itself, whatever its parts
+// are.
+func check(t reflect.Type, _ bool) error {
+	switch p := reflect.PointerTo(t); {
+	case t.Kind() == reflect.Uintptr:
+		return fmt.Errorf("CBOR has no form for %s: use uint64", t)
+	case p.Implements(binaryMarshaler) && !p.Implements(marshaler) && !p.Implements(binaryUnmarshaler) && !p.Implements(unmarshaler) && t != timeType && t != bigIntType,
+		p.Implements(marshaler) && !p.Implements(unmarshaler):
+		return fmt.Errorf("%s has a method that writes it and none that reads it: add UnmarshalCBOR or UnmarshalBinary", t)
+	}
+	return nil
 }
 
 var (
 	timeType   = reflect.TypeFor[time.Time]()
-	marshalers = []reflect.Type{
-		reflect.TypeFor[cbor.Marshaler](),
-		reflect.TypeFor[encoding.BinaryMarshaler](),
-	}
+	bigIntType = reflect.TypeFor[big.Int]()
+
+	marshaler         = reflect.TypeFor[cbor.Marshaler]()
+	unmarshaler       = reflect.TypeFor[cbor.Unmarshaler]()
+	binaryMarshaler   = reflect.TypeFor[encoding.BinaryMarshaler]()
+	binaryUnmarshaler = reflect.TypeFor[encoding.BinaryUnmarshaler]()
 )
 
-// own tells whether t brings its own form, or is one that package cbor knows.
+// Shape describes struct fields by their stored names. Types that define their own form are opaque.
+func (*cborCodec) Shape(t reflect.Type) (codec.Shape, error) { return codec.ShapeData(t, own, tags...) }
+
+// own reports whether t defines its own form, or is a type that the library knows.
 func own(t reflect.Type) bool {
-	for _, m := range marshalers {
-		if reflect.PointerTo(t).Implements(m) {
-			return true
-		}
+	p := reflect.PointerTo(t)
+	return t == timeType || t == bigIntType || p.Implements(marshaler) || p.Implements(binaryMarshaler)
+}
+
+// times inspects the times in a value before it is written.
+var times = walk.Values{Own: own, Tags: tags, Leaf: func(t reflect.Type) walk.Look {
+	if t != timeType {
+		return nil
 	}
-	return t == timeType || t.PkgPath() == "math/big"
+	return look
+}}
+
+func look(v reflect.Value, optional bool) string {
+	t, _ := reflect.TypeAssert[time.Time](v)
+	_, offset := t.Zone()
+	switch {
+	case offset%60 != 0:
+		return "RFC 3339 has offsets of whole minutes"
+	case t.IsZero() && optional:
+		return "a zero time in the place of a pointer or an interface would be read as nil"
+	case t.IsZero() && offset != 0:
+		return "a zero time has no offset"
+	}
+	return ""
 }
 
 func (c *cborCodec) Append(dst []byte, v any) ([]byte, error) {
+	if v != nil {
+		if reason := times.Of(reflect.TypeOf(v)).Look(reflect.ValueOf(v)); reason != "" {
+			return nil, codec.EncodeError(c.Name(), v, reason)
+		}
+	}
 	b, err := c.enc.Marshal(v)
 	if err != nil {
 		reason := "a method of it gave an error"
@@ -94,21 +147,47 @@ func (c *cborCodec) Append(dst []byte, v any) ([]byte, error) {
 		return nil, codec.EncodeError(c.Name(), v, reason)
 	}
 	if cap(dst)-len(dst) < len(b) {
-		return slices.Insert(b, 0, dst...), nil // which mostly has room, where dst has none
+		return slices.Insert(b, 0, dst...), nil // it mostly has room, while dst has none
 	}
 	return append(dst, b...), nil
 }
 
 func (c *cborCodec) Decode(data []byte, v any) error {
 	if err := c.dec.Unmarshal(data, v); err != nil {
-		// What the library says may quote keys and numbers.
+		// The library's message may quote keys and numbers.
 		return codec.DecodeError(c.Name(), v, data, "not one CBOR item of this type")
 	}
-	const null, undefined = 0xf6, 0xf7
-	if len(data) == 1 && (data[0] == null || data[0] == undefined) && !holdsNull(reflect.TypeOf(v).Elem()) {
-		return codec.DecodeError(c.Name(), v, data, "null, which the type does not hold")
+	if null, tagged := isNull(data); null {
+		switch t := reflect.TypeOf(v).Elem(); {
+		case !holdsNull(t):
+			return codec.DecodeError(c.Name(), v, data, "null, which the type does not hold")
+		case tagged && t.Kind() != reflect.Interface:
+			return codec.DecodeError(c.Name(), v, data, "null with a tag")
+		}
 	}
 	return nil
+}
+
+// isNull reports whether data, which is one item, is null or undefined, and whether a tag precedes
+// it: the library takes a tagged null for a zero value of any type.
+func isNull(data []byte) (null, tagged bool) {
+	const (
+		nothing   = 0xf6
+		undefined = 0xf7
+		majorType = 0xe0
+		tag       = 0xc0
+		argument  = 0x1f
+		oneByte   = 24 // the argument is in one byte; the next three: two, four and eight
+	)
+	for len(data) > 1 && data[0]&majorType == tag {
+		tagged = true
+		size := 0
+		if follows := int(data[0]&argument) - oneByte; follows >= 0 {
+			size = 1 << follows
+		}
+		data = data[min(1+size, len(data)):]
+	}
+	return len(data) == 1 && (data[0] == nothing || data[0] == undefined), tagged
 }
 
 func holdsNull(t reflect.Type) bool {
@@ -116,5 +195,5 @@ func holdsNull(t reflect.Type) bool {
 	case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Interface:
 		return true
 	}
-	return reflect.PointerTo(t).Implements(reflect.TypeFor[cbor.Unmarshaler]())
+	return t == timeType || reflect.PointerTo(t).Implements(unmarshaler)
 }

@@ -69,7 +69,7 @@ func (b broken) Decode(data []byte, v any) error {
 
 func (broken) CheckType(t reflect.Type) error { return codec.CheckType(codec.JSON, t) }
 
-// TestRulesFindFaults breaks each rule in a way that the others cannot see to it for.
+// TestRulesFindFaults breaks each rule in a way that no other rule detects in its stead.
 func TestRulesFindFaults(t *testing.T) {
 	kept, calls := []byte(nil), 0
 	faults := map[string][]broken{
@@ -195,7 +195,7 @@ func TestRulesFindFaults(t *testing.T) {
 				select {
 				case turns <- struct{}{}:
 					defer func() { <-turns }()
-					runtime.Gosched() // else all may happen to come one after the other
+					runtime.Gosched() // otherwise all may happen to run one after another
 					return codec.JSON.Decode(data, v)
 				default:
 					return wrapped(errors.New("busy"))
@@ -243,12 +243,12 @@ func TestRulesFindFaults(t *testing.T) {
 	require.NotNil(t, kept)
 }
 
-// failures is a test of which the failures are kept.
+// failures is a test that records its failures.
 type failures []string
 
 func (f *failures) Errorf(format string, args ...any) { *f = append(*f, fmt.Sprintf(format, args...)) }
 
-// teller is a broken codec that tells types.
+// teller is a broken codec with a StoredType.
 type teller struct {
 	broken
 	tell func([]byte) (string, error)
@@ -256,7 +256,7 @@ type teller struct {
 
 func (s teller) StoredType(data []byte) (string, error) { return s.tell(data) }
 
-// fixer is a codec that becomes another one.
+// fixer is a codec whose FixType returns another codec.
 type fixer struct {
 	broken
 	fixed codec.Codec

@@ -8,7 +8,7 @@ import (
 
 var timeType = reflect.TypeFor[time.Time]()
 
-// same tells whether a and b, values of a sample's type, are equal.
+// same reports whether a and b, values of a sample's type, are equal.
 func (k *kit) same(s sample, a, b any) bool {
 	if s.equal != nil {
 		return s.equal(a, b)
@@ -16,8 +16,8 @@ func (k *kit) same(s sample, a, b any) bool {
 	return comparison{instants: k.instants}.same(reflect.ValueOf(a), reflect.ValueOf(b))
 }
 
-// comparison is like reflect.DeepEqual, but for times, which may differ in how they hold their
-// zone, and floats, which must be the same to the bit.
+// comparison is like reflect.DeepEqual except for times, which may differ in how they hold their
+// zone, and floats, which must be the same bit by bit.
 type comparison struct {
 	instants bool // the offset of a time does not count
 }
@@ -34,7 +34,9 @@ func (c comparison) same(a, b reflect.Value) bool {
 	}
 	switch a.Kind() {
 	case reflect.Float32, reflect.Float64:
-		return math.Float64bits(a.Float()) == math.Float64bits(b.Float())
+		x, y := a.Float(), b.Float()
+		// There are many NaNs.
+		return math.Float64bits(x) == math.Float64bits(y) || math.IsNaN(x) && math.IsNaN(y)
 	case reflect.Pointer, reflect.Interface:
 		return a.IsNil() == b.IsNil() && c.same(a.Elem(), b.Elem())
 	case reflect.Slice:

@@ -9,14 +9,15 @@ import (
 	"github.com/redisimnest/redisimnest/codec"
 )
 
-// sample is a value that makes the way there and back.
+// sample is a value for a round trip.
 type sample struct {
 	typ   reflect.Type
 	value any
-	equal func(a, b any) bool // nil: as kit.same compares
+	equal func(a, b any) bool // nil: compare as kit.same does
 	typed func(codec.Codec) (string, any, error)
-	built bool // of several parts: no part of its encoded form is one of its type
-	empty bool // nil, empty, or a pointer to a zero value, or holding one
+	built bool // of several parts: no part of its encoded form encodes a value of its type
+	empty bool // nil, empty, a pointer to a zero value, or containing one of these
+	edge  bool // a codec may refuse it when it is encoded, with an error that wraps ErrEncode
 }
 
 func newSample[T any](v T) sample {
@@ -39,16 +40,16 @@ func newSample[T any](v T) sample {
 
 func (s sample) String() string { return fmt.Sprintf("%s %.60q", s.typ, fmt.Sprintf("%+v", s.value)) }
 
-// blank tells whether the sample is a text of no bytes.
+// blank reports whether the sample is an empty text.
 func (s sample) blank() bool {
 	v := reflect.ValueOf(s.value)
 	return (v.Kind() == reflect.String || v.Kind() == reflect.Slice) && v.Len() == 0
 }
 
-// target gives a pointer to a zero value, for Decode.
+// target returns a pointer to a zero value, for Decode.
 func (s sample) target() any { return reflect.New(s.typ).Interface() }
 
-// held gives what a target points to.
+// held returns the value that target points to.
 func held(target any) any { return reflect.ValueOf(target).Elem().Interface() }
 
 type (
@@ -83,7 +84,7 @@ func newRecord(precision time.Duration) record {
 	}
 }
 
-// samples gives the kit's own values, with times of the given precision.
+// samples returns the kit's own values, with times of the given precision.
 func samples(precision time.Duration) []sample {
 	zero, one := 0, 1
 	simple := []sample{

@@ -11,26 +11,39 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 
 	"github.com/redisimnest/redisimnest/codec"
+	"github.com/redisimnest/redisimnest/codec/internal/walk"
 )
 
-// Codec stores values as MessagePack. Struct fields go by their msgpack tag, else their json
-// tag. Integers take as few bytes as they can. Times are instants: they come back in the local
-// zone, with nanoseconds. An any gets int64 (uint64 where the stored form is unsigned, as of
-// most integers above 127), float64, string, []byte, bool, []any and map[string]any. Only the
-// keys of map[string]string, map[string]bool and map[string]any are written in order.
+// Codec stores values as MessagePack. Struct fields are named by their msgpack tag, else by their
+// json tag. Integers take as few bytes as they can. Times are instants: they come back in the local
+// zone, with nanoseconds. An any gets int64 (uint64 if the stored form is unsigned, as for most
+// integers above 127), float64, string, []byte, bool, []any and map[string]any. Only the keys of
+// map[string]string, map[string]bool and map[string]any are written in order.
 //
-// An integer that does not fit in the Go type is refused, which the library alone would cut,
-// as are values nested more than a thousand deep, and nil where the type as a whole has none.
-// Inside a value nil leaves numbers, strings and structs zero.
+// Types of which the library loses a part are refused at the declaration: those with two fields of
+// one name, with an embedded pointer, or with methods of a pointer in a map, among others.
+//
+// Codec refuses an integer that does not fit in the Go type, which the library alone would
+// truncate. It also refuses values nested more than a thousand deep, and nil if the type as a whole
+// has none. Nil inside a value leaves numbers, strings and structs zero.
 var Codec codec.Codec = msgpackCodec{}
 
 type msgpackCodec struct{}
 
 func (msgpackCodec) Name() string { return "msgpack" }
 
-// CheckType refuses types that MessagePack has no form for.
+// CheckType refuses types that MessagePack has no form for, and types of which the library loses a
+// part.
 func (msgpackCodec) CheckType(t reflect.Type) error {
-	return codec.CheckData(t, own, "msgpack", "json")
+	if err := codec.CheckData(t, own, tags...); err != nil {
+		return err
+	}
+	return (&walk.Types{Own: own, Tags: tags, Visit: check}).Walk(t)
+}
+
+// Shape describes struct fields by their stored names. Types that define their own form are opaque.
+func (msgpackCodec) Shape(t reflect.Type) (codec.Shape, error) {
+	return codec.ShapeData(t, own, tags...)
 }
 
 var marshalers = []reflect.Type{
@@ -40,7 +53,7 @@ var marshalers = []reflect.Type{
 	reflect.TypeFor[encoding.TextMarshaler](),
 }
 
-// own tells whether t brings its own form.
+// own reports whether t defines its own form.
 func own(t reflect.Type) bool {
 	return slices.ContainsFunc(marshalers, reflect.PointerTo(t).Implements)
 }
@@ -53,17 +66,31 @@ const (
 )
 
 func (c msgpackCodec) Append(dst []byte, v any) ([]byte, error) {
+	if t := reflect.TypeOf(v); t != nil && shapeOf(t).address {
+		v = addressed(v)
+	}
+	return c.append(dst, v)
+}
+
+// addressed returns a pointer to a copy of v, which is encoded as v is.
+func addressed(v any) any {
+	p := reflect.New(reflect.TypeOf(v))
+	p.Elem().Set(reflect.ValueOf(v))
+	return p.Interface()
+}
+
+func (c msgpackCodec) append(dst []byte, v any) ([]byte, error) {
 	e := encoders.Get().(*encoder)
 	e.out = e.out[:0]
 	e.enc.ResetWriter(&e.out)
-	err := e.enc.Encode(v)
-	if err == nil {
+	ok, panicked := e.encode(v)
+	if ok {
 		dst = append(dst, e.out...)
 	}
-	if cap(e.out) <= keptRoom {
+	if cap(e.out) <= keptRoom && !panicked {
 		encoders.Put(e)
 	}
-	if err != nil {
+	if !ok {
 		return nil, codec.EncodeError(c.Name(), v, "MessagePack has no form for it, or a method of it gave an error")
 	}
 	return dst, nil
@@ -77,13 +104,20 @@ func (c msgpackCodec) Decode(data []byte, v any) error {
 	return (&fixed{c, shapeOf(target.Type().Elem())}).Decode(data, v)
 }
 
-// FixType remembers the shape of the type.
+// FixType returns Codec with the shape of t, so that it is not looked up again.
 func (c msgpackCodec) FixType(t reflect.Type) codec.Codec { return &fixed{c, shapeOf(t)} }
 
-// fixed is Codec for one type.
+// fixed is Codec fixed to one type.
 type fixed struct {
 	msgpackCodec
 	shape *shape
+}
+
+func (c *fixed) Append(dst []byte, v any) ([]byte, error) {
+	if c.shape.address && v != nil {
+		v = addressed(v)
+	}
+	return c.append(dst, v)
 }
 
 func (c *fixed) Decode(data []byte, v any) error {
@@ -95,7 +129,8 @@ func (c *fixed) Decode(data []byte, v any) error {
 		if !c.shape.null {
 			return codec.DecodeError(c.Name(), v, data, notHeld)
 		}
-		if target := reflect.ValueOf(v); target.Kind() != reflect.Pointer || target.IsNil() { // the library asks only where there is something
+		// The library checks this only when there is a value.
+		if target := reflect.ValueOf(v); target.Kind() != reflect.Pointer || target.IsNil() {
 			return codec.DecodeError(c.Name(), v, data, notTarget)
 		}
 	}
@@ -103,7 +138,7 @@ func (c *fixed) Decode(data []byte, v any) error {
 		return codec.DecodeError(c.Name(), v, data, outOfRange)
 	}
 	if err := decode(data, v); err != nil {
-		// What the library says may quote the data.
+		// The library's message may quote the data.
 		return codec.DecodeError(c.Name(), v, data, notMsgpack)
 	}
 	return nil
@@ -117,14 +152,14 @@ func holdsNil(t reflect.Type) bool {
 	return false
 }
 
-// decode turns panics into errors: the library has one for nil in the place of a struct with a
-// method of its own.
+// decode turns panics into errors: the library panics on nil in place of a struct with a method of
+// its own.
 func decode(data []byte, v any) (err error) {
 	d := decoders.Get().(*decoder)
 	defer func() {
 		if recover() != nil {
 			err = errors.New("decoding panicked")
-			return // without the decoder, whose state nobody knows
+			return // drop the decoder, whose state is unknown
 		}
 		d.in = reader{}
 		if len(data) <= keptRoom {
@@ -136,13 +171,23 @@ func decode(data []byte, v any) (err error) {
 	return d.dec.Decode(v)
 }
 
-// keptRoom is how many bytes of room an encoder or decoder may keep between two values.
+// keptRoom is how many bytes of room an encoder or decoder may keep from one value to the next.
 const keptRoom = 64 << 10
 
-// encoder is an encoder with the options of Codec and what it writes to.
+// encoder is an encoder with the options of Codec, and its output.
 type encoder struct {
 	enc *msgpack.Encoder
 	out appender
+}
+
+// encode turns panics into errors: the library panics on an array of a named byte type in an any.
+func (e *encoder) encode(v any) (ok, panicked bool) {
+	defer func() {
+		if recover() != nil {
+			ok, panicked = false, true
+		}
+	}()
+	return e.enc.Encode(v) == nil, false
 }
 
 var encoders = sync.Pool{New: func() any {
@@ -162,7 +207,7 @@ var decoders = sync.Pool{New: func() any {
 	d := &decoder{dec: msgpack.NewDecoder(nil)}
 	d.dec.SetCustomStructTag("json")
 	d.dec.UsePreallocateValues(true)
-	d.dec.DisableAllocLimit(true) // scan has seen that all is there
+	d.dec.DisableAllocLimit(true) // scan has checked that everything is there
 	d.dec.UseLooseInterfaceDecoding(true)
 	return d
 }}

@@ -3,6 +3,8 @@ package msgpack_test
 import (
 	"bytes"
 	"math"
+	"math/big"
+	"net/url"
 	"reflect"
 	"strings"
 	"testing"
@@ -61,7 +63,7 @@ func TestRoundTrip(t *testing.T) {
 	require.Equal(t, sample(), back)
 }
 
-// TestIntegersHaveTheirPlace puts each integer where it has none.
+// TestIntegersHaveTheirPlace puts integers where they do not fit.
 func TestIntegersHaveTheirPlace(t *testing.T) {
 	for name, data := range map[string]any{
 		"field of an embedded struct": map[string]any{"small": 128},
@@ -92,6 +94,118 @@ func TestIntegersHaveTheirPlace(t *testing.T) {
 	}
 }
 
+type (
+	nbyte byte
+	// Base has the same names as other fields.
+	Base struct {
+		ID    int8
+		Small int8
+	}
+	shadowed struct {
+		Base
+		ID string
+	}
+	narrow struct {
+		ID string
+		Base
+	}
+	wide struct {
+		ID   string
+		Base struct{ ID, Small int }
+	}
+	embeds struct {
+		Base
+		Name string
+	}
+	pointing struct {
+		*Base
+		Name string
+	}
+	text  struct{ text string }
+	wrote struct{ Text string }
+)
+
+func (t *text) MarshalText() ([]byte, error) { return []byte(t.text), nil }
+func (t *text) UnmarshalText(b []byte) error { t.text = string(b); return nil }
+func (wrote) MarshalText() ([]byte, error)   { return []byte("written"), nil }
+
+// TestTypesThatWouldLose tries types that the library accepts, but whose values it does not write,
+// does not read back, or loses a part of.
+func TestTypesThatWouldLose(t *testing.T) {
+	for typ, want := range map[reflect.Type]string{
+		reflect.TypeFor[shadowed]():                          "have the same name",
+		reflect.TypeFor[[]map[string]*narrow]():              "have the same name",
+		reflect.TypeFor[pointing]():                          "the embedded pointer Base",
+		reflect.TypeFor[uintptr]():                           "use uint64",
+		reflect.TypeFor[struct{ A []uintptr }]():             "field A: MessagePack has no form for uintptr",
+		reflect.TypeFor[map[string][6]nbyte]():               "[6]msgpack_test.nbyte in a map",
+		reflect.TypeFor[map[[2]nbyte]int]():                  "in a map",
+		reflect.TypeFor[map[string]text]():                   "the methods of *msgpack_test.text",
+		reflect.TypeFor[map[string]struct{ A [1]url.URL }](): "field A: the methods of *url.URL",
+		reflect.TypeFor[map[text]int]():                      "the methods of *msgpack_test.text",
+		reflect.TypeFor[[]wrote]():                           "a method that writes it and none that reads it",
+		reflect.TypeFor[*big.Float]():                        "its precision",
+		reflect.TypeFor[struct {
+			A int `json:"-,"` //nolint:staticcheck // the name "-" is what is refused
+			B int
+		}](): `the field A, whose tag is "-,"`,
+		reflect.TypeFor[struct {
+			A int `msgpack:",intern"`
+		}](): "cannot be interned",
+	} {
+		require.ErrorContains(t, codec.CheckType(ours.Codec, typ), want, "%s", typ)
+	}
+	back(t, [6]nbyte{1, 255})
+	back(t, struct {
+		A [6]nbyte
+		B []nbyte
+		C [][2]nbyte
+		D map[string]*[2]nbyte
+	}{[6]nbyte{1}, []nbyte{2}, [][2]nbyte{{3, 4}}, map[string]*[2]nbyte{"a": {5, 6}}})
+	back(t, *big.NewInt(7))
+	back(t, struct {
+		N big.Int
+		U [2]url.URL
+		T text
+		P *text
+	}{*big.NewInt(7), [2]url.URL{{Host: "a"}, {Host: "b"}}, text{"t"}, nil})
+	back(t, url.URL{Scheme: "https", Host: "example.com"})
+	back(t, map[string]*text{"a": {"x"}, "nil": nil})
+	back(t, embeds{Base{1, -1}, "name"})
+	for _, v := range []any{map[string]any{"a": [6]nbyte{}}, uintptr(1), []uintptr{1}, map[string]any{"a": text{}}} {
+		_, err := ours.Codec.Append(nil, v)
+		require.ErrorIs(t, err, codec.ErrEncode, "%+v", v)
+	}
+}
+
+// TestIntegersBehindAnEmbeddedName puts integers that do not fit under the name of an embedded
+// struct. The library reads them whether or not it has promoted the struct's fields.
+func TestIntegersBehindAnEmbeddedName(t *testing.T) {
+	data, err := ours.Codec.Append(nil, wide{"a", struct{ ID, Small int }{300, 70000}})
+	require.NoError(t, err)
+	require.ErrorIs(t, ours.Codec.Decode(data, new(narrow)), codec.ErrDecode)
+	data, err = ours.Codec.Append(nil, map[string]any{"Base": map[string]int{"ID": 300}})
+	require.NoError(t, err)
+	require.ErrorIs(t, ours.Codec.Decode(data, new(embeds)), codec.ErrDecode)
+	data, err = ours.Codec.Append(nil, map[string]any{"ID": 300})
+	require.NoError(t, err)
+	require.ErrorIs(t, ours.Codec.Decode(data, new(embeds)), codec.ErrDecode)
+}
+
+func back[T any](t *testing.T, v T) {
+	t.Helper()
+	typed, err := codec.For[T](ours.Codec)
+	require.NoError(t, err)
+	stored, err := typed.Encode(v)
+	require.NoError(t, err)
+	got, err := typed.Decode(stored)
+	require.NoError(t, err)
+	require.Equal(t, v, got)
+	data, err := ours.Codec.Append(nil, v)
+	require.NoError(t, err)
+	require.Equal(t, stored, string(data))
+}
+
 func TestRefused(t *testing.T) {
 	for name, data := range map[string]string{
 		"nothing":     "",
@@ -115,7 +229,7 @@ func TestRefused(t *testing.T) {
 	require.NoError(t, codec.CheckType(ours.Codec, reflect.TypeFor[document]()))
 }
 
-// TestScanReadsWhatTheLibraryWrites has each code of MessagePack in it.
+// TestScanReadsWhatTheLibraryWrites covers every code of MessagePack.
 func TestScanReadsWhatTheLibraryWrites(t *testing.T) {
 	for _, n := range []int{0, 1, 15, 16, 31, 32, 255, 256, 65535, 65536} {
 		for _, v := range []any{strings.Repeat("a", n), make([]byte, n), make([]bool, n), pairs(n), n, -n, int64(n) << 32, -int64(n) << 32, uint64(n) << 48, float32(n), float64(n)} {
@@ -130,7 +244,7 @@ func TestScanReadsWhatTheLibraryWrites(t *testing.T) {
 	require.NoError(t, ours.Codec.Decode([]byte("\xd6\xff\x00\x00\x00\x01"), new(time.Time)))
 }
 
-// TestEachLength has strings of each length that is read in another way.
+// TestEachLength tries strings of each length that is read differently.
 func TestEachLength(t *testing.T) {
 	all := "abcdefghijklmnopqrstuvwxyz0123456789"
 	typed, err := codec.For[[]string](ours.Codec)

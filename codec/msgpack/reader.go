@@ -6,7 +6,7 @@ import (
 	"math"
 )
 
-// The first bytes of MessagePack values that need a name here.
+// The first bytes of those MessagePack values that need a name here.
 const (
 	codeStr     = 0xa0
 	codeNil     = 0xc0
@@ -28,15 +28,15 @@ const (
 	negFix      = 0xe0
 )
 
-// maxDepth bounds how deeply values are nested.
+// maxDepth bounds the nesting of values.
 const maxDepth = 1000
 
-// kind is what the head of a value tells.
+// kind is what the head of a value says about it.
 type kind uint8
 
 const (
-	other   kind = iota // of size bytes, with nothing inside that counts here
-	integer             // whose value is in number
+	other   kind = iota // of size bytes, with nothing inside that matters here
+	integer             // with its value in number
 	list                // of size values
 	dict                // of size pairs
 )
@@ -45,29 +45,29 @@ const (
 type head struct {
 	kind   kind
 	size   uint64
-	number bounds // of an integer: both bounds are its value, of which one may be out of reach
+	number bounds // both bounds are the integer's value; one of them may be out of reach
 }
 
-// bounds are the least and the greatest of some integers.
+// bounds are the least and the greatest of a range of integers.
 type bounds struct {
 	least    int64
 	greatest uint64
 }
 
-// hold tells whether all of the integers within b are within o.
+// hold reports whether all integers within b are within o.
 func (o bounds) hold(b bounds) bool { return b.least >= o.least && b.greatest <= o.greatest }
 
 func (o *bounds) add(b bounds) {
 	o.least, o.greatest = min(o.least, b.least), max(o.greatest, b.greatest)
 }
 
-// reader reads heads, and is what the library reads from. It never reads past the data.
+// reader reads heads. The library reads from it too. It never reads past the data.
 type reader struct {
 	data []byte
 	at   int
 }
 
-// Read copies the few bytes of most numbers and names by itself, for which copy takes longer.
+// Read copies the few bytes of most numbers and names itself: calling copy would take longer.
 func (r *reader) Read(p []byte) (int, error) {
 	rest, n := r.data[r.at:], len(p)
 	switch {
@@ -108,7 +108,7 @@ func (r *reader) UnreadByte() error {
 
 func (r *reader) left() uint64 { return uint64(len(r.data) - r.at) }
 
-// uint reads a number of the given bytes: 1, 2, 4 or 8.
+// uint reads a number of width bytes: 1, 2, 4 or 8.
 func (r *reader) uint(width int) (uint64, bool) {
 	if len(r.data)-r.at < width {
 		return 0, false
@@ -126,7 +126,7 @@ func (r *reader) uint(width int) (uint64, bool) {
 	return binary.BigEndian.Uint64(b), true
 }
 
-// head reads the head of a value: all of it, if nothing is inside.
+// head reads the head of a value. If nothing is inside, that is all of it.
 func (r *reader) head() (head, bool) {
 	if r.at >= len(r.data) {
 		return head{}, false
@@ -165,7 +165,7 @@ func (r *reader) longHead(c byte) (head, bool) {
 		if !ok {
 			return head{}, false
 		}
-		return r.pass(n + 1) // the type comes after the length
+		return r.pass(n + 1) // the type follows the length
 	case c < codeUint8:
 		return r.pass(4 << (c - codeFloat))
 	case c < codeInt8:
@@ -190,7 +190,7 @@ func (r *reader) longHead(c byte) (head, bool) {
 	}
 }
 
-// pass passes n bytes.
+// pass skips n bytes.
 func (r *reader) pass(n uint64) (head, bool) {
 	if n > r.left() {
 		return head{}, false
@@ -208,8 +208,9 @@ func (r *reader) signed(width int) (head, bool) {
 	return head{kind: integer, number: bounds{0, u}}, ok
 }
 
-// scan tells whether data is one whole value: whether all that it says to hold is there, so
-// that the library can be let make room for it, and how large the integers in it are.
+// scan reports whether data is one whole value. Everything that the data claims to hold must be
+// there, so that the library can safely allocate room for it. scan also returns the bounds of the
+// integers in it.
 func scan(data []byte) (bounds, bool) {
 	r := reader{data: data}
 	numbers := bounds{}
@@ -217,8 +218,8 @@ func scan(data []byte) (bounds, bool) {
 	return numbers, ok && r.at == len(data)
 }
 
-// skip passes n values, depth containers deep. What most values are it passes without reading
-// a head: small integers, short strings, flags, integers of two and four bytes, and floats.
+// skip skips n values, depth containers deep. It skips the most common ones without reading a head:
+// small integers, short strings, flags, integers of two and four bytes, and floats.
 func (r *reader) skip(n uint64, numbers *bounds, depth int) bool {
 	if depth > maxDepth || n > r.left() {
 		return false
@@ -244,7 +245,7 @@ func (r *reader) skip(n uint64, numbers *bounds, depth int) bool {
 			at++
 		case c == codeDouble:
 			at += 9
-		case c == codeFixExt8: // as most times are
+		case c == codeFixExt8: // as for most times
 			at += 10
 		default:
 			r.at = at
@@ -259,7 +260,7 @@ func (r *reader) skip(n uint64, numbers *bounds, depth int) bool {
 	return at <= len(data)
 }
 
-// skipHead passes a value by its head.
+// skipHead skips a value by its head.
 func (r *reader) skipHead(numbers *bounds, depth int) bool {
 	h, ok := r.head()
 	switch {
@@ -273,7 +274,7 @@ func (r *reader) skipHead(numbers *bounds, depth int) bool {
 	return true
 }
 
-// values gives how many values are inside.
+// values returns how many values are inside.
 func (h head) values() uint64 {
 	if h.kind == dict {
 		return 2 * h.size
@@ -281,5 +282,5 @@ func (h head) values() uint64 {
 	return h.size
 }
 
-// everything holds all integers that MessagePack has.
+// everything holds all integers of MessagePack.
 var everything = bounds{math.MinInt64, math.MaxUint64}

@@ -9,19 +9,26 @@ import (
 	"sync"
 
 	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/redisimnest/redisimnest/codec/internal/walk"
 )
 
-// shape is where in a type integers go, and which ones have a place there. The library cuts
-// integers that do not fit, so they are looked at first. Nearly always one look is enough: all
-// of them fit in the narrowest place. Only else is the shape gone through.
+// shape says where integers go in a type, and which integers fit there. The library truncates
+// integers that do not fit, so they are checked first. Nearly always one comparison is enough: all
+// of them fit in the narrowest place. Otherwise the value is checked against the shape, place by
+// place.
 type shape struct {
-	bounds bounds // of an integer in this very place
-	narrow bounds // of an integer in any place; of the shape that shapeOf gives
-	null   bool   // nil is a value of the type; of the shape that shapeOf gives
-	key    *shape // of a map
-	elem   *shape // of a map, slice, array
-	fields map[string]*shape
-	order  []*shape // of a struct's fields, by which it can be stored as a list
+	bounds bounds // of an integer in this place
+	narrow bounds // of an integer in any place; set by shapeOf
+	null   bool   // nil is a value of the type; set by shapeOf
+	// address reports whether a value of the type is written only through a pointer to it; set by
+	// shapeOf.
+	address bool
+	key     *shape // of a map
+	elem    *shape // of a map, slice, array
+	fields  map[string]*shape
+	order   []*shape // of a struct's fields, in the order in which it can be stored as a list
+	names   []string // of the fields in order
 }
 
 var known sync.Map // reflect.Type → *shape
@@ -33,11 +40,15 @@ func shapeOf(t reflect.Type) *shape {
 	s := *shaper{}.shape(t)
 	s.narrow, s.null = everything, holdsNil(t)
 	s.narrowest(&s.narrow, map[*shape]bool{})
+	_ = (&walk.Types{Own: own, Tags: tags, Visit: func(t reflect.Type, _ bool) error {
+		s.address = s.address || needsAddress(t)
+		return nil
+	}}).Walk(t)
 	known.Store(t, &s)
 	return &s
 }
 
-// narrowest makes b as narrow as the narrowest place.
+// narrowest narrows b to the narrowest place.
 func (s *shape) narrowest(b *bounds, seen map[*shape]bool) {
 	if s == nil || seen[s] {
 		return
@@ -51,8 +62,8 @@ func (s *shape) narrowest(b *bounds, seen map[*shape]bool) {
 	}
 }
 
-// fits passes a value, which scan has seen to be whole, and tells whether each of its integers
-// has a place where it is.
+// fits skips a value, which scan has found to be whole, and reports whether each of its integers
+// fits in its place.
 func (s *shape) fits(r *reader) bool {
 	h, _ := r.head()
 	switch h.kind {
@@ -80,7 +91,7 @@ func (s *shape) fits(r *reader) bool {
 	return true
 }
 
-// at gives the shape of the value at i in a list.
+// at returns the shape of the value at i in a list.
 func (s *shape) at(i uint64) *shape {
 	if s.fields == nil {
 		return s.elem.or()
@@ -91,7 +102,7 @@ func (s *shape) at(i uint64) *shape {
 	return anything
 }
 
-// anything is the shape of what the type does not name: an any, or a field that is not there.
+// anything is the shape of what the type does not describe: an any, or a missing field.
 var anything = &shape{bounds: everything}
 
 func (s *shape) or() *shape {
@@ -101,7 +112,7 @@ func (s *shape) or() *shape {
 	return s
 }
 
-// text passes a value and gives its bytes if it is a string.
+// text skips a value and returns its bytes if it is a string.
 func (r *reader) text() string {
 	h, _ := r.head()
 	if h.kind == other {
@@ -113,7 +124,7 @@ func (r *reader) text() string {
 	return ""
 }
 
-// shaper holds the shapes of types that are on the way: types may contain themselves.
+// shaper holds the shapes of the types in progress: types may be recursive.
 type shaper map[reflect.Type]*shape
 
 var unmarshalers = []reflect.Type{
@@ -123,7 +134,7 @@ var unmarshalers = []reflect.Type{
 	reflect.TypeFor[encoding.TextUnmarshaler](),
 }
 
-// decodesItself tells whether a method sees to the reading of t.
+// decodesItself reports whether a method defines how t is read.
 func decodesItself(t reflect.Type) bool {
 	return slices.ContainsFunc(unmarshalers, reflect.PointerTo(t).Implements)
 }
@@ -144,7 +155,7 @@ func (m shaper) shape(t reflect.Type) *shape {
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
 		s.bounds = bounds{0, math.MaxUint64 >> (64 - t.Bits())}
 	case reflect.Float32:
-		s.bounds = bounds{-1 << 24, 1 << 24} // beyond, not each integer is a float
+		s.bounds = bounds{-1 << 24, 1 << 24} // beyond these, not every integer is a float
 	case reflect.Float64:
 		s.bounds = bounds{-1 << 53, 1 << 53}
 	case reflect.Pointer:
@@ -163,28 +174,24 @@ func (m shaper) shape(t reflect.Type) *shape {
 	return s
 }
 
-// structure adds the fields of t to s, under the names that the library gives them: a name of
-// an embedded struct's counts unless there is one already.
+// structure adds the fields of t to s, by the names that the library uses. The fields of an
+// embedded struct count as those of t, unless one of their names is already taken.
 func (m shaper) structure(t reflect.Type, s *shape) {
 	for f := range t.Fields() {
-		tag := f.Tag.Get("msgpack")
-		if tag == "" {
-			tag = f.Tag.Get("json")
-		}
-		name, options, _ := strings.Cut(tag, ",")
+		name, options, _ := strings.Cut(walk.Tag(f, tags), ",")
 		if name == "-" || !f.IsExported() && !f.Anonymous {
 			continue
 		}
 		words := strings.Split(options, ",")
-		if f.Anonymous && !slices.Contains(words, "noinline") && m.inline(f.Type, s) {
-			continue
-		}
 		if name == "" {
 			name = f.Name
 		}
 		field := m.shape(f.Type)
-		s.fields[name] = field
-		s.order = append(s.order, field)
+		if inlined(f, words) && m.inline(f.Type, s, slices.Contains(words, "inline")) {
+			s.fields[name] = field // it is also read by its own name
+			continue
+		}
+		s.add(name, field)
 		for _, word := range words {
 			if alias, ok := strings.CutPrefix(word, "alias:"); ok {
 				s.fields[alias] = field
@@ -193,21 +200,30 @@ func (m shaper) structure(t reflect.Type, s *shape) {
 	}
 }
 
-// inline adds the fields of an embedded struct to s, if t is one that is stored by its fields.
-func (m shaper) inline(t reflect.Type, s *shape) bool {
-	if t.Kind() == reflect.Pointer {
+// inline adds the fields of an embedded struct to s, or reports that the library does not. If must
+// is set, the library always does, and leaves out those whose names are taken.
+func (m shaper) inline(t reflect.Type, s *shape, must bool) bool {
+	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
-	}
-	if t.Kind() != reflect.Struct || decodesItself(t) {
-		return false
 	}
 	inner := &shape{fields: map[string]*shape{}}
 	m.structure(t, inner)
-	for name, field := range inner.fields {
-		if s.fields[name] == nil {
-			s.fields[name] = field
+	for _, name := range inner.names {
+		if s.fields[name] != nil && !must {
+			return false
 		}
 	}
-	s.order = append(s.order, inner.order...)
+	for i, name := range inner.names {
+		if s.fields[name] == nil {
+			s.add(name, inner.order[i])
+		}
+	}
 	return true
+}
+
+// add adds a field that is written under this name.
+func (s *shape) add(name string, field *shape) {
+	s.fields[name] = field
+	s.names = append(s.names, name)
+	s.order = append(s.order, field)
 }

@@ -10,13 +10,13 @@ import (
 	"github.com/redisimnest/redisimnest/codec"
 )
 
-// Codec stores protocol buffer messages in the binary form. A key names the pointer that the
-// generated code works with: Key[*pb.Account]. Fields that the message does not know are kept.
-// A nil pointer has no form, since an empty message takes no bytes. Equal messages give equal
-// bytes within one build of a program, not across builds.
+// Codec stores protocol buffer messages in the binary form. A key is declared with the pointer type
+// of the generated code: Key[*pb.Account]. Fields that the message does not know are kept. A nil
+// pointer has no form, since an empty message takes no bytes. Equal messages have equal bytes
+// within one build of a program, but not across builds.
 //
-// The form has no end of its own: of a message that was cut short between two fields, the
-// fields before the cut are read.
+// The form does not mark its end: if a message was cut short between two fields, the fields before
+// the cut are read.
 var Codec codec.Codec = protoCodec{}
 
 type protoCodec struct{}
@@ -46,12 +46,22 @@ func (protoCodec) CheckType(t reflect.Type) error {
 	return fmt.Errorf("%s is not a protocol buffer message", t)
 }
 
-// FixType remembers which message to make.
+// AnyBytes returns true: a message may begin with any field, including unknown ones; see
+// [codec.Versioned].
+func (protoCodec) AnyBytes(reflect.Type) bool { return true }
+
+// Shape is opaque: messages keep what they do not know, and evolve by the numbers of their fields.
+func (protoCodec) Shape(t reflect.Type) (codec.Shape, error) {
+	m := t.Elem()
+	return codec.Shape{Kind: "opaque", Name: m.PkgPath() + "." + m.Name()}, nil
+}
+
+// FixType returns Codec for messages of type t, so that it need not look up which message to make.
 func (protoCodec) FixType(t reflect.Type) codec.Codec { return &fixed{message: t.Elem()} }
 
 func (protoCodec) Append(dst []byte, v any) ([]byte, error) { return new(fixed).Append(dst, v) }
 
-// nothingWritten tells an empty message from one that has no form.
+// nothingWritten distinguishes an empty message from one that has no form.
 func nothingWritten(out []byte, m proto.Message, err error) ([]byte, error) {
 	switch {
 	case err != nil:
@@ -62,7 +72,7 @@ func nothingWritten(out []byte, m proto.Message, err error) ([]byte, error) {
 	return out, nil
 }
 
-// Decode reads into a message, or into a pointer to one, for which it makes a new message.
+// Decode reads into a message. If v points to a pointer to a message, it makes a new message.
 func (c protoCodec) Decode(data []byte, v any) error {
 	p := reflect.ValueOf(v)
 	if p.Kind() != reflect.Pointer || p.IsNil() {
@@ -86,13 +96,13 @@ func (c protoCodec) Decode(data []byte, v any) error {
 	return nil
 }
 
-// fixed is Codec for pointers to one type of message.
+// fixed is Codec fixed to pointers to one type of message.
 type fixed struct {
 	protoCodec
 	message reflect.Type
 }
 
-// Append is the same for all types of messages.
+// Append works the same for all types of messages.
 func (*fixed) Append(dst []byte, v any) ([]byte, error) {
 	m, ok := v.(proto.Message)
 	if !ok {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/emptypb"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -40,6 +41,19 @@ func TestTypes(t *testing.T) {
 	require.ErrorContains(t, codec.CheckType(protobuf.Codec, reflect.TypeFor[structpb.Struct]()), "use *structpb.Struct")
 	require.ErrorContains(t, codec.CheckType(protobuf.Codec, reflect.TypeFor[int]()), "int is not a protocol buffer message")
 	require.Error(t, codec.CheckType(protobuf.Codec, reflect.TypeFor[proto.Message]()))
+}
+
+// TestBeforeVersions tries a message that begins like a versioned value: with a field 1384 of eight
+// bytes, which its type need not know.
+func TestBeforeVersions(t *testing.T) {
+	m := &emptypb.Empty{}
+	m.ProtoReflect().SetUnknown([]byte("\xc1V\x01\x00\x00\x00\x00\x00\x00\x00"))
+	data, err := protobuf.Codec.Append(nil, m)
+	require.NoError(t, err)
+	require.Equal(t, "\xc1V\x01", string(data[:3]))
+	old := codec.Versioned(protobuf.Codec, codec.Unversioned(protobuf.Codec))
+	require.ErrorContains(t, codec.CheckType(old, reflect.TypeFor[*emptypb.Empty]()), "may begin with any bytes")
+	require.NoError(t, codec.CheckType(codec.Versioned(protobuf.Codec), reflect.TypeFor[*emptypb.Empty]()))
 }
 
 func TestNoForm(t *testing.T) {
