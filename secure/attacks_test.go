@@ -19,9 +19,8 @@ import (
 	"golang.org/x/crypto/chacha20poly1305"
 )
 
-// What somebody who reads and writes the database tries, one test for each.
-// What they try with parameters that cost memory is in poison_linux_test.go,
-// what they try with printed values in leaks_test.go.
+// Attacks by someone who reads and writes the database, one test for each. Those with parameters
+// that cost memory are in poison_linux_test.go, those with printed values in leaks_test.go.
 
 const theText = "some top secret"
 
@@ -38,14 +37,14 @@ func openAt(k *Keyring, sealed []byte, at place) ([]byte, error) {
 	return k.Open(nil, sealed, at.key, at.field, at.kind, at.codec)
 }
 
-// refused requires that a value does not open, and gives why.
+// refused requires that a value does not open, and returns the error.
 func refused(t testing.TB, k *Keyring, sealed []byte, at place, msg ...any) error {
 	t.Helper()
 	got, err := openAt(k, sealed, at)
 	require.Error(t, err, msg...)
 	require.Nil(t, got, msg...)
 	require.NotContains(t, err.Error(), theText)
-	for i := nonceAt; i+8 <= min(len(sealed), 1<<10); i += 8 { // the id in front of it may be told
+	for i := nonceAt; i+8 <= min(len(sealed), 1<<10); i += 8 { // the id before it may be revealed
 		for _, piece := range []string{string(sealed[i : i+8]), hex.EncodeToString(sealed[i : i+8])} {
 			if strings.Contains(err.Error(), piece) {
 				t.Fatalf("the error repeats what is sealed: %q", piece)
@@ -101,7 +100,7 @@ func TestAttackExtendAtEveryLength(t *testing.T) {
 		for _, more := range [][]byte{make([]byte, n), sealed[:n], bytes.Repeat([]byte{0xFF}, n)} {
 			require.ErrorIs(t, refused(t, ring, append(bytes.Clone(sealed), more...), here), ErrOpen, "%d more", n)
 		}
-		// Inserted and repeated within.
+		// Bytes inserted and repeated inside.
 		forged := append(bytes.Clone(sealed[:n]), sealed[n-1:]...)
 		require.Error(t, refused(t, ring, forged, here, "doubled at %d", n))
 	}
@@ -141,7 +140,7 @@ func TestAttackMoveToAnotherContext(t *testing.T) {
 		ring := newRing(t, key, InContext(context))
 		require.Equal(t, ErrOpen, refused(t, ring, sealed, here, context))
 	}
-	// The context cannot be made up for by the name of the key.
+	// The name of the key cannot make up for the context.
 	joined := newRing(t, key, InContext("productionroot:user:42:api_key"))
 	require.Equal(t, ErrOpen, refused(t, joined, sealed, place{"", here.field, here.kind, here.codec}))
 }
@@ -151,12 +150,12 @@ func TestAttackAnotherKeyring(t *testing.T) {
 	sealed := sealAt(t, theirs, here)
 	require.ErrorIs(t, refused(t, ours, sealed, here), ErrUnknownKey)
 
-	// Claiming that it is under our key.
+	// A claim that the value is under our key.
 	id := ours.primary().id
 	copy(sealed[keyIDAt:], id[:])
 	require.Equal(t, ErrOpen, refused(t, ours, sealed, here))
 
-	// Claiming that it is under another key of a ring that has both.
+	// A claim that it is under another key of a ring that has both.
 	both := newRing(t, testKey(t, 1), AcceptOnly(testKey(t, 2)))
 	require.Equal(t, ErrOpen, refused(t, both, sealed, here))
 }
@@ -164,7 +163,7 @@ func TestAttackAnotherKeyring(t *testing.T) {
 func TestAttackSplice(t *testing.T) {
 	ring := newRing(t, testKey(t, 1))
 	a, b := sealAt(t, ring, here), sealAt(t, ring, here)
-	for a[nonceAt] == b[nonceAt] { // of which the first cut would make b
+	for a[nonceAt] == b[nonceAt] { // otherwise the first cut would yield b
 		b = sealAt(t, ring, here)
 	}
 	for _, cut := range []int{nonceAt + 1, nonceAt + 12, commitmentAt, commitmentAt + 16, headerSize, headerSize + 5, len(a) - 16} {
@@ -172,8 +171,8 @@ func TestAttackSplice(t *testing.T) {
 	}
 }
 
-// A value that the cipher would open, but whose commitment is another's: what
-// somebody makes who knows two keys and wants one value to open as two texts.
+// A value that the cipher would open, but with another value's commitment: someone who knows two
+// keys could make one so that one value opens as two texts.
 func TestAttackOpensUnderTwoKeys(t *testing.T) {
 	ring := newRing(t, testKey(t, 1), AcceptOnly(testKey(t, 2)))
 	sealed := sealAt(t, ring, here)
@@ -279,7 +278,7 @@ func TestAttackForgeFernet(t *testing.T) {
 	}
 }
 
-// Even what is signed with the right key must be a token.
+// Even a token signed with the right key must be well formed.
 func TestAttackSignedNonsense(t *testing.T) {
 	key, err := ParseKey(theFernetKey)
 	require.NoError(t, err)
@@ -314,8 +313,8 @@ func TestAttackSignedNonsense(t *testing.T) {
 	}
 }
 
-// Fernet binds a value to no place. Where the Python library never had any, it
-// is not read: there it can only have been moved to.
+// Fernet binds a value to no place. It is not read in places where the Python library never put
+// one: it can only have been moved there.
 func TestAttackMoveFernet(t *testing.T) {
 	key, err := ParseKey(theFernetKey)
 	require.NoError(t, err)
@@ -326,7 +325,7 @@ func TestAttackMoveFernet(t *testing.T) {
 	require.Equal(t, "hello", string(got))
 
 	require.ErrorIs(t, refused(t, ring, value, place{key: "k", field: "f", kind: "secret"}), ErrNotSealed)
-	for _, kind := range []string{"password", "hash", "record", ""} { // a field can have an empty name
+	for _, kind := range []string{"password", "hash", "record", ""} { // a field's name can be empty
 		require.ErrorIs(t, refused(t, ring, value, place{key: "k", kind: kind}), ErrNotSealed, kind)
 	}
 	require.ErrorIs(t, refused(t, ring, []byte(theToken), place{key: "k", kind: "secret"}), ErrNotSealed, "without the wrapper")
@@ -379,7 +378,7 @@ func TestAttackCopyAPasswordHash(t *testing.T) {
 	require.ErrorIs(t, refused(t, ring, []byte(encoded), place{"user:alice:password", "", "password", "text"}), ErrNotSealed)
 }
 
-// Everything that bcrypt's own parser takes for a hash of "abc".
+// Everything that bcrypt's own parser accepts as a hash of "abc".
 func TestAttackLenientBcrypt(t *testing.T) {
 	raw, err := bcrypt.GenerateFromPassword([]byte("abc"), bcrypt.MinCost)
 	require.NoError(t, err)
@@ -438,14 +437,13 @@ func isHashError(err error) bool {
 	return false
 }
 
-// nextBcrypt gives the character after c in bcrypt's alphabet, which differs in
-// the last bit.
+// nextBcrypt returns the character after c in bcrypt's alphabet, which differs in the last bit.
 func nextBcrypt(c byte) string {
 	const alphabet = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 	return alphabet[strings.IndexByte(alphabet, c)+1:][:1]
 }
 
-// Passwords that bcrypt takes for one another.
+// Passwords that bcrypt cannot distinguish.
 func TestAttackBcryptCollisions(t *testing.T) {
 	long := strings.Repeat("a", 72)
 	for _, tc := range []struct{ password, candidate string }{
@@ -475,7 +473,7 @@ func TestAttackBcryptCollisions(t *testing.T) {
 	}
 }
 
-// Spellings of one argon2 or scrypt hash that lenient parsers take.
+// Spellings of one argon2 or scrypt hash that lenient parsers accept.
 func TestAttackLenientPHC(t *testing.T) {
 	passwords := newPasswords(t)
 	good, err := passwords.Hash(t.Context(), "abc")
@@ -547,8 +545,7 @@ func TestAttackLenientPHC(t *testing.T) {
 	}
 }
 
-// poisoned are strings that ask for what should not be given, well formed but
-// for that.
+// poisoned returns strings that ask for more than they should get, but are otherwise well formed.
 func poisoned() []string {
 	const tail = "$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
 	strs := []string{
@@ -568,6 +565,8 @@ func poisoned() []string {
 		"ln=31,r=8,p=1", "ln=63,r=1,p=1", "ln=64,r=1,p=1", "ln=18446744073709551615,r=8,p=1", "ln=19,r=8,p=1",
 		"ln=1,r=1048577,p=1", "ln=1,r=1073741824,p=1", "ln=1,r=18446744073709551615,p=1", "ln=10,r=8,p=1073741823",
 		"ln=1,r=1025,p=1", "ln=14,r=8,p=17", "ln=18,r=8,p=5", "ln=32,r=4294967296,p=1", "ln=15,r=65,p=1",
+		// Little memory, but many seconds on one core.
+		"ln=21,r=1,p=4", "ln=21,r=1,p=1", "ln=20,r=1,p=2", "ln=18,r=8,p=4", "ln=17,r=8,p=3", "ln=11,r=1024,p=2", "ln=14,r=9,p=16",
 	} {
 		strs = append(strs, "$scrypt$"+p+tail)
 	}
@@ -592,10 +591,10 @@ func TestAttackPoisonedParameters(t *testing.T) {
 		_, err := Verify("$argon2id$v=19$"+p+tail, "password")
 		require.ErrorIs(t, err, ErrHashMalformed, p)
 	}
-	// What is at the limits is computed by nobody here, but taken.
+	// Parameters at the limits are accepted, though no test computes them.
 	for _, s := range []string{
 		"$argon2id$v=19$m=262144,t=4,p=16" + tail, "$argon2i$v=19$m=65536,t=16,p=1" + tail, "$argon2id$v=19$m=8,t=1,p=1" + tail,
-		"$scrypt$ln=18,r=8,p=4" + tail, "$scrypt$ln=21,r=1,p=1" + tail, "$scrypt$ln=11,r=1024,p=4" + tail, "$scrypt$ln=1,r=1,p=16" + tail,
+		"$scrypt$ln=18,r=8,p=1" + tail, "$scrypt$ln=20,r=1,p=1" + tail, "$scrypt$ln=11,r=1024,p=1" + tail, "$scrypt$ln=1,r=1,p=16" + tail,
 		"$2b$14$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui",
 	} {
 		require.NoError(t, passwords.Validate(s), s)
@@ -619,7 +618,7 @@ func TestAttackLongHash(t *testing.T) {
 	}
 }
 
-// Which users exist must not be told by how much is computed.
+// The amount of computation must not reveal which users exist.
 func TestAttackAskForUsersThatDoNotExist(t *testing.T) {
 	const decomposed = "pa\u0308ssword"
 	for _, candidate := range []string{"wrong", decomposed, strings.Repeat("x", 73), "abc\x00", strings.Repeat("x", 1024)} {
@@ -661,7 +660,7 @@ func TestAttackAskForUsersThatDoNotExist(t *testing.T) {
 	}
 }
 
-// The dummy is not one that somebody could know the password of.
+// Nobody can know a password that matches the dummy.
 func TestAttackGuessTheDummy(t *testing.T) {
 	a, b := newPasswords(t), newPasswords(t)
 	require.NotEqual(t, a.dummy.salt, b.dummy.salt)

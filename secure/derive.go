@@ -9,19 +9,17 @@ import (
 
 const commitmentSize = sha256.Size
 
-// sealingKey is what a ring keeps of a key: its id, and the function that makes
-// what is needed for the value with a nonce. That it is a function keeps the
-// key from being printed, as it does in [Hidden].
+// sealingKey is what a ring keeps of a key: its id, and the function that derives what sealing with
+// a given nonce needs. Because it is a function, printers cannot reach the key, as with [Hidden].
 type sealingKey struct {
 	id     keyID
 	derive func(nonce []byte) (key, commitment [sha256.Size]byte)
 }
 
-// newDerive is HKDF-Expand (RFC 5869, section 2.3) with SHA-256 and the info
-// "value" | nonce, to two blocks, of which the first is the key and the second
-// the commitment. crypto/hkdf does the same, but starts from the pseudorandom
-// key each time; here the HMAC is set up once and reset, which saves four of
-// nine hash blocks and most allocations of sealing a short value.
+// newDerive returns HKDF-Expand (RFC 5869, section 2.3) with SHA-256 and the info "value" | nonce,
+// to two blocks. The first is the key, the second the commitment. crypto/hkdf does the same, but
+// sets up the HMAC with the pseudorandom key on each call. Here it is set up once and reset, which
+// saves four of nine hash blocks and most allocations of sealing a short value.
 func newDerive(prk []byte) func(nonce []byte) (key, commitment [sha256.Size]byte) {
 	type state struct {
 		mac  hash.Hash

@@ -11,31 +11,29 @@ import (
 	"golang.org/x/crypto/chacha20poly1305"
 )
 
-// The form of a sealed value. Numbers are lengths in bytes:
+// A sealed value has this form. Numbers are lengths in bytes:
 //
 //	FA 5E | suite 1 | key id 8 | nonce 24 | commitment 32 | ciphertext and tag, plaintext + 16
 //
-// Suite 1 derives per value, with HKDF-SHA256 (RFC 5869), an encryption key and
-// a commitment from the key of the ring and the nonce,
+// For each value, suite 1 derives an encryption key and a commitment from the key of the ring and
+// the nonce, with HKDF-SHA256 (RFC 5869),
 //
 //	prk = Extract(salt "redisimnest/secret/v1", key)
 //	key id = Expand(prk, "key id", 8)
 //	value key 32 | commitment 32 = Expand(prk, "value" | nonce, 64)
 //
-// and encrypts with XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03, as libsodium
-// and x/crypto have it), whose nonce is long enough to be random. The
-// associated data are
+// and encrypts with XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03, as in libsodium and x/crypto),
+// whose nonce is long enough to be random. The associated data is
 //
 //	"redisimnest/aad/v1" 00 | all 67 bytes in front of the ciphertext |
 //	then each as its length, 8 bytes big-endian, and its bytes:
 //	context | Redis key | hash field | kind | codec
 //
-// The AEAD alone does not commit to its key: one ciphertext can be made to open
-// under two keys (Albertini et al., "How to Abuse and Fix Authenticated
-// Encryption Without Key Commitment", 2020). The commitment, compared before
-// opening, rules that out.
+// The AEAD alone does not commit to its key: one ciphertext can be made to open under two keys
+// (Albertini et al., "How to Abuse and Fix Authenticated Encryption Without Key Commitment", 2020).
+// The commitment rules that out; it is compared before opening.
 const (
-	magic0, magic1 = 0xFA, 0x5E // not valid UTF-8, so that no text or JSON can look sealed
+	magic0, magic1 = 0xFA, 0x5E // not valid UTF-8, so no text or JSON looks sealed
 	suite1         = 1
 
 	suiteAt      = 2
@@ -52,11 +50,10 @@ const (
 // Overhead is how many bytes longer than its plaintext a sealed value is.
 const Overhead = headerSize + chacha20poly1305.Overhead
 
-// Seal appends the sealed form of plaintext to dst. The value opens only for
-// the same place: key is the full Redis key, field the hash field or "", kind
-// the kind of key that holds it, codec the name of the codec that made the
-// plaintext. plaintext may be empty, and may share memory with dst. Over the
-// limit it gives [ErrTooLarge], before it allocates anything.
+// Seal appends the sealed form of plaintext to dst. The value opens only for the same place: key is
+// the full Redis key, field the hash field or "", kind the kind of key that holds it, codec the
+// name of the codec that made the plaintext. plaintext may be empty, and may share memory with dst.
+// Over the limit Seal returns [ErrTooLarge] before it allocates anything.
 func (k *Keyring) Seal(dst, plaintext []byte, key, field, kind, codec string) ([]byte, error) {
 	if !k.ready() {
 		return nil, ErrNoKeyring
@@ -69,12 +66,10 @@ func (k *Keyring) Seal(dst, plaintext []byte, key, field, kind, codec string) ([
 	return k.seal(dst, plaintext, &nonce, place{key, field, kind, codec})
 }
 
-// Open appends the plaintext of sealed to dst, if sealed was sealed for the
-// same place in the same context by a key of the ring; with [AcceptFernet] also
-// if it is a value of the Python library. sealed may share memory with dst. Its
-// errors are [ErrNotSealed], [ErrUnknownSuite], [ErrUnknownKey],
-// [ErrDisabledKey], [ErrOpen] and [ErrTooLarge]; with each of them it gives no
-// bytes.
+// Open appends the plaintext of sealed to dst, if a key of the ring sealed it for the same place in
+// the same context. With [AcceptFernet] it also opens values of the Python library. sealed may
+// share memory with dst. The errors are [ErrNotSealed], [ErrUnknownSuite], [ErrUnknownKey],
+// [ErrDisabledKey], [ErrOpen] and [ErrTooLarge]; with any of them Open returns no bytes.
 func (k *Keyring) Open(dst, sealed []byte, key, field, kind, codec string) ([]byte, error) {
 	if !k.ready() {
 		return nil, ErrNoKeyring
@@ -102,20 +97,19 @@ func (k *Keyring) Open(dst, sealed []byte, key, field, kind, codec string) ([]by
 	return k.open(dst, sealed, sk, place{key, field, kind, codec})
 }
 
-// Current tells whether sealed was sealed by the newest suite under the primary
-// key, so that a rotation can leave it alone. It reads the header only.
+// Current reports whether sealed was sealed by the newest suite under the primary key, so that a
+// rotation can leave it alone. It reads only the header.
 func (k *Keyring) Current(sealed []byte) bool {
 	return k.ready() && hasHeader(sealed) && keyID(sealed[keyIDAt:nonceAt]) == k.primary().id
 }
 
-// FernetKeyID is what [Keyring.KeyID] tells of values of the Python library,
-// which do not say which key they are under.
+// FernetKeyID is what [Keyring.KeyID] returns for values of the Python library, which do not say
+// which key sealed them.
 const FernetKeyID = "fernet"
 
-// KeyID tells which key sealed a value, as [Key.ID] names it, without opening
-// the value and whether or not the key is in the ring. With [AcceptFernet] it
-// tells [FernetKeyID] for values in the Python library's form. ok is false for
-// all other values.
+// KeyID returns the ID, as of [Key.ID], of the key that sealed a value. It does not open the value,
+// and the key need not be in the ring. With [AcceptFernet] it returns [FernetKeyID] for values in
+// the Python library's form. ok is false for all other values.
 func (k *Keyring) KeyID(sealed []byte) (id string, ok bool) {
 	if hasHeader(sealed) {
 		return keyID(sealed[keyIDAt:nonceAt]).String(), true
@@ -134,10 +128,10 @@ func hasHeader(b []byte) bool {
 	return len(b) >= Overhead && hasMagic(b) && b[suiteAt] == suite1
 }
 
-// place is where a value is stored; it opens nowhere else.
+// place is where a value is stored. A value opens nowhere else.
 type place struct{ key, field, kind, codec string }
 
-// seal is Seal with a nonce, which must never come twice.
+// seal is Seal with a given nonce, which must never repeat.
 func (k *Keyring) seal(dst, plaintext []byte, nonce *[nonceSize]byte, at place) ([]byte, error) {
 	if overlap(dst[:cap(dst)], plaintext) {
 		dst = slices.Clip(dst) // growing it then moves it away from plaintext
@@ -191,9 +185,8 @@ func (k *Keyring) associated(header []byte, at place) []byte {
 	return aad
 }
 
-// overlap tells whether two slices share memory. The ciphers panic when their
-// input overlaps their output at another offset, and here it always would: the
-// header stands in front of the text.
+// overlap reports whether two slices share memory. The ciphers panic if their input overlaps their
+// output at another offset, and here it always would: the header precedes the text.
 func overlap(a, b []byte) bool {
 	if len(a) == 0 || len(b) == 0 {
 		return false

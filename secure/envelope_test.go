@@ -17,8 +17,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the files in testdata that this package makes")
 
-// knownAnswer is a value sealed with a nonce that is not random. Everything but
-// the texts is hexadecimal.
+// knownAnswer is a value sealed with a fixed nonce. Everything but the texts is hexadecimal.
 type knownAnswer struct {
 	Name      string `json:"name"`
 	MasterKey string `json:"master_key"`
@@ -35,8 +34,8 @@ type knownAnswer struct {
 
 const knownAnswers = "testdata/envelope.json"
 
-// What is stored must stay readable for ever. A change of this file is a change
-// of the format and needs a suite of its own.
+// What is stored must stay readable forever. A change to this file is a change to the format and
+// needs a suite of its own.
 func TestKnownAnswers(t *testing.T) {
 	if *update {
 		writeKnownAnswers(t)
@@ -66,8 +65,8 @@ func TestKnownAnswers(t *testing.T) {
 	}
 }
 
-// sealByTheBook makes the stored form from its description in envelope.go, with
-// nothing of the package but constants of length.
+// sealByTheBook builds the stored form from its description in envelope.go, using nothing of the
+// package but constants of length.
 func sealByTheBook(t *testing.T, r knownAnswer) []byte {
 	t.Helper()
 	unhex := func(s string) []byte {

@@ -36,8 +36,8 @@ func ExampleKeyring() {
 	// secure.Keyring(primary e0e070b01d045dc1)
 }
 
-// Rotation: the next key is accepted everywhere before anybody seals with it,
-// and the old one until nothing is left under it.
+// Rotation: every process accepts the next key before any seals with it, and accepts the old one
+// until nothing is sealed under it.
 func ExampleHolder() {
 	old, next := secure.GenerateKey(), secure.GenerateKey()
 	must := func(k *secure.Keyring, err error) *secure.Keyring {
@@ -102,8 +102,7 @@ func ExamplePasswords() {
 	ok, rehash, err = passwords.Verify(ctx, stored, "battery staple")
 	fmt.Println(ok, rehash, err)
 
-	// An older hash that is weaker than the policy matches, and should be
-	// replaced by a new one.
+	// An older hash that is weaker than the policy matches, and should be replaced by a new one.
 	ok, rehash, err = passwords.Verify(ctx, "$2b$04$JZzJv2/gj5DyI1NfVGKozO/9YPvwOhA2u9T0zkiYpSDQwigQl4A0K", "hunter2")
 	fmt.Println(ok, rehash, err)
 	// Output:

@@ -11,14 +11,13 @@ import (
 	"strings"
 )
 
-// The Fernet token, of the specification in github.com/fernet/spec; numbers are
-// lengths in bytes:
+// A Fernet token has this form, specified in github.com/fernet/spec. Numbers are lengths in bytes:
 //
 //	80 | timestamp 8 | IV 16 | AES-128-CBC with PKCS #7 padding | HMAC-SHA256 32
 //
-// all in the URL alphabet of base64 with padding. The first half of the key
-// signs, the second encrypts. Timestamps are not looked at: the library whose
-// values these are never did, and a stored secret does not age.
+// The whole is in the URL alphabet of base64 with padding. The first half of the key signs, the
+// second encrypts. Timestamps are ignored: the Python library never looked at them, and a stored
+// secret does not age.
 const (
 	fernetVersion    = 0x80
 	fernetHeaderSize = 1 + 8 + aes.BlockSize
@@ -30,12 +29,11 @@ type fernetKey struct{ bytes Hidden[[KeySize]byte] }
 
 func newFernetKey(k Key) fernetKey { return fernetKey(k) }
 
-// OpenFernet gives the plaintext of a Fernet token, such as Python's
-// cryptography makes. The key is 32 bytes in the URL alphabet of base64, as its
-// generate_key gives them; any other is [ErrKey]. A token that is malformed,
-// altered or under another key is [ErrOpen], all alike; one whose plaintext
-// would be over [DefaultMaxPlaintext] is [ErrTooLarge]. How old the token is
-// does not matter.
+// OpenFernet returns the plaintext of a Fernet token, such as those of Python's cryptography
+// package. The key is 32 bytes in the URL alphabet of base64, as generate_key there returns it; any
+// other key is [ErrKey]. A token that is malformed, altered or under another key is [ErrOpen], with
+// no distinction. A token whose plaintext would exceed [DefaultMaxPlaintext] is [ErrTooLarge]. The
+// age of the token does not matter.
 func OpenFernet(key string, token []byte) ([]byte, error) {
 	if strings.ContainsAny(key, "+/") || len(key) > base64.URLEncoding.EncodedLen(KeySize) {
 		return nil, fmt.Errorf("%w: a Fernet key is %d bytes in the URL alphabet of base64", ErrKey, KeySize)
@@ -58,11 +56,11 @@ func OpenFernet(key string, token []byte) ([]byte, error) {
 	return plaintext, nil
 }
 
-// openFernet is what Open does with values that do not look sealed.
+// openFernet is the part of Open for values that do not look sealed.
 func (k *Keyring) openFernet(dst, value []byte, field, kind string) ([]byte, error) {
-	// The Python library had no secrets in hashes, and its passwords were not
-	// encrypted: a token in any such place was put there by somebody else. That
-	// it stands in a hash the field alone does not tell: its name can be empty.
+	// The Python library had no secrets in hashes, and its passwords were not encrypted: it did not
+	// put a token in any such place. The field alone does not show whether the value is in a hash,
+	// since a field's name can be empty.
 	if len(k.fernet) == 0 || field != "" || kind != kindSecret {
 		return nil, ErrNotSealed
 	}
@@ -86,22 +84,21 @@ func (k *Keyring) openFernet(dst, value []byte, field, kind string) ([]byte, err
 	return nil, ErrOpen
 }
 
-// kindSecret is the kind of what the Python library encrypted.
+// kindSecret is the kind of the values that the Python library encrypted.
 const kindSecret = "secret"
 
 func looksFernet(token []byte) bool { return bytes.HasPrefix(token, []byte(fernetPrefix)) }
 
-// maxFernet is the length of the longest token for a plaintext of limit bytes.
+// maxFernet returns the length of the longest token for a plaintext of limit bytes.
 func maxFernet(limit int) int {
 	return base64.URLEncoding.EncodedLen(fernetHeaderSize + limit + aes.BlockSize + sha256.Size)
 }
 
-// maxWrappedFernet leaves room for the wrapper.
+// maxWrappedFernet returns the length of such a token with room for the wrapper.
 func maxWrappedFernet(limit int) int { return maxFernet(limit) + 64 }
 
 func decodeFernet(token []byte) ([]byte, bool) {
-	// Even the strict decoder skips line ends, which would give one token many
-	// spellings.
+	// Even the strict decoder skips line breaks, which would allow many spellings of one token.
 	if bytes.ContainsAny(token, "\r\n") {
 		return nil, false
 	}
@@ -109,8 +106,8 @@ func decodeFernet(token []byte) ([]byte, bool) {
 	return raw, err == nil
 }
 
-// open checks the signature before it looks at anything that a forger could
-// have chosen, so that there is one answer to every forgery.
+// open checks the signature before it looks at anything that a forger could have chosen, so that
+// every forgery gets the same answer.
 func (k fernetKey) open(raw []byte) ([]byte, bool) {
 	if len(raw) < fernetMinSize || raw[0] != fernetVersion {
 		return nil, false
@@ -135,8 +132,8 @@ func (k fernetKey) open(raw []byte) ([]byte, bool) {
 	return unpad(plaintext)
 }
 
-// unpad takes PKCS #7 padding away. It need not take constant time: who gets
-// here with a padding of his choice has the signing key.
+// unpad removes PKCS #7 padding. It need not take constant time: only a holder of the signing key
+// can get here with padding of their choice.
 func unpad(b []byte) ([]byte, bool) {
 	n := int(b[len(b)-1])
 	if n < 1 || n > aes.BlockSize {

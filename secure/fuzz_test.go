@@ -11,8 +11,8 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-// FuzzOpen gives any bytes to a ring that reads everything: whatever is not
-// what it sealed itself must be refused with one of its errors.
+// FuzzOpen passes arbitrary bytes to a ring that reads everything. Whatever the ring did not seal
+// must be refused with one of its errors.
 func FuzzOpen(f *testing.F) {
 	key, err := ParseKey(theFernetKey)
 	require.NoError(f, err)
@@ -34,7 +34,7 @@ func FuzzOpen(f *testing.F) {
 		case err == nil && bytes.Equal(sealed, genuine):
 			require.Equal(t, theText, string(got))
 			require.True(t, ring.Current(sealed))
-		case err == nil: // the token within another layout of its wrapper
+		case err == nil: // the token in another layout of its wrapper
 			require.Equal(t, "hello", string(got))
 			require.True(t, ok)
 			require.Equal(t, FernetKeyID, id)
@@ -50,7 +50,8 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// FuzzSealOpen is the identity, for any text at any place and for no other.
+// FuzzSealOpen checks that a sealed text opens as itself, for any text, at its place and at no
+// other.
 func FuzzSealOpen(f *testing.F) {
 	f.Add([]byte("text"), "key", "field", "kind", "codec", "other")
 	f.Add([]byte{}, "", "", "", "", "x")
@@ -79,9 +80,9 @@ func FuzzSealOpen(f *testing.F) {
 	})
 }
 
-// FuzzFernet looks for another token that opens.
+// FuzzFernet searches for another token that opens.
 func FuzzFernet(f *testing.F) {
-	// The genuine tokens under this key are the specification's.
+	// The genuine tokens under this key are those of the specification.
 	genuine := map[string]bool{}
 	for _, name := range []string{"fernet/invalid.json", "fernet/verify.json"} {
 		for _, r := range load[[]fernetVector](f, name) {
@@ -104,8 +105,7 @@ func FuzzFernet(f *testing.F) {
 	})
 }
 
-// FuzzHash holds the rule that one hash has one spelling, and that nothing over
-// the limits gets through.
+// FuzzHash checks that each hash has one spelling, and that nothing over the limits is accepted.
 func FuzzHash(f *testing.F) {
 	for _, r := range load[argon2Vectors](f, "argon2/phc_winner_encoded.json").Tests {
 		f.Add(r.Encoded)
@@ -118,7 +118,7 @@ func FuzzHash(f *testing.F) {
 	f.Fuzz(checkHash)
 }
 
-// FuzzBcrypt is FuzzHash of what bcrypt's parser would take.
+// FuzzBcrypt is FuzzHash for what bcrypt's parser would accept.
 func FuzzBcrypt(f *testing.F) {
 	for _, name := range []string{"bcrypt/openwall_crypt_blowfish.json", "interop/python_bcrypt.json"} {
 		for _, r := range load[bcryptVectors](f, name).Tests {
@@ -155,8 +155,8 @@ func checkHash(t *testing.T, encoded string) {
 	}
 }
 
-// FuzzParseKey holds that a text is a key in one of few spellings or not at
-// all, and that the error does not repeat it.
+// FuzzParseKey checks that a text is a key in one of few spellings or not at all, and that the
+// error does not quote it.
 func FuzzParseKey(f *testing.F) {
 	f.Add(theFernetKey)
 	f.Add(strings.TrimRight(theFernetKey, "="))
@@ -203,8 +203,8 @@ func FuzzParseKeyring(f *testing.F) {
 	})
 }
 
-// FuzzPython holds that what is unwrapped stands in the value as it is, and
-// that writing it the library's way gives the same again.
+// FuzzPython checks that the unwrapped text occurs in the value unchanged, and that wrapping it
+// again as the library does and unwrapping that yields the same text.
 func FuzzPython(f *testing.F) {
 	for _, r := range load[pythonValues](f, "interop/python_values.json").Tests {
 		f.Add([]byte(r.RedisValue))

@@ -6,10 +6,9 @@ import (
 	"sync/atomic"
 )
 
-// garbage bounds the memory that finished computations leave behind. A
-// computation takes its tens of MiB anew each time and cannot take what the one
-// before it had, so that a crowd of them outruns the collector, which works
-// beside them: five at a time were seen where two were allowed to run.
+// garbage bounds the memory that finished computations leave behind. Each computation allocates its
+// own tens of MiB and cannot reuse those of the one before. A burst of them outruns the collector,
+// which runs concurrently: the memory of five was seen where two were allowed to run.
 type garbage struct {
 	limit uint64 // KiB
 	left  atomic.Uint64
@@ -17,11 +16,10 @@ type garbage struct {
 
 func (g *garbage) add(kib uint64) { g.left.Add(kib) }
 
-// collect frees what is left behind when it comes to the limit. It is called
-// before a computation, which takes a hundred times as long. In a process whose
-// own heap is much larger it leaves the pace to the collector: there one
-// collection would cost more than a computation, and what is left behind is a
-// small part of the whole.
+// collect frees what is left behind once it reaches the limit. It is called before a computation,
+// which takes a hundred times as long. In a process whose own heap is much larger, collect leaves
+// the pace to the collector: there a collection would cost more than a computation, and the memory
+// left behind is a small part of the whole.
 func (g *garbage) collect() {
 	n := g.left.Load()
 	if n < g.limit || !g.left.CompareAndSwap(n, 0) {
@@ -32,7 +30,7 @@ func (g *garbage) collect() {
 	}
 }
 
-// liveHeap is what the last collection found in use, in bytes.
+// liveHeap returns the bytes in use that the last collection found.
 func liveHeap() uint64 {
 	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(sample)

@@ -13,17 +13,16 @@ import (
 	"golang.org/x/crypto/scrypt"
 )
 
-// What a stored string may ask for. It comes from the database, so it is
-// whatever somebody who writes to the database wants it to be: argon2 with
-// m=2^31 alone would end the process, and with t=0 it panics.
+// Limits on what a stored string may ask for. The string comes from the database, so anyone who can
+// write there chooses it: argon2 with m=2^31 alone would end the process, and with t=0 it panics.
 const (
 	maxEncoded = 512       // bytes
 	maxMemory  = 256 << 10 // KiB; for scrypt 128·N·r, for argon2 m
-	maxWork    = 1 << 20   // KiB; for scrypt 128·N·r·p, for argon2 m·t
+	maxWork    = 1 << 20   // see params.work; one to two seconds on one core
 	maxTime    = 16        // argon2
 	maxThreads = 16        // argon2; scrypt's p
-	maxR       = 1 << 10   // scrypt; its buffers of 128·r·p bytes count nowhere else
-	maxCost    = 14        // bcrypt; 10 is usual, 14 takes a second
+	maxR       = 1 << 10   // scrypt; its buffers of 128·r·p bytes are counted nowhere else
+	maxCost    = 14        // bcrypt; 10 is usual
 	minCost    = 4         // bcrypt
 
 	minSaltSize, maxSaltSize = 8, 64
@@ -38,19 +37,18 @@ const (
 	scryptHash   algorithm = "scrypt"
 	bcryptHash   algorithm = "bcrypt"
 	bcryptLength           = 60
-	bcryptMax              = 72 // bytes of a password that bcrypt looks at
+	bcryptMax              = 72 // bytes of a password that bcrypt uses
 )
 
 // passwordHash is a parsed password hash.
 type passwordHash struct {
 	params
 	encoded   string // the canonical form, which is the only one accepted
-	salt, sum []byte // not of bcrypt, whose own form is computed with
+	salt, sum []byte // unused for bcrypt, which is computed from encoded
 }
 
-// parseHash reads a stored string. Whatever it was parsed into is encoded again
-// and must come out the same, so that there is one string for each hash and no
-// room for what the parsers below it forgive. It computes nothing.
+// parseHash parses a stored string and computes nothing. It encodes the result again and requires
+// the same string, so that each hash has exactly one string, however lenient the parsers below are.
 func parseHash(encoded string) (passwordHash, error) {
 	if len(encoded) > maxEncoded {
 		return passwordHash{}, fmt.Errorf("%w: it is longer than %d bytes", ErrHashMalformed, maxEncoded)
@@ -69,7 +67,7 @@ func parseHash(encoded string) (passwordHash, error) {
 	case "2a", "2b", "2y":
 		h, err = parseBcrypt(name, rest)
 	default:
-		// The name is not repeated: a text that starts with $ can be anything.
+		// The name is not quoted: a text that starts with $ can be anything.
 		return passwordHash{}, fmt.Errorf("%w: want argon2id, argon2i, scrypt, 2a, 2b or 2y", ErrHashUnsupported)
 	}
 	if err != nil {
@@ -84,7 +82,7 @@ func parseHash(encoded string) (passwordHash, error) {
 	return h, nil
 }
 
-// cutField takes "$name$" from the front.
+// cutField cuts "$name$" off the front.
 func cutField(s string) (name, rest string, ok bool) {
 	s, ok = strings.CutPrefix(s, "$")
 	if !ok {
@@ -93,8 +91,8 @@ func cutField(s string) (name, rest string, ok bool) {
 	return strings.Cut(s, "$")
 }
 
-// parseArgon2 reads v=19$m=…,t=…,p=…$salt$hash, the form of the reference
-// implementation. Without a version it is 16, which x/crypto does not compute.
+// parseArgon2 parses v=19$m=…,t=…,p=…$salt$hash, the form of the reference implementation. Without
+// a version it means version 16, which x/crypto does not compute.
 func parseArgon2(name algorithm, s string) (h passwordHash, err error) {
 	if version, rest, ok := strings.Cut(s, "$"); ok && version == "v=19" {
 		s = rest
@@ -109,7 +107,7 @@ func parseArgon2(name algorithm, s string) (h passwordHash, err error) {
 	return h, nil
 }
 
-// parseScrypt reads ln=…,r=…,p=…$salt$hash, the form of passlib.
+// parseScrypt parses ln=…,r=…,p=…$salt$hash, the form of passlib.
 func parseScrypt(s string) (h passwordHash, err error) {
 	h.algorithm = scryptHash
 	if !h.parsePHC(s, "ln", "r", "p") {
@@ -121,7 +119,7 @@ func parseScrypt(s string) (h passwordHash, err error) {
 
 var errMalformedPHC = fmt.Errorf("%w: want parameters, salt and hash", ErrHashMalformed)
 
-// parsePHC reads three numbers of these names, the salt and the sum.
+// parsePHC parses three numbers with these names, then the salt and the sum.
 func (h *passwordHash) parsePHC(s string, names ...string) bool {
 	numbers, s, ok1 := strings.Cut(s, "$")
 	salt, sum, ok2 := strings.Cut(s, "$")
@@ -154,9 +152,9 @@ func (h *passwordHash) phcTail() string {
 // bcryptEncoding is base64 in bcrypt's own alphabet, which has no padding.
 var bcryptEncoding = base64.NewEncoding("./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789").WithPadding(base64.NoPadding)
 
-// parseBcrypt reads cost$salt-and-hash: two digits, then 22 characters for 16
-// bytes and 31 for 23. Some characters have bits to spare; the form with other
-// bits in them is not what any bcrypt writes, and not taken.
+// parseBcrypt parses cost$salt-and-hash: two digits, then 22 characters for 16 bytes and 31 for 23.
+// Some characters have unused bits. No bcrypt sets them, so a string with any of them set is
+// refused.
 func parseBcrypt(version, s string) (passwordHash, error) {
 	bad := fmt.Errorf("%w: want a bcrypt hash of %d characters", ErrHashMalformed, bcryptLength)
 	text, sum, ok := strings.Cut(s, "$")
@@ -176,8 +174,8 @@ func parseBcrypt(version, s string) (passwordHash, error) {
 	}, nil
 }
 
-// cost is the memory in KiB that computing takes. It refuses parameters that
-// the algorithm does not have, or that ask for too much.
+// cost returns the memory in KiB that computing the hash takes. It refuses parameters that the
+// algorithm does not allow or that ask for too much.
 func (p params) cost() (kib uint64, err error) {
 	switch p.algorithm {
 	case bcryptHash:
@@ -200,12 +198,12 @@ func (p params) cost() (kib uint64, err error) {
 var (
 	errArgon2Cost = fmt.Errorf("%w: the limits of argon2 are m=%d,t=%d,p=%d and m·t=%d",
 		ErrHashCost, maxMemory, maxTime, maxThreads, maxWork)
-	errScryptCost = fmt.Errorf("%w: the limits of scrypt are r=%d,p=%d, 128·N·r = %d MiB and 128·N·r·p = %d MiB",
-		ErrHashCost, maxR, maxThreads, maxMemory>>10, maxWork>>10)
+	errScryptCost = fmt.Errorf("%w: the limits of scrypt are r=%d,p=%d and N·r·p=%d, where r counts as %d at least",
+		ErrHashCost, maxR, maxThreads, scryptPerWork*maxWork, leastR)
 )
 
 func (p params) checkArgon2() error {
-	if p.memory > maxMemory || p.time > maxTime || p.threads > maxThreads || p.memory*p.time > maxWork {
+	if p.memory > maxMemory || p.time > maxTime || p.threads > maxThreads || p.work() > maxWork {
 		return errArgon2Cost
 	}
 	if p.time < 1 || p.threads < 1 || p.memory < 8*p.threads {
@@ -219,10 +217,9 @@ func (p params) checkScrypt() (kib uint64, err error) {
 	if ln < 1 || r < 1 || threads < 1 {
 		return 0, fmt.Errorf("%w: scrypt needs ln, r and p of 1 at least", ErrHashMalformed)
 	}
-	// 128·2^ln·r bytes are 2^ln·r/8 KiB; ln is bounded first, so that nothing
-	// below overflows.
-	const maxBlocks, maxBlockWork = maxMemory * 8, maxWork * 8
-	if ln > 31 || r > maxR || threads > maxThreads || r<<ln > maxBlocks || r<<ln*threads > maxBlockWork {
+	// Each number is bounded first, so that nothing below overflows. The bound on the work also
+	// bounds the memory, which is 128·2^ln·r bytes, or 2^ln·r/8 KiB.
+	if ln > 31 || r > maxR || threads > maxThreads || p.work() > maxWork {
 		return 0, errScryptCost
 	}
 	return (r<<ln + 2*r*threads + 7) / 8, nil
@@ -246,8 +243,8 @@ func newHash(p params, password, salt []byte) passwordHash {
 	return h
 }
 
-// matches computes the hash of a candidate, once whatever the candidate, and
-// compares in constant time. Its parameters must have passed cost.
+// matches computes the hash of a candidate, exactly once for every candidate, and compares in
+// constant time. The parameters must have passed cost.
 func (h *passwordHash) matches(candidate []byte, truncate bool) bool {
 	var sum []byte
 	switch h.algorithm {
@@ -267,10 +264,10 @@ func (h *passwordHash) matches(candidate []byte, truncate bool) bool {
 	return subtle.ConstantTimeCompare(sum, h.sum) == 1
 }
 
-// matchesBcrypt does not let bcrypt take one password for another: it looks at
-// 72 bytes only, and repeats the password with a NUL between, so that a NUL
-// within is no difference. Such candidates are computed all the same: answering
-// them at once would tell that there is a bcrypt hash.
+// matchesBcrypt keeps bcrypt from taking one password for another. bcrypt uses only 72 bytes, and
+// it repeats the password with a NUL in between, so a NUL inside a password can make no difference.
+// The hash of such a candidate is computed all the same: answering at once would reveal that the
+// stored hash is bcrypt.
 func (h *passwordHash) matchesBcrypt(candidate []byte, truncate bool) bool {
 	possible := bytes.IndexByte(candidate, 0) < 0
 	if len(candidate) > bcryptMax {

@@ -5,12 +5,12 @@ import (
 	"fmt"
 )
 
-// KEK encrypts keys with a key that never leaves its keeper, such as a key
-// management service, so that the keys of a ring can be stored beside the
-// configuration. It is called when a service starts, not when it seals.
+// KEK encrypts keys with a key that never leaves its keeper, such as a key management service. The
+// keys of a ring can then be stored beside the configuration. A KEK is called when a service
+// starts, not when it seals.
 //
-// Unwrap must fail on bytes that Wrap did not make. Neither may keep the slice
-// it is given, or put key material into its errors.
+// Unwrap must fail on bytes that Wrap did not make. Neither method may keep the slice it is passed,
+// or put key material into its errors.
 type KEK interface {
 	Wrap(ctx context.Context, key []byte) (wrapped []byte, err error)
 	Unwrap(ctx context.Context, wrapped []byte) (key []byte, err error)
@@ -18,8 +18,7 @@ type KEK interface {
 
 var errNoKEK = fmt.Errorf("%w: there is no KEK to wrap and unwrap with", ErrKey)
 
-// WrapKey gives the wrapped form of a key, to be stored and given to
-// [UnwrapKey] later.
+// WrapKey returns the wrapped form of a key, to be stored and passed to [UnwrapKey] later.
 func WrapKey(ctx context.Context, kek KEK, key Key) ([]byte, error) {
 	if kek == nil {
 		return nil, errNoKEK
@@ -36,8 +35,8 @@ func WrapKey(ctx context.Context, kek KEK, key Key) ([]byte, error) {
 	return wrapped, nil
 }
 
-// UnwrapKey gives the key of which [WrapKey] made the wrapped form. A result
-// that is not 32 bytes, or all zeros, is [ErrKey].
+// UnwrapKey returns the key that [WrapKey] wrapped. A result that is not 32 bytes, or is all zeros,
+// is [ErrKey].
 func UnwrapKey(ctx context.Context, kek KEK, wrapped []byte) (Key, error) {
 	if kek == nil {
 		return Key{}, errNoKEK

@@ -10,27 +10,27 @@ import (
 	"sync/atomic"
 )
 
-// DefaultMaxPlaintext is the length in bytes up to which a keyring seals and
-// opens unless [MaxPlaintext] says otherwise: 1 MiB.
+// DefaultMaxPlaintext is the length in bytes up to which a keyring seals and opens values unless
+// [MaxPlaintext] sets another: 1 MiB.
 const DefaultMaxPlaintext = 1 << 20
 
 // maxPlaintext keeps a sealed value within the 512 MiB of a Redis string.
 const maxPlaintext = 512<<20 - Overhead
 
-// Keyring seals and opens values. It has one primary key, which seals, and any
-// number of accept-only keys, which open what they sealed when they were the
-// primary, or will seal when they are. It never changes: to change keys make
-// another one and put it into a [Holder]. It is safe for concurrent use.
+// Keyring seals and opens values. It has one primary key, which seals, and any number of
+// accept-only keys. Those open values that they sealed when they were primary, or that they will
+// seal once they are. A Keyring never changes: to change keys, make another one and put it into a
+// [Holder]. It is safe for concurrent use.
 type Keyring struct {
-	keys     []*sealingKey // the primary first; a handful, so searching beats hashing
+	keys     []*sealingKey // the primary first; few enough that a linear search beats hashing
 	disabled []keyID
 	context  string
 	limit    int
 	fernet   []fernetKey
-	opened   *atomic.Uint64 // by Fernet; behind a pointer so that a Keyring may be copied
+	opened   *atomic.Uint64 // values opened by Fernet; a pointer so that a Keyring may be copied
 }
 
-// KeyringOption is a setting of a keyring.
+// KeyringOption is an option for [NewKeyring] and [ParseKeyring].
 type KeyringOption interface{ applyKeyring(*keyringSettings) }
 
 type keyringSettings struct {
@@ -45,54 +45,52 @@ type keyringOption func(*keyringSettings)
 
 func (o keyringOption) applyKeyring(s *keyringSettings) { o(s) }
 
-// AcceptOnly adds keys that open values and never seal them: the retired ones,
-// and the next one before it is promoted.
+// AcceptOnly adds keys that open values and never seal them: retired keys, and the next one before
+// it is promoted.
 func AcceptOnly(keys ...Key) KeyringOption {
 	return keyringOption(func(s *keyringSettings) { s.accept = append(s.accept, keys...) })
 }
 
-// Disable names keys, by [Key.ID], whose values are refused with
-// [ErrDisabledKey] even if the key is in the ring: the keys that leaked. The
-// primary cannot be disabled.
+// Disable names keys, by [Key.ID], whose values are refused with [ErrDisabledKey] even if the key
+// is in the ring. It is for leaked keys. The primary cannot be disabled.
 func Disable(ids ...string) KeyringOption {
 	return keyringOption(func(s *keyringSettings) { s.disable = append(s.disable, ids...) })
 }
 
-// InContext binds everything that the keyring seals to a fixed text, such as
-// the environment, the tenant or the database number, so that a value copied
-// from production does not open in staging even under the same key. The default
-// is the empty text. Changing it makes the values sealed before unreadable.
+// InContext binds everything that the keyring seals to a fixed text, such as the environment, the
+// tenant or the database number. A value copied from production then does not open in staging, even
+// under the same key. The default is the empty text. Changing the context makes values sealed
+// before unreadable.
 func InContext(context string) KeyringOption {
 	return keyringOption(func(s *keyringSettings) { s.context = context })
 }
 
-// MaxPlaintext sets the length in bytes up to which values are sealed and
-// opened. The default is [DefaultMaxPlaintext].
+// MaxPlaintext sets the length in bytes up to which values are sealed and opened. The default is
+// [DefaultMaxPlaintext].
 func MaxPlaintext(bytes int) KeyringOption {
 	return keyringOption(func(s *keyringSettings) { s.limit = bytes })
 }
 
-// AcceptFernet lets Open read what the Python library stored under these keys:
-// a Fernet token within its JSON wrapper. It is for the time of a migration:
-// Fernet binds a value to no place, so as long as it is on, whoever writes to
-// Redis can move such values from one secret to another. Values are never
-// sealed that way, and only the kind "secret" is read that way: neither the
-// fields of hashes nor passwords are. [Keyring.FernetOpened] counts what still
-// is. By default it is off.
+// AcceptFernet lets Open read what the Python library stored under these keys: a Fernet token in
+// its JSON wrapper. It is off by default and meant for the time of a migration. Fernet binds a
+// value to no place, so while this is on, anyone who can write to Redis can move such values from
+// one secret to another. Values are never sealed that way, and only those of the kind "secret" are
+// read that way; hash fields and passwords are not. [Keyring.FernetOpened] counts the values that
+// are still opened so.
 func AcceptFernet(keys ...Key) KeyringOption {
 	return keyringOption(func(s *keyringSettings) { s.fernet = append(s.fernet, keys...) })
 }
 
-// NewKeyring makes a keyring whose primary key seals. A zero key, a key that
-// comes twice, a disabled id that is not 16 lower-case hexadecimal digits or is
-// the primary's, and a limit below one byte or over what Redis stores are
-// [ErrKeyring].
+// NewKeyring returns a keyring whose primary key seals. The following are [ErrKeyring]: a zero key,
+// a key that occurs twice, a disabled id that is not 16 lower-case hexadecimal digits or is the
+// primary's, a limit below one byte or above what Redis stores, and a nil option.
 func NewKeyring(primary Key, opts ...KeyringOption) (*Keyring, error) {
 	s := keyringSettings{limit: DefaultMaxPlaintext}
 	for _, o := range opts {
-		if o != nil {
-			o.applyKeyring(&s)
+		if o == nil {
+			return nil, fmt.Errorf("%w: a nil option", ErrKeyring)
 		}
+		o.applyKeyring(&s)
 	}
 	if s.limit < 1 || s.limit > maxPlaintext {
 		return nil, fmt.Errorf("%w: the limit of a plaintext must be 1 to %d bytes, not %d", ErrKeyring, maxPlaintext, s.limit)
@@ -125,10 +123,9 @@ func NewKeyring(primary Key, opts ...KeyringOption) (*Keyring, error) {
 	return k, nil
 }
 
-// ParseKeyring makes a keyring from text: keys as [ParseKey] reads them,
-// separated by single commas, the primary first and the accept-only ones after
-// it. The errors, [ErrKey] and [ErrKeyring], say which of the keys is wrong by
-// its place.
+// ParseKeyring returns a keyring made from text: keys in the forms of [ParseKey], separated by
+// single commas, the primary first and then the accept-only ones. The errors, [ErrKey] and
+// [ErrKeyring], give the position of the key that is wrong.
 func ParseKeyring(text string, opts ...KeyringOption) (*Keyring, error) {
 	parts := strings.Split(text, ",")
 	keys := make([]Key, len(parts))
@@ -173,12 +170,12 @@ func parseKeyID(text string) (id keyID, ok bool) {
 	return id, id.String() == text
 }
 
-// ready tells whether k was made by NewKeyring.
+// ready reports whether k was made by NewKeyring.
 func (k *Keyring) ready() bool { return k != nil && len(k.keys) > 0 }
 
 func (k *Keyring) primary() *sealingKey { return k.keys[0] }
 
-// find gives the key of an id; nil when the ring has none.
+// find returns the key with an id, or nil if the ring has none.
 func (k *Keyring) find(id keyID) *sealingKey {
 	for _, sk := range k.keys {
 		if sk.id == id {
@@ -188,8 +185,8 @@ func (k *Keyring) find(id keyID) *sealingKey {
 	return nil
 }
 
-// FernetOpened counts the values that this keyring read in the Python library's
-// form. A migration is over when it stays at zero after the last sweep.
+// FernetOpened returns how many values this keyring has opened in the Python library's form. A
+// migration is over when the count stays at zero after the last sweep.
 func (k *Keyring) FernetOpened() uint64 {
 	if !k.ready() {
 		return 0
@@ -197,7 +194,7 @@ func (k *Keyring) FernetOpened() uint64 {
 	return k.opened.Load()
 }
 
-// PrimaryID is the id of the key that seals.
+// PrimaryID returns the id of the key that seals.
 func (k *Keyring) PrimaryID() string {
 	if !k.ready() {
 		return ""
@@ -205,10 +202,10 @@ func (k *Keyring) PrimaryID() string {
 	return k.primary().id.String()
 }
 
-// Format prints the ids of the keys whatever the verb.
+// Format prints what String returns for every verb.
 func (k Keyring) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, k.String()) }
 
-// String lists the ids of the keys and nothing else.
+// String returns a list of the ids of the keys and nothing else.
 func (k Keyring) String() string {
 	var b strings.Builder
 	b.WriteString("secure.Keyring(")
@@ -230,8 +227,8 @@ func (k Keyring) String() string {
 	return b.String()
 }
 
-// LogValue lists the ids of the keys.
+// LogValue returns what String returns.
 func (k Keyring) LogValue() slog.Value { return slog.StringValue(k.String()) }
 
-// MarshalText lists the ids of the keys; a keyring cannot be stored.
+// MarshalText returns what String returns; a keyring cannot be stored.
 func (k Keyring) MarshalText() ([]byte, error) { return []byte(k.String()), nil }

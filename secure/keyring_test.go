@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// testKey is a key that is the same in every run.
+// testKey returns a key that is the same in every run.
 func testKey(t testing.TB, seed byte) Key {
 	t.Helper()
 	k, err := NewKey(bytes.Repeat([]byte{seed}, KeySize))
@@ -83,8 +83,8 @@ func TestParseKey(t *testing.T) {
 	}
 }
 
-// nextBase64 gives the character that decodes to the same byte for decoders
-// that ignore the bits left over at the end.
+// nextBase64 returns a character that decodes to the same byte in decoders that ignore left-over
+// bits.
 func nextBase64(c byte) string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 	return alphabet[strings.IndexByte(alphabet, c)+1:][:1]
@@ -122,9 +122,11 @@ func TestNewKeyringRefuses(t *testing.T) {
 		_, err := NewKeyring(tc.primary, tc.opts...)
 		require.ErrorIs(t, err, ErrKeyring, name)
 	}
-	// One key as the ring's and as Fernet's is what a migration has.
-	_, err := NewKeyring(a, nil, AcceptFernet(a))
+	// In a migration one key serves both the ring and Fernet.
+	_, err := NewKeyring(a, AcceptFernet(a))
 	require.NoError(t, err)
+	_, err = NewKeyring(a, nil)
+	require.ErrorIs(t, err, ErrKeyring)
 }
 
 func TestParseKeyring(t *testing.T) {
@@ -172,7 +174,7 @@ func TestSealOpen(t *testing.T) {
 	require.Equal(t, 83, Overhead)
 }
 
-// What looks like another library's output is sealed like any text.
+// A text that looks like another library's output is sealed like any other.
 func TestSealDoesNotLookAtItsInput(t *testing.T) {
 	ring := newRing(t, testKey(t, 1), AcceptFernet(testKey(t, 2)))
 	inner, err := ring.Seal(nil, []byte("x"), "k", "", "secret", "text")
@@ -217,7 +219,7 @@ func TestLimitIsCheckedBeforeAnything(t *testing.T) {
 	require.ErrorIs(t, err, ErrTooLarge)
 }
 
-// A caller may keep one buffer for both texts. The ciphers panic on that.
+// A caller may use one buffer for both texts. The ciphers alone would panic.
 func TestBuffersMayOverlap(t *testing.T) {
 	ring := newRing(t, testKey(t, 1))
 	const text = "some top secret of more than one block: 0123456789012345678901234567890123456789"

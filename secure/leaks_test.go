@@ -21,7 +21,7 @@ import (
 // sentinel is 32 bytes, so that it can be a key.
 const sentinel = "SENTINEL-0123456789-tnelSENTINEL"
 
-// spellings are the ways in which printers show bytes.
+// spellings returns the ways in which printers show bytes.
 func spellings(secret string) []string {
 	b := []byte(secret)
 	decimal := strings.Trim(fmt.Sprint(b), "[]")
@@ -33,7 +33,7 @@ func spellings(secret string) []string {
 	}
 }
 
-// printings shows a value in every way there is here, by name.
+// printings returns a value printed in every available way, by name.
 func printings(t *testing.T, v any) map[string]string {
 	t.Helper()
 	type exported struct{ V any }
@@ -86,7 +86,7 @@ func printings(t *testing.T, v any) map[string]string {
 	return out
 }
 
-// assertionText is what testify prints of a value that is not what was wanted.
+// assertionText returns what testify prints of an unexpected value.
 func assertionText(v any) string {
 	var r recorder
 	assert.Equal(&r, struct{ A any }{"another"}, struct{ A any }{v})
@@ -97,8 +97,7 @@ type recorder struct{ text string }
 
 func (r *recorder) Errorf(format string, args ...any) { r.text += fmt.Sprintf(format, args...) }
 
-// walk prints like the printers for debugging that follow everything, through
-// unexported fields too.
+// walk prints like debugging printers that follow everything, including unexported fields.
 func walk(w *strings.Builder, v reflect.Value, seen map[uintptr]bool) {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -151,8 +150,8 @@ func requireNoLeak(t *testing.T, v any, secrets ...string) {
 	}
 }
 
-// The printers must find the sentinel where it is not hidden, or the tests
-// below show nothing.
+// The printers must find the sentinel where it is not hidden; otherwise the tests below prove
+// nothing.
 func TestPrintersFindWhatIsNotHidden(t *testing.T) {
 	found := map[string]bool{}
 	for _, v := range []any{sentinel, []byte(sentinel), struct{ b []byte }{[]byte(sentinel)}, [32]byte([]byte(sentinel)), struct{ F string }{sentinel}} {
@@ -220,7 +219,7 @@ func TestKeysAreNotPrinted(t *testing.T) {
 	ring := newRing(t, key, AcceptOnly(testKey(t, 2)), AcceptFernet(key), Disable("0011223344556677"), InContext("production"))
 	other := newRing(t, testKey(t, 2), AcceptOnly(key), AcceptFernet(key))
 	holder := NewHolder(ring)
-	for _, k := range []*Keyring{ring, other} { // used, so that what is pooled is there to be found
+	for _, k := range []*Keyring{ring, other} { // used, so that there is something pooled to find
 		sealed, err := k.Seal(nil, []byte(theText), "k", "", "secret", "text")
 		require.NoError(t, err)
 		_, err = k.Open(nil, sealed, "k", "", "secret", "text")
@@ -256,7 +255,7 @@ func TestPasswordsAreNotPrinted(t *testing.T) {
 	require.Equal(t, quick, passwords.Policy())
 }
 
-// Whatever goes wrong, no error repeats what it was given.
+// Whatever goes wrong, no error quotes its input.
 func TestErrorsRepeatNothing(t *testing.T) {
 	ring := newRing(t, testKey(t, 1), MaxPlaintext(64), AcceptFernet(testKey(t, 2)))
 	passwords := newPasswords(t, AcceptPython())

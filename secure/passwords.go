@@ -14,22 +14,22 @@ import (
 // MaxPassword is the length in bytes of the longest password.
 const MaxPassword = 1024
 
-// DefaultMaxWaiting is how many computations wait for memory unless
-// [MaxWaiting] says otherwise.
+// DefaultMaxWaiting is how many computations may wait for memory unless [MaxWaiting] sets another
+// number.
 const DefaultMaxWaiting = 128
 
-// Passwords hashes and verifies passwords under one [Policy]. It is safe for
-// concurrent use; services have one, so that its bound on memory holds.
+// Passwords hashes and verifies passwords under one [Policy]. It is safe for concurrent use. A
+// service should have only one, so that its bound on memory holds.
 //
-// Passwords are 1 to 1024 bytes long. They are brought into Unicode's form NFC
-// first, so that what one keyboard writes in two code points and another in one
-// is the same password; when that changes a candidate and it does not match, it
-// is tried once more as it is.
+// Passwords are 1 to 1024 bytes long. They are first normalized to NFC, so that a character that
+// one keyboard enters as two code points and another as one is the same in a password. If that
+// changes a candidate and it does not match, it is tried once more unchanged.
 type Passwords struct {
 	policy   Policy
 	want     params
 	dummy    passwordHash // never matches; costs what the policy costs
-	running  *semaphore
+	running  *semaphore   // for hashes that cost as much as the policy, or less
+	dear     *semaphore   // for hashes that cost more
 	garbage  *garbage
 	python   bool
 	truncate bool
@@ -38,7 +38,7 @@ type Passwords struct {
 	matches func(h *passwordHash, candidate []byte) bool
 }
 
-// PasswordOption is a setting of [NewPasswords].
+// PasswordOption is an option for [NewPasswords].
 type PasswordOption interface{ applyPasswords(*passwordSettings) }
 
 type passwordSettings struct {
@@ -54,40 +54,44 @@ type passwordOption func(*passwordSettings)
 
 func (o passwordOption) applyPasswords(s *passwordSettings) { o(s) }
 
-// MaxMemory bounds, in KiB, the memory of all computations that run at the same
-// time; the others wait. A single hash that takes more, because it was stored
-// under another policy, runs alone. The default is the memory of the policy
-// times GOMAXPROCS, which keeps all processors at work. A computation's memory
-// is freed some time after it, so that under load the process takes about twice
-// this bound.
+// MaxMemory bounds, in KiB, the memory of all computations that run at the same time; the others
+// wait. The default is the memory of the policy times GOMAXPROCS, which keeps all processors busy.
+//
+// A stored hash that takes more than twice the memory or the time of the policy waits in a separate
+// queue, so that whoever can write such hashes cannot keep others from logging in. That queue has a
+// bound of its own in addition: half of this one, or what a single such hash takes, which is 256
+// MiB at most.
+//
+// A computation's memory is freed some time after it, so that under load the process takes about
+// twice these bounds.
 func MaxMemory(kib uint64) PasswordOption {
 	return passwordOption(func(s *passwordSettings) { s.budget, s.hasLimit = kib, true })
 }
 
-// MaxWaiting bounds how many computations wait for memory; what comes on top
-// gets [ErrBusy] at once. The default is [DefaultMaxWaiting]; 0 lets none wait.
+// MaxWaiting bounds how many computations wait for memory in each of the two queues that
+// [MaxMemory] describes. Beyond that, calls return [ErrBusy] at once. The default is
+// [DefaultMaxWaiting]; with 0, none waits.
 func MaxWaiting(n int) PasswordOption {
 	return passwordOption(func(s *passwordSettings) { s.waiting = n })
 }
 
-// AcceptPython lets Verify read a hash in the JSON wrapper that the Python
-// library puts round every string it stores. Such a hash is always bcrypt, so
-// that a match asks for a new one, without the wrapper. By default it is off.
+// AcceptPython lets Verify read a hash in the JSON wrapper that the Python library puts around
+// every string it stores. It is off by default. Such a hash is always bcrypt, so a match reports
+// rehash, and the new hash has no wrapper.
 func AcceptPython() PasswordOption {
 	return passwordOption(func(s *passwordSettings) { s.python = true })
 }
 
-// TruncateBcrypt verifies bcrypt hashes with the first 72 bytes of a longer
-// candidate, as old versions of Python's bcrypt stored them. By default such a
-// candidate does not match. A match tells nothing about what comes after the
-// 72 bytes, and a new hash would make it part of the password; so as long as
-// this is on, no bcrypt hash is asked to be replaced.
+// TruncateBcrypt verifies bcrypt hashes with the first 72 bytes of a longer candidate, as old
+// versions of Python's bcrypt stored them. By default such a candidate does not match. A match says
+// nothing about the bytes after the first 72, and a new hash would make them part of the password.
+// While this is on, therefore, rehash is never true for a bcrypt hash.
 func TruncateBcrypt() PasswordOption {
 	return passwordOption(func(s *passwordSettings) { s.truncate = true })
 }
 
-// AllowWeak lets a test have a policy below [Minimum], which is quicker. It
-// takes the test's *testing.T or *testing.B, which only a test has.
+// AllowWeak allows a policy below [Minimum], which is quicker, in tests. It takes the test's
+// *testing.T or *testing.B, which only a test has.
 func AllowWeak(testing interface {
 	Helper()
 	TempDir() string
@@ -96,16 +100,16 @@ func AllowWeak(testing interface {
 	return passwordOption(func(s *passwordSettings) { s.weak = testing != nil })
 }
 
-// NewPasswords makes the hasher of a policy, such as [Recommended]. A policy
-// below [Minimum], one that asks for more than Verify computes (256 MiB, 16
-// passes, 16 threads, 1 GiB for memory times passes) and options out of their
-// range are [ErrPolicy].
+// NewPasswords returns a hasher for a policy, such as [Recommended]. The following are [ErrPolicy]:
+// a policy below [Minimum], one that asks for more than Verify computes (256 MiB, 16 passes, 16
+// threads, 1 GiB for memory times passes), options out of their range, and nil options.
 func NewPasswords(policy Policy, opts ...PasswordOption) (*Passwords, error) {
 	s := passwordSettings{waiting: DefaultMaxWaiting}
 	for _, o := range opts {
-		if o != nil {
-			o.applyPasswords(&s)
+		if o == nil {
+			return nil, fmt.Errorf("%w: a nil option", ErrPolicy)
 		}
+		o.applyPasswords(&s)
 	}
 	if err := policy.check(s.weak); err != nil {
 		return nil, err
@@ -123,12 +127,13 @@ func NewPasswords(policy Policy, opts ...PasswordOption) (*Passwords, error) {
 		policy:   policy,
 		want:     policy.params(),
 		running:  &semaphore{size: s.budget, queue: s.waiting},
+		dear:     &semaphore{size: max(1, s.budget/2), queue: s.waiting},
 		garbage:  &garbage{limit: s.budget / 2},
 		python:   s.python,
 		truncate: s.truncate,
 	}
 	p.matches = func(h *passwordHash, candidate []byte) bool { return h.matches(candidate, p.truncate) }
-	// A random sum is as hard to match as a computed one, and free.
+	// A random sum is as hard to match as a computed one, and costs nothing.
 	p.dummy = passwordHash{params: p.want, salt: random(saltSize), sum: random(hashSize)}
 	return p, nil
 }
@@ -139,12 +144,12 @@ func random(n int) []byte {
 	return b
 }
 
-// Policy is the policy that new hashes are made under.
+// Policy returns the policy for new hashes.
 func (p *Passwords) Policy() Policy { return p.policy }
 
-// Hash makes the string to store for a password, with a new salt. Its errors
-// are [ErrPasswordLength], [ErrBusy] and the context's. The context ends the
-// waiting; what runs already is computed to its end.
+// Hash returns the string to store for a password, with a new salt. The errors are
+// [ErrPasswordLength], [ErrBusy] and the context's. The context ends the wait; a computation that
+// has started runs to its end.
 func (p *Passwords) Hash(ctx context.Context, password string) (encoded string, err error) {
 	if err := p.check(password); err != nil {
 		return "", err
@@ -157,14 +162,15 @@ func (p *Passwords) Hash(ctx context.Context, password string) (encoded string, 
 	return newHash(p.want, []byte(norm.NFC.String(password)), random(saltSize)).encoded, nil
 }
 
-// Verify tells whether password matches a stored string of argon2id, argon2i,
-// scrypt or bcrypt; and whether, after a match, the string is weaker than the
-// policy and should be replaced by a new Hash. rehash is never true for what is
-// stronger than the policy.
+// Verify reports whether password matches a stored string of argon2id, argon2i, scrypt or bcrypt.
+// After a match, rehash reports whether the string is weaker than the policy and should be replaced
+// by a new Hash. rehash is never true for a string stronger than the policy.
 //
-// A wrong password is not an error. Its errors are [ErrHashMalformed],
-// [ErrHashUnsupported] and [ErrHashCost] for the stored string,
-// [ErrPasswordLength], [ErrBusy], and the context's.
+// A wrong password is not an error. The errors are [ErrHashMalformed], [ErrHashUnsupported] and
+// [ErrHashCost] for the stored string, [ErrPasswordLength], [ErrBusy], and the context's. A
+// candidate that is not in NFC takes two attempts. The context ends the wait for the first and for
+// the second; an attempt that has started runs to its end. On one core that takes one to two
+// seconds for the most expensive hash that is not refused.
 func (p *Passwords) Verify(ctx context.Context, encoded, password string) (ok, rehash bool, err error) {
 	if err := p.check(password); err != nil {
 		return false, false, err
@@ -188,11 +194,10 @@ func (p *Passwords) Verify(ctx context.Context, encoded, password string) (ok, r
 	return true, h.params.weaker(p.want), nil
 }
 
-// VerifyMissing does the work that Verify does for a wrong password against a
-// hash of the policy, and finds no match. Calling it where there is no stored
-// string keeps the time of an answer from telling which users exist. (A user
-// whose hash is of another policy still takes another time, until it is
-// replaced.)
+// VerifyMissing does the work that Verify does for a wrong password against a hash of the policy,
+// and finds no match. Call it if there is no stored string, so that the response time does not
+// reveal which users exist. (A user whose hash is of another policy still takes a different time,
+// until the hash is replaced.)
 func (p *Passwords) VerifyMissing(ctx context.Context, password string) error {
 	if err := p.check(password); err != nil {
 		return err
@@ -201,9 +206,9 @@ func (p *Passwords) VerifyMissing(ctx context.Context, password string) error {
 	return err
 }
 
-// Validate tells whether Verify would compute a stored string that comes from
-// elsewhere, and with which error it would not. It computes nothing. The Python
-// library's wrapper is not taken here: store what is within it.
+// Validate returns the error with which Verify would refuse a stored string that comes from
+// elsewhere, or nil if Verify would compute it. It computes nothing. It does not accept the Python
+// library's wrapper: store the string inside.
 func (p *Passwords) Validate(encoded string) error {
 	_, err := parseHash(encoded)
 	return err
@@ -223,48 +228,59 @@ func checkLength(password string) error {
 	return nil
 }
 
-// reserve waits for the memory of a hash. Each takes the share of one of the
-// policy at least: what costs time and no memory must not crowd the processors.
+// reserve waits for the memory of a hash. Each hash takes at least the share of one of the policy,
+// since a hash that costs time but no memory must not crowd the processors. A hash that costs much
+// more than the policy waits in a separate queue: the string comes from the database, and anyone
+// who can write there could otherwise make all others wait for it.
 func (p *Passwords) reserve(ctx context.Context, h *passwordHash) (release func(), err error) {
 	kib, err := h.params.cost()
 	if err != nil {
 		return nil, err
 	}
-	weight, err := p.running.acquire(ctx, max(kib, p.want.memory))
+	queue := p.running
+	if h.params.dear(p.want) {
+		queue = p.dear
+	}
+	weight, err := queue.acquire(ctx, max(kib, p.want.memory))
 	if err != nil {
 		return nil, err
 	}
 	p.garbage.collect()
 	return func() {
 		p.garbage.add(kib)
-		p.running.release(weight)
+		queue.release(weight)
 	}, nil
 }
 
 func (p *Passwords) try(ctx context.Context, h *passwordHash, password string) (bool, error) {
-	release, err := p.reserve(ctx, h)
-	if err != nil {
-		return false, err
-	}
-	defer release()
-	return tryForms(password, func(candidate []byte) bool { return p.matches(h, candidate) }), nil
+	// A candidate that NFC changes takes two turns: the context can end it in between, and others
+	// who wait go first.
+	return tryForms(password, func(candidate []byte) (bool, error) {
+		release, err := p.reserve(ctx, h)
+		if err != nil {
+			return false, err
+		}
+		defer release()
+		return p.matches(h, candidate), nil
+	})
 }
 
-// tryForms tries a candidate in NFC and, only if that is another text, as it
-// is. How often it computes depends on the candidate alone.
-func tryForms(password string, matches func([]byte) bool) bool {
+// tryForms tries a candidate in NFC and then, only if that is a different text, unchanged. How
+// often it computes a wrong candidate depends on the candidate alone.
+func tryForms(password string, matches func([]byte) (bool, error)) (bool, error) {
 	nfc := norm.NFC.String(password)
-	if matches([]byte(nfc)) {
-		return true
+	ok, err := matches([]byte(nfc))
+	if ok || err != nil || nfc == password {
+		return ok, err
 	}
-	return nfc != password && matches([]byte(password))
+	return matches([]byte(password))
 }
 
-// Verify tells whether password matches a stored string of argon2id, argon2i,
-// scrypt or bcrypt, for programs that have only the string. It takes what
-// [Passwords.Verify] takes, and gives the same errors for it; but it has no
-// policy, so that it does not tell about replacing the string, and does not bound
-// how many run at a time: one can take 256 MiB. A service wants [Passwords].
+// Verify reports whether password matches a stored string of argon2id, argon2i, scrypt or bcrypt.
+// It accepts the strings that [Passwords.Verify] accepts and returns the same errors for the
+// others, but needs only the string. It has no policy, so it does not report whether to replace the
+// string, and it does not bound how many calls run at a time. One call can take 256 MiB and two
+// seconds. A service should use [Passwords].
 func Verify(encoded, password string) (bool, error) {
 	if err := checkLength(password); err != nil {
 		return false, err
@@ -273,17 +289,17 @@ func Verify(encoded, password string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return tryForms(password, func(candidate []byte) bool { return h.matches(candidate, false) }), nil
+	return tryForms(password, func(candidate []byte) (bool, error) { return h.matches(candidate, false), nil })
 }
 
-// Format prints the policy whatever the verb.
+// Format prints what String returns for every verb.
 func (p Passwords) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, p.String()) }
 
-// String tells the policy.
+// String returns a text that names the policy.
 func (p Passwords) String() string { return "secure.Passwords(" + p.policy.String() + ")" }
 
-// LogValue tells the policy.
+// LogValue returns what String returns.
 func (p Passwords) LogValue() slog.Value { return slog.StringValue(p.String()) }
 
-// MarshalText tells the policy.
+// MarshalText returns what String returns.
 func (p Passwords) MarshalText() ([]byte, error) { return []byte(p.String()), nil }

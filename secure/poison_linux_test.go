@@ -16,13 +16,12 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// The test binary runs itself as a child that may only take childMemory bytes
-// more than it has when it starts: running out of memory ends a Go process
-// without a word that a test could catch.
+// The test binary runs itself as a child that may take only childMemory bytes more than it has at
+// the start. A test could not catch a Go process that runs out of memory.
 const (
 	childRole   = "SECURE_TEST_CHILD"
 	childMemory = 384 << 20
-	raceShadow  = 5 // times the memory, for the race detector's own
+	raceShadow  = 5 // times the memory: the race detector takes its own
 )
 
 func TestMain(m *testing.M) {
@@ -35,7 +34,8 @@ func TestMain(m *testing.M) {
 		_, _ = fmt.Fprintln(os.Stdout, "survived")
 	case "control":
 		limitMemory()
-		_, _ = fmt.Fprintln(os.Stdout, len(argon2.IDKey([]byte("password"), []byte("somesalt"), 1, 1<<20, 1, 32))) // 1 GiB
+		// This takes 1 GiB.
+		_, _ = fmt.Fprintln(os.Stdout, len(argon2.IDKey([]byte("password"), []byte("somesalt"), 1, 1<<20, 1, 32)))
 	case "crowd":
 		verifyCrowd()
 	default:
@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// limitMemory limits the address space to what it is now and childMemory more.
+// limitMemory limits the address space to its current size plus childMemory.
 func limitMemory() {
 	limit := processMemory("VmSize:") + childMemory
 	if raceEnabled {
@@ -54,7 +54,7 @@ func limitMemory() {
 	}
 }
 
-// processMemory gives a line of what the kernel tells of this process, in bytes.
+// processMemory returns the value, in bytes, of a line of the kernel's status of this process.
 func processMemory(line string) uint64 {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
@@ -87,7 +87,7 @@ func verifyPoisoned() {
 	}
 }
 
-// verifyCrowd verifies 64 passwords of 64 MiB at once, which is 4 GiB, and tells the most memory
+// verifyCrowd verifies 64 passwords of 64 MiB at once, which is 4 GiB, and prints the most memory
 // in MiB that the process had.
 func verifyCrowd() {
 	runtime.GOMAXPROCS(2)
@@ -129,7 +129,7 @@ func TestMemoryOfACrowdInAChild(t *testing.T) {
 	require.NoError(t, err, out)
 	require.Greater(t, peak, 64, "it computes")
 	t.Logf("%d MiB", peak)
-	if !raceEnabled { // whose own memory comes on top
+	if !raceEnabled { // the race detector's own memory is added
 		require.Less(t, peak, 300, "MiB")
 	}
 }
@@ -141,5 +141,5 @@ func TestAttackPoisonedParametersInAChild(t *testing.T) {
 
 	out, err = child(t, "control")
 	require.Error(t, err, "the limit limits nothing")
-	require.Regexp(t, "fatal error: |failed to allocate", out) // the race detector says it its way
+	require.Regexp(t, "fatal error: |failed to allocate", out) // with the race detector
 }

@@ -2,15 +2,14 @@ package secure
 
 import "bytes"
 
-// unwrapPython gives the text within the wrapper that the Python library puts
-// round every string,
+// unwrapPython returns the text inside the wrapper that the Python library puts around every
+// string,
 //
 //	{"__type__": "str", "value": "…"}
 //
-// It reads this object and no other: these two members in this order, with or
-// without white space between the tokens, and a text without escapes, of which
-// neither a Fernet token nor a password hash has any. Everything else, valid
-// JSON included, is not the wrapper of either. The text is not copied.
+// It accepts only this object: these two members in this order, with or without white space between
+// the tokens, and a text without escapes, since neither a Fernet token nor a password hash has any.
+// Everything else, valid JSON included, does not wrap either of them. The text is not copied.
 func unwrapPython(value []byte) (text []byte, ok bool) {
 	for _, token := range [...]string{"{", `"__type__"`, ":", `"str"`, ",", `"value"`, ":", `"`} {
 		value = bytes.TrimLeft(value, jsonSpace)

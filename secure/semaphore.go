@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// semaphore lets computations run as long as their weights fit into its size,
-// in the order in which they came. Past queue waiting ones it refuses.
+// semaphore lets computations run as long as their weights fit into its size, in the order in which
+// they came. It refuses any beyond queue waiting ones.
 type semaphore struct {
 	size  uint64
 	queue int
@@ -25,8 +25,8 @@ type waiter struct {
 
 var errNilContext = errors.New("secure: the context is nil")
 
-// acquire waits for room. What is heavier than the whole size waits until it is
-// alone. Every acquire without an error needs a release of the weight it gives.
+// acquire waits for room. A weight above the whole size waits until it is alone. After each acquire
+// without an error, release must be called with the weight that it returned.
 func (s *semaphore) acquire(ctx context.Context, weight uint64) (granted uint64, err error) {
 	if ctx == nil {
 		return 0, errNilContext
@@ -62,7 +62,7 @@ func (s *semaphore) acquire(ctx context.Context, weight uint64) (granted uint64,
 	default:
 		s.waiting.Remove(place)
 	}
-	s.grant() // the one behind may fit where this one did not
+	s.grant() // the next one may fit where this one did not
 	return 0, ctx.Err()
 }
 

@@ -40,9 +40,9 @@ func TestFernetVectors(t *testing.T) {
 	for _, r := range rows {
 		got, err := OpenFernet(r.Secret, []byte(r.Token))
 		if strings.HasPrefix(r.Desc, "far-future TS") || r.Desc == "expired TTL" {
-			// Invalid only for a reader with a time to live, which this is not.
+			// These are invalid only for a reader with a time to live, and OpenFernet has none.
 			require.NoError(t, err, r.Desc)
-			require.Equal(t, []byte{}, got, r.Desc) // which is what they hold
+			require.Equal(t, []byte{}, got, r.Desc) // their plaintext is empty
 			continue
 		}
 		require.Equal(t, ErrOpen, err, r.Desc)
@@ -105,8 +105,7 @@ type pythonValues struct {
 	}
 }
 
-// What the Python library left in Redis, read through the two types that a
-// service reads it with.
+// What the Python library left in Redis, read through the two types that a service would use.
 func TestPythonStoredValues(t *testing.T) {
 	v := load[pythonValues](t, "interop/python_values.json")
 	require.Len(t, v.Tests, 7)
@@ -119,7 +118,7 @@ func TestPythonStoredValues(t *testing.T) {
 			ring := newRing(t, testKey(t, 1), AcceptFernet(key))
 			got, err := ring.Open(nil, []byte(r.RedisValue), r.Key, "", "secret", "text")
 			if r.Name == "secret_passthrough_gAAAA" {
-				// Stored in the clear by the library's sniffing of prefixes.
+				// The library sniffed prefixes, and so stored this one in the clear.
 				require.Equal(t, ErrOpen, err)
 				continue
 			}
@@ -222,7 +221,7 @@ func TestBcryptVectors(t *testing.T) {
 			counts["empty"]++
 			_, err := Verify(stored, password)
 			require.ErrorIs(t, err, ErrPasswordLength, stored)
-			// The stored string is judged all the same.
+			// The stored string is still checked.
 			err = truncating.Validate(stored)
 			if r.Result == "valid" {
 				require.NoError(t, err, stored)
@@ -261,8 +260,8 @@ func TestBcryptVectors(t *testing.T) {
 	require.Equal(t, map[string]int{"2x": 8, "empty": 8, "long": 2, "openwall": 2, "plain": 15}, counts)
 }
 
-// openwallOnly are the $2a$ rows that crypt_blowfish computes differently on
-// purpose, against collisions that an old fault of its own had made possible.
+// openwallOnly are the $2a$ rows that crypt_blowfish computes differently on purpose, to prevent
+// collisions that an old bug of its own had made possible.
 var openwallOnly = map[string]bool{
 	"$2a$05$/OK.fbVrR/bpIqNJ5ianF.nqd1wy.pTMdcvrRWxyiGL2eMz.2a85.": true,
 	"$2a$05$/OK.fbVrR/bpIqNJ5ianF.ZC1JEJ8Z4gPfpe1JOr/oyPXTWl9EFd.": true,
@@ -318,7 +317,7 @@ func TestScryptVectors(t *testing.T) {
 		case r.N == 1<<20: // 1 GiB
 			_, err = Verify(stored, r.Password)
 			require.ErrorIs(t, err, ErrHashCost)
-		case len(r.Salt) < minSaltSize: // a right answer that nobody should have stored
+		case len(r.Salt) < minSaltSize: // a correct hash that nobody should have stored
 			require.True(t, h.matches([]byte(r.Password), false))
 			require.ErrorIs(t, newPasswords(t).Validate(stored), ErrHashMalformed)
 		default:
