@@ -19,15 +19,15 @@ const (
 	maxPort             = 1<<16 - 1
 )
 
-// The errors of this file say what is wrong in words of their own. Those of the standard library
-// and of rueidis quote what they parse, and with it a password.
+// The errors of this file use wording of their own. Those of the standard library and of rueidis
+// quote the text that they parse, and a password with it.
 var (
 	errHost = errors.New("not a host: write a name or an IP address")
 	errPort = errors.New("the port must be a number from 1 to 65535")
 )
 
-// parseAddress turns "host", "host:port", an IPv6 address, or one in brackets with or without a
-// port, into what net.Dial takes.
+// parseAddress turns "host", "host:port", or an IPv6 address, with or without brackets and a port,
+// into the form that net.Dial takes.
 func parseAddress(s string, port int) (string, error) {
 	host := unbracket(s)
 	if host == s && strings.Contains(s, ":") && !isIP(s) {
@@ -48,7 +48,7 @@ func parseAddress(s string, port int) (string, error) {
 	return net.JoinHostPort(host, strconv.Itoa(port)), nil
 }
 
-// unbracket gives the address in the brackets that IPv6 has in URLs, or s itself.
+// unbracket returns the IPv6 address inside the brackets that URLs put around it, or s itself.
 func unbracket(s string) string {
 	inner, ok := strings.CutPrefix(s, "[")
 	if inner, closed := strings.CutSuffix(inner, "]"); ok && closed && isIP(inner) {
@@ -62,8 +62,8 @@ func isIP(s string) bool {
 	return err == nil
 }
 
-// isHost tells whether s can be the name of a host or is an IP address. It is strict, so that a
-// URL or a password on the wrong variable is refused and not looked up and quoted by a resolver.
+// isHost reports whether s is an IP address or could be a host name. It is strict: a URL or a
+// password on the wrong variable is refused before a resolver looks it up and quotes it.
 func isHost(s string) bool {
 	const maxName = 253
 	if s == "" || len(s) > maxName {
@@ -82,9 +82,9 @@ func isHost(s string) bool {
 	return true
 }
 
-// parseURL gives the client option of a URL as rueidis.ParseURL does, but refuses what that lets
-// pass and does not understand: most such URLs have a password in which a character should have
-// been percent-encoded.
+// parseURL returns the client option of a URL, as rueidis.ParseURL does. It refuses what
+// rueidis.ParseURL accepts without understanding it: most such URLs have a password with a
+// character that should have been percent-encoded.
 func parseURL(raw string) (rueidis.ClientOption, error) {
 	var none rueidis.ClientOption
 	u, err := url.Parse(strings.TrimSpace(raw))
@@ -122,7 +122,7 @@ func parseURL(raw string) (rueidis.ClientOption, error) {
 		}
 		addresses = append(addresses, u.Path)
 	} else {
-		// "redis://host/" means no database number, which rueidis takes for a malformed one.
+		// "redis://host/" has no database number; rueidis would report a malformed one.
 		if u.Path == "/" {
 			u.Path = ""
 		}
@@ -149,7 +149,7 @@ func parseURL(raw string) (rueidis.ClientOption, error) {
 	if err != nil {
 		return none, errors.New("not a URL that the client understands: write redis://user:password@host:6379/0")
 	}
-	// rueidis takes an addr without a port for the first host.
+	// rueidis uses the first host's address for an addr without a port.
 	option.InitAddress = addresses
 	return option, nil
 }

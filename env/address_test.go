@@ -176,7 +176,7 @@ func FuzzAddrs(f *testing.F) {
 	})
 }
 
-// requireAddresses requires what net.Dial takes, and nothing that could be a password.
+// requireAddresses requires addresses that net.Dial takes, and nothing that could be a password.
 func requireAddresses(t *testing.T, addrs []string) {
 	t.Helper()
 	require.NotEmpty(t, addrs)

@@ -11,8 +11,8 @@ import (
 	"github.com/redisimnest/redisimnest/nest"
 )
 
-// The environment switches broadcasts on; without it, and without a key that is cached, the
-// client tracks as usual.
+// The environment switches broadcasting on. Without it, or without a cached key, the client tracks
+// as usual.
 func TestOpenBroadcast(t *testing.T) {
 	port, _ := server(t)
 	cachedKey := nest.Key[int]("cached", nest.Cached(time.Minute))
@@ -47,7 +47,7 @@ func TestOpenBroadcast(t *testing.T) {
 			require.NotRegexp(t, `flags=\w*B`, list)
 		}
 		closeClient()
-		require.Eventually(t, func() bool { // the next one looks at its own client
+		require.Eventually(t, func() bool { // so that the next case sees only its own client
 			list, err := other.Do(t.Context(), other.B().Arbitrary("CLIENT", "LIST").Build()).ToString()
 			return err == nil && strings.Count(list, "flags=") == 1
 		}, 5*time.Second, time.Millisecond)

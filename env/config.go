@@ -2,112 +2,161 @@ package env
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	caarlos "github.com/caarlos0/env/v11"
 
 	"github.com/redisimnest/redisimnest/nest"
 )
 
-// maxCount bounds the keys that one command looks at or deletes: more would keep the server from
-// all other work for about a second.
+// maxCount bounds the keys that one command looks at or deletes. More would block the server for
+// about a second.
 const maxCount = 1_000_000
 
-// Config is what the environment says. The zero value of a field stands for its default, so that
-// a Config can also be written by hand; [Load] fills the defaults in. It prints without secrets.
+// Config holds the settings from the environment. The zero value of a field stands for its default,
+// so a Config can also be written by hand; [Load] fills in the defaults. A Config prints without
+// secrets.
 type Config struct {
-	// URL is REDIS_URL: all of the connection in one text, as [rueidis.ParseURL] reads it:
-	// redis://user:password@host:6379/0, rediss:// for TLS, unix:///run/redis.sock. Only Username
-	// and Password may stand beside it, where it holds none.
+	// URL is REDIS_URL, the whole connection in the form that [rueidis.ParseURL] reads:
+	// redis://user:password@host:6379/0, rediss:// for TLS, unix:///run/redis.sock. Of the fields
+	// below, Username and Password may be set beside it if it has neither, and so may those for the
+	// sentinels' user and password and for the files of TLS.
 	URL Hidden `env:"REDIS_URL"`
 	// Host is REDIS_HOST, a name or an IP address. The default is localhost.
 	Host string `env:"REDIS_HOST"`
 	// Port is REDIS_PORT, 1 to 65535. The default is 6379, and 26379 with a SentinelMaster.
 	Port int `env:"REDIS_PORT"`
-	// Addrs is REDIS_ADDRS, host:port separated by commas: instead of Host and Port. Several are
-	// nodes of one Redis Cluster or, with a SentinelMaster, the sentinels. The default of a
-	// missing port is that of Port.
+	// Addrs is REDIS_ADDRS, host:port pairs separated by commas, used in place of Host and Port.
+	// Several addresses are the nodes of one Redis Cluster or, with a SentinelMaster, the
+	// sentinels. A missing port defaults as Port does.
 	Addrs []string `env:"REDIS_ADDRS"`
 	// SentinelMaster is REDIS_SENTINEL_MASTER, the name under which the sentinels know the server.
-	// The default is none: the addresses are the servers' own.
+	// By default it is unset, and the addresses are those of the servers.
 	SentinelMaster string `env:"REDIS_SENTINEL_MASTER"`
+	// SentinelUsername is REDIS_SENTINEL_USERNAME, the ACL user of the sentinels. The default is
+	// the sentinels' default user.
+	SentinelUsername string `env:"REDIS_SENTINEL_USERNAME"`
+	// SentinelPassword is REDIS_SENTINEL_PASS, the password of the sentinels. They never receive
+	// the server's password. The default is none.
+	SentinelPassword Hidden `env:"REDIS_SENTINEL_PASS"`
 	// Username is REDIS_USERNAME. The default is the server's default user.
 	Username string `env:"REDIS_USERNAME"`
-	// Password is REDIS_PASS. The default is none. Sentinels are not given it.
+	// Password is REDIS_PASS. The default is none. It is not sent to sentinels.
 	Password Hidden `env:"REDIS_PASS"`
-	// DB is REDIS_DB, the number of the database, which a Redis Cluster has not. The default is 0.
+	// DB is REDIS_DB, the database number. A Redis Cluster has only 0. The default is 0.
 	DB int `env:"REDIS_DB"`
 	// TLS is REDIS_TLS: connect with TLS 1.2 or later and the system's root certificates. The
 	// default is false.
 	TLS bool `env:"REDIS_TLS"`
+	// TLSCAFile is REDIS_TLS_CA_FILE, a file of PEM certificates that replace the system's root
+	// certificates. The default is none.
+	TLSCAFile string `env:"REDIS_TLS_CA_FILE"`
+	// TLSCertFile and TLSKeyFile are REDIS_TLS_CERT_FILE and REDIS_TLS_KEY_FILE, the client's
+	// certificate and its key in PEM. A Redis server with TLS asks for them unless it sets
+	// tls-auth-clients no. They are read again for each connection, so they can be replaced. The
+	// default is none.
+	TLSCertFile string `env:"REDIS_TLS_CERT_FILE"`
+	TLSKeyFile  string `env:"REDIS_TLS_KEY_FILE"`
 
-	// DeleteChunk is REDIS_DELETE_CHUNK_SIZE, the number of keys that clearing a scope deletes
-	// with one command, 1 to 1000000. The default is [nest.DefaultDeleteChunk].
+	// DeleteChunk is REDIS_DELETE_CHUNK_SIZE, the number of keys deleted by one command when a
+	// scope is cleared, 1 to 1000000. The default is [nest.DefaultDeleteChunk].
 	DeleteChunk int `env:"REDIS_DELETE_CHUNK_SIZE"`
-	// ScanCount is REDIS_SCAN_COUNT, the number of keys that the server looks at in one step of a
-	// scan, 1 to 1000000. The default is [nest.DefaultScanCount].
+	// ScanCount is REDIS_SCAN_COUNT, the number of keys that one step of a scan looks at, 1 to
+	// 1000000. The default is [nest.DefaultScanCount].
 	ScanCount int `env:"REDIS_SCAN_COUNT"`
-	// AutoRenew is TTL_AUTO_RENEW: a read restarts a key's TTL, wherever no declaration says
+	// AutoRenew is TTL_AUTO_RENEW: whether a read restarts a key's TTL where no declaration says
 	// otherwise. The default is false.
 	AutoRenew bool `env:"TTL_AUTO_RENEW"`
-	// CacheBroadcast is REDIS_CACHE_BROADCAST: the server tells of changes of keys that are declared
-	// Cached in broadcasting mode, by the prefixes of the tree ([nest.TrackingOptions]). The default
-	// is false: it remembers which keys each client has read.
+	// CacheBroadcast is REDIS_CACHE_BROADCAST: whether the server reports changes of Cached keys in
+	// broadcasting mode, by the prefixes of the tree (see [nest.TrackingOptions]). The default is
+	// false: the server remembers which keys each client has read.
 	CacheBroadcast bool `env:"REDIS_CACHE_BROADCAST"`
-	// LogOperations is SHOW_METHOD_DISPATCH_LOGS: log every operation, without values, to
-	// [log/slog.Default]. The default is false.
+	// ClientCache is REDIS_CLIENT_CACHE: "on", the default, or "off" for a client that caches
+	// nothing and asks for no tracking, as some managed servers and proxies, and all that know only
+	// RESP2, need it. Reads of Cached keys then ask the server.
+	ClientCache string `env:"REDIS_CLIENT_CACHE"`
+	// Timeout is REDIS_TIMEOUT, a duration such as 500ms, or "off": how long one exchange with a
+	// server may take, see [nest.WithTimeout]. The default is [DefaultTimeout]; a negative Timeout
+	// is none.
+	Timeout time.Duration `env:"REDIS_TIMEOUT"`
+	// LogOperations is SHOW_METHOD_DISPATCH_LOGS: whether to log every operation, without values,
+	// to [log/slog.Default]. The default is false.
 	LogOperations bool `env:"SHOW_METHOD_DISPATCH_LOGS"`
 
 	// EncryptionKey is MY_ENCRYPTION_KEY, the Fernet key of the Python library: 44 characters of
-	// URL-safe base64 for 32 bytes. The secrets that are stored under it can be read; without a
-	// Keyring it is also what new ones are sealed with. Once [nest.Rotate] has converted them all,
-	// it belongs at the end of the Keyring, or is to be removed: secure.AcceptFernet tells why.
-	// The default is none.
+	// URL-safe base64 for 32 bytes. Secrets stored under it can be read. Without a Keyring it also
+	// seals new ones. Once [nest.Rotate] has converted them all, move it to the end of the Keyring
+	// or remove it; see [secure.AcceptFernet] for the reason. The default is none.
 	EncryptionKey Hidden `env:"MY_ENCRYPTION_KEY"`
 	// Keyring is NEST_KEYRING, keys of 32 bytes in base64 or hexadecimal, separated by single
-	// commas: the primary, which seals, then those that are only accepted. The default is none, and
-	// without EncryptionKey too a tree that declares secrets cannot be opened.
+	// commas. The first is the primary, which seals; the others are only accepted. The default is
+	// none. With neither Keyring nor EncryptionKey, a tree that declares secrets cannot be opened.
 	Keyring Hidden `env:"NEST_KEYRING"`
 }
 
-// Option is an option of [Load].
-type Option func(*source)
+// Defaults of [Config.Open].
+const (
+	// DefaultTimeout is the default of REDIS_TIMEOUT.
+	DefaultTimeout = 2 * time.Second
+	// defaultFailures and defaultPause are what [nest.WithBreaker] is given.
+	defaultFailures = 5
+	defaultPause    = time.Second
+)
 
-// source is where the variables come from.
+// Option is an option for [Load].
+type Option interface{ applyLoad(s *source) }
+
+type loadOption func(s *source)
+
+func (o loadOption) applyLoad(s *source) { o(s) }
+
+// source says where the variables come from.
 type source struct {
 	environ []string
 	dir     string
 }
 
-// WithEnviron reads environ, "NAME=value" each, in place of the process' environment.
-func WithEnviron(environ []string) Option { return func(s *source) { s.environ = environ } }
+// WithEnviron reads environ, whose entries have the form "NAME=value", in place of the process's
+// environment.
+func WithEnviron(environ []string) Option { return loadOption(func(s *source) { s.environ = environ }) }
 
-// WithDir looks for .env, and for what USER_SETTINGS_FILE names, in dir in place of the working
-// directory.
-func WithDir(dir string) Option { return func(s *source) { s.dir = dir } }
+// WithDir makes [Load] look for .env, and for the file that USER_SETTINGS_FILE names, in dir rather
+// than in the working directory.
+func WithDir(dir string) Option { return loadOption(func(s *source) { s.dir = dir }) }
 
-// Load reads the process' environment and the .env file, or the file that USER_SETTINGS_FILE
-// names, and gives the Config that they make. It changes neither the environment nor any file.
-// The error is an [*Error] with everything that is wrong.
+// Load reads the process's environment and the .env file, or the file that USER_SETTINGS_FILE
+// names, and returns the Config that results. It changes neither the environment nor any file. The
+// error is an [*Error] that lists everything that is wrong.
 func Load(opts ...Option) (Config, error) {
 	src := source{environ: os.Environ()}
-	for _, opt := range opts {
-		if opt != nil {
-			opt(&src)
+	for i, o := range opts {
+		if o == nil {
+			return Config{}, &Error{Problems: []Problem{{Variable: "Load", Message: fmt.Sprintf("option %d is nil", i+1)}}}
 		}
+		o.applyLoad(&src)
 	}
 	process := dropEmpty(caarlos.ToMap(src.environ))
-	vars, found := readFiles(src.dir, process)
-	vars = dropEmpty(vars)
+	file, found := readFiles(src.dir, process)
+	for _, name := range slices.Sorted(maps.Values(variables())) {
+		if process[name] == "" {
+			file.check(name, &found)
+		}
+	}
+	vars := dropEmpty(file.vars)
 	maps.Copy(vars, process)
 
 	c, malformed := parse(vars)
 	found = append(found, malformed...)
-	found = append(found, c.check(func(name string) bool { return vars[name] != "" && !malformed.mention(name) })...)
+	isSet := func(name string) bool { return vars[name] != "" && !found.mention(name) }
+	found = append(found, c.check(isSet)...)
+	found = append(found, c.checkUnread(vars)...)
 	if err := found.err(); err != nil {
 		return Config{}, err
 	}
@@ -115,7 +164,7 @@ func Load(opts ...Option) (Config, error) {
 	return c, nil
 }
 
-// dropEmpty gives the variables that count as set.
+// dropEmpty returns the variables that count as set.
 func dropEmpty(vars map[string]string) map[string]string {
 	set := make(map[string]string, len(vars))
 	for name, value := range vars {
@@ -126,7 +175,7 @@ func dropEmpty(vars map[string]string) map[string]string {
 	return set
 }
 
-// variables gives each variable's name by the name of its field in Config.
+// variables returns the name of the variable of each field of Config, by the field's name.
 func variables() map[string]string {
 	names := make(map[string]string)
 	for field := range reflect.TypeFor[Config]().Fields() {
@@ -135,7 +184,7 @@ func variables() map[string]string {
 	return names
 }
 
-// parsers say in words of their own what is wrong: strconv's errors quote what they parse.
+// parsers use wording of their own in errors: strconv's errors quote what they parse.
 var parsers = map[reflect.Type]caarlos.ParserFunc{
 	reflect.TypeFor[string](): func(s string) (any, error) { return strings.TrimSpace(s), nil },
 	reflect.TypeFor[int](): func(s string) (any, error) {
@@ -145,6 +194,7 @@ var parsers = map[reflect.Type]caarlos.ParserFunc{
 		}
 		return int(n), nil
 	},
+	reflect.TypeFor[time.Duration](): parseTimeout,
 	reflect.TypeFor[bool](): func(s string) (any, error) {
 		switch strings.ToLower(strings.TrimSpace(s)) {
 		case "1", "t", "true", "y", "yes", "on":
@@ -156,7 +206,23 @@ var parsers = map[reflect.Type]caarlos.ParserFunc{
 	},
 }
 
-// parse gives the values of the variables, and what is no value of its type.
+// noTimeout is what REDIS_TIMEOUT=off stands for.
+const noTimeout time.Duration = -1
+
+func parseTimeout(s string) (any, error) {
+	s = strings.TrimSpace(s)
+	if strings.EqualFold(s, cacheOff) {
+		return noTimeout, nil
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil || d < time.Millisecond {
+		return nil, errors.New("must be a duration of at least 1ms, such as 2s or 500ms, or off")
+	}
+	return d, nil
+}
+
+// parse returns a Config with the values of the variables, and a problem for each value that does
+// not have the right type.
 func parse(vars map[string]string) (Config, problems) {
 	names := variables()
 	known := make(map[string]string, len(names))
@@ -180,7 +246,7 @@ func parse(vars map[string]string) (Config, problems) {
 	return c, found
 }
 
-// mention tells whether there is a problem with a variable.
+// mention reports whether p holds a problem with a variable.
 func (p problems) mention(variable string) bool {
 	for _, problem := range p {
 		if problem.Variable == variable {
@@ -190,7 +256,8 @@ func (p problems) mention(variable string) bool {
 	return false
 }
 
-// isSet gives for a Config that was not read from variables which of them would be set.
+// isSet returns a function that reports, for a Config that was not read from variables, whether a
+// variable would be set.
 func (c Config) isSet() func(variable string) bool {
 	set := make(map[string]bool)
 	v := reflect.ValueOf(c)
@@ -212,6 +279,12 @@ func (c *Config) fillDefaults() {
 	if c.DeleteChunk == 0 {
 		c.DeleteChunk = nest.DefaultDeleteChunk
 	}
+	if c.Timeout == 0 {
+		c.Timeout = DefaultTimeout
+	}
+	if c.ClientCache == "" {
+		c.ClientCache = cacheOn
+	}
 	if c.ScanCount == 0 {
 		c.ScanCount = nest.DefaultScanCount
 	}
@@ -224,19 +297,39 @@ func (c Config) defaultPort() int {
 	return defaultPort
 }
 
-// check gives everything that is wrong with the values and between them.
+// check returns everything that is wrong with the values, each by itself and in combination.
 func (c Config) check(isSet func(variable string) bool) problems {
 	var found problems
 	c.checkAddresses(isSet, &found)
+	c.checkSentinels(isSet, &found)
+	c.checkTLS(isSet, &found)
 	if isSet("REDIS_DELETE_CHUNK_SIZE") {
 		checkRange("REDIS_DELETE_CHUNK_SIZE", c.DeleteChunk, maxCount, &found)
 	}
 	if isSet("REDIS_SCAN_COUNT") {
 		checkRange("REDIS_SCAN_COUNT", c.ScanCount, maxCount, &found)
 	}
+	if isSet("REDIS_CLIENT_CACHE") && !strings.EqualFold(c.ClientCache, cacheOn) && !strings.EqualFold(c.ClientCache, cacheOff) {
+		found.addf("REDIS_CLIENT_CACHE", "must be on or off")
+	}
+	if c.CacheBroadcast && !c.caches() {
+		found.addf("REDIS_CACHE_BROADCAST", "contradicts REDIS_CLIENT_CACHE=off: remove one of them")
+	}
+	if c.Timeout > 0 && c.Timeout < time.Millisecond {
+		found.addf("REDIS_TIMEOUT", "must be at least 1ms")
+	}
 	c.checkKeys(&found)
 	return found
 }
+
+// The values of REDIS_CLIENT_CACHE.
+const (
+	cacheOn  = "on"
+	cacheOff = "off"
+)
+
+// caches reports whether the client caches.
+func (c Config) caches() bool { return !strings.EqualFold(c.ClientCache, cacheOff) }
 
 func checkRange(variable string, n, most int, found *problems) {
 	if n < 1 || n > most {

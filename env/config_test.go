@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -19,14 +20,14 @@ const (
 	hexKey = "202122232425262728292a2b2c2d2e2f303132333435363738393A3B3C3D3E3F"
 )
 
-// load reads variables, "NAME=value" each, with no file around.
+// load reads vars, each of the form "NAME=value", with no file around.
 func load(t testing.TB, vars ...string) (Config, error) {
 	t.Helper()
 	return Load(WithEnviron(vars), WithDir(t.TempDir()))
 }
 
 func defaults(change func(*Config)) Config {
-	c := Config{Host: "localhost", Port: 6379, DeleteChunk: 500, ScanCount: 1000}
+	c := Config{Host: "localhost", Port: 6379, DeleteChunk: 500, ScanCount: 1000, ClientCache: "on", Timeout: 2 * time.Second}
 	change(&c)
 	return c
 }
@@ -62,10 +63,20 @@ func TestLoadVariables(t *testing.T) {
 		{[]string{"REDIS_URL=redis://h", "REDIS_USERNAME=u", "REDIS_PASS=p"}, func(c *Config) {
 			c.Host, c.Port, c.URL, c.Username, c.Password = "", 0, Hide("redis://h"), "u", Hide("p")
 		}},
+		{[]string{"REDIS_SENTINEL_MASTER=m", "REDIS_SENTINEL_USERNAME=u", "REDIS_SENTINEL_PASS=p"}, func(c *Config) {
+			c.Port, c.SentinelMaster, c.SentinelUsername, c.SentinelPassword = 26379, "m", "u", Hide("p")
+		}},
+		{[]string{"REDIS_PASS=p", "REDIS_PASSWORD=q", "REDIS_HOST=h", "REDIS_HOSTS=a,b"}, func(c *Config) { c.Password, c.Host = Hide("p"), "h" }},
+		{[]string{"REDIS_URL=redis://:p@h", "REDIS_PASSWORD=p", "REDIS_HOSTNAME=h", "REDIS_USER=u"}, func(c *Config) {
+			c.Host, c.Port, c.URL = "", 0, Hide("redis://:p@h")
+		}},
 		{[]string{"REDIS_DELETE_CHUNK_SIZE=50"}, func(c *Config) { c.DeleteChunk = 50 }},
 		{[]string{"REDIS_SCAN_COUNT=1000000"}, func(c *Config) { c.ScanCount = 1000000 }},
 		{[]string{"TTL_AUTO_RENEW=1"}, func(c *Config) { c.AutoRenew = true }},
 		{[]string{"REDIS_CACHE_BROADCAST=1"}, func(c *Config) { c.CacheBroadcast = true }},
+		{[]string{"REDIS_CLIENT_CACHE=Off"}, func(c *Config) { c.ClientCache = "Off" }},
+		{[]string{"REDIS_TIMEOUT= 500ms "}, func(c *Config) { c.Timeout = 500 * time.Millisecond }},
+		{[]string{"REDIS_TIMEOUT=off"}, func(c *Config) { c.Timeout = -1 }},
 		{[]string{"SHOW_METHOD_DISPATCH_LOGS=True"}, func(c *Config) { c.LogOperations = true }},
 		{[]string{"MY_ENCRYPTION_KEY=" + keyA}, func(c *Config) { c.EncryptionKey = Hide(keyA) }},
 		{[]string{"NEST_KEYRING=" + keyA + "," + keyB + "," + keyC}, func(c *Config) {
@@ -74,7 +85,7 @@ func TestLoadVariables(t *testing.T) {
 		{[]string{"NEST_KEYRING=" + keyC}, func(c *Config) { c.Keyring = Hide(keyC) }},
 		{[]string{"NEST_KEYRING=" + keyB[:43] + "," + hexKey}, func(c *Config) { c.Keyring = Hide(keyB[:43] + "," + hexKey) }},
 		{[]string{"REDIS_HOST=", "REDIS_PORT=", "REDIS_URL=", "REDIS_ADDRS= ", "REDIS_DB=", "REDIS_TLS=", "NEST_KEYRING="}, func(*Config) {}},
-		{[]string{"PATH=/bin", "0_X=1", "=C:=x", "REDIS_PORTS=x", "redis_host=x"}, func(*Config) {}},
+		{[]string{"PATH=/bin", "0_X=1", "=C:=x", "REDIS_SERVICE_PORT=1", "REDIS_PORT_6379_TCP=tcp://x", "redis_host=x"}, func(*Config) {}},
 	} {
 		t.Run(strings.Join(tt.vars, " "), func(t *testing.T) {
 			got, err := load(t, tt.vars...)
@@ -91,6 +102,7 @@ func requireConfig(t *testing.T, want, got Config) {
 	t.Helper()
 	for _, pair := range [][2]*Hidden{
 		{&want.URL, &got.URL}, {&want.Password, &got.Password}, {&want.EncryptionKey, &got.EncryptionKey}, {&want.Keyring, &got.Keyring},
+		{&want.SentinelPassword, &got.SentinelPassword},
 	} {
 		require.Equal(t, pair[0].Reveal(), pair[1].Reveal())
 		*pair[0], *pair[1] = Hidden{}, Hidden{}
@@ -102,7 +114,7 @@ func TestLoadRefuses(t *testing.T) {
 	const zeroKey = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 	for _, tt := range []struct {
 		vars []string
-		want []string // one problem each, from its start
+		want []string // one for each problem: how it begins
 	}{
 		{[]string{"REDIS_HOST=a b"}, []string{"REDIS_HOST: must be a host"}},
 		{[]string{"REDIS_HOST=a:6379"}, []string{"REDIS_HOST: must be a host"}},
@@ -124,6 +136,11 @@ func TestLoadRefuses(t *testing.T) {
 		{[]string{"REDIS_DELETE_CHUNK_SIZE=0"}, []string{"REDIS_DELETE_CHUNK_SIZE: must be a number from 1"}},
 		{[]string{"REDIS_DELETE_CHUNK_SIZE=-5"}, []string{"REDIS_DELETE_CHUNK_SIZE: must be a number from 1"}},
 		{[]string{"REDIS_SCAN_COUNT=1000001"}, []string{"REDIS_SCAN_COUNT: must be a number from 1"}},
+		{[]string{"REDIS_CLIENT_CACHE=maybe"}, []string{"REDIS_CLIENT_CACHE: must be on or off"}},
+		{[]string{"REDIS_CLIENT_CACHE=off", "REDIS_CACHE_BROADCAST=1"}, []string{"REDIS_CACHE_BROADCAST: contradicts"}},
+		{[]string{"REDIS_TIMEOUT=2"}, []string{"REDIS_TIMEOUT: must be a duration"}},
+		{[]string{"REDIS_TIMEOUT=-1s"}, []string{"REDIS_TIMEOUT: must be a duration"}},
+		{[]string{"REDIS_TIMEOUT=1us"}, []string{"REDIS_TIMEOUT: must be a duration"}},
 		{[]string{"REDIS_SCAN_COUNT=1e3"}, []string{"REDIS_SCAN_COUNT: must be a whole number"}},
 		{[]string{"REDIS_ADDRS=a,,b"}, []string{"REDIS_ADDRS: entry 2 is empty"}},
 		{[]string{"REDIS_ADDRS=,"}, []string{"REDIS_ADDRS: entry 1 is empty", "REDIS_ADDRS: entry 2 is empty"}},
@@ -156,6 +173,33 @@ func TestLoadRefuses(t *testing.T) {
 		}},
 		{[]string{"NEST_KEYRING=" + keyB + "," + keyB[:43]}, []string{"NEST_KEYRING: entry 2 repeats entry 1"}},
 		{[]string{"NEST_KEYRING=" + hexKey[2:]}, []string{"NEST_KEYRING: entry 1 must be"}},
+		// Names that other programs use, and typing errors.
+		{[]string{"REDIS_PASSWORD=" + sentinel}, []string{"REDIS_PASSWORD: is not read: did you mean REDIS_PASS?"}},
+		{[]string{"REDIS_URL=redis://h", "REDIS_PASSWORD=" + sentinel}, []string{"REDIS_PASSWORD: is not read"}},
+		{[]string{"REDIS_USER=u", "REDIS_HOSTNAME=h", "REDIS_DATABASE=1", "REDIS_SSL=true", "REDIS_NODES=a"}, []string{
+			"REDIS_DATABASE: is not read: did you mean REDIS_DB?", "REDIS_HOSTNAME: is not read: did you mean REDIS_HOST?",
+			"REDIS_NODES: is not read: did you mean REDIS_ADDRS?", "REDIS_SSL: is not read: did you mean REDIS_TLS?",
+			"REDIS_USER: is not read: did you mean REDIS_USERNAME?",
+		}},
+		{[]string{"REDIS_URI=redis://:" + sentinel + "@h"}, []string{"REDIS_URI: is not read: did you mean REDIS_URL?"}},
+		{[]string{"REDIS_SENTINEL_MASTER=m", "REDIS_SENTINEL_PASSWORD=" + sentinel}, []string{"REDIS_SENTINEL_PASSWORD: is not read: did you mean REDIS_SENTINEL_PASS?"}},
+		{[]string{"REDIS_HOTS=h"}, []string{"REDIS_HOTS: is not read: did you mean REDIS_HOST?"}},
+		{[]string{"REDIS_PORTS=1"}, []string{"REDIS_PORTS: is not read: did you mean REDIS_PORT?"}},
+		{[]string{"REDIS_HOSt=h", "REDIS_TL=true", "NEST_KEYRINGS=" + sentinel}, []string{"NEST_KEYRINGS: is not", "REDIS_HOSt: is not", "REDIS_TL: is not"}},
+		// Sentinels and TLS.
+		{[]string{"REDIS_SENTINEL_PASS=" + sentinel, "REDIS_SENTINEL_USERNAME=u"}, []string{
+			"REDIS_SENTINEL_USERNAME: is for sentinels, and there are none", "REDIS_SENTINEL_PASS: is for sentinels",
+		}},
+		{[]string{"REDIS_URL=redis://h", "REDIS_SENTINEL_PASS=" + sentinel}, []string{"REDIS_SENTINEL_PASS: is for sentinels"}},
+		{[]string{"REDIS_TLS_CA_FILE=" + sentinel}, []string{"REDIS_TLS_CA_FILE: the connection is without TLS"}},
+		{[]string{"REDIS_URL=redis://h", "REDIS_TLS_CERT_FILE=a", "REDIS_TLS_KEY_FILE=b"}, []string{"REDIS_TLS_CERT_FILE: the connection is without TLS"}},
+		{[]string{"REDIS_TLS=1", "REDIS_TLS_CERT_FILE=" + sentinel}, []string{"REDIS_TLS_CERT_FILE: a client's certificate takes both"}},
+		{[]string{"REDIS_TLS=1", "REDIS_TLS_KEY_FILE=" + sentinel}, []string{"REDIS_TLS_CERT_FILE: a client's certificate takes both"}},
+		{[]string{"REDIS_TLS=1", "REDIS_TLS_CA_FILE=" + sentinel}, []string{"REDIS_TLS_CA_FILE: the file it names: no such file"}},
+		{[]string{"REDIS_URL=rediss://h", "REDIS_TLS_CA_FILE=."}, []string{"REDIS_TLS_CA_FILE: the file it names: a directory, not a regular file"}},
+		{[]string{"REDIS_TLS=1", "REDIS_TLS_CA_FILE=config_test.go"}, []string{"REDIS_TLS_CA_FILE: the file it names: it holds no certificate"}},
+		{[]string{"REDIS_TLS=1", "REDIS_TLS_CERT_FILE=" + sentinel, "REDIS_TLS_KEY_FILE=x"}, []string{"REDIS_TLS_CERT_FILE: the file it names: no such file"}},
+		{[]string{"REDIS_TLS=1", "REDIS_TLS_CERT_FILE=config_test.go", "REDIS_TLS_KEY_FILE=config.go"}, []string{"REDIS_TLS_CERT_FILE: the file it names: it and that of"}},
 		// All at once.
 		{[]string{
 			"REDIS_PORT=x", "REDIS_HOST=?", "REDIS_DB=-3", "REDIS_TLS=x", "REDIS_DELETE_CHUNK_SIZE=-1", "REDIS_SCAN_COUNT=0",
@@ -174,7 +218,7 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
-// requireProblems requires an *Error with these problems, given from their start.
+// requireProblems requires an *Error with these problems, given by their beginnings.
 func requireProblems(t *testing.T, err error, want ...string) {
 	t.Helper()
 	require.ErrorIs(t, err, ErrConfig)
@@ -192,7 +236,7 @@ func requireProblems(t *testing.T, err error, want ...string) {
 	require.True(t, strings.HasPrefix(err.Error(), "env: "))
 }
 
-// A value that is a secret on the wrong variable is not quoted either, whatever is wrong with it.
+// Nor is a value quoted that is a secret on the wrong variable, whatever is wrong with it.
 func TestLoadNeverQuotesAValue(t *testing.T) {
 	values := []string{
 		sentinel, "redis://:" + sentinel + "@h:6379", "redis://u:" + sentinel + "/@h", "redis://u:%zz" + sentinel + "@h",
@@ -245,7 +289,7 @@ func TestLoadPrecedence(t *testing.T) {
 	}
 }
 
-// Without options Load reads the process' environment and the working directory, and changes
+// Without options Load reads the process's environment and the working directory, and changes
 // neither.
 func TestLoadReadsTheProcess(t *testing.T) {
 	dir := t.TempDir()

@@ -16,7 +16,7 @@ import (
 )
 
 // listen accepts connections, answers the first bytes of each with answer, if any, and then stays
-// silent. It gives the address, and how many connections are open.
+// silent. It returns the address and a function that returns how many connections are open.
 func listen(t *testing.T, answer string) (addr string, open func() int) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -105,7 +105,7 @@ func TestConnectClosedPort(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := option(t, c)
 			before := runtime.NumGoroutine()
-			client, err := connect(t.Context(), o)
+			client, _, err := connect(t.Context(), o)
 			require.Nil(t, client)
 			require.ErrorIs(t, err, ErrConnect)
 			require.ErrorContains(t, err, o.InitAddress[0])
@@ -117,12 +117,12 @@ func TestConnectClosedPort(t *testing.T) {
 	}
 }
 
-// With ForceSingleClient rueidis gives a client along with the error.
+// With ForceSingleClient rueidis returns a client along with the error.
 func TestConnectClosesTheClientThatComesWithAnError(t *testing.T) {
 	o := option(t, Config{Addrs: []string{closedPort(t)}})
 	o.ForceSingleClient = true
 	before := runtime.NumGoroutine()
-	client, err := connect(t.Context(), o)
+	client, _, err := connect(t.Context(), o)
 	require.Nil(t, client)
 	require.ErrorIs(t, err, ErrConnect)
 	requireQuiet(t, before, none)
@@ -163,7 +163,7 @@ func TestConnectContextEndsFirst(t *testing.T) {
 				ctx, cancel := test.context()
 				defer cancel()
 				start := time.Now()
-				client, err := connect(ctx, o)
+				client, _, err := connect(ctx, o)
 				require.Less(t, time.Since(start), 10*time.Second)
 				require.Nil(t, client)
 				require.ErrorIs(t, err, ErrConnect)
@@ -177,23 +177,23 @@ func TestConnectContextEndsFirst(t *testing.T) {
 	}
 }
 
-// closedAddr is a port on which nothing listens by convention: discard.
+// closedAddr has a port on which, by convention, nothing listens: discard.
 const closedAddr = "127.0.0.1:9"
 
-// A server that accepts and never answers does not hold a caller without a deadline.
+// A server that accepts and never answers does not block a caller without a deadline.
 func TestConnectSilentServer(t *testing.T) {
 	addr, open := listen(t, "")
 	before := runtime.NumGoroutine()
 	start := time.Now()
-	_, err := connect(t.Context(), option(t, Config{Addrs: []string{addr}}))
+	_, _, err := connect(t.Context(), option(t, Config{Addrs: []string{addr}}))
 	require.ErrorIs(t, err, ErrConnect)
 	require.Less(t, time.Since(start), connectTimeout)
 	requireQuiet(t, before, open)
 }
 
-// What answers is no server, or one whose answers quote what was sent.
+// What answers is not a server, or it is one whose answers quote what was sent.
 func TestConnectStrangeAnswers(t *testing.T) {
-	const commands = 4 // HELLO, CLIENT TRACKING and twice CLIENT SETINFO
+	const commands = 5 // PING, HELLO, CLIENT TRACKING and twice CLIENT SETINFO
 	for name, answer := range map[string]string{
 		"another protocol":     "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n\r\n",
 		"quotes the password":  strings.Repeat("-ERR unknown command 'AUTH', with args beginning with: '"+sentinel+"'\r\n", commands),
@@ -205,7 +205,7 @@ func TestConnectStrangeAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			addr, open := listen(t, answer)
 			before := runtime.NumGoroutine()
-			client, err := connect(t.Context(), option(t, Config{Addrs: []string{addr}}))
+			client, _, err := connect(t.Context(), option(t, Config{Addrs: []string{addr}}))
 			require.Nil(t, client)
 			require.ErrorIs(t, err, ErrConnect)
 			for how, out := range printed(t, err) {
@@ -218,33 +218,4 @@ func TestConnectStrangeAnswers(t *testing.T) {
 			requireQuiet(t, before, open)
 		})
 	}
-}
-
-// Once opened, the gate neither closes connections nor remembers them.
-func TestGateOpened(t *testing.T) {
-	addr, open := listen(t, "")
-	g := newGate(nil)
-	first, err := g.dialContext(t.Context(), addr, &net.Dialer{}, nil)
-	require.NoError(t, err)
-	g.open()
-	second, err := g.dialContext(t.Context(), addr, &net.Dialer{}, nil)
-	require.NoError(t, err)
-	require.Empty(t, g.conns)
-	require.Eventually(t, func() bool { return open() == 2 }, 10*time.Second, time.Millisecond)
-	require.NoError(t, first.Close())
-	require.NoError(t, second.Close())
-}
-
-func TestGateShut(t *testing.T) {
-	addr, open := listen(t, "")
-	g := newGate(nil)
-	conn, err := g.dialContext(t.Context(), addr, &net.Dialer{}, nil)
-	require.NoError(t, err)
-	g.shut()
-	g.shut()
-	_, err = conn.Write([]byte("x"))
-	require.ErrorIs(t, err, net.ErrClosed)
-	_, err = g.dialContext(t.Context(), addr, &net.Dialer{}, nil)
-	require.ErrorIs(t, err, context.Canceled)
-	require.Eventually(t, func() bool { return open() == 0 }, 10*time.Second, time.Millisecond)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/redisimnest/redisimnest/nest"
 )
 
-// The package's documentation lists every variable, and the defaults that are settled elsewhere.
+// The package's documentation lists every variable, and the defaults that are set elsewhere.
 func TestDocumentation(t *testing.T) {
 	text, err := os.ReadFile("doc.go")
 	require.NoError(t, err)

@@ -1,17 +1,12 @@
 package env
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
-
-	"github.com/joho/godotenv"
 )
 
 const (
@@ -20,59 +15,67 @@ const (
 
 	// maxFileBytes keeps a path to the wrong file from filling the memory.
 	maxFileBytes = 1 << 20
-	// maxValueLines ends the search for a closing quote when a malformed line is looked for.
-	maxValueLines = 100
 )
 
-// readFiles gives the variables of the .env file in dir, or of the file that USER_SETTINGS_FILE
-// names: in the environment of the process, then that file is read instead of .env; or in .env itself, then
-// it is read in addition and wins.
-func readFiles(dir string, process map[string]string) (map[string]string, problems) {
-	var found problems
-	vars := map[string]string{}
+// readFiles returns the variables of the .env file in dir and of the file that USER_SETTINGS_FILE
+// names. If the process's environment sets that name, the file is read instead of .env; if .env
+// itself sets it, the file is read in addition and overrides .env. A reference in a line takes the
+// process's value first.
+func readFiles(dir string, process map[string]string) (*dotenv, problems) {
+	vars := newDotenv(process)
 	name := process[fileVariable]
 	if name == "" {
-		var err error
 		path := filepath.Join(dir, defaultFile)
-		// A directory of that name is some other tool's, such as a Python environment.
+		// A directory of that name belongs to another tool, such as a Python environment.
 		if info, statErr := os.Stat(path); statErr == nil && info.IsDir() {
 			return vars, nil
 		}
-		vars, err = readFile(path)
+		err := vars.readFile(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			return vars, nil
 		}
 		if err != nil {
-			return nil, problems{{Variable: defaultFile, Message: err.Error(), Err: err}}
+			return newDotenv(nil), problems{{Variable: defaultFile, Message: err.Error(), Err: err}}
 		}
-		if name = dropEmpty(vars)[fileVariable]; name == "" {
-			return vars, nil
+		var found problems
+		if name, found = vars.fileName(); name == "" {
+			return vars, found
 		}
 	}
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(dir, name)
 	}
-	named, err := readFile(name)
-	if err != nil {
-		found = append(found, Problem{
+	named := newDotenv(process)
+	named.earlier = vars
+	if err := named.readFile(name); err != nil {
+		return vars, problems{{
 			Variable: fileVariable,
 			Message:  fmt.Sprintf("the file it names, relative to the working directory: %v", err),
 			Err:      err,
-		})
+		}}
 	}
-	maps.Copy(vars, dropEmpty(named))
-	return vars, found
+	vars.add(named)
+	return vars, nil
 }
 
-// readFile reads one regular file, or what a symbolic link leads to. Its errors contain neither the
-// path, which may be no path at all but a value that was set on the wrong variable, nor anything
-// that the file holds.
-func readFile(path string) (map[string]string, error) {
+// readFile adds the variables of a file.
+func (d *dotenv) readFile(path string) error {
+	src, err := readRegular(path)
+	if err != nil {
+		return err
+	}
+	return d.parse(src)
+}
+
+// readRegular reads one regular file, following symbolic links. Its errors contain nothing that the
+// file holds. Nor do they contain the path, which may be a value that was set on the wrong
+// variable.
+func readRegular(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, withoutPath(err)
 	}
-	if !info.Mode().IsRegular() { // opening a named pipe would wait for who writes to it
+	if !info.Mode().IsRegular() { // opening a named pipe would wait for a writer
 		return nil, fmt.Errorf("%s, not a regular file", fileKind(info.Mode()))
 	}
 	f, err := os.Open(path)
@@ -87,10 +90,10 @@ func readFile(path string) (map[string]string, error) {
 	if len(src) > maxFileBytes {
 		return nil, fmt.Errorf("larger than %d bytes", maxFileBytes)
 	}
-	return parseFile(src)
+	return src, nil
 }
 
-// fileKind names what is no regular file.
+// fileKind names the kind of a file that is not regular.
 func fileKind(mode fs.FileMode) string {
 	switch {
 	case mode.IsDir():
@@ -103,58 +106,10 @@ func fileKind(mode fs.FileMode) string {
 	return "a device"
 }
 
-// withoutPath gives the reason of an error that also quotes a path.
+// withoutPath returns the reason of an error that also quotes a path.
 func withoutPath(err error) error {
 	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
 		return pathErr.Err
 	}
 	return errors.New("cannot be read")
-}
-
-var utf8BOM = []byte("\xef\xbb\xbf")
-
-// parseFile parses the text of a file.
-func parseFile(src []byte) (map[string]string, error) {
-	src = bytes.ReplaceAll(bytes.TrimPrefix(src, utf8BOM), []byte("\r\n"), []byte("\n"))
-	vars, ok := parseStatements(src)
-	if !ok {
-		return nil, fmt.Errorf("malformed near line %d: write NAME=value, close every quote, and start comments with #", malformedLine(src))
-	}
-	return vars, nil
-}
-
-var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
-
-// parseStatements drops godotenv's error, which quotes the file, and refuses the names that
-// godotenv lets pass: none at all, or several words.
-func parseStatements(src []byte) (map[string]string, bool) {
-	vars, err := godotenv.UnmarshalBytes(src)
-	if err != nil {
-		return nil, false
-	}
-	for name := range vars {
-		if !variableName.MatchString(name) {
-			return nil, false
-		}
-	}
-	return vars, true
-}
-
-// malformedLine gives the line, from 1, on which the first malformed statement starts.
-func malformedLine(src []byte) int {
-	lines := bytes.SplitAfter(src, []byte("\n"))
-	for start := 0; start < len(lines); {
-		var statement []byte
-		end, ok := start, false
-		for end < len(lines) && end-start < maxValueLines && !ok {
-			statement = append(statement, lines[end]...)
-			end++
-			_, ok = parseStatements(statement)
-		}
-		if !ok {
-			return start + 1
-		}
-		start = end
-	}
-	return len(lines)
 }

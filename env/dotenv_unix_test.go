@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What is no regular file is refused before it is opened: a named pipe would wait for a writer, a
-// device has no end. A symbolic link is followed.
+// A file that is not regular is refused before it is opened: a named pipe would wait for a writer,
+// and a device has no end. Symbolic links are followed.
 func TestLoadRefusesWhatIsNoFile(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "file", "REDIS_HOST=linked\n")

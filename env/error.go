@@ -7,22 +7,23 @@ import (
 )
 
 var (
-	// ErrConfig is wrapped by every error about the variables themselves, the [*Error]s.
+	// ErrConfig is wrapped by every error about the variables themselves, that is, by each
+	// [*Error].
 	ErrConfig = errors.New("invalid configuration")
-	// ErrConnect is wrapped by every error of a connection that could not be made.
+	// ErrConnect is wrapped by every error of a failed connection.
 	ErrConnect = errors.New("cannot connect")
 )
 
-// Error is what is wrong with the configuration, all of it at once. It wraps [ErrConfig] and the
-// Err of each problem. No value of a variable appears in it.
+// Error lists everything that is wrong with the configuration. It wraps [ErrConfig] and the Err of
+// each problem. It contains no value of a variable.
 type Error struct {
-	// Problems has at least one entry. Their order is that of the variables in [Config].
+	// Problems has at least one entry. The entries are in the order of the variables in [Config].
 	Problems []Problem
 }
 
 // Problem is one thing that is wrong.
 type Problem struct {
-	// Variable is the name of the variable to change, ".env" when that file is to blame.
+	// Variable is the name of the variable to change, or ".env" when that file is to blame.
 	Variable string
 	// Message says what is wrong and what to do. It never contains the variable's value.
 	Message string
@@ -32,7 +33,7 @@ type Problem struct {
 
 func (p Problem) String() string { return p.Variable + ": " + p.Message }
 
-// Error names every problem, one a line if there are several.
+// Error names every problem. If there are several, each is on a line of its own.
 func (e *Error) Error() string {
 	if len(e.Problems) == 1 {
 		return "env: " + e.Problems[0].String()
@@ -45,7 +46,7 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Unwrap gives ErrConfig and the causes.
+// Unwrap returns ErrConfig and the causes.
 func (e *Error) Unwrap() []error {
 	errs := []error{ErrConfig}
 	for _, p := range e.Problems {
@@ -63,7 +64,7 @@ func (p *problems) addf(variable, format string, args ...any) {
 	*p = append(*p, Problem{Variable: variable, Message: fmt.Sprintf(format, args...)})
 }
 
-// err gives the *Error, or nil if nothing is wrong.
+// err returns an *Error, or nil if nothing is wrong.
 func (p problems) err() error {
 	if len(p) == 0 {
 		return nil

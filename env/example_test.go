@@ -30,7 +30,7 @@ func ExampleLoad() {
 	// [redis.internal:6379] 5s 1s
 }
 
-// Everything that is wrong is reported at once, without a value.
+// Everything that is wrong is reported at once, without quoting a value.
 func ExampleLoad_problems() {
 	_, err := env.Load(env.WithEnviron([]string{
 		"REDIS_URL=redis://:correct#horse@redis.internal",

@@ -14,13 +14,13 @@ import (
 // sentinel is the secret that no output may contain.
 const sentinel = "s3ntinelPassw0rd"
 
-// verbs are all that package fmt has, with flags that change what they print.
+// verbs are all verbs of package fmt, with flags that change what they print.
 var verbs = []string{
 	"%v", "%+v", "%#v", "%s", "%q", "%#q", "%x", "%X", "% x", "%#x", "%d", "%o", "%b", "%c", "%U",
 	"%e", "%f", "%g", "%t", "%p", "%T", "%10v", "%-40s", "%.3s", "%z",
 }
 
-// printed gives every way of printing v.
+// printed returns the output of every way of printing v.
 func printed(t *testing.T, v any) map[string]string {
 	t.Helper()
 	out := make(map[string]string)

@@ -7,7 +7,7 @@ import (
 	"github.com/redisimnest/redisimnest/secure"
 )
 
-// checkKeys gives what is wrong with the keys.
+// checkKeys adds to found what is wrong with the keys.
 func (c Config) checkKeys(found *problems) {
 	if text := c.EncryptionKey.Reveal(); text != "" {
 		if _, ok := parseFernetKey(text); !ok {
@@ -44,8 +44,8 @@ func parseFernetKey(text string) (key secure.Key, ok bool) {
 	return key, err == nil
 }
 
-// keyringOption gives the keyring that the Config holds, or nil if it holds none. The Config was
-// checked.
+// keyringOption returns the keyring that the Config holds, or nil if it holds none. The Config has
+// been checked.
 func (c Config) keyringOption() (nest.OpenOption, error) {
 	var opts []secure.KeyringOption
 	text := c.Keyring.Reveal()

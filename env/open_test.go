@@ -52,11 +52,11 @@ func freePort(t *testing.T) string {
 }
 
 func TestOpenFails(t *testing.T) {
-	clash := nest.Cluster("root", nest.Sub(nest.Key[int]("a"), nest.Key[int]("a")))
+	clash := nest.Cluster("root", nest.Sub(nest.Key[int]("a"), nest.Key[int]("a"))) //nest:ignore the error is what is tested
 	port := freePort(t)
 	for _, tt := range []struct {
 		name string
-		over bool // the context
+		over bool // of the context
 		root *nest.ClusterDef
 		vars []string
 		is   []error
@@ -145,7 +145,34 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// A connection that breaks after Open has returned is made again.
+// A program that opens several trees makes the client once.
+func TestClientAndOptions(t *testing.T) {
+	port, _ := server(t)
+	setenv(t, "REDIS_ADDRS=127.0.0.1:"+port, "REDIS_USERNAME=default", "REDIS_PASS="+sentinel)
+	c, err := Load()
+	require.NoError(t, err)
+	client, closeClient, err := c.Client(t.Context(), tree)
+	require.NoError(t, err)
+	defer closeClient()
+	for _, prefix := range []string{"a", "b"} {
+		opts, err := c.OpenOptions()
+		require.NoError(t, err)
+		scope, err := nest.Open(client, tree, append(opts, nest.WithPrefix(prefix))...)
+		require.NoError(t, err)
+		require.NoError(t, scope.Ping(t.Context()))
+		require.NoError(t, nameKey.At(scope).Set(t.Context(), prefix))
+	}
+	var broken *nest.ClusterDef
+	_, closeNothing, err := c.Client(t.Context(), broken)
+	require.ErrorIs(t, err, nest.ErrDeclaration)
+	closeNothing()
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, _, err = c.Client(ended, tree)
+	require.ErrorIs(t, err, ErrConnect)
+}
+
+// A connection that breaks after Open has returned is reestablished.
 func TestOpenReconnects(t *testing.T) {
 	port, _ := server(t)
 	setenv(t, "REDIS_HOST=127.0.0.1", "REDIS_PORT="+port, "REDIS_PASS="+sentinel)
@@ -176,7 +203,7 @@ func TestOpenReconnects(t *testing.T) {
 	}, 10*time.Second, 10*time.Millisecond)
 }
 
-// A context that ends while NewClient returns is an error all the same, and nothing is left.
+// A context that ends while NewClient returns still yields an error, and leaves nothing behind.
 func TestConnectContextEndsLast(t *testing.T) {
 	_, socket := server(t)
 	o := option(t, Config{URL: Hide("unix://:" + sentinel + "@" + socket)})
@@ -187,14 +214,14 @@ func TestConnectContextEndsLast(t *testing.T) {
 		return &lastReply{Conn: conn, seen: cancel}, err
 	}
 	before := runtime.NumGoroutine()
-	client, err := connect(ctx, o)
+	client, _, err := connect(ctx, o)
 	require.Nil(t, client)
 	require.ErrorIs(t, err, context.Canceled)
 	requireQuiet(t, before, none)
 }
 
 // lastReply calls seen when it reads the answer to the last command of NewClient, which a server
-// that is no Redis Cluster refuses.
+// refuses unless it is a Redis Cluster.
 type lastReply struct {
 	net.Conn
 	seen func()
@@ -228,7 +255,7 @@ func TestOpenSettings(t *testing.T) {
 	setenv(t, "REDIS_HOST=127.0.0.1", "REDIS_PORT="+port, "REDIS_PASS="+sentinel, "TTL_AUTO_RENEW=true", "SHOW_METHOD_DISPATCH_LOGS=true")
 	var log safeBuffer
 	before := slog.Default()
-	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil))) // which does not show the debug level
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil))) // it does not show the debug level
 	defer slog.SetDefault(before)
 
 	for _, tt := range []struct {
@@ -279,7 +306,7 @@ func TestOpenKeyring(t *testing.T) {
 	require.ErrorIs(t, err, nest.ErrNoKeyring)
 	require.ErrorContains(t, err, "NEST_KEYRING")
 
-	// What Python stored under its key, and what was sealed by it.
+	// What Python stored under its key, and what that key sealed.
 	const token = `{"__type__": "str", "value": "gAAAAABrA4HdLxc-do_fd69BTLGH0AHRp4MxXtvuBzZqjAUr_KNPeLfRtzAGIziZIw2Pf8H1g6CwMriO30wiRfpKBQt7PoUGHA=="}`
 	const pythonKey = "RORUVoR8JULqcbt3vvH1Exd_c5MEEyX6BdE0FSJLKX0="
 	python := openWith("MY_ENCRYPTION_KEY=" + pythonKey)
@@ -290,7 +317,7 @@ func TestOpenKeyring(t *testing.T) {
 	require.Empty(t, got)
 	require.NoError(t, secretKey.At(python).Set(ctx, "sealed"))
 
-	// The next keyring accepts what that sealed, and seals anew.
+	// The next keyring opens what the key sealed, and seals new values.
 	next := openWith("NEST_KEYRING=" + keyA + "," + pythonKey)
 	got, err = secretKey.At(next).Get(ctx)
 	require.NoError(t, err)
@@ -304,7 +331,7 @@ func TestOpenKeyring(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "sealed", got)
 
-	// Beside a keyring, Python's key reads and does not seal.
+	// Beside a keyring, Python's key opens but does not seal.
 	both := openWith("NEST_KEYRING="+keyB, "MY_ENCRYPTION_KEY="+pythonKey)
 	_, err = secretKey.At(both).Do(ctx, "SET", token)
 	require.NoError(t, err)

@@ -6,16 +6,22 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/redisimnest/redisimnest/codec"
 )
 
-// TestResolvingAllocatesTheNameOnly holds the hot path to its budget: what At allocates is the
-// name, and arguments stay where they are.
+// TestResolvingAllocatesTheNameOnly checks the budget of the hot path: At allocates only the name,
+// and arguments do not escape to the heap.
 func TestResolvingAllocatesTheNameOnly(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates on its own")
 	}
 	s := open(t, root)
 	u := users.At(s, 42)
+	plainLevel, plainShade := Param[level]("level"), Param[colour]("shade")
+	plainKey := Key[int]("constant")
+	plainVisit := Key[int]("visit:<level>:<shade>", Params(plainLevel, plainShade))
+	plain := open(t, Cluster("root", Sub(plainKey, plainVisit)))
 	id, token, model := int64(1_234_567), "token-"+strconv.Itoa(7), "model"+strconv.Itoa(8)
 	var ref Ref
 	for _, c := range []struct {
@@ -32,6 +38,11 @@ func TestResolvingAllocatesTheNameOnly(t *testing.T) {
 		{"a tail", 1, func() { ref = file.At(s, token).Ref }},
 		{"a scope", 1, func() { _ = users.At(s, id) }},
 		{"an empty scope", 1, func() { _ = tagged.At(s, token) }},
+		{"no parameter at all", 0, func() { ref = plainKey.At(plain).Ref }},
+		{"an int32", 1, func() { ref = session.At(s, int32(id), token).Ref }},
+		{"a uint64", 1, func() { ref = session.At(s, uint64(id), token).Ref }},
+		{"named types", 1, func() { ref = plainVisit.At(plain, level(id%100), colour(token)).Ref }},
+		{"named arguments", 1, func() { ref = plainVisit.At(plain, plainLevel.Of(level(id%100)), plainShade.Of(colour(token))).Ref }},
 	} {
 		require.Equal(t, c.want, testing.AllocsPerRun(100, c.run), c.name)
 		require.NoError(t, ref.Err(), c.name)
@@ -73,11 +84,41 @@ func TestOpenOfManyDeclarationsIsCheap(t *testing.T) {
 	if raceEnabled {
 		return
 	}
-	result := testing.Benchmark(func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			_ = Check(tree)
-		}
-	})
-	require.Less(t, result.AllocedBytesPerOp(), int64(64<<20))
+	var beside []Node
+	for i := range 10_000 {
+		beside = append(beside, Key[int](fmt.Sprintf("<tenant>-k%d-<day>", i)))
+	}
+	for what, tree := range map[string]*ClusterDef{"clusters": tree, "one cluster": Cluster("root", Sub(beside...))} {
+		result := testing.Benchmark(func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				_ = Check(tree)
+			}
+		})
+		require.Less(t, result.AllocsPerOp(), int64(8*10_000), what)
+		require.Less(t, result.AllocedBytesPerOp(), int64(16<<20), what)
+	}
+}
+
+func TestKeysThatAreBoundAlikeShareWhatIsPrepared(t *testing.T) {
+	one, same := Key[string]("one"), Key[string]("same")
+	json, other := Key[string]("json", Codec(codec.JSON)), Key[[]byte]("other")
+	hello, bye := Key[string]("hello", Default("hello")), Key[string]("bye", Default("bye"))
+	s := open(t, Cluster("root", Sub(one, same, json, other, hello, bye)))
+	bound := func(d Node) any { return s.at.tree.places(d.declared())[0].bound }
+	require.Same(t, bound(one), bound(same))
+	require.NotSame(t, bound(one), bound(json))
+	require.NotEqual(t, fmt.Sprintf("%T", bound(one)), fmt.Sprintf("%T", bound(other)))
+	require.Equal(t, "hello", bound(hello).(*value[string]).fallback)
+	require.Equal(t, "bye", bound(bye).(*value[string]).fallback)
+
+	// A codec that cannot be compared must not make the tree invalid.
+	odd := oddCodec{Codec: codec.JSON, notes: []string{"x"}}
+	open(t, Cluster("root", Sub(Key[string]("a", Codec(odd)), Key[string]("b", Codec(odd)))))
+}
+
+// oddCodec cannot be compared.
+type oddCodec struct {
+	codec.Codec
+	notes []string
 }

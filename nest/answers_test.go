@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// answerTexts are the strings in made-up answers. The last one stands for what is stored and
-// must not appear in errors.
+// answerTexts are the strings in made-up answers. The last one stands for a stored value and must
+// not appear in errors.
 var answerTexts = []string{"", "0", "1", "-1", "2.5", "inf", "nan", "9223372036854775808", "OK", "sesame"}
 
 // makeAnswer turns any bytes into an answer of the server: of any type, to any depth.
@@ -23,7 +23,8 @@ func makeAnswer(data []byte) rueidis.RedisMessage {
 		data = data[1:]
 		return b
 	}
-	// What the client keeps in its cache: 7 bytes of expiry, then type, size and content.
+	// The form in which the client caches an answer: 7 bytes of expiry, then type, size and
+	// content.
 	buf := append([]byte(nil), make([]byte, 7)...)
 	head := func(typ byte, size uint64) {
 		buf = binary.BigEndian.AppendUint64(append(buf, typ), size)
@@ -70,14 +71,14 @@ func reading[R any](m *mounted, op operation[R]) reader {
 	}
 }
 
-// answered is what a record and an entry of a stream hold.
+// answered is the type of a record and of a stream's entry.
 type answered struct {
 	Name string
 	Age  int `nest:"age,was=sesame"`
 }
 
-// FuzzAnswers hands every reader of an answer what no server should send. Whatever comes, it
-// must not panic, and its error must not repeat it.
+// FuzzAnswers passes answers that no server should send to every reader. A reader must not panic,
+// and its error must not quote the answer.
 func FuzzAnswers(f *testing.F) {
 	counts, floats, numbers, set1, ranking, bits, visitors, places := Counter[int8]("a"), Counter[float64]("b"),
 		List[int]("c"), Set[int]("d"), SortedSet[int]("e"), Bitmap("f"), HyperLogLog[int]("g"), Geo[int]("h")
@@ -113,13 +114,13 @@ func FuzzAnswers(f *testing.F) {
 		func(a rueidis.RedisMessage) error { _, err := scanned(a, nil); return err },
 		func(a rueidis.RedisMessage) error { _, err := hashText(a); return err },
 		reading(h.at.m, h.hash().get), reading(h.at.m, h.hash().many), reading(h.at.m, h.hash().take), reading(h.at.m, h.hash().values),
-		reading(h.at.m, h.hash().page), reading(h.at.m, h.hash().incr), reading(h.at.m, opFields), reading(h.at.m, opFieldTTL),
+		reading(h.at.m, opIterate), reading(h.at.m, h.hash().incr), reading(h.at.m, opFields), reading(h.at.m, opFieldTTL),
 		reading(h.at.m, opFieldEnd), reading(h.at.m, opExpireFields),
 		reading(p.at.m, p.record().get), reading(p.at.m, p.record().getFields), reading(p.at.m, opIncrField), reading(p.at.m, opIncrFieldFloat),
 		reading(l2.at.m, opStreamAdd), reading(l2.at.m, opStreamInfo), reading(l2.at.m, opGroups), reading(l2.at.m, opConsumers),
 		reading(l2.at.m, opPendingSummary), reading(l2.at.m, opPending), reading(l2.at.m, opConsumeRead), reading(l2.at.m, opConsumeClaim),
 	}
-	// What is wrong with a field or an entry is told with its name or ID.
+	// An error about a field or an entry contains its name or ID.
 	namers := []reader{
 		reading(h.at.m, h.hash().all), reading(h.at.m, h.hash().random), reading(h.at.m, h.hash().loaded),
 		reading(l2.at.m, l2.stream().entries), reading(l2.at.m, l2.stream().read), reading(l2.at.m, l2.stream().autoClaim), reading(l2.at.m, l2.stream().lookup),
@@ -148,8 +149,8 @@ func FuzzAnswers(f *testing.F) {
 	})
 }
 
-// FuzzCounterText: what a counter writes it reads again, and what it reads it would write so
-// that it reads the same.
+// FuzzCounterText checks that a counter reads what it writes, and that it would write what it reads
+// in a form that reads the same.
 func FuzzCounterText(f *testing.F) {
 	for _, text := range []string{"0", "-1", "127", "128", "9223372036854775807", "1e3", "0.1", "nan", "+inf", "0x1p-2", " 1", "", "1_0"} {
 		f.Add(text)
@@ -176,7 +177,7 @@ func sameAgain[N Number](t *testing.T, text string) {
 	require.Equal(t, n, again)
 }
 
-// A score of 52 bits names the cell that the documentation of GEOADD puts Palermo into.
+// A score of 52 bits names the cell in which the documentation of GEOADD places Palermo.
 func TestPointOfScore(t *testing.T) {
 	p := pointOf(3479099956230698)
 	require.InDelta(t, 13.361389338970184, p.Longitude, 1e-12)

@@ -5,20 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/redis/rueidis"
 )
 
-// maxPipeline is how many operations of a batch travel together. With the commands that may come
-// before each of them, two at most, and the one after it they must stay below 2,000: from there on
-// rueidis sends a pipeline over a connection of its own, where a fence is none.
+// maxPipeline is the maximum number of operations that a batch sends together. Each may have up to
+// two commands before it and one after it, and all of them must stay below 2,000: from there on
+// rueidis sends a pipeline over a connection of its own, where a fence has no effect.
 const maxPipeline = 499
 
-// Batch collects operations and sends them together: one round trip for each server, or for
-// each 499 operations where there are more. A reference's In method puts it into a batch,
-// where its operations have the same names and give futures:
+// Batch collects operations and sends them together: one round trip for each server, or for each
+// 499 operations if there are more. The In method of a reference puts it into a batch, where its
+// operations have the same names and return futures:
 //
 //	b := root.Batch()
 //	age := Age.At(root, 42).In(b).Get()
@@ -26,29 +27,46 @@ const maxPipeline = 499
 //	err := b.Exec(ctx)
 //	v, err := age.Value()
 //
-// A batch is run once. It may be filled by several goroutines.
+// A batch runs once. Several goroutines may add operations to it.
 type Batch struct {
 	tree *tree
 	way  way
-	tx   *Tx   // where the way is that of a transaction
 	err  error // of the scope
 
 	mu     sync.Mutex
 	ran    bool
 	items  []item
-	guards []*Lease
-	slab   any // where the next operation of the last one's type finds room
+	guards []guard
+	slab   any // room for more operations of the last one's type
 }
 
 // way is how a batch is sent.
-type way uint8
+type way interface {
+	// refuses returns why a command cannot be in the batch, or nil.
+	refuses(cmd rueidis.Completed) error
+	// mayRun returns why [Batch.Exec] cannot run the batch, or nil.
+	mayRun() error
+	// exec sends the operations, of which start is when they began. It returns the error of each
+	// and, if the batch failed as a whole, that error.
+	exec(ctx context.Context, b *Batch, items []item, start time.Time) (errs []error, whole error)
+}
 
-const (
-	pipelined way = iota
-	atomically
-	inReads  // over the connection of a transaction, see [Tx.Reads]
-	inWrites // with the end of a transaction, see [Tx.Writes]
-)
+// pipelined is the way of [Scope.Batch].
+type pipelined struct{}
+
+func (pipelined) refuses(rueidis.Completed) error { return nil }
+func (pipelined) mayRun() error                   { return nil }
+
+func (pipelined) exec(ctx context.Context, b *Batch, items []item, start time.Time) (errs []error, _ error) {
+	for part := range slices.Chunk(items, maxPipeline) {
+		done := b.pipeline(ctx, part)
+		b.observe(ctx, part, start, done)
+		errs = append(errs, done...)
+		clear(part) // what was sent is no longer needed while the rest is sent
+	}
+	recycle(items)
+	return errs, nil
+}
 
 // item is one operation of a batch.
 type item struct {
@@ -60,14 +78,16 @@ type item struct {
 	pending
 }
 
-// extras is what few operations have beside their command.
+// extras is what only a few operations have in addition to their command.
 type extras struct {
 	unsent error               // why the operation cannot be sent
 	before []rueidis.Completed // ends the loads of the keys that it writes
+	movers []address           // of the keys, those that may stand under a former name
 	uses   []use
+	late   func(ctx context.Context, it *item) // builds the command
 }
 
-// unsent tells why an operation cannot be sent.
+// unsent returns the reason why the operation cannot be sent, or nil.
 func (i *item) unsent() error {
 	if i.more == nil {
 		return nil
@@ -75,7 +95,7 @@ func (i *item) unsent() error {
 	return i.more.unsent
 }
 
-// uses gives all keys of an operation that takes several.
+// uses returns all keys of an operation that takes several.
 func (i *item) uses() []use {
 	if i.more == nil {
 		return nil
@@ -85,11 +105,13 @@ func (i *item) uses() []use {
 
 // pending is an operation whose future waits for its result.
 type pending interface {
-	// op is the operation's name, "" for one that was not even asked for.
+	// op returns the name of the operation, or "" if its command was never built.
 	op() string
-	// conclude gives the future what came back, and returns the operation's error.
+	// conclude settles the future with the server's answer, and returns the operation's error.
 	conclude(ctx context.Context, r address, answer rueidis.RedisMessage, err error) error
-	// refuse gives the future an error without anything having been sent for it.
+	// degraded reports whether the result was made without Redis.
+	degraded() bool
+	// refuse settles the future with err, without anything having been sent for it.
 	refuse(err error)
 }
 
@@ -97,24 +119,19 @@ func (i *item) settle(ctx context.Context, answer rueidis.RedisMessage, err erro
 	return i.conclude(ctx, i.ref, answer, err)
 }
 
-// String gives the key with its sensitive parameters replaced by their templates.
-func (q RefBatch) String() string { return q.ref.String() }
+// Batch returns a new batch. Its operations are sent in order, and each has its own result and
+// error. Commands of other clients may run between them.
+func (s Scope) Batch() *Batch { return s.batch("batch", pipelined{}) }
 
-// Format prints what String gives, whatever the verb and the flags: sensitive parameters stay out of
-// what package fmt shows of it.
-func (q RefBatch) Format(s fmt.State, verb rune) { formatted(s, verb, q.String()) }
-
-// Batch starts a batch. Its operations are sent in order, and each has a result and an error of
-// its own; other clients' commands may come between them.
-func (s Scope) Batch() *Batch { return s.batch("batch", pipelined) }
-
-// Atomic starts a batch that is one transaction (MULTI, EXEC): no other client's command comes
-// between its operations, and all are applied or none. A command that fails when it is executed,
-// as on a key of another type, does not take back the others: Redis has no rollback.
+// Atomic returns a new batch that runs as one transaction (MULTI, EXEC): no other client's command
+// runs between its operations, and either all of them are applied or none. A command that fails
+// when it is executed, for example on a key of another type, does not undo the others: Redis has no
+// rollback.
 //
-// All keys must live in one slot of a Redis Cluster, as a [HashTag] makes them, else Exec
-// returns [ErrCrossSlot] and sends nothing — on a single server too, so that tests find it.
-func (s Scope) Atomic() *Batch { return s.batch("atomic", atomically) }
+// All keys must be in one slot, which a [HashTag] ensures; otherwise Exec returns [ErrCrossSlot]
+// and sends nothing. This holds on a single server too, so that tests find the mistake, unless
+// [SingleServer] says that slots do not matter.
+func (s Scope) Atomic() *Batch { return s.batch("atomic", atomically{}) }
 
 func (s Scope) batch(op string, w way) *Batch {
 	b := &Batch{way: w, err: s.checkClient(op)}
@@ -124,36 +141,81 @@ func (s Scope) batch(op string, w way) *Batch {
 	return b
 }
 
-// add puts an operation into a batch.
+// add adds an operation to a batch. It builds the command before it locks the batch, because an
+// encoder may be slow, or use the batch itself.
 func add[R any](b *Batch, r address, build func() command[R]) *Future[R] {
+	c := built(b, r, build)
 	if b != nil {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 	}
 	f := room[Future[R]](b)
-	fill(b, r, build, f)
+	fill(b, r, c, f)
 	return f
 }
 
-// addFound puts an operation that may find nothing into a batch.
+// addLate is like add, for an operation whose command can be built only with the context that is
+// passed to Exec.
+func addLate[R any](b *Batch, r address, build func(ctx context.Context) command[R]) *Future[R] {
+	if b != nil {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+	}
+	f := room[Future[R]](b)
+	if it := enter(b, r, f); it != nil && it.more == nil {
+		it.more = &extras{late: func(ctx context.Context, it *item) {
+			it.more = nil
+			prepare(b, it, build(ctx), f)
+		}}
+	}
+	return f
+}
+
+// late builds the commands that need the context.
+func late(ctx context.Context, items []item) {
+	for i := range items {
+		if it := &items[i]; it.more != nil && it.more.late != nil {
+			it.more.late(ctx, it)
+		}
+	}
+}
+
+// built builds a command, if the batch and the reference allow it.
+func built[R any](b *Batch, r address, build func() command[R]) (c command[R]) {
+	if b != nil && b.tree != nil && r.err == nil && r.m != nil && r.m.tree.client != nil {
+		c = build()
+	}
+	return c
+}
+
+// addFound is like add, for an operation that may find nothing.
 func addFound[T any](b *Batch, r address, build func() command[found[T]]) *FoundFuture[T] {
+	c := built(b, r, build)
 	if b != nil {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 	}
 	f := room[FoundFuture[T]](b)
-	fill(b, r, build, &f.Future)
+	fill(b, r, c, &f.Future)
 	return f
 }
 
-func fill[R any](b *Batch, r address, build func() command[R], f *Future[R]) {
+func fill[R any](b *Batch, r address, c command[R], f *Future[R]) {
+	if it := enter(b, r, f); it != nil && it.more == nil {
+		prepare(b, it, c, f)
+	}
+}
+
+// enter appends an operation to a batch. If the batch takes no operations, enter settles the future
+// with the reason and returns nil. An operation that cannot be sent is appended too.
+func enter(b *Batch, r address, f pending) *item {
 	if b == nil || b.tree == nil && b.err == nil {
 		f.refuse(errNoBatch)
-		return
+		return nil
 	}
 	if b.ran {
 		f.refuse(&Error{Op: "batch", Err: because(ErrBatch, "the batch was run already")})
-		return
+		return nil
 	}
 	if b.items == nil {
 		b.items = *itemPool.Get().(*[]item)
@@ -161,32 +223,36 @@ func fill[R any](b *Batch, r address, build func() command[R], f *Future[R]) {
 	it := item{ref: r, pending: f}
 	if err := b.admits(&r); err != nil {
 		it.more = &extras{unsent: err}
-	} else {
-		prepare(b, &it, build(), f) // whose encoder may panic: nothing is in the batch then
 	}
 	b.items = append(b.items, it)
+	return &b.items[len(b.items)-1]
 }
 
-// prepare makes an item of a command.
+// prepare fills in an item from a command.
 func prepare[R any](b *Batch, it *item, c command[R], f *Future[R]) {
 	r := it.ref
-	f.does, f.keyed = c.op, c.keyed
+	f.does, f.keyed, f.down, f.reads = c.op, c.keyed, c.down, c.reads()
 	it.fenced, it.skip = c.writesCached(r), c.skip
 	switch before := c.endLoads(r); {
 	case c.err != nil:
 		it.more = &extras{unsent: r.fail(c.op.name, c.err)}
 	case c.skip:
-	case b.way == inReads && !c.cmd.IsReadOnly():
-		it.more = &extras{unsent: r.fail(c.op.name, errNoRead)}
 	default:
+		if err := b.way.refuses(c.cmd); err != nil {
+			it.more = &extras{unsent: r.fail(c.op.name, err)}
+			return
+		}
 		it.cmd = b.tree.inFull(c.cmd)
 		if before != nil || c.uses != nil {
 			it.more = &extras{before: before, uses: c.uses}
 		}
+		if mv, ok := c.moves(r); ok {
+			it.move(mv)
+		}
 	}
 }
 
-// admits tells why a reference cannot be in the batch.
+// admits returns an error if the reference cannot be in the batch.
 func (b *Batch) admits(r *address) error {
 	switch {
 	case b.err == nil && r.err == nil && r.m != nil && r.m.tree == b.tree && b.tree.client != nil:
@@ -201,14 +267,14 @@ func (b *Batch) admits(r *address) error {
 	return nil
 }
 
-// String says how many operations the batch holds, and nothing of them.
+// String returns how many operations the batch holds, and nothing about them.
 func (b *Batch) String() string { return fmt.Sprintf("batch of %d operations", b.Len()) }
 
-// Format prints what String gives, whatever the verb and the flags: the names of keys, with what is
-// sensitive in them, stay out of what package fmt shows of it.
+// Format prints what String returns, whatever the verb and the flags, so that package fmt does not
+// show the names of keys, which may hold sensitive parameters.
 func (b *Batch) Format(s fmt.State, verb rune) { formatted(s, verb, b.String()) }
 
-// Len is how many operations the batch holds: 0 once it has been run.
+// Len returns the number of operations in the batch, which is 0 once it has run.
 func (b *Batch) Len() int {
 	if b == nil {
 		return 0
@@ -218,58 +284,56 @@ func (b *Batch) Len() int {
 	return len(b.items)
 }
 
-// Exec sends the batch and waits for its results. The error joins those of the operations that
-// failed; that a key does not exist is told by its future alone. A second call returns
-// [ErrBatch] and sends nothing.
+// Exec sends the batch and waits for its results. It returns the joined errors of the operations
+// that failed; the text shows the first eight. A missing key is not among them: only the
+// operation's future returns [ErrNotFound]. A second call returns [ErrBatch] and sends nothing.
 //
-// When an operation of an [Scope.Atomic] batch cannot be sent, nothing is, and the futures of
-// the others wrap [ErrUnsent]. When the server refuses the transaction they wrap [ErrAborted],
-// when the connection is lost or the context ends on the way [ErrOutcomeUnknown]. A server that
-// refuses MULTI alone, because the user has no right to it, has run each operation by itself: then
-// the futures tell what came of each, and the error wraps [ErrUnsupported].
+// If an operation of a [Scope.Atomic] batch cannot be sent, nothing is sent, and the errors of the
+// other futures wrap [ErrUnsent]. If the server refuses the transaction, the errors wrap
+// [ErrAborted]. If the connection is lost or the context ends on the way, they wrap
+// [ErrOutcomeUnknown]. A server that refuses only MULTI, because the user lacks permission for it,
+// has run each operation by itself: then each future has the result of its operation, and the error
+// of Exec wraps [ErrUnsupported].
+//
+// The operations of a [Scope.Batch] run in their order, but on a Redis Cluster one that was not
+// executed, because its slot was moving or no node could serve it, is sent again and then runs
+// after the others. An operation that may have been executed is never sent twice.
 func (b *Batch) Exec(ctx context.Context) error {
-	switch {
-	case b == nil || b.tree == nil && b.err == nil:
+	if b == nil || b.tree == nil && b.err == nil {
 		return errNoBatch
-	case b.way == inWrites:
-		return errTxWrites
+	}
+	if err := b.way.mayRun(); err != nil {
+		return err
 	}
 	items, ok := b.take()
 	if !ok {
 		return &Error{Op: "batch", Err: because(ErrBatch, "the batch was run already")}
 	}
-	if err := b.ready(ctx); err != nil {
+	start := time.Now()
+	if b.err == nil {
+		late(ctx, items)
+	}
+	err := b.ready(ctx)
+	if err == nil {
+		err = reseatItems(ctx, items)
+	}
+	if err != nil {
+		errs := make([]error, len(items))
 		for i := range items {
 			items[i].refuse(err)
+			errs[i] = err
 		}
+		b.observe(ctx, items, start, errs)
 		return err
 	}
-	start := time.Now()
-	var errs []error
-	var whole error // of the transaction, not of an operation
-	switch b.way {
-	case atomically:
-		errs, whole = b.transact(ctx, items)
-		b.observe(ctx, items, start, errs)
-		recycle(items)
-	case inReads:
-		errs, whole = b.tx.read(ctx, items)
-	default:
-		for part := range slices.Chunk(items, maxPipeline) {
-			done := b.pipeline(ctx, part)
-			b.observe(ctx, part, start, done)
-			errs = append(errs, done...)
-			clear(part) // what was sent is not needed while the rest is
-		}
-		recycle(items)
-	}
+	errs, whole := b.way.exec(ctx, b, items, start)
 	if whole != nil {
 		return whole
 	}
 	return failures(errs)
 }
 
-// take ends the filling of the batch and gives its items, to the first who asks.
+// take closes the batch to further operations and returns its items. Only the first call gets them.
 func (b *Batch) take() ([]item, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -278,14 +342,14 @@ func (b *Batch) take() ([]item, bool) {
 	return items, ok
 }
 
-// spent tells whether the batch was run.
+// spent reports whether the batch has run.
 func (b *Batch) spent() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.ran
 }
 
-// failures joins the errors of operations. That a key does not exist is none.
+// failures joins the errors of operations, except those that wrap ErrNotFound.
 func failures(errs []error) error {
 	var failed []error
 	for _, err := range errs {
@@ -293,8 +357,35 @@ func failures(errs []error) error {
 			failed = append(failed, err)
 		}
 	}
-	return errors.Join(failed...)
+	return allErrors(failed)
 }
+
+// allErrors joins errors like errors.Join, but bounds the length of the text.
+func allErrors(errs []error) error {
+	if len(errs) <= mostErrors {
+		return errors.Join(errs...)
+	}
+	return &batchError{errs}
+}
+
+// mostErrors is the maximum number of joined errors whose text is shown.
+const mostErrors = 8
+
+// batchError joins errors and shows the text of only the first ones.
+type batchError struct{ errs []error }
+
+func (m *batchError) Error() string {
+	var b strings.Builder
+	for _, err := range m.errs[:mostErrors] {
+		b.WriteString(err.Error())
+		b.WriteByte('\n')
+	}
+	fmt.Fprintf(&b, "and %d more errors", len(m.errs)-mostErrors)
+	return b.String()
+}
+
+// Unwrap returns all of the errors.
+func (m *batchError) Unwrap() []error { return m.errs }
 
 func (b *Batch) ready(ctx context.Context) error {
 	if b.err != nil {
@@ -309,24 +400,29 @@ func (b *Batch) ready(ctx context.Context) error {
 	return nil
 }
 
-// observe tells the observers of every operation, each with the time until it was answered.
+// observe notifies the observers of every operation, each with the time until it was answered.
 func (b *Batch) observe(ctx context.Context, items []item, start time.Time, errs []error) {
-	if len(b.tree.options.observers) == 0 {
+	if b.tree == nil || len(b.tree.options.observers) == 0 {
 		return
 	}
 	for i := range items {
 		it := &items[i]
-		if op := it.op(); it.ref.m != nil && op != "" {
-			var err error
-			if errs != nil {
-				err = errs[i]
-			}
-			it.ref.observe(ctx, op, start, err)
+		if it.ref.m == nil {
+			continue
 		}
+		var err error
+		if errs != nil {
+			err = errs[i]
+		}
+		op := it.op()
+		if op == "" { // its command was never built
+			op = failedOp(err)
+		}
+		it.ref.tell(ctx, Event{Op: op, Start: start, Degraded: err == nil && it.degraded(), Err: err})
 	}
 }
 
-// pipeline sends the items and gives each one's error, or nil where none has one.
+// pipeline sends the items and returns the error of each, or nil if there are none.
 func (b *Batch) pipeline(ctx context.Context, items []item) (errs []error) {
 	failed := func(i int, err error) {
 		if err != nil && errs == nil {
@@ -352,14 +448,10 @@ func (b *Batch) pipeline(ctx context.Context, items []item) (errs []error) {
 	if len(cmds) == before {
 		return errs
 	}
-	fences := b.fences(items)
-	if !b.tree.options.broadcast {
-		cmds = append(cmds, fences...)
-	}
-	answers := b.tree.client.DoMulti(ctx, cmds...)[before:]
-	if b.tree.options.broadcast && len(fences) > 0 {
-		b.tree.client.DoMulti(ctx, fences...)
-	}
+	answers, lost := b.tree.doMulti(ctx, cmds, b.changed(items, false))
+	b.doubt(items, lost)
+	b.tree.downs.Written()
+	answers = answers[before:]
 	for i := range items {
 		if it := &items[i]; it.unsent() == nil && !it.skip {
 			answer, err := answers[0].ToMessage()
@@ -370,7 +462,7 @@ func (b *Batch) pipeline(ctx context.Context, items []item) (errs []error) {
 	return errs
 }
 
-// endLoads gives the commands that end the loads of the keys which the items write.
+// endLoads returns the commands that end the loads of the keys that the items write.
 func endLoads(items []item) []rueidis.Completed {
 	cmds := make([]rueidis.Completed, 0, len(items))
 	for i := range items {
@@ -382,17 +474,24 @@ func endLoads(items []item) []rueidis.Completed {
 	return cmds
 }
 
-// fences gives the commands that end a batch with writes to cached keys: one for a server, which
-// is one for each key of a Redis Cluster.
-func (b *Batch) fences(items []item) []rueidis.Completed {
-	var cmds []rueidis.Completed
-	single := b.tree.client.Mode() != rueidis.ClientModeCluster
+// doubt makes reads of all cached keys that a batch writes go to the server, if a fence was lost.
+func (b *Batch) doubt(items []item, lost error) {
+	if lost != nil {
+		b.tree.strays.note(b.changed(items, true), []bool{false})
+	}
+}
+
+// changed returns cached keys that a batch writes: all of them if that is asked for and on a Redis
+// Cluster, otherwise one, since a fence for one is enough for each server.
+func (b *Batch) changed(items []item, all bool) []address {
+	var changed []address
+	single := !all && b.tree.client.Mode() != rueidis.ClientModeCluster
 	for i := range items {
 		if it := &items[i]; it.fenced && it.unsent() == nil && !it.skip {
-			if cmds = append(cmds, fence(it.ref)); single {
+			if changed = append(changed, cachedAmong(it.ref, it.uses())...); single {
 				break
 			}
 		}
 	}
-	return cmds
+	return changed
 }

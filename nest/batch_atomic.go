@@ -3,21 +3,46 @@ package nest
 import (
 	"context"
 	"errors"
-	"net"
+	"time"
 
 	"github.com/redis/rueidis"
 )
 
-// multi is the operations of a batch as one transaction: MULTI, their commands, EXEC.
-type multi struct {
-	items []item
-	errs  []error // of the items
-	sent  []int   // which of the items are sent
-	cmds  []rueidis.Completed
-	first int // where the items' commands begin
+// atomically is the way of [Scope.Atomic].
+type atomically struct{}
+
+func (atomically) refuses(rueidis.Completed) error { return nil }
+func (atomically) mayRun() error                   { return nil }
+
+func (atomically) exec(ctx context.Context, b *Batch, items []item, start time.Time) (errs []error, whole error) {
+	errs, whole = b.transact(ctx, items)
+	b.observe(ctx, items, start, errs)
+	recycle(items)
+	return errs, whole
 }
 
-// newMulti begins a transaction: before are commands that belong to none of the items.
+// guard is a condition of an atomic batch. The batch is applied only if all of its guards hold on
+// the server at that moment, see [Lease.Guard].
+type guard interface {
+	// ended returns why the condition cannot hold any more, as far as it is known without asking.
+	ended() error
+	// key returns the address of the key that decides, which the connection watches.
+	key() address
+	// holds returns why the condition does not hold if the key has this value; "" stands for a
+	// missing key.
+	holds(value string) error
+}
+
+// multi is a batch sent as one transaction: MULTI, the commands of its operations, EXEC.
+type multi struct {
+	items []item
+	errs  []error // one for each item
+	sent  []int   // the indexes of the items that are sent
+	cmds  []rueidis.Completed
+	first int // the index of the items' first command
+}
+
+// newMulti prepares a transaction. The commands in before belong to none of the items.
 func newMulti(client rueidis.Client, items []item, before ...rueidis.Completed) *multi {
 	before = append(before, endLoads(items)...)
 	m := &multi{items: items, errs: make([]error, len(items)), first: 1 + len(before)}
@@ -38,9 +63,9 @@ func newMulti(client rueidis.Client, items []item, before ...rueidis.Completed) 
 	return m
 }
 
-// unrepeatable hides the reads of a transaction that also writes from the client. When a connection
-// to a node of a Redis Cluster is lost, it repeats a read, and with it the transaction around it,
-// which may have been applied already.
+// unrepeatable hides from the client which commands of a writing transaction are reads. When a
+// connection to a node of a Redis Cluster is lost, the client repeats a read, and with it the
+// transaction around it, which may have been applied already.
 func (m *multi) unrepeatable(client rueidis.Client) {
 	for i, cmd := range m.cmds {
 		if cmd.IsRetryable() {
@@ -49,8 +74,8 @@ func (m *multi) unrepeatable(client rueidis.Client) {
 	}
 }
 
-// settle gives the items what came back. The error is that of the transaction as a whole, when it
-// was not executed as one or is not known to have been.
+// settle passes the answers to the items. The error is that of the transaction as a whole: it was
+// not executed as one, or is not known to have been.
 func (m *multi) settle(ctx context.Context, answers []rueidis.RedisResult) error {
 	queued := answers[m.first : len(answers)-1]
 	results, err := answers[len(answers)-1].ToArray()
@@ -83,17 +108,18 @@ func (m *multi) settle(ctx context.Context, answers []rueidis.RedisResult) error
 	return whole
 }
 
-// loose settles what ran without a transaction around it, because the server refused MULTI.
+// loose settles commands that ran without a transaction around them, because the server refused
+// MULTI.
 func (m *multi) loose(ctx context.Context, refused error, queued []rueidis.RedisResult) error {
 	for n, i := range m.sent {
 		answer, err := queued[n].ToMessage()
 		m.errs[i] = m.items[i].settle(ctx, answer, err)
 	}
 	m.skipped()
-	return &Error{Op: "atomic", Err: &declined{because(ErrUnsupported, "the server refused MULTI and ran each operation by itself"), serverError(refused)}}
+	return &Error{Op: "atomic", Err: &declined{because(ErrUnsupported, "the server refused MULTI and ran each operation by itself"), exchangeError(refused)}}
 }
 
-// skipped settles the items that there was nothing to send for.
+// skipped settles the items that had nothing to send.
 func (m *multi) skipped() {
 	for i := range m.items {
 		it := &m.items[i]
@@ -103,12 +129,13 @@ func (m *multi) skipped() {
 	}
 }
 
-// decline gives an item the reason why it has no result.
+// decline settles an item with the reason why it has no result.
 func (m *multi) decline(i int, reason error) {
 	m.errs[i] = m.items[i].decline(reason)
 }
 
-// decline gives the item's future the reason why it has no result, or the item's own.
+// decline settles the item's future with the reason why it has no result: the item's own reason if
+// it has one, else the given one.
 func (i *item) decline(reason error) error {
 	err := i.unsent()
 	if err == nil {
@@ -118,7 +145,7 @@ func (i *item) decline(reason error) error {
 	return err
 }
 
-// declineAll gives every item the reason why nothing was sent.
+// declineAll settles every item with the reason why nothing was sent.
 func declineAll(items []item, reason error) []error {
 	errs := make([]error, len(items))
 	for i := range items {
@@ -128,13 +155,13 @@ func declineAll(items []item, reason error) []error {
 	return errs
 }
 
-// transact sends the items as one transaction. It gives each one's error and, when the
-// transaction as a whole came to nothing, the reason.
+// transact sends the items as one transaction. It returns the error of each item, and the reason if
+// the transaction as a whole failed.
 func (b *Batch) transact(ctx context.Context, items []item) ([]error, error) {
 	slot := -1
 	bad := b.checkGuards(&slot)
 	if bad == nil {
-		bad = unsendable(items, &slot)
+		bad = b.unsendable(items, &slot)
 	}
 	if bad != nil {
 		return declineAll(items, unsentBecause(bad)), bad
@@ -144,7 +171,7 @@ func (b *Batch) transact(ctx context.Context, items []item) ([]error, error) {
 		m.skipped()
 		return m.errs, nil
 	}
-	answers, refused := b.submit(ctx, m.cmds)
+	answers, refused := b.submitUntilExecuted(ctx, m)
 	if refused != nil {
 		kind := ErrUnsent
 		if errors.Is(refused, ErrLockLost) || errors.Is(refused, ErrConflict) {
@@ -161,16 +188,55 @@ func (b *Batch) transact(ctx context.Context, items []item) ([]error, error) {
 	return m.errs, whole
 }
 
-// awaitFences ends a transaction with writes to cached keys. It may have travelled on a connection
-// of its own: once it has been answered, the server has told the connection that caches, which a
-// command after it waits for.
+// awaitFences ends a transaction that wrote to cached keys. The transaction may have travelled on a
+// connection of its own. By the time it is answered, the server has sent its messages to the
+// connection that caches; a command on that connection waits for them.
 func (b *Batch) awaitFences(ctx context.Context, items []item) {
-	if after := b.fences(items); len(after) > 0 {
-		b.tree.client.DoMulti(ctx, after...)
+	b.tree.downs.Written()
+	if changed := b.changed(items, false); len(changed) > 0 {
+		_, lost := b.tree.fenced(ctx, nil, changed)
+		b.doubt(items, lost)
 	}
 }
 
-// bareReason is an error without the operation and the key that it was about.
+// submitUntilExecuted sends the transaction. It sends it again if its slot was moving to another
+// node or no server could execute it.
+func (b *Batch) submitUntilExecuted(ctx context.Context, m *multi) ([]rueidis.RedisResult, error) {
+	if b.tree.client.Mode() == rueidis.ClientModeCluster {
+		for i := range m.cmds {
+			m.cmds[i] = m.cmds[i].Pin() // they may be sent again
+		}
+	}
+	for p := (persistence{}); ; {
+		answers, refused := b.submit(ctx, m.cmds)
+		why := refused
+		if refused == nil {
+			why = unexecutedWhole(answers)
+		}
+		if answered := len(answers) > 0 && answers[0].NonRedisError() == nil; answered && b.tree.client.Mode() != rueidis.ClientModeCluster {
+			return answers, refused // and the client has not kept the commands
+		}
+		if !p.again(ctx, why) {
+			return answers, refused
+		}
+	}
+}
+
+// unexecutedWhole returns why a transaction was not executed, or nil if some part of it may have
+// been.
+func unexecutedWhole(answers []rueidis.RedisResult) error {
+	if at := misdirected(answers); at != nil && !unanswered(answers[len(answers)-1].Error()) && answers[len(answers)-1].Error() != nil {
+		return at
+	}
+	for _, a := range answers {
+		if whyUnexecuted(a.Error()) == noObstacle {
+			return nil
+		}
+	}
+	return answers[0].Error()
+}
+
+// bareReason returns an error without the operation and the key that it was about.
 func bareReason(err error) error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Err
@@ -178,7 +244,7 @@ func bareReason(err error) error {
 	return err
 }
 
-// unsentBecause is the error of an operation whose batch was not sent.
+// unsentBecause returns the error of an operation whose batch was not sent.
 func unsentBecause(bad error) error {
 	why := bareReason(bad)
 	if errors.Is(why, ErrUnsent) {
@@ -187,9 +253,9 @@ func unsentBecause(bad error) error {
 	return &declined{ErrUnsent, why}
 }
 
-// unsendable tells why items cannot be sent as one atomic step. slot is that of the keys before
-// them, or -1, and becomes theirs.
-func unsendable(items []item, slot *int) error {
+// unsendable returns why the items cannot be sent as one atomic step, or nil. slot is the slot of
+// the keys before them, or -1; it becomes the slot of the items.
+func (b *Batch) unsendable(items []item, slot *int) error {
 	for i := range items {
 		it := &items[i]
 		if err := it.unsent(); err != nil {
@@ -199,7 +265,7 @@ func unsendable(items []item, slot *int) error {
 	for i := range items {
 		it := &items[i]
 		for key := range it.keys {
-			if !inSlot(slot, key) {
+			if !b.tree.inSlot(slot, key) {
 				return it.ref.fail(it.op(), errSlots)
 			}
 		}
@@ -207,18 +273,7 @@ func unsendable(items []item, slot *int) error {
 	return nil
 }
 
-// inSlot tells whether a key lives in the slot, which becomes its own where it is -1.
-func inSlot(slot *int, key string) bool {
-	s := int(keySlot(key))
-	if *slot < 0 {
-		*slot = s
-	}
-	return *slot == s
-}
-
-var errSlots = because(ErrCrossSlot, "a HashTag on a cluster above all keys puts them into one")
-
-// keys gives the keys of an item's command.
+// keys yields the keys of an item's command.
 func (i *item) keys(yield func(string) bool) {
 	if !yield(i.ref.key) {
 		return
@@ -230,22 +285,22 @@ func (i *item) keys(yield func(string) bool) {
 	}
 }
 
-// refusal is the error of an operation whose transaction was not executed, or not known to be:
-// queued is what the server said to the operation, exec what it said to EXEC.
+// refusal returns the error of an operation whose transaction was not executed, or not known to be.
+// queued is the server's answer to the operation, exec its answer to EXEC.
 func refusal(queued, exec error) error {
 	if _, answered := rueidis.IsRedisErr(queued); answered {
-		return &declined{ErrAborted, serverError(queued)}
+		return &declined{ErrAborted, exchangeError(queued)}
 	}
 	if rueidis.IsRedisNil(exec) {
 		return &declined{ErrAborted, errors.New("a key that the connection watches has changed")}
 	}
 	if _, answered := rueidis.IsRedisErr(exec); !answered {
-		if dial, ok := errors.AsType[*net.OpError](exec); ok && dial.Op == "dial" {
-			return &declined{ErrUnsent, exec}
+		if whyUnexecuted(exec) != noObstacle {
+			return &declined{ErrUnsent, away(exec, false)}
 		}
-		return &declined{ErrOutcomeUnknown, exec}
+		return &declined{ErrOutcomeUnknown, away(exec, false)}
 	}
-	return &declined{ErrAborted, serverError(exec)}
+	return &declined{ErrAborted, exchangeError(exec)}
 }
 
 // declined is a sentinel with its cause: "not sent: …".
@@ -253,3 +308,81 @@ type declined struct{ kind, cause error }
 
 func (d *declined) Error() string   { return d.kind.Error() + ": " + d.cause.Error() }
 func (d *declined) Unwrap() []error { return []error{d.kind, d.cause} }
+
+// checkGuards returns the error of a guard that keeps the batch from being sent. It sets slot to
+// that of the guards' keys. The error wraps ErrUnsent, as those of the futures do.
+func (b *Batch) checkGuards(slot *int) error {
+	for _, g := range b.guards {
+		err := g.ended()
+		if at := g.key(); err == nil && !b.tree.inSlot(slot, at.key) {
+			err = at.fail("guard", errSlots)
+		}
+		if e, ok := errors.AsType[*Error](err); ok {
+			told := *e
+			told.Err = &declined{ErrUnsent, e.Err}
+			err = &told
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// submit sends a transaction and returns the replies, or why a guard prevented it.
+func (b *Batch) submit(ctx context.Context, cmds []rueidis.Completed) ([]rueidis.RedisResult, error) {
+	if len(b.guards) == 0 {
+		return b.tree.client.DoMulti(ctx, cmds...), nil
+	}
+	// A dedicated connection, which follows no redirection: the guard and what it guards must not
+	// end up on different servers.
+	l := &line{tree: b.tree}
+	if err := l.open(ctx); err != nil {
+		return nil, err
+	}
+	defer l.giveBackWithin(ctx)
+	conn := l.conn
+	for i := range cmds {
+		cmds[i] = cmds[i].Pin() // they may be sent again
+	}
+	for c := (contest{}); ; {
+		if err := b.watch(ctx, conn); err != nil {
+			if conn.Do(ctx, conn.B().Unwatch().Build()).Error() != nil {
+				l.drop()
+			}
+			return nil, err
+		}
+		answers := conn.DoMulti(ctx, cmds...)
+		if !rueidis.IsRedisNil(answers[len(answers)-1].Error()) {
+			return answers, nil
+		}
+		// One of the guards' keys was changed: a lock was lost, extended, or waited for.
+		if err := c.pause(ctx, ErrConflict); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// watch makes the next transaction on conn fail if the key of one of the guards changes or ends,
+// and checks that all guards hold.
+func (b *Batch) watch(ctx context.Context, conn rueidis.DedicatedClient) error {
+	cmds := make([]rueidis.Completed, 0, 2*len(b.guards))
+	for _, g := range b.guards {
+		key := g.key().key
+		cmds = append(cmds, conn.B().Watch().Key(key).Build(), conn.B().Get().Key(key).Build())
+	}
+	answers := conn.DoMulti(ctx, cmds...)
+	for i, g := range b.guards {
+		if err := answers[2*i].Error(); err != nil {
+			return exchangeError(err)
+		}
+		value, err := answers[2*i+1].ToString()
+		if err != nil && !rueidis.IsRedisNil(err) {
+			return exchangeError(err)
+		}
+		if err := g.holds(value); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -2,25 +2,30 @@ package nest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 
 	"github.com/redis/rueidis"
 )
 
-// Future is the result of an operation in a [Batch], once the batch was run. It is safe for
+// Future is the result of an operation in a [Batch], once the batch has run. It is safe for
 // concurrent use.
 type Future[R any] struct {
 	done  atomic.Bool
+	reads bool // the operation changes nothing
+	aside bool // the result was made without Redis
 	value R
 	err   error
 
-	// Until it is done: the operation, and what reads the answer in place of its reply.
+	// Until it is done: the operation, and the function that reads the answer instead of the
+	// operation's reply.
 	does  *operation[R]
 	keyed func(ctx context.Context, r address, answer rueidis.RedisMessage) (R, error)
+	down  func() (R, error) // makes the result while Redis is away
 }
 
-// Value gives the result. Before [Batch.Exec] has returned, the error wraps [ErrBatch].
+// Value returns the result. Before [Batch.Exec] has returned, the error wraps [ErrBatch].
 func (f *Future[R]) Value() (R, error) {
 	if f == nil || !f.done.Load() {
 		var zero R
@@ -29,13 +34,14 @@ func (f *Future[R]) Value() (R, error) {
 	return f.value, f.err
 }
 
-// Err gives the error of the operation, if it had one.
+// Err returns the error of the operation, if any.
 func (f *Future[R]) Err() error {
 	_, err := f.Value()
 	return err
 }
 
-// String says which operation the future is of and whether it is done, and nothing of its result.
+// String returns the name of the future's operation and whether it is done, and nothing about its
+// result.
 func (f *Future[R]) String() string {
 	switch {
 	case f == nil:
@@ -46,8 +52,8 @@ func (f *Future[R]) String() string {
 	return "future of " + f.op() + ", not run"
 }
 
-// Format prints what String gives, whatever the verb and the flags: neither values nor opened
-// secrets are in what package fmt shows of it.
+// Format prints what String returns, whatever the verb and the flags, so that package fmt shows
+// neither values nor opened secrets.
 func (f *Future[R]) Format(s fmt.State, verb rune) { formatted(s, verb, f.String()) }
 
 func (f *Future[R]) op() string {
@@ -58,18 +64,23 @@ func (f *Future[R]) op() string {
 }
 
 func (f *Future[R]) conclude(ctx context.Context, r address, answer rueidis.RedisMessage, err error) error {
-	f.value, f.err = settle(ctx, r, &command[R]{op: f.does, keyed: f.keyed}, &answer, err)
-	f.keyed = nil
+	f.value, f.err = settle(ctx, r, &command[R]{op: f.does, keyed: f.keyed, reading: f.reads}, &answer, err)
+	if f.down != nil && errors.Is(f.err, ErrAway) {
+		f.value, f.err, f.aside = whileAway(r, f.does.name, f.down)
+	}
+	f.keyed, f.down = nil, nil
 	f.done.Store(true)
 	return f.err
 }
 
+func (f *Future[R]) degraded() bool { return f.aside }
+
 func (f *Future[R]) refuse(err error) {
-	f.err, f.keyed = err, nil
+	f.err, f.keyed, f.down = err, nil, nil
 	f.done.Store(true)
 }
 
-// Done is the result of an operation that has none but success.
+// Done is the future of an operation that returns only an error.
 type Done = Future[struct{}]
 
 // FoundFuture is the result of an operation that may find nothing.
@@ -77,9 +88,21 @@ type FoundFuture[T any] struct {
 	Future[found[T]]
 }
 
-// Value gives the result and whether there is one. Before [Batch.Exec] has returned, the error
-// wraps [ErrBatch].
-func (f *FoundFuture[T]) Value() (T, bool, error) { return both(f.Future.Value()) }
+// Value returns the result and reports whether there is one. Before [Batch.Exec] has returned, the
+// error wraps [ErrBatch].
+func (f *FoundFuture[T]) Value() (T, bool, error) {
+	if f == nil {
+		var zero T
+		return zero, false, errNotRun
+	}
+	return both(f.Future.Value())
+}
+
+// Err returns the error of the operation, if any.
+func (f *FoundFuture[T]) Err() error {
+	_, _, err := f.Value()
+	return err
+}
 
 var errNoBatch = &Error{Op: "batch", Err: because(ErrBatch, "the batch is nil or zero: make it with a scope's Batch or Atomic")}
 

@@ -4,13 +4,14 @@ package nest
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/redis/rueidis"
 )
 
-// BitmapBatch holds the operations of a [BitmapRef] in a batch. They have the same names and results;
-// their futures are settled when [Batch.Exec] returns.
+// BitmapBatch has the operations of a [BitmapRef] for a batch.
+// They have the same names and results. Their futures are settled when [Batch.Exec] returns.
 type BitmapBatch struct {
 	RefBatch
 	ref BitmapRef
@@ -136,8 +137,8 @@ func (q BitmapBatch) StoreXor(others ...BitmapRef) *Future[int64] {
 	return add(q.b, r.at, func() command[int64] { return r.store(&opStoreXor, "XOR", others) })
 }
 
-// ChannelBatch holds the operations of a [ChannelRef] in a batch. They have the same names and results;
-// their futures are settled when [Batch.Exec] returns.
+// ChannelBatch has the operations of a [ChannelRef] for a batch.
+// They have the same names and results. Their futures are settled when [Batch.Exec] returns.
 type ChannelBatch[T any] struct {
 	RefBatch
 	ref ChannelRef[T]
@@ -161,8 +162,8 @@ func (q ChannelBatch[T]) Subscribers() *Future[int64] {
 	return add(q.b, r.at, r.subscribers)
 }
 
-// CounterBatch holds the operations of a [CounterRef] in a batch. They have the same names and results;
-// their futures are settled when [Batch.Exec] returns.
+// CounterBatch has the operations of a [CounterRef] for a batch.
+// They have the same names and results. Their futures are settled when [Batch.Exec] returns.
 type CounterBatch[N Number] struct {
 	RefBatch
 	ref CounterRef[N]
@@ -175,9 +176,9 @@ func (r CounterRef[N]) In(b *Batch) CounterBatch[N] {
 }
 
 // Add is [CounterRef.Add] in a batch.
-func (q CounterBatch[N]) Add(n N) *Future[N] {
+func (q CounterBatch[N]) Add(n N, opts ...CounterOption) *Future[N] {
 	r := q.ref
-	return add(q.b, r.at, func() command[N] { return r.add(n) })
+	return add(q.b, r.at, func() command[N] { return r.add(n, opts) })
 }
 
 // Copy is [CounterRef.Copy] in a batch.
@@ -187,9 +188,9 @@ func (q CounterBatch[N]) Copy(to CounterRef[N], opts ...WriteOption) *Future[boo
 }
 
 // Decr is [CounterRef.Decr] in a batch.
-func (q CounterBatch[N]) Decr() *Future[N] {
+func (q CounterBatch[N]) Decr(opts ...CounterOption) *Future[N] {
 	r := q.ref
-	return add(q.b, r.at, r.decr)
+	return add(q.b, r.at, func() command[N] { return r.decr(opts) })
 }
 
 // Get is [CounterRef.Get] in a batch.
@@ -199,9 +200,9 @@ func (q CounterBatch[N]) Get() *Future[N] {
 }
 
 // Incr is [CounterRef.Incr] in a batch.
-func (q CounterBatch[N]) Incr() *Future[N] {
+func (q CounterBatch[N]) Incr(opts ...CounterOption) *Future[N] {
 	r := q.ref
-	return add(q.b, r.at, r.incr)
+	return add(q.b, r.at, func() command[N] { return r.incr(opts) })
 }
 
 // Lookup is [CounterRef.Lookup] in a batch.
@@ -235,9 +236,9 @@ func (q CounterBatch[N]) SetIfAbsent(n N, opts ...SetOption) *Future[bool] {
 }
 
 // Sub is [CounterRef.Sub] in a batch.
-func (q CounterBatch[N]) Sub(n N) *Future[N] {
+func (q CounterBatch[N]) Sub(n N, opts ...CounterOption) *Future[N] {
 	r := q.ref
-	return add(q.b, r.at, func() command[N] { return r.sub(n) })
+	return add(q.b, r.at, func() command[N] { return r.sub(n, opts) })
 }
 
 // Swap is [CounterRef.Swap] in a batch.
@@ -246,8 +247,45 @@ func (q CounterBatch[N]) Swap(n N) *FoundFuture[N] {
 	return addFound(q.b, r.at, func() command[found[N]] { return r.swap(n) })
 }
 
-// GeoBatch holds the operations of a [GeoRef] in a batch. They have the same names and results;
-// their futures are settled when [Batch.Exec] returns.
+// CustomBatch has the operations of a [CustomRef] for a batch.
+// They have the same names and results. Their futures are settled when [Batch.Exec] returns.
+type CustomBatch struct {
+	RefBatch
+	ref CustomRef
+}
+
+// In puts the reference into a batch.
+func (r CustomRef) In(b *Batch) CustomBatch {
+	r.at = b.takes(r.at)
+	return CustomBatch{RefBatch{b, r.Ref}, r}
+}
+
+// Copy is [CustomRef.Copy] in a batch.
+func (q CustomBatch) Copy(to CustomRef, opts ...WriteOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.at, func() command[bool] { return r.at.transfer(&opCopy, to.at, opts) })
+}
+
+// Do is [CustomRef.Do] in a batch.
+func (q CustomBatch) Do(cmd string, args ...string) *Future[rueidis.RedisMessage] {
+	r := q.ref
+	return add(q.b, r.at, func() command[rueidis.RedisMessage] { return r.do(cmd, args) })
+}
+
+// Rename is [CustomRef.Rename] in a batch.
+func (q CustomBatch) Rename(to CustomRef, opts ...WriteOption) *Future[bool] {
+	r := q.ref
+	return add(q.b, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
+}
+
+// Write is [CustomRef.Write] in a batch.
+func (q CustomBatch) Write(cmd string, args ...string) *Future[rueidis.RedisMessage] {
+	r := q.ref
+	return add(q.b, r.at, func() command[rueidis.RedisMessage] { return r.write(cmd, args) })
+}
+
+// GeoBatch has the operations of a [GeoRef] for a batch.
+// They have the same names and results. Their futures are settled when [Batch.Exec] returns.
 type GeoBatch[T any] struct {
 	RefBatch
 	ref GeoRef[T]
@@ -355,8 +393,8 @@ func (q GeoBatch[T]) StoreSearchFrom(from GeoRef[T], member T, area Area) *Futur
 	return add(q.b, r.at, func() command[int64] { return r.storeSearchFrom(from, member, area) })
 }
 
-// HashBatch holds the operations of a [HashRef] in a batch. They have the same names and results;
-// their futures are settled when [Batch.Exec] returns.
+// HashBatch has the operations of a [HashRef] for a batch.
+// They have the same names and results. Their futures are settled when [Batch.Exec] returns.
 type HashBatch[V any] struct {
 	RefBatch
 	ref HashRef[V]
@@ -381,9 +419,9 @@ func (q HashBatch[V]) Copy(to HashRef[V], opts ...WriteOption) *Future[bool] {
 }
 
 // Decr is [HashRef.Decr] in a batch.
-func (q HashBatch[V]) Decr(field string, by V) *Future[V] {
+func (q HashBatch[V]) Decr(field string, by V, opts ...FieldOption) *Future[V] {
 	r := q.ref
-	return add(q.b, r.at, func() command[V] { return r.add(&r.hash().decr, field, by, true) })
+	return add(q.b, r.at, func() command[V] { return r.add(&r.hash().decr, field, by, true, opts) })
 }
 
 // DeleteFields is [HashRef.DeleteFields] in a batch.
@@ -453,9 +491,9 @@ func (q HashBatch[V]) Has(field string) *Future[bool] {
 }
 
 // Incr is [HashRef.Incr] in a batch.
-func (q HashBatch[V]) Incr(field string, by V) *Future[V] {
+func (q HashBatch[V]) Incr(field string, by V, opts ...FieldOption) *Future[V] {
 	r := q.ref
-	return add(q.b, r.at, func() command[V] { return r.add(&r.hash().incr, field, by, false) })
+	return add(q.b, r.at, func() command[V] { return r.add(&r.hash().incr, field, by, false, opts) })
 }
 
 // Len is [HashRef.Len] in a batch.
@@ -530,8 +568,8 @@ func (q HashBatch[V]) Values() *Future[[]V] {
 	return add(q.b, r.at, r.values)
 }
 
-// HyperLogLogBatch holds the operations of a [HyperLogLogRef] in a batch. They have the same names and results;
-// their futures are settled when [Batch.Exec] returns.
+// HyperLogLogBatch has the operations of a [HyperLogLogRef] for a batch.
+// They have the same names and results. Their futures are settled when [Batch.Exec] returns.
 type HyperLogLogBatch[T any] struct {
 	RefBatch
 	ref HyperLogLogRef[T]
@@ -579,8 +617,8 @@ func (q HyperLogLogBatch[T]) Rename(to HyperLogLogRef[T], opts ...WriteOption) *
 	return add(q.b, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
 }
 
-// KeyBatch holds the operations of a [KeyRef] in a batch. They have the same names and results;
-// their futures are settled when [Batch.Exec] returns.
+// KeyBatch has the operations of a [KeyRef] for a batch.
+// They have the same names and results. Their futures are settled when [Batch.Exec] returns.
 type KeyBatch[T any] struct {
 	RefBatch
 	ref KeyRef[T]
@@ -688,8 +726,8 @@ func (q KeyBatch[T]) Take() *FoundFuture[T] {
 	return addFound(q.b, r.at, r.take)
 }
 
-// LimiterBatch holds the operations of a [LimiterRef] in a batch. They have the same names and results;
-// their futures are settled when [Batch.Exec] returns.
+// LimiterBatch has the operations of a [LimiterRef] for a batch.
+// They have the same names and results. Their futures are settled when [Batch.Exec] returns.
 type LimiterBatch struct {
 	RefBatch
 	ref LimiterRef
@@ -725,8 +763,8 @@ func (q LimiterBatch) Reset() *Future[bool] {
 	return add(q.b, r.at, r.reset)
 }
 
-// ListBatch holds the operations of a [ListRef] in a batch. They have the same names and results;
-// their futures are settled when [Batch.Exec] returns.
+// ListBatch has the operations of a [ListRef] for a batch.
+// They have the same names and results. Their futures are settled when [Batch.Exec] returns.
 type ListBatch[T any] struct {
 	RefBatch
 	ref ListRef[T]
@@ -766,7 +804,10 @@ func (q ListBatch[T]) IndexOf(v T, opts ...IndexOption) *FoundFuture[int64] {
 func (q ListBatch[T]) IndexesOf(v T, n int64, opts ...IndexOption) *Future[[]int64] {
 	r := q.ref
 	return add(q.b, r.at, func() command[[]int64] {
-		return indexCommand(r, &opIndexesOf, v, append([]IndexOption{{"COUNT", n}}, opts...))
+		if n < 0 {
+			return refuse(&opIndexesOf, errCount)
+		}
+		return indexCommand(r, &opIndexesOf, v, opts, "COUNT", strconv.FormatInt(n, 10))
 	})
 }
 
@@ -872,8 +913,8 @@ func (q ListBatch[T]) Trim(first int64, last int64) *Done {
 	return add(q.b, r.at, func() command[struct{}] { return r.trim(first, last) })
 }
 
-// LockBatch holds the operations of a [LockRef] in a batch. They have the same names and results;
-// their futures are settled when [Batch.Exec] returns.
+// LockBatch has the operations of a [LockRef] for a batch.
+// They have the same names and results. Their futures are settled when [Batch.Exec] returns.
 type LockBatch struct {
 	RefBatch
 	ref LockRef
@@ -903,8 +944,8 @@ func (q LockBatch) Holder() *FoundFuture[Holder] {
 	return addFound(q.b, r.at, r.holder)
 }
 
-// PasswordBatch holds the operations of a [PasswordRef] in a batch. They have the same names and results;
-// their futures are settled when [Batch.Exec] returns.
+// PasswordBatch has the operations of a [PasswordRef] for a batch.
+// They have the same names and results. Their futures are settled when [Batch.Exec] returns.
 type PasswordBatch struct {
 	RefBatch
 	ref PasswordRef
@@ -925,7 +966,7 @@ func (q PasswordBatch) Reveal() *Future[string] {
 // Set is [PasswordRef.Set] in a batch.
 func (q PasswordBatch) Set(password string, opts ...SetOption) *Done {
 	r := q.ref
-	return add(q.b, r.at, func() command[struct{}] { return r.set(context.Background(), password, opts) })
+	return addLate(q.b, r.at, func(ctx context.Context) command[struct{}] { return r.set(ctx, password, opts) })
 }
 
 // SetHash is [PasswordRef.SetHash] in a batch.
@@ -937,13 +978,13 @@ func (q PasswordBatch) SetHash(encoded string, opts ...SetOption) *Done {
 // SetIfAbsent is [PasswordRef.SetIfAbsent] in a batch.
 func (q PasswordBatch) SetIfAbsent(password string, opts ...SetOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.at, func() command[bool] { return r.setIf(context.Background(), &opSetIfAbsent, "NX", password, opts) })
+	return addLate(q.b, r.at, func(ctx context.Context) command[bool] { return r.setIf(ctx, &opSetIfAbsent, "NX", password, opts) })
 }
 
 // SetIfPresent is [PasswordRef.SetIfPresent] in a batch.
 func (q PasswordBatch) SetIfPresent(password string, opts ...SetOption) *Future[bool] {
 	r := q.ref
-	return add(q.b, r.at, func() command[bool] { return r.setIf(context.Background(), &opSetIfPresent, "XX", password, opts) })
+	return addLate(q.b, r.at, func(ctx context.Context) command[bool] { return r.setIf(ctx, &opSetIfPresent, "XX", password, opts) })
 }
 
 // Verify is [PasswordRef.Verify] in a batch.
@@ -958,8 +999,8 @@ func (q PasswordBatch) VerifyDetail(candidate string) *Future[Verification] {
 	return add(q.b, r.at, func() command[Verification] { return r.verifyDetail(candidate) })
 }
 
-// RecordBatch holds the operations of a [RecordRef] in a batch. They have the same names and results;
-// their futures are settled when [Batch.Exec] returns.
+// RecordBatch has the operations of a [RecordRef] for a batch.
+// They have the same names and results. Their futures are settled when [Batch.Exec] returns.
 type RecordBatch[S any] struct {
 	RefBatch
 	ref RecordRef[S]
@@ -1031,15 +1072,15 @@ func (q RecordBatch[S]) GetFields(fields ...string) *Future[S] {
 }
 
 // Incr is [RecordRef.Incr] in a batch.
-func (q RecordBatch[S]) Incr(field string, by int64) *Future[int64] {
+func (q RecordBatch[S]) Incr(field string, by int64, opts ...FieldOption) *Future[int64] {
 	r := q.ref
-	return add(q.b, r.at, func() command[int64] { return r.incr(field, by) })
+	return add(q.b, r.at, func() command[int64] { return r.incr(field, by, opts) })
 }
 
 // IncrFloat is [RecordRef.IncrFloat] in a batch.
-func (q RecordBatch[S]) IncrFloat(field string, by float64) *Future[float64] {
+func (q RecordBatch[S]) IncrFloat(field string, by float64, opts ...FieldOption) *Future[float64] {
 	r := q.ref
-	return add(q.b, r.at, func() command[float64] { return r.incrFloat(field, by) })
+	return add(q.b, r.at, func() command[float64] { return r.incrFloat(field, by, opts) })
 }
 
 // Lookup is [RecordRef.Lookup] in a batch.
@@ -1075,7 +1116,7 @@ func (q RecordBatch[S]) Set(s S, opts ...SetOption) *Done {
 // SetFields is [RecordRef.SetFields] in a batch.
 func (q RecordBatch[S]) SetFields(s S, fields ...string) *Done {
 	r := q.ref
-	return add(q.b, r.at, func() command[struct{}] { return r.setFieldsOf(&s, fields) })
+	return add(q.b, r.at, func() command[struct{}] { return r.setFieldsOf(&opSetRecordFields, &s, fields) })
 }
 
 // SetIfAbsent is [RecordRef.SetIfAbsent] in a batch.
@@ -1090,11 +1131,10 @@ func (q RecordBatch[S]) SetIfPresent(s S, opts ...SetOption) *Future[bool] {
 	return add(q.b, r.at, func() command[bool] { return r.setIf(&opSetRecordIfPresent, "1", &s, opts) })
 }
 
-// RefBatch holds the operations that every reference has, in a batch. It is embedded in the
-// batch types of all kinds.
-type RefBatch struct {
-	b   *Batch
-	ref Ref
+// UpdateFields is [RecordRef.UpdateFields] in a batch.
+func (q RecordBatch[S]) UpdateFields(s S, fields ...string) *Done {
+	r := q.ref
+	return add(q.b, r.at, func() command[struct{}] { return r.updateFields(&s, fields) })
 }
 
 // Delete is [Ref.Delete] in a batch.
@@ -1181,8 +1221,8 @@ func (q RefBatch) Type() *Future[string] {
 	return add(q.b, r.at, r.at.redisType)
 }
 
-// SecretBatch holds the operations of a [SecretRef] in a batch. They have the same names and results;
-// their futures are settled when [Batch.Exec] returns.
+// SecretBatch has the operations of a [SecretRef] for a batch.
+// They have the same names and results. Their futures are settled when [Batch.Exec] returns.
 type SecretBatch[T any] struct {
 	RefBatch
 	ref SecretRef[T]
@@ -1242,8 +1282,8 @@ func (q SecretBatch[T]) Take() *FoundFuture[T] {
 	return addFound(q.b, r.at, r.take)
 }
 
-// SetBatch holds the operations of a [SetRef] in a batch. They have the same names and results;
-// their futures are settled when [Batch.Exec] returns.
+// SetBatch has the operations of a [SetRef] for a batch.
+// They have the same names and results. Their futures are settled when [Batch.Exec] returns.
 type SetBatch[T any] struct {
 	RefBatch
 	ref SetRef[T]
@@ -1375,8 +1415,8 @@ func (q SetBatch[T]) Union(others ...SetRef[T]) *Future[[]T] {
 	return add(q.b, r.at, func() command[[]T] { return r.combine(&r.bound().union, "SUNION", others) })
 }
 
-// SortedSetBatch holds the operations of a [SortedSetRef] in a batch. They have the same names and results;
-// their futures are settled when [Batch.Exec] returns.
+// SortedSetBatch has the operations of a [SortedSetRef] for a batch.
+// They have the same names and results. Their futures are settled when [Batch.Exec] returns.
 type SortedSetBatch[T any] struct {
 	RefBatch
 	ref SortedSetRef[T]
@@ -1592,8 +1632,8 @@ func (q SortedSetBatch[T]) Union(others []SortedSetRef[T], opts ...CombineOption
 	return add(q.b, r.at, func() command[[]Scored[T]] { return r.combine(&r.zset().union, "ZUNION", others, opts) })
 }
 
-// StreamBatch holds the operations of a [StreamRef] in a batch. They have the same names and results;
-// their futures are settled when [Batch.Exec] returns.
+// StreamBatch has the operations of a [StreamRef] for a batch.
+// They have the same names and results. Their futures are settled when [Batch.Exec] returns.
 type StreamBatch[T any] struct {
 	RefBatch
 	ref StreamRef[T]

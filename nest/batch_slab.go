@@ -2,24 +2,24 @@ package nest
 
 import "sync"
 
-// What a batch takes beside the commands themselves are its items, which are used again by the
-// next batch unless they were part of a [Transact], and the futures, which the caller may keep: those of one type that follow one another
-// share pieces of memory.
+// Besides the commands themselves, a batch allocates its items and its futures. The next batch uses
+// the items again, unless they were part of a [Transact]. The caller may keep the futures, so
+// consecutive futures of one type share pieces of memory.
 
-// slab is room for futures of one type that follow one another in a batch: one for the first, and
-// for the next ones more and more at a time, so that a batch of many like operations allocates
-// little, and one of different operations no more than it needs.
+// slab is room for consecutive futures of one type in a batch. It has room for the first one, and
+// then allocates ever larger pieces for the next ones. So a batch of many like operations allocates
+// little, and a batch of different operations no more than it needs.
 type slab[F any] struct {
 	first F
 	more  []F // not taken yet
 	size  int // of the last piece
 }
 
-// maxSlab is how many futures share one piece of memory. All of them stay in memory as long as
-// somebody holds one.
+// maxSlab is how many futures share one piece of memory. All of them stay in memory as long as the
+// caller holds one of them.
 const maxSlab = 16
 
-// room gives the place of the next future of a batch.
+// room returns the place for the next future of a batch.
 func room[F any](b *Batch) *F {
 	if b == nil || b.ran {
 		return new(F)
@@ -42,10 +42,10 @@ func room[F any](b *Batch) *F {
 // itemPool holds the empty lists of batches that have been run.
 var itemPool = sync.Pool{New: func() any { return new([]item) }}
 
-// longestKept is how long a list may be that is kept: a pipeline that is full has one of so many.
+// longestKept is the capacity above which a list is not kept. It is that of a full pipeline.
 const longestKept = 512
 
-// recycle keeps a list of items that nobody uses any more for the next batch.
+// recycle keeps a list of items for the next batch. The list must no longer be in use.
 func recycle(items []item) {
 	if cap(items) > longestKept {
 		return

@@ -7,27 +7,29 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// BitField is a number in some bits of a bitmap. It is made by [Unsigned] and [Signed].
+// BitField is a number in some bits of a bitmap. [Unsigned] and [Signed] return one.
 type BitField struct {
 	signed bool
 	bits   int
 	offset int64
 }
 
-// Unsigned is a number without a sign in bits bits, 1 to 63, from offset on.
+// Unsigned returns the field of an unsigned number with a width of 1 to 63 bits that begins at
+// offset.
 func Unsigned(bits int, offset int64) BitField { return BitField{false, bits, offset} }
 
-// Signed is a number in two's complement in bits bits, 1 to 64, from offset on.
+// Signed returns the field of a number in two's complement with a width of 1 to 64 bits that begins
+// at offset.
 func Signed(bits int, offset int64) BitField { return BitField{true, bits, offset} }
 
-// Overflow says what becomes of a field that is counted out of its range.
+// Overflow says what happens to a field when an increment would leave its range.
 type Overflow string
 
-// What can become of an overflow.
+// The ways to handle an overflow.
 const (
-	Wrap     Overflow = "WRAP" // it goes on at the other end
-	Saturate Overflow = "SAT"  // it stays at the end
-	Refuse   Overflow = "FAIL" // it stays as it was, and there is no result
+	Wrap     Overflow = "WRAP" // it continues at the other end of the range
+	Saturate Overflow = "SAT"  // it stops at the end of the range
+	Refuse   Overflow = "FAIL" // it does not change, and there is no result
 )
 
 // FieldOp is one operation on a field, for [BitmapRef.Fields].
@@ -38,19 +40,19 @@ type FieldOp struct {
 	overflow Overflow
 }
 
-// Get reads the field.
+// Get returns the operation that reads the field.
 func (f BitField) Get() FieldOp { return FieldOp{field: f, name: "GET"} }
 
-// Set writes the field; the result is what it held. A number that does not fit is
-// [ErrOverflow].
+// Set returns the operation that writes the field; its result is the old number. If n does not fit,
+// the error of [BitmapRef.Fields] wraps [ErrOverflow].
 func (f BitField) Set(n int64) FieldOp { return FieldOp{field: f, name: "SET", n: n} }
 
-// Incr adds by to the field; the result is the new number.
+// Incr returns the operation that adds by to the field; its result is the new number.
 func (f BitField) Incr(by int64, o Overflow) FieldOp {
 	return FieldOp{field: f, name: "INCRBY", n: by, overflow: o}
 }
 
-// wideBits is from where on Lua's numbers cannot hold a field.
+// wideBits is the smallest width of a field that Lua's numbers cannot hold.
 const wideBits = 54
 
 func fieldType(signed bool, bits int) string {
@@ -60,7 +62,7 @@ func fieldType(signed bool, bits int) string {
 	return "u" + strconv.Itoa(bits)
 }
 
-// halves gives the words that read a wide field in two parts.
+// halves returns the words that read a wide field in two parts.
 func (f BitField) halves() []string {
 	high := f.bits - 32
 	return []string{
@@ -103,12 +105,14 @@ func (o FieldOp) words() []string {
 	return words
 }
 
-// fielding runs BITFIELD and sets the expiry in the same step: always with ARGV[2] = 1, else
-// only on a key that has none. A letter of ARGV[3] for each operation says where its result
-// stands among the answers: 'n' is one number; 'g', 's' and 'i' are two halves, alone, before
-// the answer to a SET, after that to an INCRBY.
-var fielding = newScript(`local reply = redis.call(ARGV[4], KEYS[1], unpack(ARGV, 5))
-if ARGV[2] == '1' or redis.call('PTTL', KEYS[1]) == -1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+// fielding runs BITFIELD and sets the expiry in the same step: always if ARGV[2] is 1, otherwise
+// only on a key that has none. ARGV[3] has a letter for each operation, which says where its result
+// is among the answers. 'n' is a single number. The others are two halves: 'g' alone, 's' before
+// the answer to a SET, 'i' after the answer to an INCRBY.
+var fielding = newScript(starts + `local start, denied = starts(KEYS[1], ARGV[1], ARGV[2] == '1')
+if denied then return denied end
+local reply = redis.call(ARGV[4], KEYS[1], unpack(ARGV, 5))
+if start then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 local results, at = {}, 1
 for i = 1, #ARGV[3] do
 	local form = ARGV[3]:sub(i, i)
@@ -122,7 +126,8 @@ for i = 1, #ARGV[3] do
 end
 return results`)
 
-// maxFieldOps is how many operations one command takes: what a script can hand on at once.
+// maxFieldOps is the maximum number of operations in one command: a script cannot pass on more at
+// once.
 const maxFieldOps = 500
 
 var (
@@ -132,28 +137,29 @@ var (
 	opIncrBitField = operation[found[int64]]{"incr field", replyFoundBitField}
 )
 
-// Fields runs operations on fields in order, as one step, and gives a result for each; only an
+// Fields runs operations on fields in order, as one step, and returns a result for each; only an
 // increment with [Refuse] can have none (BITFIELD, or BITFIELD_RO where all only read). Without
-// operations nothing is sent; more than 500 are [ErrArgument].
+// operations nothing is sent; for more than 500 the error wraps [ErrArgument].
 func (r BitmapRef) Fields(ctx context.Context, ops ...FieldOp) ([]Optional[int64], error) {
 	return call(ctx, r.at, func() command[[]Optional[int64]] { return fieldCommand(r, &opBitFields, ops...) })
 }
 
-// Field reads a number (BITFIELD_RO GET, Redis 6.0). Beyond the end of the bitmap it is 0.
+// Field returns the number in a field (BITFIELD_RO GET, Redis 6.0). Beyond the end of the bitmap it
+// is 0.
 //
 //nest:ttl renews
 func (r BitmapRef) Field(ctx context.Context, f BitField) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return fieldCommand(r, &opBitField, f.Get()) })
 }
 
-// SetField writes a number and gives what was there (BITFIELD SET). A number that does not fit is
-// [ErrOverflow].
+// SetField writes the number in a field and returns the old one (BITFIELD SET). If n does not fit,
+// the error wraps [ErrOverflow].
 func (r BitmapRef) SetField(ctx context.Context, f BitField, n int64) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return fieldCommand(r, &opSetBitField, f.Set(n)) })
 }
 
-// IncrField adds to a number and gives the new one; with [Refuse], false when it would have left
-// its range (BITFIELD INCRBY).
+// IncrField adds by to the number in a field and returns the new one. With [Refuse] it returns
+// false if the result would leave the field's range (BITFIELD INCRBY).
 func (r BitmapRef) IncrField(ctx context.Context, f BitField, by int64, o Overflow) (int64, bool, error) {
 	return both(call(ctx, r.at, func() command[found[int64]] { return fieldCommand(r, &opIncrBitField, f.Incr(by, o)) }))
 }
@@ -175,7 +181,7 @@ func fieldCommand[R any](r BitmapRef, op *operation[R], ops ...FieldOp) command[
 			name = "BITFIELD"
 		}
 	}
-	scripted := r.at.renews() || name == "BITFIELD" && r.at.m.settings.ttl > 0
+	scripted := r.at.readsRenew() || name == "BITFIELD" && r.at.m.settings.ttl > 0
 	words, forms := make([]string, 0, 4*len(ops)), make([]byte, len(ops))
 	for i, o := range ops {
 		forms[i] = 'n'
@@ -191,11 +197,7 @@ func fieldCommand[R any](r BitmapRef, op *operation[R], ops ...FieldOp) command[
 		}
 	}
 	if scripted {
-		renew := "0"
-		if r.at.m.settings.autoRenew {
-			renew = "1"
-		}
-		args := append([]string{millis(r.at.m.ttl()), renew, string(forms), name}, words...)
+		args := append([]string{millis(r.at.m.ttl()), bit(r.at.m.settings.autoRenew), string(forms), name}, words...)
 		return command[R]{op: op, cmd: fielding.command(r.at.b(), []string{r.at.key}, args...)}
 	}
 	cmd := r.at.b().Arbitrary(name).Keys(r.at.key).Args(words...)

@@ -10,20 +10,18 @@ import (
 	"github.com/redisimnest/redisimnest/codec"
 )
 
-// KindChannel is the kind of [Channel].
-const KindChannel Kind = "channel"
-
 // ChannelDef declares a channel on which messages of type T are published.
 type ChannelDef[T any] struct {
 	Declaration
 }
 
-// Channel declares a channel of Redis' publish and subscribe: each message, a T encoded by the
-// channel's codec, goes to those who are subscribed at that moment, and is kept nowhere. [Stream]
-// keeps messages.
+// Channel declares a channel of Redis' publish and subscribe. Each message, a T encoded by the
+// channel's codec, goes to the subscribers at that moment and is stored nowhere. [Stream] keeps
+// messages.
 //
-// A channel is named as a key is, but is none: it has neither a TTL nor a [Default]. On a Redis
-// Cluster it is a sharded channel (Redis 7.0), which lives where a key of its name would.
+// A channel is named as a key is, but is not a key: it has neither a TTL nor a [Default]. On a
+// Redis Cluster it is a sharded channel (Redis 7.0), on the node that would have a key of that
+// name.
 //
 // Channel panics, with the file and line of the call, on a malformed template or option.
 func Channel[T any](template string, opts ...KeyOption) *ChannelDef[T] {
@@ -39,7 +37,7 @@ func Channel[T any](template string, opts ...KeyOption) *ChannelDef[T] {
 	return d
 }
 
-// At gives the reference of the channel below s; what args are, [KeyDef.At] tells.
+// At returns a reference to the channel below s. See [KeyDef.At] for args.
 func (d *ChannelDef[T]) At(s Scope, args ...any) ChannelRef[T] {
 	if d == nil {
 		return ChannelRef[T]{nilRef(s)}
@@ -47,8 +45,8 @@ func (d *ChannelDef[T]) At(s Scope, args ...any) ChannelRef[T] {
 	return ChannelRef[T]{d.ref(&s, args)}
 }
 
-// ChannelRef is one channel, with all its parameters filled in. What it has of [Ref] about keys
-// looks at the key of the channel's name, which nothing here writes.
+// ChannelRef is one channel, with all its parameters filled in. The methods of [Ref] about keys act
+// on the key with the channel's name, which nothing here writes.
 type ChannelRef[T any] struct {
 	Ref
 }
@@ -66,13 +64,14 @@ func bindChannel[T any](m *mounted) (any, error) {
 	return &channel[T]{typed}, nil
 }
 
-// sharded tells whether the channel lives in one slot of a Redis Cluster.
+// sharded reports whether the channel lives in one slot of a Redis Cluster.
 func (r ChannelRef[T]) sharded() bool { return r.at.m.tree.client.Mode() == rueidis.ClientModeCluster }
 
 func (r ChannelRef[T]) channel() *channel[T] { return r.at.m.bound.(*channel[T]) }
 
-// Publish sends a message and tells how many subscribers got it: on a Redis Cluster those that
-// are connected to the node (PUBLISH, or SPUBLISH on a Redis Cluster).
+// Publish sends a message and returns how many connections received it (PUBLISH, or SPUBLISH on a
+// Redis Cluster). On a Redis Cluster it counts only those to the channel's node. All subscriptions
+// of a tree share one connection, see [ChannelRef.Subscribe].
 func (r ChannelRef[T]) Publish(ctx context.Context, message T) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.publish(message) })
 }
@@ -89,8 +88,9 @@ func (r ChannelRef[T]) publish(message T) command[int64] {
 	return command[int64]{op: &opPublish, cmd: r.at.b().Publish().Channel(r.at.key).Message(text).Build()}
 }
 
-// Subscribers tells how many connections are subscribed: on a Redis Cluster to the node that
-// answers (PUBSUB NUMSUB, or PUBSUB SHARDNUMSUB on a Redis Cluster).
+// Subscribers returns how many connections are subscribed (PUBSUB NUMSUB, or PUBSUB SHARDNUMSUB on
+// a Redis Cluster). On a Redis Cluster it counts only those to the node that answers. All
+// subscriptions of a tree share one connection, see [ChannelRef.Subscribe].
 func (r ChannelRef[T]) Subscribers(ctx context.Context) (int64, error) {
 	return call(ctx, r.at, r.subscribers)
 }
@@ -108,7 +108,7 @@ var (
 	opSubscribers = operation[int64]{"subscribers", replySubscribers}
 )
 
-// replySubscribers reads the one number beside the one channel.
+// replySubscribers reads the number that follows the name of the only channel.
 func replySubscribers(_ *mounted, a rueidis.RedisMessage) (int64, error) {
 	counts, err := a.AsIntMap()
 	if err != nil || len(counts) > 1 {

@@ -4,32 +4,28 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
 )
 
-type forceOption struct{}
-
-func (forceOption) applyClear(o *scanOptions) { o.force = true }
-
-// Force lets [Scope.Clear] delete what is [Protected], and what a scope without a prefix holds.
-func Force() ClearOption { return forceOption{} }
-
-// Clear deletes every key below the scope and tells how many it deleted, also when it ends with
-// an error (SCAN and UNLINK). It takes user:42:* and never user:421:*, and leaves alone what a
-// declaration outside of the scope claims. A cluster without a prefix of its own deletes what is
-// declared in it and nothing else. Keys that are written meanwhile may stay. What this package keeps
-// beside keys goes too: loads that are running store nothing, nothing is noted as missing any more,
-// and locks are free.
+// Clear deletes every key below the scope and returns how many it deleted, also when it returns an
+// error (SCAN and UNLINK). It deletes user:42:* and never user:421:*, and leaves alone the keys of
+// declarations outside the scope. In a cluster without a prefix of its own, it deletes the declared
+// keys and nothing else. Keys that are written meanwhile may remain. What this package stores
+// beside keys is deleted too: running loads store nothing, no key is remembered as missing any
+// more, and locks are released.
 //
-// A scope that is [Protected], or holds something that is, and a scope whose prefix is empty
-// need [Force]: the error wraps [ErrProtected].
+// A scope that is [Protected], or contains something that is, needs [Force], and so does a scope
+// whose prefix is empty. Without Force the error wraps [ErrProtected].
 //
-// The keys are deleted in chunks as the scan finds them, in flat memory; Clear is not atomic.
+// The keys are deleted in chunks as the scan finds them, on all primaries at the same time and in
+// constant memory; Clear is not atomic. Keys that move within a Redis Cluster meanwhile are found
+// in their new place, see [Scope.Keys]; if some could not be found, Clear returns an error. It
+// needs the same permissions as Keys.
 func (s Scope) Clear(ctx context.Context, opts ...ClearOption) (int64, error) {
-	if err := s.ready(ctx, "clear"); err != nil {
+	if err := s.admit(ctx, "clear"); err != nil {
 		return 0, err
 	}
 	start := time.Now()
@@ -40,36 +36,60 @@ func (s Scope) Clear(ctx context.Context, opts ...ClearOption) (int64, error) {
 
 func (s Scope) clear(ctx context.Context, opts []ClearOption) (int64, error) {
 	o := s.at.tree.options.scan
-	for _, opt := range opts {
-		if opt == nil {
-			return 0, s.fail("clear", because(ErrArgument, errNilOption.Error()))
-		}
-		opt.applyClear(&o)
+	err := eachOption(opts, func(opt ClearOption) error { return opt.applyClear(&o) })
+	o.companions = true
+	var w *walking
+	if err == nil {
+		w, err = s.walking("clear", o)
 	}
-	if !o.force {
-		if err := s.checkForce(); err != nil {
-			return 0, err
-		}
-	}
-	nodes, err := s.at.tree.primaries(ctx)
 	if err != nil {
 		return 0, s.fail("clear", err)
 	}
-	var deleted int64
-	for _, node := range nodes {
-		if err := s.clearCompanions(ctx, node, o); err != nil {
-			return deleted, s.fail("clear", err)
-		}
-		n, err := s.clearNode(ctx, node, o)
-		if deleted += n; err != nil {
-			return deleted, s.fail("clear", err)
+	if !o.force && !o.dryRun {
+		if err := w.checkForce(); err != nil {
+			return 0, err
 		}
 	}
-	return deleted, nil
+	var deleted atomic.Int64
+	w.deletes = !o.dryRun
+	w.blind = w.filter == nil && o.progress == nil && !s.at.shares && s.at.formers == nil && s.owns(nil)
+	if w.deletes {
+		w.done = func() (int64, int64) { return deleted.Load(), 0 }
+	}
+	if err := w.clearLoads(ctx); err != nil {
+		return 0, s.fail("clear", err)
+	}
+	err = w.each(ctx, func(ctx context.Context, p walkPage) error {
+		n, err := w.clearPage(ctx, p)
+		deleted.Add(n)
+		return err
+	})
+	if err == nil && w.deletes && s.at.tree.caches && s.at.tree.options.broadcast {
+		// A server sends its broadcasts once it has answered everything that it read together with
+		// the last fences.
+		for _, h := range w.last.holders {
+			err = cmp.Or(err, h.client.Do(ctx, h.client.B().Ping().Build()).Error())
+		}
+	}
+	w.finish(err)
+	if err != nil {
+		err = s.fail("clear", err)
+	}
+	if o.dryRun {
+		return w.now.Matched, err
+	}
+	return deleted.Load(), err
 }
 
-func (s Scope) checkForce() error {
+func (w *walking) checkForce() error {
+	s := w.scope
 	switch {
+	case w.filter != nil:
+		for _, t := range w.filter.targets {
+			if t != nil && t.m.settings.protected {
+				return s.fail("clear", because(ErrProtected, `"`+t.m.name.Text+`" is declared Protected: Force clears it all the same`))
+			}
+		}
 	case s.at.guarded:
 		return s.fail("clear", because(ErrProtected, "something here is declared Protected: Force clears it all the same"))
 	case s.prefix == "":
@@ -78,105 +98,105 @@ func (s Scope) checkForce() error {
 	return nil
 }
 
-// clearCompanions deletes what stands beside keys below the scope without being below it itself,
-// because no [HashTag] begins both. It goes first, so that no load stores what it loaded before.
-func (s Scope) clearCompanions(ctx context.Context, node rueidis.Client, o scanOptions) error {
-	mounts := s.at.tree.mounts
-	below := mounts[max(0, s.at.first):min(len(mounts), s.at.last+1)]
-	if s.at.hashTag || !slices.ContainsFunc(below, func(m *mounted) bool {
-		return !m.hashTag && m.def != nil && (m.def.kind == KindLock || m.loads.Load())
+// clearLoads ends the running loads of keys below the scope. It comes first: a load that still
+// stores its value then does so before the scan for keys begins, and the scan finds the key.
+func (w *walking) clearLoads(ctx context.Context) error {
+	s := w.scope
+	if w.options.dryRun || !slices.ContainsFunc(s.below(), func(m *mounted) bool {
+		return m.loads.Load() && (w.filter == nil || w.filter.of(m) != nil)
 	}) {
 		return nil
 	}
-	lead := "{" + s.lead()
-	pattern := escapeGlob(lead) + "*"
-	for cursor := uint64(0); ; {
-		page, err := scanned(node.Do(ctx, node.B().Scan().Cursor(cursor).Match(pattern).Count(int64(o.count)).Build()).ToMessage())
-		if err != nil {
-			return err
-		}
-		doomed := slices.DeleteFunc(page.Elements, func(name string) bool {
-			key, ok := companionOf(name)
-			return !ok || !strings.HasPrefix(name, lead) || !s.owns(key)
-		})
-		for _, answer := range s.send(ctx, node, s.unlinks(node, doomed, o.chunk), false) {
+	o := w.options
+	o.progress, o.resume = nil, ""
+	loads, err := s.walking("clear", o)
+	if err != nil {
+		return err
+	}
+	if loads.pattern != "" {
+		loads.pattern += "%" + loadRole + "*"
+	}
+	return loads.each(ctx, func(ctx context.Context, p walkPage) error {
+		_, companions := loads.doomed(p)
+		for _, answer := range s.send(ctx, p.server.client, s.unlinks(p.server.client, companions, o.chunk)) {
 			if err := answer.Error(); err != nil {
 				return err
 			}
 		}
-		if cursor = page.Cursor; cursor == 0 {
-			return nil
-		}
-	}
+		return nil
+	})
 }
 
-// clearNode clears what one server holds. What a page of the scan found is deleted in the same
-// round trip that asks for the next page.
-func (s Scope) clearNode(ctx context.Context, node rueidis.Client, o scanOptions) (int64, error) {
-	var deleted int64
-	var doomed []string
-	for cursor, more := uint64(0), true; more || len(doomed) > 0; {
-		cmds := s.unlinks(node, doomed, o.chunk)
-		n := len(cmds)
-		if s.at.tree.caches {
-			cmds = append(cmds, s.fences(node, doomed)...)
+// doomed returns the names that Clear deletes: the keys, which it counts, and what this package
+// stores beside keys.
+func (w *walking) doomed(p walkPage) (keys []sighting, companions []string) {
+	keys = w.sight(p)
+	kept := keys[:0]
+	for _, found := range keys {
+		switch {
+		case found.verdict == undeclared:
+			kept = append(kept, found)
+		case w.filter == nil && !w.scope.owns(found.m):
+		case found.verdict == takenCompanion:
+			companions = append(companions, found.name)
+		default:
+			kept = append(kept, found)
 		}
-		if more {
-			cmds = append(cmds, s.scan(node, cursor, o.count))
+	}
+	return kept, companions
+}
+
+// clearPage deletes what one step of the scan found, while the next step is on its way.
+func (w *walking) clearPage(ctx context.Context, p walkPage) (deleted int64, failed error) {
+	s, node := w.scope, p.server.client
+	seen, companions := w.doomed(p)
+	defer func() {
+		if failed == nil {
+			w.count(p, seen)
 		}
-		answers := s.send(ctx, node, cmds, more)
-		doomed = doomed[:0]
-		var failed error
-		for _, answer := range answers[:n] {
-			gone, err := answeredInt(answer.ToMessage())
+	}()
+	if w.options.dryRun {
+		return 0, nil
+	}
+	keys := make([]string, 0, len(seen))
+	for _, found := range seen {
+		if found.verdict != undeclared {
+			keys = append(keys, found.name)
+		}
+	}
+	cmds := s.unlinks(node, companions, w.options.chunk)
+	beside := len(cmds)
+	cmds = append(cmds, s.unlinks(node, keys, w.options.chunk)...)
+	n := len(cmds)
+	if s.at.tree.caches {
+		cmds = append(cmds, s.fences(node, keys)...)
+	}
+	answers := s.send(ctx, node, cmds)
+	for i, answer := range answers[:n] {
+		gone, err := answeredInt(answer.ToMessage())
+		if i >= beside {
 			deleted += gone
-			failed = cmp.Or(failed, err)
 		}
-		if failed != nil {
-			return deleted, failed
-		}
-		if more {
-			page, err := scanned(answers[len(answers)-1].ToMessage())
-			if err != nil {
-				return deleted, err
-			}
-			cursor, more = page.Cursor, page.Cursor != 0
-			doomed = slices.DeleteFunc(s.filter(page.Elements), func(name string) bool { return !s.owns(name) })
-		}
+		failed = cmp.Or(failed, err)
 	}
-	if s.at.tree.caches && s.at.tree.options.broadcast {
-		// Broadcasts go out once the server has answered what it read with the last fences.
-		return deleted, node.Do(ctx, node.B().Ping().Build()).Error()
-	}
-	return deleted, nil
+	return deleted, failed
 }
 
-// send sends deletions and, with scan, the command that scans node as the last one. On a Redis
-// Cluster the deletions go through the client that follows a slot to where it has moved.
-func (s Scope) send(ctx context.Context, node rueidis.Client, cmds []rueidis.Completed, scan bool) []rueidis.RedisResult {
-	client := s.at.tree.client
+// send sends deletions. On a Redis Cluster they go through the tree's client, which follows slots
+// that have moved; otherwise they go to the server that was scanned.
+func (s Scope) send(ctx context.Context, node rueidis.Client, cmds []rueidis.Completed) []rueidis.RedisResult {
+	if client := s.at.tree.client; client.Mode() == rueidis.ClientModeCluster {
+		node = client
+	}
 	var answers []rueidis.RedisResult
-	if client.Mode() != rueidis.ClientModeCluster {
-		for part := range slices.Chunk(cmds, maxPipeline) {
-			answers = append(answers, node.DoMulti(ctx, part...)...)
-		}
-		return answers
-	}
-	deletions := len(cmds)
-	if scan {
-		deletions--
-	}
-	for part := range slices.Chunk(cmds[:deletions], maxPipeline) {
-		answers = append(answers, client.DoMulti(ctx, part...)...)
-	}
-	if scan {
-		answers = append(answers, node.Do(ctx, cmds[deletions]))
+	for part := range slices.Chunk(cmds, maxPipeline) {
+		answers = append(answers, node.DoMulti(ctx, part...)...)
 	}
 	return answers
 }
 
-// unlinks makes the commands that delete names. On a Redis Cluster one command deletes one key,
-// since a command cannot reach two slots.
+// unlinks builds the commands that delete names. On a Redis Cluster each command deletes one key,
+// since a command cannot span two slots.
 func (s Scope) unlinks(node rueidis.Client, names []string, chunk int) []rueidis.Completed {
 	b := node.B()
 	if client := s.at.tree.client; client.Mode() == rueidis.ClientModeCluster {
@@ -189,8 +209,8 @@ func (s Scope) unlinks(node rueidis.Client, names []string, chunk int) []rueidis
 	return cmds
 }
 
-// fences makes the commands that end a round of deletions where keys are cached: one for the
-// server, or one for each key of a Redis Cluster, since each may live on a server of its own.
+// fences builds the commands that end a round of deletions if keys are cached: one for the server
+// or, on a Redis Cluster, one for each key, since each may be on a different server.
 func (s Scope) fences(node rueidis.Client, names []string) []rueidis.Completed {
 	client := s.at.tree.client
 	if client.Mode() != rueidis.ClientModeCluster {
@@ -203,15 +223,9 @@ func (s Scope) fences(node rueidis.Client, names []string) []rueidis.Completed {
 	return cmds
 }
 
-// owns tells whether Clear may delete a name below the scope's prefix.
-func (s Scope) owns(name string) bool {
-	groups := s.at.def != nil && s.at.def.template.text == "" && s.at.first > 0
-	if !groups && !s.at.shares && s.prefix != "" {
-		return true
-	}
-	m := s.at.tree.index.find(name)
-	if m == nil {
-		return !groups && s.prefix != ""
-	}
-	return s.at.holds(m)
+// owns reports whether Clear without a filter may delete the keys of a place at or below the scope,
+// or, for nil, a name that nothing declares.
+func (s Scope) owns(m *mounted) bool {
+	groups := s.at.def != nil && s.at.def.template.Text == "" && s.at.first > 0
+	return m != nil || !groups && s.prefix != ""
 }

@@ -2,17 +2,18 @@ package nest
 
 import "reflect"
 
-// clone copies what a declaration is given, so that its caller cannot change the declaration
-// later: slices, maps, pointers and what is in them. What a struct keeps to itself stays shared.
+// clone returns a deep copy of a value that is passed to a declaration, so that the caller cannot
+// change the declaration later. It copies slices, maps, pointers and their contents. What is in the
+// unexported fields of structs stays shared.
 func clone[T any](v T) T {
 	cloneInto(reflect.ValueOf(&v).Elem(), 0)
 	return v
 }
 
-// maxClone bounds how deep a value is copied: a cycle must end somewhere, and no codec writes one.
+// maxClone is the maximum depth of a copy. A cycle must end somewhere, and no codec writes one.
 const maxClone = 100
 
-// cloneInto replaces what v refers to by copies.
+// cloneInto replaces everything that v refers to by copies.
 func cloneInto(v reflect.Value, depth int) {
 	if depth > maxClone || !v.CanSet() {
 		return

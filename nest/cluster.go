@@ -7,9 +7,10 @@ type ClusterDef struct {
 	Declaration
 }
 
-// Cluster declares a cluster. The prefix is a template, "user:<user_id>"; it may be empty, and
-// then the cluster groups what is in it, and passes settings on, without a segment of its own.
-// The segments of a name are joined by ':'.
+// Cluster declares a cluster. The prefix is a template such as "user:<user_id>". It may be empty:
+// then the cluster groups its contents, and passes settings on to them, without a segment of its
+// own. The segments of a name are joined by ':'. Braces around a part of the prefix that has a
+// parameter, as in "{user:<user_id>}", are the hash tag, see [HashTag].
 //
 // Cluster panics, with the file and line of the call, on a malformed template or option.
 func Cluster(prefix string, opts ...ClusterOption) *ClusterDef {
@@ -21,18 +22,10 @@ func Cluster(prefix string, opts ...ClusterOption) *ClusterDef {
 		if c.hashTag && prefix == "" {
 			return errors.New("HashTag needs a prefix to put in braces")
 		}
+		if c.hashTag && d.template.Tag {
+			return errors.New("HashTag puts the prefix in braces, and it has braces already: keep one of them")
+		}
 		return nil
 	})
 	return d
-}
-
-// At gives the scope of the cluster below s. args are the parameters that are still open
-// between s and the cluster, as in [KeyDef.At]. It never fails: what is wrong is what
-// [Scope.Err], and every operation on or below the scope, returns.
-func (d *ClusterDef) At(s Scope, args ...any) Scope {
-	if d == nil {
-		return Scope{err: nilDeclaration(s)}
-	}
-	m, name, err := d.at(&s, args)
-	return Scope{at: m, prefix: name, err: err}
 }

@@ -1,12 +1,17 @@
 package nest
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/redisimnest/redisimnest/nest/internal/names"
 )
 
 func TestCollisionsAreFound(t *testing.T) {
@@ -54,6 +59,14 @@ func TestCollisionsAreFound(t *testing.T) {
 		{"tail and braces", []Node{key("f:<p...>"), Cluster("f", HashTag(), Sub(key("a")))}, ""},
 		{"hash tag keeps apart", []Node{Cluster("u:<a>", HashTag(), Sub(key("k"))), Cluster("u:<b>", Sub(key("k")))}, ""},
 		{"hash tags", []Node{Cluster("u:<a>", HashTag(), Sub(key("k"))), Cluster("u:<b>", HashTag(), Sub(key("k")))}, "root:{u:a}:k"},
+		{"braces and none", []Node{key("cart:{<a>}"), key("cart:<b>")}, ""},
+		{"braces and a tail", []Node{key("cart:{<a>}"), key("cart:<b...>")}, ""},
+		{"braces and braces", []Node{key("cart:{<a>}"), key("cart:{<b>}")}, "root:cart:{a}"},
+		{"braces around less", []Node{key("{cart:<a>}:x"), key("{cart:<b>}:<c>")}, "root:{cart:a}:x"},
+		{"braces around a number", []Node{key("cart:{<id>}", Params(id)), key("cart:{<flag>}", Params(flag))}, ""},
+		{"braces around more", []Node{key("{<a>:<b>}"), key("{<c>}:<d>")}, ""},
+		{"braces in a template and of a cluster", []Node{key("{u:<a>}:k"), Cluster("u:<b>", HashTag(), Sub(key("k")))}, "root:{u:a}:k"},
+		{"braces of two clusters", []Node{Cluster("{u:<a>}", Sub(key("k"))), Cluster("u:<b>", HashTag(), Sub(key("k")))}, "root:{u:a}:k"},
 		{"empty prefixes", []Node{Cluster("", Sub(key("k"))), Cluster("", Sub(key("k")))}, "root:k"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -77,11 +90,11 @@ func TestOneDeclarationInSeveralPlacesIsNoCollision(t *testing.T) {
 	messages := Key[string]("message:<id>")
 	tree := Cluster("root", Sub(Cluster("user:<user>", Sub(messages)), Cluster("admin:<admin>", Sub(messages))))
 	require.NoError(t, Check(tree))
-	require.ErrorIs(t, Check(Cluster("root", Sub(messages, messages))), ErrCollision)
+	require.ErrorIs(t, Check(Cluster("root", Sub(messages, messages))), ErrCollision) //nest:ignore the error is what is tested
 }
 
-// FuzzCollisions: of any two keys of a random tree that Open accepts, no arguments give one
-// name; and the example of every collision that it reports is a name of both.
+// FuzzCollisions checks random trees. No arguments give two keys of a tree that Open accepts the
+// same name. The example of every reported collision is a name of both keys.
 func FuzzCollisions(f *testing.F) {
 	for seed := range uint64(64) {
 		f.Add(seed, "a", "a-b")
@@ -92,7 +105,7 @@ func FuzzCollisions(f *testing.F) {
 			return
 		}
 		rng := rand.New(rand.NewPCG(seed, 0))
-		pieces := []string{"a", "b", "ab", "1", "true", "<x>", "<y>", "a<x>", "<x>-<y>", "<x>a", "a-<y>", "<x>b<y>"}
+		pieces := []string{"a", "b", "ab", "1", "true", "<x>", "<y>", "a<x>", "<x>-<y>", "<x>a", "a-<y>", "<x>b<y>", "{<x>}", "a{<x>}", "{<x>-<y>}", "{<x>:a}", "{<y>}b"}
 		template := func() string {
 			var parts []string
 			for range 1 + rng.IntN(3) {
@@ -107,7 +120,7 @@ func FuzzCollisions(f *testing.F) {
 		var keys []Node
 		for len(keys) < 3 {
 			text := template()
-			if _, err := parseTemplate(text, true); err != nil {
+			if _, err := names.Parse(text, true); err != nil {
 				continue
 			}
 			var opts []KeyOption
@@ -119,13 +132,14 @@ func FuzzCollisions(f *testing.F) {
 		s, err := Open(nil, Cluster("r", Sub(keys...)), NamesOnly())
 		if err != nil {
 			require.ErrorIs(t, err, ErrCollision)
+			requireTrueExamples(t, err, keys...)
 			return
 		}
-		names := map[string]Node{}
-		values := []any{a, b, "a", "b", "1", "-1", "ab", "a-b", 1, -1, 12, true, "a:b", "b:a:1"}
+		taken := map[string]Node{}
+		values := []any{a, b, "a", "b", "1", "-1", "ab", "a-b", 1, -1, 12, true, "a:b", "b:a:1", "{a}", "a}:{b"}
 		for _, k := range keys {
 			for range 40 {
-				args := make([]any, len(k.(*KeyDef[int]).template.slots))
+				args := make([]any, len(k.(*KeyDef[int]).template.Slots))
 				for i := range args {
 					args[i] = values[rng.IntN(len(values))]
 				}
@@ -133,10 +147,10 @@ func FuzzCollisions(f *testing.F) {
 				if r.Err() != nil {
 					continue
 				}
-				if other, ok := names[r.Key()]; ok && other != k {
+				if other, ok := taken[r.Key()]; ok && other != k {
 					t.Fatalf("%s and %s are both named %q", other.Template(), k.Template(), r.Key())
 				}
-				names[r.Key()] = k
+				taken[r.Key()] = k
 				m, err := s.Match(r.Key())
 				require.NoError(t, err)
 				require.Equal(t, k, m.Def())
@@ -155,8 +169,64 @@ func TestScopesKnowWhatTheyShare(t *testing.T) {
 	require.False(t, apart.At(s).at.shares)
 	require.False(t, s.at.shares)
 
-	require.True(t, mine.At(s, "me").owns("root:user:me:age"))
-	require.True(t, mine.At(s, "me").owns("root:user:me:undeclared"))
-	require.False(t, mine.At(s, "me").owns("root:user:me:name"))
-	require.False(t, me.At(s).owns("root:user:me:age"))
+	require.True(t, clears(t, mine.At(s, "me"), "root:user:me:age"))
+	require.True(t, clears(t, mine.At(s, "me"), "root:user:me:undeclared"))
+	require.False(t, clears(t, mine.At(s, "me"), "root:user:me:name"))
+	require.False(t, clears(t, me.At(s), "root:user:me:age"))
+}
+
+var bothNamed = regexp.MustCompile(`can both be named "([^"]*)"`)
+
+// requireTrueExamples requires that each name that an error gives as an example is a name of both
+// keys.
+func requireTrueExamples(t *testing.T, err error, keys ...Node) {
+	t.Helper()
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		name := bothNamed.FindStringSubmatch(line)
+		if name == nil {
+			continue
+		}
+		holders := 0
+		for _, k := range keys {
+			s, err := Open(nil, Cluster("r", Sub(k)), NamesOnly())
+			if err != nil {
+				continue // a key that collides with itself
+			}
+			if m, err := s.Match(name[1]); err == nil && m.Def() == k {
+				holders++
+			}
+		}
+		require.GreaterOrEqual(t, holders, 2, line)
+	}
+}
+
+func TestExamplesOfCollisionsAreTrue(t *testing.T) {
+	address, flag := Param[netip.Addr]("id"), Param[bool]("paid")
+	even := Param[int]("n", Validate(func(n int) error {
+		if n%2 != 0 || n < 100 {
+			return errors.New("odd")
+		}
+		return nil
+	}))
+	for what, c := range map[string]struct {
+		one, other Node
+		example    string // "" if the error says that none is known
+	}{
+		"a type with a text form and a boolean": {Key[int]("order:<id>", Params(address)), Key[int]("order:<paid>", Params(flag)), ""},
+		"a type with a text form and any text":  {Key[int]("order:<id>", Params(address)), Key[int]("order:<x>"), "r:order:127.0.0.1"},
+		"two of a type with a text form":        {Key[int]("order:<id>", Params(address)), Key[int]("order:<o>", Params(Param[netip.Addr]("o"))), "r:order:127.0.0.1"},
+		"a validation":                          {Key[int]("order:<n>", Params(even)), Key[int]("order:<x>"), ""},
+		"a limit":                               {Key[int]("o:<a>-x", Params(Param[string]("a", MaxLen(1)))), Key[int]("o:bb<b>x"), ""},
+	} {
+		err := Check(Cluster("r", Sub(c.one, c.other)))
+		require.ErrorIs(t, err, ErrCollision, what)
+		if c.example == "" {
+			require.NotContains(t, err.Error(), "can both be named", what)
+			require.ErrorContains(t, err, "are not proven apart", what)
+			require.Equal(t, 2, strings.Count(err.Error(), "collide_test.go:"), "both places")
+			continue
+		}
+		require.ErrorContains(t, err, fmt.Sprintf("can both be named %q", c.example), what)
+		requireTrueExamples(t, err, c.one, c.other)
+	}
 }

@@ -8,14 +8,16 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/redisimnest/redisimnest/nest/internal/names"
 )
 
-// operation is what can be done with a key, told once: direct calls, batches and observers all
-// run it. It is a static value; what differs from call to call stands in a command.
+// operation describes what can be done with a key. Direct calls, batches and observers all use the
+// same description. It is a static value; what differs between calls is in a command.
 type operation[R any] struct {
 	name string // "get"
-	// reply turns the server's answer into the result. A nil answer is handed on as such;
-	// errors of the client or the server never get here.
+	// reply turns the server's answer into the result. A nil answer is passed on; errors of the
+	// client or the server never get here.
 	reply func(m *mounted, answer rueidis.RedisMessage) (R, error)
 }
 
@@ -23,42 +25,47 @@ type operation[R any] struct {
 type command[R any] struct {
 	op  *operation[R]
 	cmd rueidis.Completed
-	err error // the operation cannot be sent
-	// keyed, if there is one, reads the answer in place of the operation's reply: where the
-	// result depends on the key's name or on what the caller gave.
+	err error // why the operation cannot be sent
+	// keyed, if it is set, reads the answer instead of the operation's reply. It is for results
+	// that depend on the key's name or on the caller's arguments.
 	keyed func(ctx context.Context, r address, answer rueidis.RedisMessage) (R, error)
-	// uses are all keys of a command that takes several.
+	// down, if it is set, makes the result while Redis is away, see [WhenDown].
+	down func() (R, error)
+	// uses lists all keys of a command that takes several.
 	uses []use
-	// cacheable tells that the answer can be served from the client's cache, where the key
-	// is declared so: it depends on nothing but what the key holds.
+	// cacheable reports whether the client's cache can serve the answer if the key is declared so:
+	// it depends only on what the key holds.
 	cacheable bool
-	// fixed tells that the words of a cacheable command are the same for every call.
+	// reading is what reads returned before the command was sent.
+	reading bool
+	// fixed reports whether the words of a cacheable command are the same for every call.
 	fixed bool
-	// skip tells that there is nothing to send: the result is the zero R.
+	// skip reports that there is nothing to send: the result is the zero R.
 	skip bool
 }
 
 func refuse[R any](op *operation[R], err error) command[R] { return command[R]{op: op, err: err} }
 
-// skip makes the command of an operation that was given nothing to do.
+// skip returns the command of an operation that was given nothing to do.
 func skip[R any](op *operation[R]) command[R] { return command[R]{op: op, skip: true} }
 
 // call runs the command that build makes, if the reference can be used. Nearly every call goes
-// straight to the client and comes back with a result; what is decided here costs two branches.
+// straight to the client and returns a result; the decisions here cost two branches.
 func call[R any](ctx context.Context, r address, build func() command[R]) (R, error) {
 	if r.err != nil || r.m == nil || !r.m.direct || ctx == nil {
 		return callWatched(ctx, r, build)
 	}
 	c := build()
-	if c.err != nil || c.skip || c.uses != nil || r.m.loads.Load() && !c.cacheable {
+	if c.err != nil || c.skip || c.uses != nil || c.down != nil || r.m.loads.Load() && !c.cacheable {
 		return send(ctx, r, c)
 	}
+	c.reading = c.reads()
 	answer, err := r.m.tree.do(ctx, c.cmd)
 	return finish(ctx, r, &c, &answer, err)
 }
 
-// callWatched is call for every reference: one that cannot be used, a key that is cached, a tree
-// that has observers.
+// callWatched is like call, for the other references: one that cannot be used, a key that is
+// cached, a tree that has observers.
 func callWatched[R any](ctx context.Context, r address, build func() command[R]) (R, error) {
 	err := r.usable()
 	if err == nil && ctx != nil {
@@ -67,11 +74,31 @@ func callWatched[R any](ctx context.Context, r address, build func() command[R])
 	if err == nil {
 		err = r.ready(ctx, build().op.name)
 	}
+	if r.m != nil && len(r.m.tree.options.observers) > 0 {
+		r.observe(ctx, nameOf(r, build, err), time.Now(), err)
+	}
 	var zero R
 	return zero, err
 }
 
-// run sends a command and gives its result.
+// nameOf returns the name of the operation of a command that cannot be sent. If the reference is
+// not even to a key of its kind, it returns the name of what failed instead.
+func nameOf[R any](r address, build func() command[R], err error) string {
+	if r.m.bound != nil && !r.m.def.isCluster() && r.m.tree.client != nil {
+		return build().op.name
+	}
+	return failedOp(err)
+}
+
+// failedOp returns the name of the operation that err is about.
+func failedOp(err error) string {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Op
+	}
+	return "batch"
+}
+
+// run sends a command and returns its result.
 func run[R any](ctx context.Context, r address, c command[R]) (R, error) {
 	if len(r.m.tree.options.observers) > 0 {
 		return runObserved(ctx, r, c)
@@ -81,8 +108,8 @@ func run[R any](ctx context.Context, r address, c command[R]) (R, error) {
 
 func runObserved[R any](ctx context.Context, r address, c command[R]) (R, error) {
 	start := time.Now()
-	v, hit, err := deliver(ctx, r, c)
-	r.tell(ctx, Event{Op: c.op.name, Start: start, CacheHit: hit, Err: err})
+	v, from, err := deliver(ctx, r, c)
+	r.tell(ctx, Event{Op: c.op.name, Start: start, CacheHit: from == fromMemory, Degraded: from == withoutRedis, Err: err})
 	return v, err
 }
 
@@ -90,9 +117,15 @@ func (r address) observe(ctx context.Context, op string, start time.Time, err er
 	r.tell(ctx, Event{Op: op, Start: start, Err: err})
 }
 
-// tell completes an event and hands it to the observers.
+// tell completes an event and passes it to the observers.
 func (r address) tell(ctx context.Context, e Event) {
-	e.Template, e.Key, e.Duration = r.m.template, r.m.redact(r.key), time.Since(e.Start)
+	if ctx == nil {
+		ctx = context.Background() // the call was refused because ctx is nil
+	}
+	e.Template, e.Key, e.Duration = r.m.name.Text, r.m.name.Redact(r.key), time.Since(e.Start)
+	if r.err != nil && r.err.Template != "" {
+		e.Template = r.err.Template
+	}
 	for _, o := range r.m.tree.options.observers {
 		o.Observe(ctx, e)
 	}
@@ -103,19 +136,33 @@ func send[R any](ctx context.Context, r address, c command[R]) (R, error) {
 	return v, err
 }
 
-// deliver sends a command and gives its result, and whether the client's cache gave it.
-func deliver[R any](ctx context.Context, r address, c command[R]) (v R, hit bool, err error) {
+// provenance is where a result comes from.
+type provenance uint8
+
+const (
+	fromRedis    provenance = iota // or from a loader, under the lock
+	fromMemory                     // the client's
+	withoutRedis                   // made without Redis, which is away
+)
+
+// deliver sends a command and returns its result, and where that comes from.
+func deliver[R any](ctx context.Context, r address, c command[R]) (v R, from provenance, err error) {
 	if c.err != nil || c.skip {
 		v, err = unsent(r, c)
-		return v, false, err
+		return v, fromRedis, err
+	}
+	if c.down != nil {
+		return deliverOrDown(ctx, r, c)
 	}
 	answer, err := exchange(ctx, r, &c)
-	hit = answer.IsCacheHit()
+	if answer.IsCacheHit() {
+		from = fromMemory
+	}
 	v, err = finish(ctx, r, &c, &answer, err)
-	return v, hit, err
+	return v, from, err
 }
 
-// finish turns what came back for a command that was sent alone into the operation's result.
+// finish turns the answer to a command that was sent alone into the operation's result.
 func finish[R any](ctx context.Context, r address, c *command[R], answer *rueidis.RedisMessage, err error) (R, error) {
 	v, err := settle(ctx, r, c, answer, err)
 	if err != nil {
@@ -124,11 +171,18 @@ func finish[R any](ctx context.Context, r address, c *command[R], answer *rueidi
 	return v, err
 }
 
-// exchange sends a command and gives the server's answer, or the cache's.
+// exchange sends a command and returns the answer of the server or of the cache.
 func exchange[R any](ctx context.Context, r address, c *command[R]) (rueidis.RedisMessage, error) {
+	c.reading = c.reads()
+	if mv, ok := c.moves(r); ok {
+		return r.exchangeMoving(ctx, mv)
+	}
 	cached := r.m.settings.cached
 	if c.cacheable {
 		if cached > 0 {
+			if m, ok := r.m.tree.strays.find(r.key); ok {
+				return r.readStray(ctx, m, c.cmd)
+			}
 			if cmd, ok := r.cacheForm(c.cmd, c.fixed); ok {
 				return r.m.tree.client.DoCache(ctx, cmd, cached).ToMessage()
 			}
@@ -138,15 +192,23 @@ func exchange[R any](ctx context.Context, r address, c *command[R]) (rueidis.Red
 	if cached == 0 && c.uses == nil && !r.m.loads.Load() {
 		return r.m.tree.do(ctx, c.cmd)
 	}
-	return r.sendWrite(ctx, c.endLoads(r), c.cmd, c.writesCached(r))
+	var changed []address
+	if c.writesCached(r) {
+		changed = cachedAmong(r, c.uses)
+	}
+	return r.sendWrite(ctx, c.endLoads(r), c.cmd, changed)
 }
 
-// settle turns what came back for a command into the operation's result.
+// reads reports whether the command changes nothing, but for a TTL that is renewed. It cannot be
+// asked once the command was sent: the client then uses its memory for another one.
+func (c *command[R]) reads() bool { return c.cacheable || !c.cmd.IsEmpty() && c.cmd.IsReadOnly() }
+
+// settle turns the answer to a command into the operation's result.
 func settle[R any](ctx context.Context, r address, c *command[R], answer *rueidis.RedisMessage, err error) (v R, _ error) {
 	if err != nil && !rueidis.IsRedisNil(err) {
-		told := serverError(err)
-		if c.op.name == opDo.name && errors.Is(told, ErrDecode) {
-			told = err // which says of some words of the command that they are no integer
+		told := away(serverError(err), !c.reading && !c.cacheable)
+		if errors.Is(told, ErrDecode) && (c.op.name == opDo.name || r.m.def.kind == KindCustom) {
+			told = err // some words of the command are not integers
 		}
 		return v, r.fail(c.op.name, told)
 	}
@@ -161,7 +223,7 @@ func settle[R any](ctx context.Context, r address, c *command[R], answer *rueidi
 	return v, nil
 }
 
-// unsent gives the result of a command that is not sent.
+// unsent returns the result of a command that is not sent.
 func unsent[R any](r address, c command[R]) (zero R, err error) { //nolint:unparam // the result of operations
 	if c.err != nil {
 		return zero, r.fail(c.op.name, c.err)
@@ -169,32 +231,28 @@ func unsent[R any](r address, c command[R]) (zero R, err error) { //nolint:unpar
 	return zero, nil
 }
 
-// fail makes the error of an operation.
+// fail returns the error of an operation.
 func (r address) fail(op string, err error) error {
 	if e, ok := errors.AsType[*Error](err); ok {
-		return e // of another reference, which the operation was given
+		return e // of another reference that was passed to the operation
 	}
-	shown := r.m.redact(r.key)
+	shown := r.m.name.Redact(r.key)
 	if text := err.Error(); shown != r.key && strings.Contains(text, r.key) {
 		err = &masked{strings.ReplaceAll(text, r.key, shown), err}
 	}
-	return &Error{Op: op, Template: r.m.template, Key: shown, Err: err}
-}
-
-// masked is an error of the server that repeats a key with what is sensitive in it.
-type masked struct {
-	text string
-	err  error
+	return &Error{Op: op, Template: r.m.name.Text, Key: shown, Err: err}
 }
 
 func (m *masked) Error() string { return m.text }
 func (m *masked) Unwrap() error { return m.err }
 
-// Format prints what Error gives, whatever the verb and the flags.
+// Format prints what Error returns, whatever the verb and the flags.
 func (m *masked) Format(s fmt.State, verb rune) { formatted(s, verb, m.text) }
 
-// explain completes the error of an operation: of a key of another type than the declared one
-// it asks the server what it really holds.
+// explain completes the error of an operation. If the key has another type than the declared one,
+// it asks the server for the actual type.
+//
+//nest:ttl keeps
 func (r address) explain(ctx context.Context, err error) error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok || !errors.Is(err, ErrWrongType) {
@@ -209,11 +267,12 @@ func (r address) explain(ctx context.Context, err error) error {
 	return &told
 }
 
-// typeNoun names what the TYPE command answered, without repeating what is no answer to it.
+// typeNoun describes the type that the TYPE command answered. It does not repeat an answer that is
+// not a type.
 func typeNoun(t string) string {
 	switch t {
 	case "string", "list", "set", "hash", "stream":
-		return article(t)
+		return names.Article(t)
 	case "zset":
 		return "a sorted set"
 	case "none":
@@ -224,45 +283,15 @@ func typeNoun(t string) string {
 	return "the type of a module"
 }
 
-// serverError gives the sentinel for an answer of the server that has one. Other answers are
-// wrapped, without the arguments that some of them repeat. What a script's command answers is
-// worded around it in several ways: older servers and the embedded one put words before it.
-func serverError(err error) error {
-	answer, ok := rueidis.IsRedisErr(err)
-	if !ok {
-		return err
+// watched runs an operation that takes several commands, and reports it to the observers once.
+func watched[R any](ctx context.Context, r address, op string, do func() (R, error)) (R, error) {
+	if r.m == nil || len(r.m.tree.options.observers) == 0 {
+		return do()
 	}
-	text := strings.TrimPrefix(answer.Error(), "ERR ")
-	lower := strings.ToLower(text)
-	switch {
-	case strings.Contains(text, "WRONGTYPE "):
-		return ErrWrongType
-	case strings.HasPrefix(text, "BUSYKEY"):
-		return ErrExists
-	case strings.Contains(text, "NOGROUP "), strings.Contains(text, "requires the key to exist"):
-		return because(ErrNotFound, "the stream or its group does not exist")
-	case strings.HasPrefix(text, "no such key"):
-		return ErrNotFound
-	case strings.Contains(text, "equal or smaller than"), strings.Contains(text, "is smaller than"):
-		return because(ErrArgument, "the ID is not greater than the stream's last one")
-	case strings.Contains(text, "' not supported"), strings.HasPrefix(text, "unknown command"):
-		return unsupported(text)
-	case strings.HasPrefix(text, "unknown subcommand"):
-		return because(ErrUnsupported, "the server does not know the subcommand, or the command's second word is missing")
-	case strings.Contains(lower, "unknown redis command called from script"):
-		return because(ErrUnsupported, "a command of the operation is unknown to it")
-	case strings.Contains(text, "no such key"):
-		return ErrNotFound
-	case strings.Contains(text, "could not decode requested zset member"):
-		return because(ErrNotFound, "no such member to search from")
-	case strings.Contains(text, "index out of range"):
-		return because(ErrNotFound, "no element at this index")
-	case strings.Contains(text, "string exceeds maximum allowed size"):
-		return because(ErrArgument, "the value would be longer than the server allows")
-	case strings.Contains(text, "would overflow"), strings.Contains(text, "would produce NaN or Infinity"), strings.Contains(text, "not a number (NaN)"):
-		return ErrOverflow
-	case strings.Contains(text, "is not an integer"), strings.Contains(text, "is not a valid float"), strings.Contains(text, "value is not a float"):
-		return because(ErrDecode, "no number that the server can add to")
-	}
-	return err
+	start := time.Now()
+	v, err := do()
+	r.observe(ctx, op, start, err)
+	return v, err
 }
+
+var opDo = operation[rueidis.RedisMessage]{"do", replyMessage}

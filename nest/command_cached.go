@@ -6,16 +6,16 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// spelled runs the command ARGV[2] on the key. ARGV[1], the lengths of its arguments, only makes
-// two different commands differ in the client's cache.
+// spelled runs the command ARGV[2] on the key. ARGV[1], the lengths of its arguments, only
+// distinguishes different commands in the client's cache.
 const spelled = "return redis.call(ARGV[2],KEYS[1],unpack(ARGV,3))"
 
-// cacheForm gives a command in a form in which no other one is taken for it in the client's
-// cache, which knows the commands on a key by their words, strung together: "LRANGE 1 23" and
-// "LRANGE 12 3" would be one, and so would "HGET ALL" and "HGETALL". A name with one argument at
-// most is clear as it is; so are words that are fixed, since no other command has the like. What
-// is left becomes a script that reads (EVAL_RO, Redis 7.0) and has an argument more, which tells
-// where the others end. It is false for a command that is too long for that.
+// cacheForm returns a command in a form that the client's cache cannot confuse with another one.
+// The cache identifies the commands on a key by the concatenation of their words: "LRANGE 1 23" and
+// "LRANGE 12 3" would be the same, and so would "HGET ALL" and "HGETALL". A name with at most one
+// argument is unambiguous as it is. So are fixed words, since no other command has similar ones.
+// Any other command becomes a read-only script (EVAL_RO, Redis 7.0) with one more argument, which
+// says where the others end. cacheForm returns false for a command that is too long for that.
 func (r address) cacheForm(cmd rueidis.Completed, fixed bool) (rueidis.Cacheable, bool) {
 	words := cmd.Commands() // the name, the key, the arguments
 	if fixed || len(words) == 2 || len(words) == 3 && !(words[0] == "HGET" && words[2] == "ALL") {
@@ -32,7 +32,7 @@ func (r address) cacheForm(cmd rueidis.Completed, fixed bool) (rueidis.Cacheable
 		Arg(lengths(words[2:]), words[0]).Arg(words[2:]...).Cache(), true
 }
 
-// lengths gives the lengths of words, a point after each.
+// lengths returns the lengths of words, with a point after each.
 func lengths(words []string) string {
 	var few [64]byte
 	text := few[:0]

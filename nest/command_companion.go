@@ -5,36 +5,46 @@ import (
 	"strings"
 )
 
-// The roles of companions. Each begins with a letter beyond 'f'.
+// The roles of companions. Each begins with a letter after 'f'.
 const (
-	// loadRole holds the token of who loads the key or, for a while, that there was nothing to
-	// load. Whoever writes the key deletes it.
+	// loadRole holds the token of the client that loads the key or, for a while, a note that there
+	// was nothing to load. Whoever writes the key deletes it.
 	loadRole  = "load"
 	tokenRole = "token" // the last token of a lock
-	wakeRole  = "wake"  // wakes who waits for a lock
+	wakeRole  = "wake"  // wakes clients that wait for a lock
 )
 
 var roles = []string{loadRole, tokenRole, wakeRole}
 
-// companion names a key that serves another one, as a lock serves what it guards: it lives in the
-// same slot of a Redis Cluster, so that one script reaches both, and no declaration can ever have
-// its name. A '%' in a name is followed by two hexadecimal digits, which the role, a word that
-// begins beyond 'f', is not; and braces stand only around a [HashTag]'s own prefix.
+// companion returns the name of a key that serves another one, as a lock serves the key it guards.
+// The name begins like the key's, so that the same SCAN pattern and the same ACL rule cover both.
+// The companion is in the same slot of a Redis Cluster, so that one script can use both: a key
+// without a hash tag becomes the hash tag of its companion. No declaration can ever have such a
+// name: in a declared name a '%' is followed by two hexadecimal digits, and a role begins with a
+// letter after 'f'.
 func companion(key, role string) string {
 	if strings.IndexByte(key, '{') >= 0 {
 		return key + "%" + role
 	}
-	return "{" + key + "}%" + role
+	return key + "%" + role + "{" + key + "}"
 }
 
-// companionOf gives the key that a companion serves, if the name is that of one.
-func companionOf(name string) (key string, ok bool) {
-	at := strings.LastIndexByte(name, '%')
-	if at < 0 || !slices.Contains(roles, name[at+1:]) {
-		return "", false
+// companionOf returns the key that a companion serves and the companion's role, if the name is that
+// of a companion.
+func companionOf(name string) (key, role string, ok bool) {
+	rest, tagged := strings.CutSuffix(name, "}")
+	if !tagged {
+		at := strings.LastIndexByte(name, '%')
+		if at < 0 || !slices.Contains(roles, name[at+1:]) {
+			return "", "", false
+		}
+		key, role = name[:at], name[at+1:]
+		return key, role, strings.IndexByte(key, '{') >= 0
 	}
-	if key = name[:at]; strings.HasPrefix(key, "{") && strings.HasSuffix(key, "}") {
-		key = key[1 : len(key)-1]
+	before, key, opened := strings.Cut(rest, "{")
+	if !opened {
+		return "", "", false
 	}
-	return key, true
+	role, ok = strings.CutPrefix(before, key+"%")
+	return key, role, ok && slices.Contains(roles, role)
 }

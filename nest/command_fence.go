@@ -7,45 +7,51 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// sendWrite sends a command that may change a cached key, after the ones that must come before
-// it, and waits until the client's cache has forgotten the old value.
-func (r address) sendWrite(ctx context.Context, before []rueidis.Completed, cmd rueidis.Completed, fenced bool) (rueidis.RedisMessage, error) {
-	client := r.m.tree.client
-	separate := fenced && r.m.tree.options.broadcast
-	cmds := append(slices.Clip(before), r.m.tree.inFull(cmd))
-	if fenced && !separate {
-		cmds = append(cmds, fence(r))
-	}
-	answer, err := client.DoMulti(ctx, cmds...)[len(before)].ToMessage()
-	if separate {
-		if lost := client.Do(ctx, fence(r)).NonRedisError(); lost != nil && err == nil {
-			err = lost // whether older values are still read is not known
-		}
+// sendWrite sends a command that may change a cached key, after the commands that must precede it,
+// and waits until the client's cache has dropped the old values of the changed keys.
+func (r address) sendWrite(ctx context.Context, before []rueidis.Completed, cmd rueidis.Completed, changed []address) (rueidis.RedisMessage, error) {
+	answers, lost := r.m.tree.doMulti(ctx, append(slices.Clip(before), r.m.tree.inFull(cmd)), changed)
+	r.m.tree.downs.Written()
+	answer, err := answers[len(before)].ToMessage()
+	if err == nil {
+		err = lost
 	}
 	return answer, err
 }
 
-// fence makes the command that follows a write to a cached key. The server tells the client to
-// forget the old value after it has answered the write, and before it answers this.
+// fence builds the command that follows a write to a cached key. The server tells the client to
+// drop the old value after it has answered the write, and before it answers this command.
 //
 //nest:ttl keeps
 func fence(r address) rueidis.Completed {
 	return r.b().Arbitrary("EXISTS").Keys(r.key).Build()
 }
 
-// writesCached tells whether the command changes a key that reads are cached of.
+// writesCached reports whether the command changes a key whose reads are cached.
 func (c *command[R]) writesCached(r address) bool {
-	for _, u := range c.uses {
-		if u.mode != reads && u.m.settings.cached > 0 {
-			return true
-		}
-	}
-	return r.m.settings.cached > 0 && !c.cacheable && !c.cmd.IsReadOnly()
+	return r.m.settings.cached > 0 && !c.cacheable && !c.cmd.IsReadOnly() || slices.ContainsFunc(c.uses, use.writesCached)
 }
 
-// endLoads gives the commands that end the loads of the keys which the command changes. They
-// come before it: a load that begins between the two sees what the caller has done, as far as it
-// has been done before the write was asked for.
+func (u use) writesCached() bool { return u.mode != reads && u.m.settings.cached > 0 }
+
+// cachedAmong returns the cached keys that a command on r changes, if it changes any. uses lists
+// the keys of a command that takes several.
+func cachedAmong(r address, uses []use) []address {
+	if uses == nil {
+		return []address{r}
+	}
+	var changed []address
+	for _, u := range uses {
+		if u.writesCached() {
+			changed = append(changed, u.address)
+		}
+	}
+	return changed
+}
+
+// endLoads returns the commands that end the loads of the keys that the command changes. They are
+// sent before it: a load that begins in between sees everything that the caller did before it
+// requested the write.
 func (c *command[R]) endLoads(r address) []rueidis.Completed {
 	if c.cacheable || c.err != nil || c.skip {
 		return nil
@@ -62,9 +68,16 @@ func (c *command[R]) endLoads(r address) []rueidis.Completed {
 	return cmds
 }
 
-// endLoad makes the command that takes the lock of a load away.
+// endLoad builds the command that removes the lock of a load.
 //
 //nest:ttl keeps
 func (r address) endLoad() rueidis.Completed {
-	return r.b().Unlink().Key(companion(r.key, loadRole)).Build()
+	r.m.tree.downs.Written()
+	cmd := r.b().Unlink().Key(companion(r.key, loadRole))
+	if r.m.formers != nil {
+		for _, old := range r.m.olds(r.key) {
+			cmd = cmd.Key(companion(old, loadRole))
+		}
+	}
+	return cmd.Build()
 }

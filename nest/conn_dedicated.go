@@ -2,54 +2,211 @@ package nest
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
 )
 
-// line is a connection that nobody else uses meanwhile. It is taken from the client when something
-// is first sent.
+// line is a connection that nothing else uses at the same time. It is taken from the client when
+// the first command is sent.
 type line struct {
-	client  rueidis.Client
+	tree    *tree
 	conn    rueidis.DedicatedClient
 	release func()
+	server  string // the server that it leads to, see [tree.server]
 }
 
-// unanswered tells whether an error is not what a server answered.
-func unanswered(err error) bool {
-	if err == nil || rueidis.IsRedisNil(err) {
-		return false
+// server returns the server that Sentinel names at present, or "" without Sentinel. After a
+// failover a connection to the old primary may stay open for seconds. Sentinel demotes that server
+// late; until then it serves reads and blocking commands.
+func (t *tree) server() string {
+	if t.client.Mode() != rueidis.ClientModeSentinel {
+		return ""
 	}
-	_, answered := rueidis.IsRedisErr(err)
-	return !answered
+	nodes := slices.Sorted(maps.Keys(t.client.Nodes())) // includes a replica if reads go to one
+	return strings.Join(nodes, ",")
 }
 
-// open takes the connection. The client may have to wait for a free one, or to make one, without
-// an eye on the context: then the wait goes on without the caller.
+// leftBehind reports whether the client has switched to another server than the connection's.
+func (l *line) leftBehind() bool { return l.server != l.tree.server() }
+
+// lookEvery is how often a waiting connection is checked.
+const lookEvery = 200 * time.Millisecond
+
+// whenLeftBehind calls do once, when the client has switched to another server, unless it is
+// stopped first.
+func (l *line) whenLeftBehind(do func()) (stop func()) {
+	if l.server == "" {
+		return func() {}
+	}
+	var stopped atomic.Bool
+	var look func()
+	look = func() {
+		switch {
+		case stopped.Load():
+		case l.leftBehind():
+			do()
+		default:
+			time.AfterFunc(lookEvery, look)
+		}
+	}
+	time.AfterFunc(lookEvery, look)
+	return func() { stopped.Store(true) }
+}
+
+// errLeftBehind ends a wait on a connection that was left behind. The wait continues on another
+// one.
+var errLeftBehind = errors.New("another server is the primary now")
+
+// lostWaiting is the error of a command that was sent but not answered because its connection was
+// lost. The command may have been executed.
+func lostWaiting(err error) error {
+	if !lost(err) {
+		return err
+	}
+	return &declined{ErrOutcomeUnknown, fmt.Errorf("the connection was lost during the wait: %w", err)}
+}
+
+// lost reports whether an error means that a connection was lost with a command on it.
+func lost(err error) bool {
+	for _, known := range []error{context.Canceled, context.DeadlineExceeded, rueidis.ErrClosing, ErrUnsent, errLeftBehind, errAnswer} {
+		if errors.Is(err, known) {
+			return false
+		}
+	}
+	return unanswered(err) && whyUnexecuted(err) == noObstacle
+}
+
+// unanswered reports whether an error did not come from a server's answer.
+func unanswered(err error) bool {
+	return err != nil && !rueidis.IsRedisNil(err) && !wasAnswered(err)
+}
+
+// open takes the connection. The client may have to wait for a free one or to make one, and does so
+// without regard to the context. If the context ends, that continues without the caller.
 func (l *line) open(ctx context.Context) error {
+	timeout := l.tree.options.timeout
+	err := l.openWithin(ctx, timeout)
+	if errors.Is(err, errNoLine) && ctx.Err() == nil {
+		err = &lateError{timeout, byTimeout, err}
+	}
+	return err
+}
+
+// openWithin is like open, but waits for no longer than patience, unless patience is 0.
+func (l *line) openWithin(ctx context.Context, patience time.Duration) error {
 	if l.conn != nil {
 		return nil
 	}
-	if ctx.Done() == nil {
-		l.conn, l.release = l.client.Dedicate()
+	if l.tree.client.Mode() == rueidis.ClientModeCluster || ctx.Done() == nil && patience == 0 {
+		l.server = l.tree.server()
+		l.conn, l.release = l.tree.client.Dedicate() // of a Redis Cluster, the first command does
 		return nil
 	}
-	taken := make(chan *line, 1)
-	go func() {
-		conn, release := l.client.Dedicate()
-		taken <- &line{l.client, conn, release}
-	}()
+	var timeout <-chan time.Time
+	if patience > 0 {
+		timer := time.NewTimer(patience)
+		defer timer.Stop()
+		timeout = timer.C
+	}
+	return l.takeFrom(ctx, &l.tree.lines, l.tree.client, timeout)
+}
+
+// takeFrom takes a connection of a client from ls, which hands them out.
+func (l *line) takeFrom(ctx context.Context, ls *lines, client rueidis.Client, timeout <-chan time.Time) error {
+	w := ls.want(l.tree, client)
 	select {
-	case got := <-taken:
-		*l = *got
+	case *l = <-w.got:
 		return nil
+	case <-timeout:
 	case <-ctx.Done():
-		go func() { (<-taken).release() }()
-		return ctx.Err()
+	}
+	if got, ok := ls.leave(w); ok {
+		got.giveBack(false)
+	}
+	return noLine(ctx)
+}
+
+// noLine returns the error of a call that got no dedicated connection in time.
+func noLine(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return &unserved{err, errNoLine}
+	}
+	return errNoLine
+}
+
+var errNoLine = because(ErrUnsent, "the client had no connection of its own for it in time: each wait and transaction "+
+	"holds one of BlockingPoolSize (1,024 by default, a node); wait in fewer goroutines, or set more")
+
+// maxFetchers is how many goroutines take connections from the client at a time. When the client
+// has no free connection, only these goroutines wait, however many callers have come and gone.
+const maxFetchers = 32
+
+// lines hands out connections to callers in the order of their requests.
+type lines struct {
+	mu       sync.Mutex
+	wanted   []*wanting
+	fetchers int
+}
+
+// wanting is a request for a connection.
+type wanting struct{ got chan line }
+
+// want adds a request.
+func (ls *lines) want(t *tree, client rueidis.Client) *wanting {
+	w := &wanting{make(chan line, 1)}
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	ls.wanted = append(ls.wanted, w)
+	if ls.fetchers < min(maxFetchers, len(ls.wanted)) {
+		ls.fetchers++
+		go ls.fetch(t, client)
+	}
+	return w
+}
+
+// leave withdraws a request. It returns the connection that may have arrived just then.
+func (ls *lines) leave(w *wanting) (line, bool) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	if i := slices.Index(ls.wanted, w); i >= 0 {
+		ls.wanted = slices.Delete(ls.wanted, i, i+1)
+		return line{}, false
+	}
+	return <-w.got, true
+}
+
+// fetch takes connections from the client as long as there are requests.
+func (ls *lines) fetch(t *tree, client rueidis.Client) {
+	for {
+		server := t.server()
+		conn, release := client.Dedicate()
+		ls.mu.Lock()
+		if len(ls.wanted) == 0 {
+			ls.fetchers--
+			ls.mu.Unlock()
+			release()
+			return
+		}
+		ls.wanted[0].got <- line{t, conn, release, server}
+		ls.wanted = slices.Delete(ls.wanted, 0, 1)
+		if len(ls.wanted) < ls.fetchers {
+			ls.fetchers--
+			ls.mu.Unlock()
+			return
+		}
+		ls.mu.Unlock()
 	}
 }
 
-// send sends commands, [maxPipeline] at a time, and gives their answers.
+// send sends commands, [maxPipeline] at a time, and returns their answers.
 func (l *line) send(ctx context.Context, cmds ...rueidis.Completed) []rueidis.RedisResult {
 	if len(cmds) <= maxPipeline {
 		return l.conn.DoMulti(ctx, cmds...)
@@ -57,11 +214,11 @@ func (l *line) send(ctx context.Context, cmds ...rueidis.Completed) []rueidis.Re
 	return append(l.conn.DoMulti(ctx, cmds[:maxPipeline]...), l.send(ctx, cmds[maxPipeline:]...)...)
 }
 
-// unwatchTimeout bounds how long a connection is kept from others for the sake of an UNWATCH.
+// unwatchTimeout bounds how long an UNWATCH may keep a connection from others.
 const unwatchTimeout = 5 * time.Second
 
-// giveBack gives the connection back to the client, without a WATCH. Nobody waits for it: a
-// connection that has served cancelable contexts takes a round trip to give back.
+// giveBack returns the connection to the client, without a WATCH. The caller does not wait for it:
+// returning a connection that has served cancelable contexts takes a round trip.
 func (l *line) giveBack(watching bool) {
 	if l.conn == nil {
 		return
@@ -81,8 +238,8 @@ func (l *line) giveBack(watching bool) {
 	}()
 }
 
-// giveBackWithin gives the connection back, and waits for that as long as ctx lives: whoever comes
-// next finds it then.
+// giveBackWithin returns the connection and waits for that until ctx ends, so that the next caller
+// finds it.
 func (l *line) giveBackWithin(ctx context.Context) {
 	if l.conn == nil {
 		return
@@ -104,7 +261,7 @@ func (l *line) drop() {
 	if l.conn == nil {
 		return
 	}
-	// Closing waits for a server that may be silent.
+	// Close waits for a server that may be silent.
 	go l.conn.Close()
 	l.conn, l.release = nil, nil
 }

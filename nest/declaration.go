@@ -2,16 +2,20 @@ package nest
 
 import (
 	"errors"
+	"fmt"
+	"reflect"
 	"sync/atomic"
+
+	"github.com/redisimnest/redisimnest/nest/internal/names"
 )
 
 // Node is a declaration: a [ClusterDef] or a key of any kind.
 type Node interface {
-	// Template is the text that was declared, with its parameters: "user:<user_id>".
+	// Template returns the text that was declared, with its parameters: "user:<user_id>".
 	Template() string
-	// Kind tells what was declared: "cluster", "value".
+	// Kind returns what was declared, such as "cluster" or "value".
 	Kind() Kind
-	// Doc is the text of the [Doc] option.
+	// Doc returns the text of the [Doc] option.
 	Doc() string
 
 	declared() *Declaration
@@ -20,93 +24,130 @@ type Node interface {
 // Kind is what a declaration declares.
 type Kind string
 
-// The kinds of declarations.
+// The kinds of declarations. KindValue is what [Key] declares; the others are named after the
+// functions that declare them.
 const (
-	KindCluster Kind = "cluster"
-	KindValue   Kind = "value"
+	KindBitmap      Kind = "bitmap"
+	KindChannel     Kind = "channel"
+	KindCluster     Kind = "cluster"
+	KindCounter     Kind = "counter"
+	KindCustom      Kind = "custom"
+	KindGeo         Kind = "geo"
+	KindHash        Kind = "hash"
+	KindHyperLogLog Kind = "hyperloglog"
+	KindLimiter     Kind = "limiter"
+	KindList        Kind = "list"
+	KindLock        Kind = "lock"
+	KindPassword    Kind = "password"
+	KindRecord      Kind = "record"
+	KindSecret      Kind = "secret"
+	KindSet         Kind = "set"
+	KindSortedSet   Kind = "sorted set"
+	KindStream      Kind = "stream"
+	KindValue       Kind = "value"
 )
 
-// Declaration is what every declaration has. It is embedded in the types that [Cluster], [Key]
-// and their like return, and never changes after they do.
-type Declaration struct {
-	// id spreads declarations over the table by which Open finds them again.
+// Declaration is what all declarations have in common. It is embedded in the types that [Cluster],
+// [Key] and similar functions return, and never changes after that.
+type Declaration struct { //nolint:recvcheck // Format is for copies too
+	// id spreads declarations over the table in which Open finds them.
 	id       uint32
 	kind     Kind
-	template template
+	template names.Template
 	where    position
 	goType   string // of a key: "int", "[]string"
 	node     Node
 	config   config
-	// bind prepares a key at one place of a tree: it chooses the codec and checks the
-	// default with it.
+	// bind prepares a key at one place of a tree: it chooses the codec and checks the default with
+	// it.
 	bind func(m *mounted) (any, error)
+	// alike is the type of what bind prepares, if that depends only on the type and the codec.
+	alike reflect.Type
 }
 
-// lastID numbers declarations, so that the table of a tree needs no hashing of pointers.
+// lastID numbers declarations, so that the table of a tree does not hash pointers.
 var lastID atomic.Uint32
 
-// Template is the text that was declared, with its parameters: "user:<user_id>".
-func (d *Declaration) Template() string { return d.template.text }
+// Template returns the text that was declared, with its parameters: "user:<user_id>".
+func (d *Declaration) Template() string { return d.template.Text }
 
-// Kind tells what was declared.
+// Kind returns what was declared.
 func (d *Declaration) Kind() Kind { return d.kind }
 
-// Doc is the text of the [Doc] option, or "".
+// Doc returns the text of the [Doc] option, or "".
 func (d *Declaration) Doc() string { return d.config.doc }
 
-// GoType names the Go type of a key's values, "" for a cluster.
+// GoType returns the name of the Go type of a key's values, or "" for a cluster.
 func (d *Declaration) GoType() string { return d.goType }
 
-// Position tells where the declaration stands in the source, as "file:line".
+// Position returns the position of the declaration in the source, as "file:line".
 func (d *Declaration) Position() string { return d.where.String() }
 
-// String gives the kind and the template.
-func (d *Declaration) String() string { return string(d.kind) + " " + d.template.text }
+// String returns the kind and the template.
+func (d *Declaration) String() string { return string(d.kind) + " " + d.template.Text }
+
+// Format prints what String returns, whatever the verb and the flags. It has a value receiver, so
+// that a copy of a declaration shows no more than the declaration does: neither its options nor its
+// [Default].
+func (d Declaration) Format(s fmt.State, verb rune) { formatted(s, verb, d.String()) }
 
 func (d *Declaration) declared() *Declaration { return d }
 
 func (d *Declaration) isCluster() bool { return d.kind == KindCluster }
 
-// declare fills in d. It panics on what the declaration alone shows to be wrong.
+// hashTag reports whether the names of the declaration have a hash tag that it makes itself.
+func (d *Declaration) hashTag() bool { return d.config.hashTag || d.template.Tag }
+
+// declare fills in d. It panics on mistakes that can be found in the declaration alone.
 func (d *Declaration) declare(node Node, kind Kind, constructor, text string, where position, apply func(*config) error) {
 	d.id = lastID.Add(1)
 	d.kind, d.node, d.where = kind, node, where
-	t, err := parseTemplate(text, kind != KindCluster)
+	t, err := names.Parse(text, kind != KindCluster)
 	if err != nil {
 		where.refuse(constructor, text, err)
 	}
 	d.template = t
-	if err := errors.Join(apply(&d.config), d.config.fits(kind)); err != nil {
+	err = errors.Join(apply(&d.config), d.config.fits(kind))
+	if err == nil && d.config.was != nil {
+		err = d.config.was.parse(kind, text)
+	}
+	if err != nil {
 		where.refuse(constructor, text, err)
 	}
 }
 
-var errNilOption = errors.New("a nil option")
+// bindsAlike declares that what bind prepares depends only on its type and the codec, unless there
+// is a default.
+func (d *Declaration) bindsAlike(bound reflect.Type) {
+	if !d.config.hasDefault {
+		d.alike = bound
+	}
+}
 
 func applyKeyOptions(opts []KeyOption) func(*config) error {
 	return func(c *config) error {
-		for _, o := range opts {
-			if o == nil {
-				return errNilOption
-			}
-			if err := o.applyKey(c); err != nil {
-				return err
-			}
-		}
-		return nil
+		return eachOption(opts, func(o KeyOption) error { return o.applyKey(c) })
 	}
 }
 
 func applyClusterOptions(opts []ClusterOption) func(*config) error {
 	return func(c *config) error {
-		for _, o := range opts {
-			if o == nil {
-				return errNilOption
-			}
-			if err := o.applyCluster(c); err != nil {
-				return err
-			}
-		}
-		return nil
+		return eachOption(opts, func(o ClusterOption) error { return o.applyCluster(c) })
 	}
+}
+
+// errNilOption refuses a nil option: most likely it is a variable that is initialised later.
+var errNilOption = because(ErrArgument, "a nil option")
+
+// eachOption applies options of any kind, one after the other, until one is refused.
+func eachOption[O any](opts []O, apply func(O) error) error {
+	for _, o := range opts {
+		if isNil(o) {
+			return errNilOption
+		}
+		if err := apply(o); err != nil {
+			return err
+		}
+	}
+	return nil
 }

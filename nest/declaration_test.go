@@ -1,3 +1,5 @@
+//nest:ignore what wrong calls say is tested here
+
 package nest
 
 import (
@@ -15,7 +17,7 @@ func TestDeclarationPanicsWithItsPlace(t *testing.T) {
 		declare func()
 		why     string
 	}{
-		{"template", func() { Key[int]("user:{id}") }, `Key[int] "user:{id}": braces are reserved`},
+		{"template", func() { Key[int]("user:{id}") }, `Key[int] "user:{id}": the braces {id} hold no parameter`},
 		{"empty key", func() { Key[int]("") }, "cannot be empty"},
 		{"default of another type", func() { Key[int]("age", Default("zero")) }, "a value of type string does not fit an int"},
 		{"default out of range", func() { Key[int8]("age", Default(128)) }, "exactly"},
@@ -140,7 +142,7 @@ func TestParamsThatComeTooLate(t *testing.T) {
 		require.ErrorIs(t, err, ErrDeclaration)
 		require.Regexp(t, c.want, err.Error())
 	}
-	// Where a template below has the parameter, the nearer declaration holds.
+	// If a template below contains the parameter, the nearer declaration applies.
 	require.NoError(t, Check(Cluster("users", Params(id), Sub(Key[int]("by:<id>", Params(text)), Key[int]("of:<id>")))))
 }
 

@@ -5,65 +5,80 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"github.com/redisimnest/redisimnest/nest/internal/names"
 )
 
-// Description tells what is declared below a scope. It touches no data. String draws it as a
-// tree, Markdown as a table, Mermaid as a graph; it marshals to JSON.
+// Description describes what is declared below a scope. It contains no stored data. String returns
+// it as a tree, Markdown as a table, and Mermaid as a graph; it marshals to JSON.
 type Description struct {
 	// Kind is "cluster" or the kind of the key.
 	Kind Kind `json:"kind"`
-	// Template is the declared text, "user:<user_id>".
+	// Template is the declared text, such as "user:<user_id>".
 	Template string `json:"template"`
-	// Name is the full name, with the parameters that the scope has filled in and templates
-	// for the others: "root:user:<user_id>:age".
+	// Name is the full name, with the parameters that the scope has filled in and templates for the
+	// others: "root:user:<user_id>:age".
 	Name string `json:"name"`
 	// Type is the Go type of a key's values.
 	Type string `json:"type,omitempty"`
 	// Params are all parameters of the name, outermost first.
 	Params []ParamDescription `json:"params,omitempty"`
-	// Missing names the parameters that are still to be filled in.
+	// Missing holds the names of the parameters that are still to be filled in.
 	Missing []string `json:"missing,omitempty"`
-	// TTL is the TTL that applies, inherited or not, in seconds; 0 when there is none.
+	// TTL is the TTL that applies, inherited or not, in seconds; 0 if there is none.
 	TTL float64 `json:"ttl,omitempty"`
 	// AutoRenew, Jitter, Protected and Codec are the settings that apply.
 	AutoRenew bool    `json:"auto_renew,omitempty"`
 	Jitter    float64 `json:"jitter,omitempty"`
 	Protected bool    `json:"protected,omitempty"`
+	// Sensitive reports whether tools must not show the key's value.
+	Sensitive bool `json:"sensitive,omitempty"`
+	// NoRenew reports whether reads leave the TTL as it is although AutoRenew applies, see
+	// [NoRenew].
+	NoRenew bool `json:"no_renew,omitempty"`
 	// Cached is how long reads may be served from the client's memory, in seconds.
 	Cached float64 `json:"cached,omitempty"`
 	Codec  string  `json:"codec,omitempty"`
-	// ReadThrough is how the key is loaded, where it is declared so; else nil.
+	// ReadThrough describes how the key is loaded, or is nil if [ReadThrough] is not declared.
 	ReadThrough *ReadThroughDescription `json:"read_through,omitempty"`
 	// SecretFields are the fields of a hash or record that are encrypted; "*" stands for all.
 	SecretFields []string `json:"secret_fields,omitempty"`
-	// HashTag tells that the cluster's prefix stands in braces.
+	// AcceptPlain reports whether secrets that are not sealed are read, see [AcceptPlain].
+	AcceptPlain bool `json:"accept_plain,omitempty"`
+	// Was holds the former full names of a key or a cluster, written as Name is, see [Was].
+	Was []string `json:"was,omitempty"`
+	// HashTag reports whether the cluster's prefix is in braces.
 	HashTag bool `json:"hash_tag,omitempty"`
-	// Rate is what a limiter lets pass, "100 per 1m, burst 20".
+	// Rate is the rate that a limiter allows, such as "100 per 1m, burst 20".
 	Rate string `json:"rate,omitempty"`
-	// Default tells that reads of a missing key give a declared default.
+	// Default reports whether reads of a missing key return a declared default.
 	Default bool `json:"default,omitempty"`
 	// Doc is the text of the Doc option.
 	Doc string `json:"doc,omitempty"`
-	// Source is where the declaration stands, as "file:line". It is not part of the JSON
-	// form, which would differ from machine to machine.
+	// Source is the position of the declaration, as "file:line". It is not part of the JSON form,
+	// which would otherwise differ from machine to machine.
 	Source string `json:"-"`
-	// Nodes are what a cluster holds, in the order of declaration.
+	// Node is the declaration itself, for [Only]. It is not part of the JSON form.
+	Node Node `json:"-"`
+	// Nodes are the contents of a cluster, in the order of declaration.
 	Nodes []Description `json:"nodes,omitempty"`
 }
 
-// ReadThroughDescription is what [ReadThrough] declares of a key, in seconds.
+// ReadThroughDescription describes what [ReadThrough] declares for a key. All durations are in
+// seconds.
 type ReadThroughDescription struct {
-	// RefreshBefore is how long before the end of the TTL a read loads the value anew, 0 for not.
+	// RefreshBefore is how long before the end of the TTL a read reloads the value, or 0 if it
+	// never does.
 	RefreshBefore float64 `json:"refresh_before,omitempty"`
 	// StaleFor is how much longer than the TTL the key lives.
 	StaleFor float64 `json:"stale_for,omitempty"`
-	// NegativeTTL is how long it is remembered that there is nothing to load, 0 for not.
+	// NegativeTTL is how long it is remembered that there is nothing to load, or 0 if it is not.
 	NegativeTTL float64 `json:"negative_ttl,omitempty"`
 	// LoadLease is how long a load may take.
 	LoadLease float64 `json:"load_lease"`
 }
 
-// notes lists what differs from a key that is loaded without any of the options.
+// notes lists the differences from a key that is loaded without any of the options.
 func (d *ReadThroughDescription) notes() []string {
 	notes := []string{"read through"}
 	add := func(text string, seconds float64) {
@@ -83,18 +98,22 @@ func (d *ReadThroughDescription) notes() []string {
 // ParamDescription is one parameter of a name.
 type ParamDescription struct {
 	Name string `json:"name"`
-	// Type is the declared Go type, "" for a parameter that takes any string, integer or
+	// Type is the declared Go type, or "" for a parameter that takes any string, integer or
 	// boolean.
 	Type string `json:"type,omitempty"`
-	// Missing tells that the scope has not filled it in.
+	// Layout is the layout in which a time is written, in UTC.
+	Layout string `json:"layout,omitempty"`
+	// Missing reports whether the scope leaves the parameter open.
 	Missing   bool   `json:"missing"`
 	Tail      bool   `json:"tail,omitempty"`
 	Sensitive bool   `json:"sensitive,omitempty"`
 	Doc       string `json:"doc,omitempty"`
+
+	spec *names.Spec
 }
 
-// Describe tells what is declared below the scope: names, types, parameters, TTLs and docs.
-// Nothing is sent. For a scope with an error the description is empty.
+// Describe returns a description of what is declared below the scope: names, types, parameters,
+// TTLs and docs. It sends nothing. If the scope has an error, the description is empty.
 func (s Scope) Describe() Description {
 	if s.check("describe") != nil {
 		return Description{}
@@ -107,24 +126,30 @@ func (s Scope) Describe() Description {
 	return d
 }
 
-// describe describes m, which is at or below the scope, and tells which place comes after it.
+// describe describes m, which is at or below the scope. It also returns the index of the place that
+// comes after it.
 func (s Scope) describe(m *mounted) (Description, int) {
 	d := Description{
 		Kind:      m.def.kind,
-		Template:  m.def.template.text,
+		Template:  m.def.template.Text,
 		Name:      s.nameOf(m),
 		Type:      m.def.goType,
 		TTL:       m.settings.ttl.Seconds(),
 		AutoRenew: m.settings.autoRenew,
+		NoRenew:   m.settings.autoRenew && m.tree.options.noRenew,
 		Jitter:    m.settings.jitter,
 		Protected: m.settings.protected,
+		Sensitive: m.settings.sensitive,
 		Cached:    m.settings.cached.Seconds(),
 		HashTag:   m.def.config.hashTag,
 		Default:   m.def.config.hasDefault,
-		Doc:       m.def.config.doc,
-		Source:    m.def.Position(),
+
+		AcceptPlain: m.def.config.acceptPlain,
+		Doc:         m.def.config.doc,
+		Source:      m.def.Position(),
+		Node:        m.def.node,
 	}
-	if m.def.kind == KindChannel { // whose messages are gone once they are told
+	if m.def.kind == KindChannel { // its messages are gone once they are delivered
 		d.TTL = 0
 	}
 	if !m.def.isCluster() {
@@ -146,16 +171,23 @@ func (s Scope) describe(m *mounted) (Description, int) {
 	if l, ok := m.bound.(*limiter); ok {
 		d.Rate = l.String()
 	}
-	for i, piece := range m.pieces {
-		p := ParamDescription{
-			Name:      piece.param.name,
-			Missing:   i >= len(s.at.pieces),
-			Tail:      piece.param.tail,
-			Sensitive: piece.param.sensitive,
-			Doc:       piece.param.doc,
+	if m.formers != nil {
+		for _, f := range m.formers.list {
+			d.Was = append(d.Was, s.formerNameOf(f))
 		}
-		if piece.param.typ != nil {
-			p.Type = piece.param.typ.String()
+	}
+	for i, piece := range m.name.Pieces {
+		p := ParamDescription{
+			Name:      piece.Param.Name,
+			Missing:   i >= len(s.at.name.Pieces),
+			Tail:      piece.Param.Tail,
+			Sensitive: piece.Param.Sensitive,
+			Layout:    piece.Param.Layout,
+			Doc:       piece.Param.Doc,
+			spec:      &piece.Param.Spec,
+		}
+		if piece.Param.Type != nil {
+			p.Type = piece.Param.Type.String()
 		}
 		if p.Missing {
 			d.Missing = append(d.Missing, p.Name)
@@ -171,52 +203,44 @@ func (s Scope) describe(m *mounted) (Description, int) {
 	return d, next
 }
 
-// nameOf gives the full name of m with the scope's parameters filled in, the sensitive ones
-// excepted.
+// nameOf returns the full name of m with the scope's parameters filled in, except for sensitive
+// ones.
 func (s Scope) nameOf(m *mounted) string {
 	name := []byte(s.redactedPrefix())
-	skip := len(s.at.end)
-	for _, piece := range m.pieces[len(s.at.pieces):] {
-		name = append(name, piece.literal[skip:]...)
+	skip := len(s.at.name.End)
+	for _, piece := range m.name.Pieces[len(s.at.name.Pieces):] {
+		name = append(name, piece.Literal[skip:]...)
 		skip = 0
-		name = append(name, '<')
-		name = append(name, piece.param.name...)
-		if piece.param.tail {
-			name = append(name, "..."...)
-		}
-		name = append(name, '>')
+		name = append(name, openParam(piece.Param)...)
 	}
-	return string(append(name, m.end[skip:]...))
+	return string(append(name, m.name.End[skip:]...))
 }
 
-// MarshalJSON gives the description as JSON, with the fields' names in snake case.
+// openParam returns a parameter as it stands in a template.
+func openParam(p *names.Param) string {
+	if p.Tail {
+		return "<" + p.Name + "...>"
+	}
+	return "<" + p.Name + ">"
+}
+
+// MarshalJSON returns the description as JSON, with field names in snake case.
 func (d Description) MarshalJSON() ([]byte, error) {
 	type plain Description
 	return json.Marshal(plain(d))
 }
 
-// ttl is the TTL as a person writes it: 24h, 1m30s.
+// ttl returns the TTL as a person would write it: 24h, 1m30s.
 func (d Description) ttl() string {
 	return shortDuration(inSeconds(d.TTL))
 }
 
-// inSeconds is a number of seconds as a duration of whole nanoseconds.
+// inSeconds returns a number of seconds as a duration, rounded to nanoseconds.
 func inSeconds(seconds float64) time.Duration {
 	return time.Duration(math.Round(seconds * float64(time.Second)))
 }
 
-func shortDuration(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
-}
-
-// notes lists the settings that differ from what a key has without any.
+// notes lists the settings that differ from the defaults of a key.
 func (d Description) notes() []string {
 	var notes []string
 	add := func(on bool, text string) {
@@ -234,8 +258,11 @@ func (d Description) notes() []string {
 	}
 	add(d.Default, "has a default")
 	add(len(d.SecretFields) > 0, "secret fields "+strings.Join(d.SecretFields, " "))
+	add(d.AcceptPlain, "ACCEPTS WHAT IS NOT SEALED")
+	add(len(d.Was) > 0, "was "+strings.Join(d.Was, ", "))
 	add(d.HashTag, "hash tag")
 	add(d.Protected, "protected")
+	add(d.Sensitive, "sensitive")
 	add(d.Codec != "" && d.Codec != "auto", "codec "+d.Codec)
 	return notes
 }

@@ -3,9 +3,11 @@ package nest
 import (
 	"fmt"
 	"strings"
+
+	"github.com/redisimnest/redisimnest/nest/internal/names"
 )
 
-// String draws the description as a tree, one declaration a line.
+// String returns the description as a tree, with one declaration on each line.
 func (d Description) String() string {
 	if d.Kind == "" {
 		return ""
@@ -16,9 +18,9 @@ func (d Description) String() string {
 }
 
 func (d Description) draw(b *strings.Builder, first, rest string) {
-	title := printable(d.Template)
+	title := names.Printable(d.Template)
 	if first == "" {
-		title = printable(d.Name)
+		title = names.Printable(d.Name)
 	}
 	if title == "" {
 		title = "(no prefix)"
@@ -51,9 +53,9 @@ func (d Description) kindAndType() string {
 }
 
 // oneLine keeps a text from breaking a line or a table.
-func oneLine(s string) string { return printable(strings.Join(strings.Fields(s), " ")) }
+func oneLine(s string) string { return names.Printable(strings.Join(strings.Fields(s), " ")) }
 
-// Markdown gives the declared keys as a table in GitHub's flavour, one row a key.
+// Markdown returns the declared keys as a table in GitHub's flavour, with one row for each key.
 func (d Description) Markdown() string {
 	var b strings.Builder
 	b.WriteString("| Key | Kind | Type | Parameters | Settings | Description |\n| --- | --- | --- | --- | --- | --- |\n")
@@ -69,6 +71,9 @@ func (d Description) rows(b *strings.Builder) {
 			if p.Type != "" {
 				text += " " + p.Type
 			}
+			if p.Layout != "" {
+				text += " as " + p.Layout
+			}
 			params = append(params, text)
 		}
 		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", code(d.Name), d.Kind, code(d.Type),
@@ -83,15 +88,15 @@ var markdownCell = strings.NewReplacer("|", `\|`, "<", "&lt;", ">", "&gt;", "`",
 
 func cell(s string) string { return markdownCell.Replace(s) }
 
-// code sets a text as code; a bar would end the cell even there.
+// code formats a text as code. It escapes bars, which would end the cell even there.
 func code(s string) string {
 	if s == "" {
 		return ""
 	}
-	return "`` " + strings.ReplaceAll(printable(s), "|", `\|`) + " ``"
+	return "`` " + strings.ReplaceAll(names.Printable(s), "|", `\|`) + " ``"
 }
 
-// Mermaid gives the description as a graph for Mermaid: clusters with what they hold.
+// Mermaid returns the description as a graph for Mermaid, in which clusters lead to their contents.
 func (d Description) Mermaid() string {
 	var b strings.Builder
 	b.WriteString("graph LR\n")
@@ -121,13 +126,13 @@ func (d Description) graph(b *strings.Builder, n *int) int {
 	return id
 }
 
-// mermaidEntities are the characters that end or change a quoted label, as Mermaid's own
-// numeric entities.
+// mermaidEntities replaces the characters that end or change a quoted label by Mermaid's own
+// entities.
 var mermaidEntities = strings.NewReplacer("#", "#35;", `"`, "#quot;", "<", "#lt;", ">", "#gt;", "`", "#96;")
 
 func mermaidText(s string) string {
 	if s == "" {
 		return "(no prefix)"
 	}
-	return mermaidEntities.Replace(printable(s))
+	return mermaidEntities.Replace(names.Printable(s))
 }

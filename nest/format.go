@@ -3,10 +3,12 @@ package nest
 import (
 	"fmt"
 	"io"
+	"strings"
+	"time"
 )
 
-// formatted prints text in place of what may hold sensitive parameters. Without a Format of its own
-// a value with a String method is printed field by field under the verbs that are for numbers.
+// formatted prints text instead of a value that may hold sensitive parameters. Without a Format
+// method, a value with a String method would be printed field by field under the verbs for numbers.
 func formatted(s fmt.State, verb rune, text string) {
 	switch verb {
 	case 's', 'q', 'x', 'X':
@@ -14,4 +16,15 @@ func formatted(s fmt.State, verb rune, text string) {
 	default:
 		_, _ = io.WriteString(s, text)
 	}
+}
+
+func shortDuration(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }

@@ -10,16 +10,13 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// KindGeo is what [Geo] declares.
-const KindGeo Kind = "geo"
-
 // Point is a place on the earth, in degrees (WGS 84): longitude from -180 to 180, latitude from
 // -85.05112878 to 85.05112878.
 type Point struct {
 	Longitude, Latitude float64
 }
 
-// maxLatitude is where the map that Redis uses ends.
+// maxLatitude is the latitude at which the map that Redis uses ends.
 const maxLatitude = 85.05112878
 
 func (p Point) check() error {
@@ -32,7 +29,7 @@ func (p Point) check() error {
 
 func degrees(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
-// Place is a member of a geo key and where it is.
+// Place is a member of a geo key and its position.
 type Place[T any] struct {
 	Member T
 	Point  Point
@@ -57,16 +54,16 @@ func (u LengthUnit) check() error {
 	return because(ErrArgument, "a unit is Meters, Kilometers, Miles or Feet")
 }
 
-// GeoDef declares a key that holds Ts and where they are.
+// GeoDef declares a key that holds Ts and their positions.
 type GeoDef[T any] struct {
 	Declaration
 }
 
-// Geo declares a key that holds members of type T, each once, and where they are, as a sorted
-// set whose scores are geohashes of 52 bits: exact to 0.6 m. A geo key without members does not
-// exist. Its [Default] is a []Place[T], which [GeoRef.All] gives when there is no key.
+// Geo declares a key that holds unique members of type T and their positions. Redis stores it as a
+// sorted set whose scores are 52-bit geohashes, exact to 0.6 m. A geo key without members does not
+// exist. Its [Default] is a []Place[T], which [GeoRef.All] returns when the key does not exist.
 //
-// The template is that of [Key], and so is when Geo panics.
+// The template is that of [Key]. Geo panics in the cases in which Key does.
 func Geo[T any](template string, opts ...KeyOption) *GeoDef[T] {
 	d := &GeoDef[T]{}
 	where := caller()
@@ -74,10 +71,11 @@ func Geo[T any](template string, opts ...KeyOption) *GeoDef[T] {
 	d.declare(d, KindGeo, "Geo["+d.goType+"]", template, where, applyKeyOptions(opts))
 	fallback := sliceDefault[Place[T]](&d.Declaration, "Geo["+d.goType+"]")
 	d.bind = func(m *mounted) (any, error) { return bindGeo(m, fallback, d.config.hasDefault) }
+	d.bindsAlike(reflect.TypeFor[geo[T]]())
 	return d
 }
 
-// At gives the reference of the geo key below s, as [KeyDef.At] does.
+// At returns a reference to the geo key below s. See [KeyDef.At] for args.
 func (d *GeoDef[T]) At(s Scope, args ...any) GeoRef[T] {
 	if d == nil {
 		return GeoRef[T]{nilRef(s)}
@@ -87,14 +85,14 @@ func (d *GeoDef[T]) At(s Scope, args ...any) GeoRef[T] {
 
 // GeoRef is one geo key, with all its parameters filled in.
 //
-// Add and AddMany start the declared TTL when they create the key and let a running one go on;
-// StoreSearch and StoreSearchFrom, which replace all members, start it anew. With AutoRenew every
-// operation restarts it. A point outside of the map is [ErrArgument].
+// Add and AddMany start the declared TTL when they create the key and leave a running one alone.
+// StoreSearch and StoreSearchFrom replace all members and restart the TTL. With AutoRenew every
+// operation restarts it. A point outside the map is [ErrArgument].
 type GeoRef[T any] struct {
 	Ref
 }
 
-// geo is what Open prepares for a key that holds Ts and where they are.
+// geo is what Open prepares for a key that holds Ts and their positions.
 type geo[T any] struct {
 	elements[T]
 	points []Point // of the default
@@ -131,8 +129,8 @@ var (
 
 func (r GeoRef[T]) geo() *geo[T] { return r.at.m.bound.(*geo[T]) }
 
-// Add puts a member at a point, or moves it there, and tells whether it is new (GEOADD). The
-// options IfNew, IfPresent and CountChanged need Redis 6.2; the others are [ErrArgument].
+// Add puts a member at a point, or moves it there, and reports whether it is new (GEOADD). The
+// options [IfNew], [IfPresent] and [CountChanged] need Redis 6.2; the others are [ErrArgument].
 func (r GeoRef[T]) Add(ctx context.Context, member T, at Point, opts ...AddOption) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.add(member, at, opts) })
 }
@@ -145,8 +143,8 @@ func (r GeoRef[T]) add(member T, at Point, opts []AddOption) command[bool] {
 	return command[bool]{op: &opZAdd, cmd: r.at.writeMany("GEOADD", joinSum, words, texts)}
 }
 
-// AddMany puts members at points, or moves them there, and gives the number of those that are
-// new (GEOADD), with the options of [GeoRef.Add]. Without members nothing is sent.
+// AddMany puts members at points, or moves them there, and returns the number of new members
+// (GEOADD). It takes the options of [GeoRef.Add]. Without members nothing is sent.
 func (r GeoRef[T]) AddMany(ctx context.Context, places []Place[T], opts ...AddOption) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.addMany(places, opts) })
 }
@@ -163,13 +161,12 @@ func (r GeoRef[T]) addMany(places []Place[T], opts []AddOption) command[int64] {
 }
 
 func (r GeoRef[T]) addition(places []Place[T], opts []AddOption) (words, texts []string, err error) {
-	for _, o := range opts {
-		if o&(IfGreater|IfLess) != 0 {
-			return nil, nil, because(ErrArgument, "a point is neither greater nor less than another")
-		}
-	}
-	if words, err = addWords(opts); err != nil {
+	o, err := addOptionsOf(opts)
+	if err != nil {
 		return nil, nil, err
+	}
+	if o.greater || o.less {
+		return nil, nil, because(ErrArgument, "a point is neither greater nor less than another")
 	}
 	texts = make([]string, 0, 3*len(places))
 	for i, p := range places {
@@ -182,32 +179,34 @@ func (r GeoRef[T]) addition(places []Place[T], opts []AddOption) (words, texts [
 		}
 		texts = append(texts, degrees(p.Point.Longitude), degrees(p.Point.Latitude), text)
 	}
-	return words, texts, nil
+	return o.words(), texts, nil
 }
 
-// Remove removes members and gives the number of those that were there (ZREM). Without members
+// Remove removes members and returns the number of those that existed (ZREM). Without members
 // nothing is sent.
 func (r GeoRef[T]) Remove(ctx context.Context, members ...T) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return removeSorted(r.at, members) })
 }
 
-// Position tells where a member is (GEOPOS).
+// Position returns the position of a member and whether the member exists (GEOPOS).
 func (r GeoRef[T]) Position(ctx context.Context, member T) (Point, bool, error) {
 	return both(call(ctx, r.at, func() command[found[Point]] { return askPlaces(r, &opPosition, "GEOPOS", member) }))
 }
 
-// Positions tells of each of members where it is (GEOPOS). Without members nothing is sent.
+// Positions returns the position of each member, if it exists (GEOPOS). Without members nothing is
+// sent.
 func (r GeoRef[T]) Positions(ctx context.Context, members ...T) ([]Optional[Point], error) {
 	return call(ctx, r.at, func() command[[]Optional[Point]] { return askPlaces(r, &opPositions, "GEOPOS", members...) })
 }
 
-// Hash gives the standard geohash of a member, 11 characters (GEOHASH).
+// Hash returns the standard geohash of a member, 11 characters, and whether the member exists
+// (GEOHASH).
 func (r GeoRef[T]) Hash(ctx context.Context, member T) (string, bool, error) {
 	return both(call(ctx, r.at, func() command[found[string]] { return askPlaces(r, &opGeoHash, "GEOHASH", member) }))
 }
 
-// Hashes gives the standard geohash of each of members (GEOHASH). Without members nothing is
-// sent.
+// Hashes returns the standard geohash of each member, if it exists (GEOHASH). Without members
+// nothing is sent.
 func (r GeoRef[T]) Hashes(ctx context.Context, members ...T) ([]Optional[string], error) {
 	return call(ctx, r.at, func() command[[]Optional[string]] { return askPlaces(r, &opGeoHashes, "GEOHASH", members...) })
 }
@@ -224,7 +223,7 @@ func askPlaces[T, R any](r GeoRef[T], op *operation[R], name string, members ...
 	return command[R]{op: op, cmd: r.at.readMany(name, texts), cacheable: true}
 }
 
-// Distance is how far two members are from each other; false when one of them is missing
+// Distance returns the distance between two members, and false when one of them does not exist
 // (GEODIST).
 func (r GeoRef[T]) Distance(ctx context.Context, a, b T, unit LengthUnit) (float64, bool, error) {
 	return both(call(ctx, r.at, func() command[found[float64]] { return r.distance(a, b, unit) }))
@@ -246,21 +245,20 @@ func (r GeoRef[T]) length() command[int64] {
 	return command[int64]{op: &opLen, cmd: r.at.read("ZCARD"), cacheable: true}
 }
 
-// Len is the number of members, 0 when there is no key (ZCARD).
+// Len returns the number of members, 0 when the key does not exist (ZCARD).
 func (r GeoRef[T]) Len(ctx context.Context) (int64, error) { return call(ctx, r.at, r.length) }
 
 func (r GeoRef[T]) all() command[[]Place[T]] {
 	return command[[]Place[T]]{op: &r.geo().all, cmd: r.at.read("ZRANGE", "0", "-1", "WITHSCORES"), cacheable: true, fixed: true}
 }
 
-// All gives all members and where they are, those that are near to each other mostly together,
-// else the declared default (ZRANGE 0 -1 WITHSCORES). [GeoRef.Iterate] does not hold them all in
-// memory.
+// All returns all members and their positions, else the declared default (ZRANGE 0 -1 WITHSCORES).
+// Members near each other mostly come together. [GeoRef.Iterate] does not hold them all in memory.
 func (r GeoRef[T]) All(ctx context.Context) ([]Place[T], error) { return call(ctx, r.at, r.all) }
 
-// Iterate streams the members and where they are in pages of about [ScanCount] (ZSCAN), as
+// Iterate streams the members and their positions in pages of about [ScanCount] (ZSCAN), as
 // [SortedSetRef.Iterate] does.
-func (r GeoRef[T]) Iterate(ctx context.Context, opts ...ScanOption) iter.Seq2[Place[T], error] {
+func (r GeoRef[T]) Iterate(ctx context.Context, opts ...ScanCountOption) iter.Seq2[Place[T], error] {
 	return func(yield func(Place[T], error) bool) {
 		for s, err := range SortedSetRef[T](r).Iterate(ctx, opts...) {
 			if !yield(Place[T]{s.Member, pointOf(s.Score)}, err) || err != nil {
@@ -270,20 +268,20 @@ func (r GeoRef[T]) Iterate(ctx context.Context, opts ...ScanOption) iter.Seq2[Pl
 	}
 }
 
-// Rename gives the geo key, with its remaining TTL, to another key, as [KeyRef.Rename] does
+// Rename renames the geo key, with its remaining TTL, to another key, as [KeyRef.Rename] does
 // (RENAMENX or RENAME).
 func (r GeoRef[T]) Rename(ctx context.Context, to GeoRef[T], opts ...WriteOption) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
 }
 
-// Copy writes the geo key, with its remaining TTL, to another key too, as [KeyRef.Copy] does
-// (COPY, Redis 6.2).
+// Copy copies the geo key, with its remaining TTL, to another key, as [KeyRef.Copy] does (COPY,
+// Redis 6.2).
 func (r GeoRef[T]) Copy(ctx context.Context, to GeoRef[T], opts ...WriteOption) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opCopy, to.at, opts) })
 }
 
-// pointOf is the middle of the cell that a score names: 26 bits of the latitude in the even
-// places, 26 of the longitude in the odd ones, each halving its range.
+// pointOf returns the middle of the cell that a score denotes: 26 bits of the latitude in the even
+// places and 26 of the longitude in the odd ones. Each bit halves the range.
 func pointOf(score float64) Point {
 	if !(score >= 0 && score < 1<<52) {
 		return Point{}
@@ -299,7 +297,7 @@ func middle(step uint64, limit float64) float64 {
 	return (2*(float64(step)+0.5)/(1<<26) - 1) * limit
 }
 
-// everyOther gathers the bits of the even places.
+// everyOther gathers the bits in the even places.
 func everyOther(bits uint64) (gathered uint64) {
 	for i := range 26 {
 		gathered |= bits >> i & (1 << i)
@@ -320,7 +318,7 @@ func replyStoredPlaces[T any](m *mounted, a rueidis.RedisMessage) ([]Place[T], e
 	return places, nil
 }
 
-// replyPlaces reads all members with their scores. None mean no key, for which the declared
+// replyPlaces reads all members with their scores. No members mean no key, for which the declared
 // default stands.
 func replyPlaces[T any](m *mounted, a rueidis.RedisMessage) ([]Place[T], error) {
 	places, err := replyStoredPlaces[T](m, a)

@@ -8,8 +8,7 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// Area is what lies around the place that a search starts from. It is made by [Circle] and
-// [Box].
+// Area is an area around the starting point of a search. [Circle] and [Box] make one.
 type Area struct {
 	words  []string
 	unit   LengthUnit
@@ -20,13 +19,13 @@ type Area struct {
 	limits bool
 }
 
-// Circle is what is no farther away than radius.
+// Circle returns the area of all points within radius of the starting point.
 func Circle(radius float64, unit LengthUnit) Area {
 	return Area{words: []string{"BYRADIUS", degrees(radius), string(unit)}, unit: unit, bad: !(radius >= 0)}
 }
 
-// Box is what is no farther away than half of width to the east and west, and half of height to
-// the north and south.
+// Box returns a rectangle centered on the starting point, width from west to east and height from
+// north to south.
 func Box(width, height float64, unit LengthUnit) Area {
 	return Area{
 		words: []string{"BYBOX", degrees(width), degrees(height), string(unit)},
@@ -34,26 +33,27 @@ func Box(width, height float64, unit LengthUnit) Area {
 	}
 }
 
-// Nearest gives the nearest first. The default is no order.
+// Nearest sorts the results, nearest first. The default is no order.
 func (a Area) Nearest() Area {
 	a.order = "ASC"
 	return a
 }
 
-// Farthest gives the farthest first. The default is no order.
+// Farthest sorts the results, farthest first. The default is no order.
 func (a Area) Farthest() Area {
 	a.order = "DESC"
 	return a
 }
 
-// Limit gives the n nearest, or the n farthest with [Area.Farthest]. n is at least 1.
+// Limit limits the results to the n nearest, or with [Area.Farthest] to the n farthest. n is at
+// least 1.
 func (a Area) Limit(n int64) Area {
 	a.limit, a.limits, a.anyOf = n, true, false
 	return a
 }
 
-// AnyOf gives the first n that are found, which need not be the nearest, and stops to look. n is
-// at least 1.
+// AnyOf limits the results to the first n that are found, which need not be the nearest, and ends
+// the search there. n is at least 1.
 func (a Area) AnyOf(n int64) Area {
 	a.limit, a.limits, a.anyOf = n, true, true
 	return a
@@ -89,7 +89,7 @@ func (a Area) search(from []string) []string {
 type Near[T any] struct {
 	Member   T
 	Point    Point
-	Distance float64 // from where the search started, in the unit of the area
+	Distance float64 // from the starting point, in the unit of the area
 }
 
 var (
@@ -97,7 +97,7 @@ var (
 	opStoreSearchFrom = operation[int64]{"store search from", replyInt}
 )
 
-// Search gives the members in an area around a point (GEOSEARCH, Redis 6.2).
+// Search returns the members in an area around a point (GEOSEARCH, Redis 6.2).
 func (r GeoRef[T]) Search(ctx context.Context, around Point, area Area) ([]Near[T], error) {
 	return call(ctx, r.at, func() command[[]Near[T]] { return r.search(around, area) })
 }
@@ -110,8 +110,8 @@ func (r GeoRef[T]) search(around Point, area Area) command[[]Near[T]] {
 	return command[[]Near[T]]{op: &r.geo().search, cmd: r.at.read("GEOSEARCH", append(words, "WITHCOORD", "WITHDIST")...), cacheable: true}
 }
 
-// SearchFrom gives the members in an area around one of them, this one too (GEOSEARCH, Redis
-// 6.2). The error wraps [ErrNotFound] when there are members but not this one.
+// SearchFrom returns the members in an area around one of them, including that one (GEOSEARCH,
+// Redis 6.2). The error wraps [ErrNotFound] when there are members but not this one.
 func (r GeoRef[T]) SearchFrom(ctx context.Context, member T, area Area) ([]Near[T], error) {
 	return call(ctx, r.at, func() command[[]Near[T]] { return r.searchFrom(member, area) })
 }
@@ -124,9 +124,10 @@ func (r GeoRef[T]) searchFrom(member T, area Area) command[[]Near[T]] {
 	return command[[]Near[T]]{op: &r.geo().searchFrom, cmd: r.at.read("GEOSEARCH", append(words, "WITHCOORD", "WITHDIST")...), cacheable: true}
 }
 
-// StoreSearch makes this key what [GeoRef.Search] finds in another one, starts the declared TTL
-// and gives the number of members (GEOSEARCHSTORE, Redis 6.2). An empty result removes the key.
-// Both must live in one slot of a Redis Cluster; else the error wraps [ErrCrossSlot].
+// StoreSearch replaces this key with what [GeoRef.Search] finds in another one, restarts the
+// declared TTL and returns the number of members (GEOSEARCHSTORE, Redis 6.2). An empty result
+// removes the key. Both keys must be in one slot, see [HashTag]; else the error wraps
+// [ErrCrossSlot].
 func (r GeoRef[T]) StoreSearch(ctx context.Context, from GeoRef[T], around Point, area Area) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.storeSearch(from, around, area) })
 }
@@ -139,8 +140,8 @@ func (r GeoRef[T]) storeSearch(from GeoRef[T], around Point, area Area) command[
 	return r.store(&opStoreSearch, from, words)
 }
 
-// StoreSearchFrom makes this key what [GeoRef.SearchFrom] finds in another one (GEOSEARCHSTORE,
-// Redis 6.2), under the conditions of [GeoRef.StoreSearch].
+// StoreSearchFrom replaces this key with what [GeoRef.SearchFrom] finds in another one
+// (GEOSEARCHSTORE, Redis 6.2). The conditions of [GeoRef.StoreSearch] apply.
 func (r GeoRef[T]) StoreSearchFrom(ctx context.Context, from GeoRef[T], member T, area Area) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.storeSearchFrom(from, member, area) })
 }

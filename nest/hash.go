@@ -8,30 +8,27 @@ import (
 	"slices"
 
 	"github.com/redis/rueidis"
+
+	"github.com/redisimnest/redisimnest/nest/internal/names"
 )
 
-// KindHash is the kind of [Hash].
-const KindHash Kind = "hash"
-
-// HashDef declares a key that holds values of type V by the names of their fields, as a Redis
-// hash.
+// HashDef declares a key that holds values of type V by field name, as a Redis hash.
 type HashDef[V any] struct {
 	Declaration
 }
 
-// Hash declares a key that holds values of type V under names, its fields: a map[string]V that
-// Redis reads and writes field by field. [Record] declares a hash whose fields are those of a
-// struct.
+// Hash declares a key that holds values of type V in named fields: a map[string]V that Redis reads
+// and writes field by field. [Record] declares a hash whose fields are those of a struct.
 //
-// The [Default] of a hash is either a V, which [HashRef.Get] gives for a field that is not
-// there, or a map[string]V, which [HashRef.All] gives when the key does not exist.
+// The [Default] of a hash is either a V, which [HashRef.Get] returns for a field that does not
+// exist, or a map[string]V, which [HashRef.All] returns when the key does not exist.
 //
-// Writes give a new key the declared TTL, a running one goes on; with AutoRenew every use
-// restarts it. [FieldTTL] gives every written field an expiry of its own beside it, and
+// Writes start the declared TTL on a new key and leave a running one alone; with AutoRenew every
+// operation restarts it. [FieldTTL] also gives every written field an expiry of its own, and
 // [SecretFields] encrypts values.
 //
 // Hash panics, with the file and line of the call, on a malformed template or option and on a
-// Default that fits neither.
+// Default of neither type.
 func Hash[V any](template string, opts ...KeyOption) *HashDef[V] {
 	d := &HashDef[V]{}
 	where := caller()
@@ -46,7 +43,7 @@ func Hash[V any](template string, opts ...KeyOption) *HashDef[V] {
 	return d
 }
 
-// At gives the reference of the key below s; what args are, [KeyDef.At] tells.
+// At returns a reference to the key below s. See [KeyDef.At] for args.
 func (d *HashDef[V]) At(s Scope, args ...any) HashRef[V] {
 	if d == nil {
 		return HashRef[V]{nilRef(s)}
@@ -65,7 +62,7 @@ type Field[V any] struct {
 	Value V
 }
 
-// hashFallback is the declared default, of a field or of the whole.
+// hashFallback is the declared default, of a field or of the whole hash.
 type hashFallback[V any] struct {
 	field *V
 	whole map[string]V
@@ -75,19 +72,19 @@ func hashDefault[V any](c *config) (f hashFallback[V], err error) {
 	if !c.hasDefault {
 		return f, nil
 	}
-	if whole, ok := c.def.(map[string]V); ok {
+	if whole, ok := c.def().(map[string]V); ok {
 		return hashFallback[V]{whole: clone(whole)}, nil
 	}
-	v, err := fitDefault[V](c.def)
+	v, err := fitDefault[V](c.def())
 	return hashFallback[V]{field: &v}, err
 }
 
 // hash is what Open prepares for a key that holds Vs by field.
 type hash[V any] struct {
 	elements[V]
-	number   number   // how to add to a field, when Vs are numbers
-	whole    bool     // the default is of the key, not of a field
-	defaults []string // the fields of a default of the whole, their values are the elements' missing
+	number   number   // how to add to a field, if V is a number
+	whole    bool     // the default is that of the key, not of a field
+	defaults []string // the fields of a whole default; elements.missing has their values
 	secrets  *secretFields
 
 	get            operation[V]
@@ -96,7 +93,6 @@ type hash[V any] struct {
 	manyRenewed    operation[[]Optional[V]]
 	all, random    operation[map[string]V]
 	values         operation[[]V]
-	page           operation[hashPage[V]]
 	incr, decr     operation[V]
 	loaded         operation[found[map[string]V]]
 }
@@ -113,7 +109,6 @@ func bindHash[V any](m *mounted, fallback hashFallback[V]) (any, error) {
 		all:         operation[map[string]V]{"all", replyAll[V]},
 		random:      operation[map[string]V]{"random", replyFields[V]},
 		values:      operation[[]V]{"values", replyElements[V]},
-		page:        operation[hashPage[V]]{"iterate", replyHashPage[V]},
 		incr:        operation[V]{"incr", replySum[V]},
 		decr:        operation[V]{"decr", replySum[V]},
 		loaded:      nonEmpty(replyFields[V], func(m map[string]V) int { return len(m) }),
@@ -139,6 +134,15 @@ func bindHash[V any](m *mounted, fallback hashFallback[V]) (any, error) {
 			return nil, err
 		}
 	}
+	if m.def.config.acceptPlain {
+		if h.secrets == nil {
+			return nil, errNothingPlain
+		}
+		h.secrets.plain = func(_, text string) error {
+			_, err := h.decodeText(m, text)
+			return err
+		}
+	}
 	return h, nil
 }
 
@@ -146,8 +150,8 @@ func (h *hash[V]) secretFieldsOf() *secretFields { return h.secrets }
 
 func (r HashRef[V]) hash() *hash[V] { return r.at.m.bound.(*hash[V]) }
 
-// Get gives a field's value, else the declared default of a field, else an error that wraps
-// [ErrNotFound] (HGET). A stored value that is no V is [ErrDecode].
+// Get returns a field's value, else the declared default of a field, else an error that wraps
+// [ErrNotFound] (HGET). A stored value that is not a V is [ErrDecode].
 func (r HashRef[V]) Get(ctx context.Context, field string) (V, error) {
 	return call(ctx, r.at, func() command[V] { return r.get(field) })
 }
@@ -163,13 +167,13 @@ func (r HashRef[V]) get(field string) command[V] {
 
 //nest:ttl renews
 func (r HashRef[V]) fetch(field string) rueidis.Completed {
-	if r.at.renews() {
+	if r.at.readsRenew() {
 		return r.at.read("HGET", field)
 	}
 	return r.at.b().Hget().Key(r.at.key).Field(field).Build()
 }
 
-// Lookup gives a field's value and whether the field exists, without the default (HGET).
+// Lookup returns a field's value and whether the field exists, without the default (HGET).
 func (r HashRef[V]) Lookup(ctx context.Context, field string) (V, bool, error) {
 	return both(call(ctx, r.at, func() command[found[V]] { return r.lookup(field) }))
 }
@@ -183,8 +187,8 @@ func (r HashRef[V]) lookup(field string) command[found[V]] {
 	return c
 }
 
-// GetMany gives the values of several fields in the order in which they are named, each with
-// whether it exists, without the default (HMGET).
+// GetMany returns the values of fields, in the same order, and whether each exists, without the
+// default (HMGET).
 func (r HashRef[V]) GetMany(ctx context.Context, fields ...string) ([]Optional[V], error) {
 	return call(ctx, r.at, func() command[[]Optional[V]] { return r.getMany(fields) })
 }
@@ -201,8 +205,8 @@ func (r HashRef[V]) getMany(fields []string) command[[]Optional[V]] {
 	return c
 }
 
-// All gives the whole hash, else the declared default of the whole, else an empty map (HGETALL).
-// It loads everything at once: [HashRef.Iterate] is for what may be long.
+// All returns the whole hash, else the declared default of the whole, else an empty map (HGETALL).
+// It loads everything at once; use [HashRef.Iterate] for a hash that may be large.
 func (r HashRef[V]) All(ctx context.Context) (map[string]V, error) {
 	return call(ctx, r.at, r.all)
 }
@@ -216,7 +220,7 @@ func (r HashRef[V]) all() command[map[string]V] {
 	return c
 }
 
-// Fields gives the names of all fields, in no order (HKEYS).
+// Fields returns the names of all fields, in no particular order (HKEYS).
 func (r HashRef[V]) Fields(ctx context.Context) ([]string, error) {
 	return call(ctx, r.at, r.fields)
 }
@@ -225,27 +229,30 @@ func (r HashRef[V]) fields() command[[]string] {
 	return command[[]string]{op: &opFields, cmd: r.at.read("HKEYS"), cacheable: true}
 }
 
-// Values gives the values of all fields, in no order (HVALS, or HGETALL with SecretFields).
+// Values returns the values of all fields, in no particular order (HVALS, or HGETALL with
+// SecretFields).
 func (r HashRef[V]) Values(ctx context.Context) ([]V, error) {
 	return call(ctx, r.at, r.values)
 }
 
 func (r HashRef[V]) values() command[[]V] {
 	h := r.hash()
-	if h.secrets != nil { // they do not open without their names
+	if h.secrets != nil { // opening them needs their names
 		return command[[]V]{op: &h.values, cmd: r.at.read("HGETALL"), cacheable: true, keyed: unsealed(h, readValues[V])}
 	}
 	return command[[]V]{op: &h.values, cmd: r.at.read("HVALS"), cacheable: true}
 }
 
-// Len tells how many fields there are, 0 when the key does not exist (HLEN).
+// Len returns the number of fields, 0 when the key does not exist (HLEN). Redis also counts fields
+// that have expired but are not removed yet, see [FieldTTL]; [HashRef.Fields] and [HashRef.All]
+// leave them out.
 func (r HashRef[V]) Len(ctx context.Context) (int64, error) { return call(ctx, r.at, r.length) }
 
 func (r HashRef[V]) length() command[int64] {
 	return command[int64]{op: &opHashLen, cmd: r.at.read("HLEN"), cacheable: true}
 }
 
-// Has tells whether the field exists (HEXISTS).
+// Has reports whether the field exists (HEXISTS).
 func (r HashRef[V]) Has(ctx context.Context, field string) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.has(field) })
 }
@@ -254,8 +261,8 @@ func (r HashRef[V]) has(field string) command[bool] {
 	return command[bool]{op: &opHasField, cmd: r.at.read("HEXISTS", field), cacheable: true}
 }
 
-// StrLen tells how many bytes a field's encoded value takes, encrypted where it is secret, 0 when
-// it does not exist (HSTRLEN).
+// StrLen returns the length in bytes of a field's encoded value, or of its encrypted one if it is
+// secret, and 0 when it does not exist (HSTRLEN).
 func (r HashRef[V]) StrLen(ctx context.Context, field string) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.strLen(field) })
 }
@@ -264,7 +271,7 @@ func (r HashRef[V]) strLen(field string) command[int64] {
 	return command[int64]{op: &opStrLen, cmd: r.at.read("HSTRLEN", field), cacheable: true}
 }
 
-// Random gives up to n different fields, chosen at random (HRANDFIELD, Redis 6.2). n is not
+// Random returns up to n different fields, chosen at random (HRANDFIELD, Redis 6.2). n is not
 // negative.
 func (r HashRef[V]) Random(ctx context.Context, n int) (map[string]V, error) {
 	return call(ctx, r.at, func() command[map[string]V] { return r.random(n) })
@@ -292,10 +299,10 @@ var (
 	opStrLen   = operation[int64]{"str len", replyInt}
 )
 
-// The replies of a hash come in two: read… takes how the text of a field is decoded, which opens
-// it first where it is secret, and reply… decodes it as it is.
+// There are two functions for each reply of a hash: read… takes the function that decodes the text
+// of a field, which first opens a secret one, and reply… decodes the text as it is.
 
-// readField reads a field or nil, for which the declared default stands.
+// readField reads a field. A nil stands for the declared default.
 func readField[V any](m *mounted, a rueidis.RedisMessage, decode fieldDecoder[V]) (v V, err error) {
 	if found, err := readFoundField(m, a, decode); found.ok || err != nil {
 		return found.value, err
@@ -323,7 +330,7 @@ func readFoundField[V any](_ *mounted, a rueidis.RedisMessage, decode fieldDecod
 	return found[V]{v, err == nil}, err
 }
 
-// readTaken reads what HMGET gave for one field.
+// readTaken reads the reply of HMGET for one field.
 func readTaken[V any](m *mounted, a rueidis.RedisMessage, decode fieldDecoder[V]) (found[V], error) {
 	vs, err := readOptionals(m, a, decode)
 	if err != nil || len(vs) != 1 {
@@ -444,5 +451,5 @@ func replyNames(_ *mounted, a rueidis.RedisMessage) ([]string, error) {
 	return names, nil
 }
 
-// atField tells at which field something went wrong.
-func atField(name string, err error) error { return locate(`field "`+printable(name)+`"`, err) }
+// atField adds to an error the field where it occurred.
+func atField(name string, err error) error { return locate(`field "`+names.Printable(name)+`"`, err) }

@@ -9,12 +9,24 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// FieldOption is an option of the writes of single fields of a hash.
+// FieldOption is an option for writes of single fields of a hash.
 type FieldOption interface {
 	applyField(o *fieldOptions) error
 }
 
-type fieldOptions struct{ ttl time.Duration }
+type fieldOptions struct {
+	ttl      time.Duration // 0: none
+	ifExists bool
+}
+
+// apply returns the command for the key, whether it exists or not or, if the options say so, only
+// for one that exists.
+func (o *fieldOptions) apply(r address, cmd rueidis.Completed) rueidis.Completed {
+	if o.ifExists {
+		return r.ifExists(cmd)
+	}
+	return cmd
+}
 
 // FieldTTLOption is the result of [FieldTTL]: a [KeyOption] and a [FieldOption].
 type FieldTTLOption struct {
@@ -22,11 +34,17 @@ type FieldTTLOption struct {
 	err error
 }
 
-// FieldTTL lets a field of a hash live for d after it was written, whatever becomes of the
-// others: an int counts seconds, a time.Duration is what it says, down to a millisecond. As an
-// option of a write it holds for what that writes; as an option of [Hash] it holds for every
-// write that names no other. The key's own TTL goes on beside it. It needs HPEXPIRE: Redis 7.4
-// or Valkey 9; on an older server such a write is [ErrUnsupported], and nothing is written.
+// FieldTTL lets a field of a hash live for d after it is written, whatever happens to the other
+// fields. An int is in seconds; a time.Duration is taken as it is, down to a millisecond. As an
+// option of a write it applies to the fields that are written; as an option of [Hash] it applies to
+// every write without a FieldTTL of its own. The key's own TTL runs independently. FieldTTL needs
+// HPEXPIRE: Redis 7.4 or Valkey 9. On an older server nothing is written, and the error wraps
+// [ErrUnsupported].
+//
+// A field that has expired can no longer be read. The server removes it a moment later, or some
+// seconds later if very many fields expire at once (7 s later for 1.5 million, on Redis 8.0). Until
+// then Redis counts it in [HashRef.Len], and a hash that holds nothing else still exists:
+// [Ref.Exists] returns true.
 func FieldTTL[D int | time.Duration](d D) FieldTTLOption {
 	ttl, ok := time.Duration(d), true
 	if _, seconds := any(d).(int); seconds {
@@ -56,32 +74,28 @@ func (o FieldTTLOption) applyField(f *fieldOptions) error {
 	return nil
 }
 
-// fieldTTL gives the expiry of the fields that a write writes, in milliseconds, or 0.
-func (r address) fieldTTL(opts []FieldOption) (int64, error) {
+// fieldOptions returns the options of a write of fields, where the declared expiry of fields holds
+// unless there is another one.
+func (r address) fieldOptions(opts []FieldOption) (fieldOptions, error) {
 	o := fieldOptions{ttl: r.m.def.config.fieldTTL}
-	for _, opt := range opts {
-		if opt == nil {
-			continue
-		}
-		if err := opt.applyField(&o); err != nil {
-			return 0, err
-		}
-	}
-	return o.ttl.Milliseconds(), nil
+	err := eachOption(opts, func(opt FieldOption) error { return opt.applyField(&o) })
+	return o, err
 }
 
-// knowsFieldTTL is how a script finds out whether fields can expire before it writes anything.
-// The answer is worded as the server's own.
-const knowsFieldTTL = `local probe = redis.pcall('HPEXPIRE', KEYS[1])
+// probesFieldTTL lets a script find out, before it writes anything, whether fields can expire. Its
+// error is worded like the server's own.
+const probesFieldTTL = `local probe = redis.pcall('HPEXPIRE', KEYS[1])
 if probe.err and string.find(string.lower(probe.err), 'unknown', 1, true) then
 	return redis.error_reply("ERR unknown command 'HPEXPIRE'")
 end
 `
 
-// settingFields writes fields (ARGV[6]...: names and values) and starts their expiry (ARGV[3])
-// and that of the key (ARGV[1], which ARGV[2] = 1 restarts), in parts of ARGV[5] arguments. With
-// ARGV[4] = 1 the field, a single one, is written only if it does not exist.
-var settingFields = newScript(knowsFieldTTL + `local done = 0
+// settingFields writes fields (names and values from ARGV[6] on) in parts of ARGV[5] arguments. It
+// starts their expiry (ARGV[3]) and that of the key (ARGV[1]), which is restarted if ARGV[2] is 1.
+// If ARGV[4] is 1, there is a single field, which is written only if it does not exist.
+var settingFields = newScript(starts + probesFieldTTL + `local done, start, denied = 0, starts(KEYS[1], ARGV[1], ARGV[2] == '1')
+denied = denied or lacks('HPEXPIRE', KEYS[1], ARGV[3], 'FIELDS', 1, ARGV[6])
+if denied then return denied end
 for from = 6, #ARGV, tonumber(ARGV[5]) do
 	local to = math.min(from + ARGV[5] - 1, #ARGV)
 	local added
@@ -97,23 +111,14 @@ for from = 6, #ARGV, tonumber(ARGV[5]) do
 	end
 	done = done + added
 end
-if ARGV[1] ~= '0' and (ARGV[2] == '1' or redis.call('PTTL', KEYS[1]) == -1) then
-	redis.call('PEXPIRE', KEYS[1], ARGV[1])
-end
+if start then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return done`)
 
 //nest:ttl starts
-func (r address) setFields(ifAbsent bool, ttl int64, pairs []string) rueidis.Completed {
+func (r address) setFields(ifAbsent bool, ttl time.Duration, pairs []string) rueidis.Completed {
 	return r.b().Arbitrary(evalSHA, settingFields.sha, "1").Keys(r.key).
-		Args(millis(r.m.ttl()), bit(r.m.settings.autoRenew), millis(ttl), bit(ifAbsent), millis(bulkSize)).
+		Args(millis(r.m.ttl()), bit(r.m.settings.autoRenew), millis(ttl.Milliseconds()), bit(ifAbsent), millis(bulkSize)).
 		Args(pairs...).Build()
-}
-
-func bit(b bool) string {
-	if b {
-		return "1"
-	}
-	return "0"
 }
 
 var (
@@ -124,7 +129,7 @@ var (
 	opFieldEnd       = operation[time.Time]{"field expire time", replyFieldEnd}
 )
 
-// noFieldExpiry refuses a duration in which Redis would delete the fields.
+// noFieldExpiry returns the error for a duration so short that Redis would delete the fields.
 func noFieldExpiry(d time.Duration) error {
 	return because(ErrArgument, "an expiry is at least a millisecond from now: DeleteFields removes fields"+nanoseconds(d))
 }
@@ -147,13 +152,16 @@ func (r address) expireFieldsIf(d time.Duration, condition ExpireCondition, fiel
 }
 
 func (r address) expireFieldsAt(t time.Time, fields []string) command[int64] {
+	ms, err := unixMillis(t)
 	switch {
 	case t.IsZero():
 		return refuse(&opExpireFieldsAt, because(ErrArgument, "the time is zero"))
-	case t.UnixMilli() < 0:
+	case err != nil:
+		return refuse(&opExpireFieldsAt, err)
+	case ms < 0:
 		return refuse(&opExpireFieldsAt, because(ErrArgument, "the time is before 1970, which the server does not take"))
 	}
-	return r.onFields(&opExpireFieldsAt, fields, "HPEXPIREAT", millis(t.UnixMilli()))
+	return r.onFields(&opExpireFieldsAt, fields, "HPEXPIREAT", millis(ms))
 }
 
 func (r address) persistFields(fields []string) command[int64] {
@@ -190,8 +198,8 @@ func replyFieldEnd(m *mounted, a rueidis.RedisMessage) (time.Time, error) {
 	return replyExpireTime(m, answers[0])
 }
 
-// replyFieldCount counts the fields of which the server says that something was done: 1, or 2
-// for one that a time in the past removed.
+// replyFieldCount counts the fields that the server says it changed: 1, or 2 for a field that was
+// removed because the time was in the past.
 func replyFieldCount(_ *mounted, a rueidis.RedisMessage) (int64, error) {
 	if a.IsNil() {
 		return 0, nil

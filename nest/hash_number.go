@@ -11,15 +11,15 @@ import (
 	"github.com/redisimnest/redisimnest/codec"
 )
 
-// number tells how to add to a field of a hash that holds a number.
+// number says how to add to a field of a hash that holds a number.
 type number struct {
-	command string // "" when it holds none
-	// low and high are the type's limits where they are not those of the command.
+	command string // "" when the field holds no number
+	// low and high are the limits of the type, where they differ from those of the command.
 	low, high string
 	float     bool
 }
 
-// numberOf gives the number that values of type t are.
+// numberOf returns the number for values of type t.
 func numberOf(t reflect.Type) number {
 	switch kind := t.Kind(); kind {
 	case reflect.Int64:
@@ -46,7 +46,7 @@ func numberOf(t reflect.Type) number {
 	return number{}
 }
 
-// numberIn gives the number that values of type V are, if the codec stores them in decimal.
+// numberIn returns the number for values of type V, if the codec stores them in decimal.
 func numberIn[V any](typed codec.Typed[V]) number {
 	n := numberOf(reflect.TypeFor[V]())
 	if n.command == "" {
@@ -60,7 +60,7 @@ func numberIn[V any](typed codec.Typed[V]) number {
 	return n
 }
 
-// negated gives the decimal text of -x.
+// negated returns the decimal text of -x.
 func negated(x string) string {
 	if x == "0" {
 		return x
@@ -71,12 +71,17 @@ func negated(x string) string {
 	return "-" + x
 }
 
-// adding adds to a field (ARGV[5]) and gives the sum as it is stored: a number of Lua's would
-// lose digits. A sum outside of the limits (ARGV[8] and ARGV[9]) is taken back. ARGV[10]... are
-// names that the field had before; ARGV[1] to ARGV[3] are the TTL of the key, whether it is
-// restarted, and the TTL of a new field.
-var adding = newScript(`if ARGV[3] ~= '0' then
-	` + knowsFieldTTL + `end
+// adding adds to a field (ARGV[5]) and returns the sum as it is stored, since a Lua number would
+// lose digits. A sum beyond the limits (ARGV[8] and ARGV[9]) is undone. ARGV[10]... are former
+// names of the field. ARGV[1] to ARGV[3] are the TTL of the key, whether it is restarted, and the
+// TTL of a new field.
+var adding = newScript(starts + `if ARGV[3] ~= '0' then
+	` + probesFieldTTL + `end
+local start, denied = starts(KEYS[1], ARGV[1], ARGV[2] == '1')
+denied = denied or #ARGV > 9 and lacks(ARGV[4], KEYS[1], ARGV[5], ARGV[6]) or
+	(#ARGV > 9 or ARGV[8] .. ARGV[9] ~= '') and lacks('HDEL', KEYS[1], ARGV[5]) or
+	ARGV[3] ~= '0' and lacks('HPEXPIRE', KEYS[1], ARGV[3], 'FIELDS', 1, ARGV[5])
+if denied then return denied end
 local key, field, by = KEYS[1], ARGV[5], ARGV[6]
 local low, high = tonumber(ARGV[8]), tonumber(ARGV[9])
 local was = redis.call('HGET', key, field)
@@ -101,18 +106,22 @@ else
 end
 if over then return redis.error_reply('ERR increment or decrement would overflow') end
 if ARGV[3] ~= '0' and not was then redis.call('HPEXPIRE', key, ARGV[3], 'FIELDS', 1, field) end
-if ARGV[1] ~= '0' and (ARGV[2] == '1' or redis.call('PTTL', key) == -1) then redis.call('PEXPIRE', key, ARGV[1]) end
+if start then redis.call('PEXPIRE', key, ARGV[1]) end
 return redis.call('HGET', key, field)`)
 
-// bigFloat is what may take a float out of its range when it is added.
+// bigFloat is the magnitude from which adding a number may take a float out of its range.
 const bigFloat = 1e280
 
-// increment makes the command that adds the decimal text by to a field, which was stored under
-// other names before.
+// increment makes the command that adds the decimal text by to a field. was are the names under
+// which the field was stored before.
 //
 //nest:ttl starts
-func (r address) increment(n number, field, by string, was []string) (rueidis.Completed, error) {
-	scripted := r.m.settings.ttl > 0 || r.m.def.config.fieldTTL > 0 || len(was) > 0
+func (r address) increment(n number, field, by string, was []string, opts []FieldOption) (rueidis.Completed, error) {
+	o, err := r.fieldOptions(opts)
+	if err != nil {
+		return rueidis.Completed{}, err
+	}
+	scripted := r.m.settings.ttl > 0 || o.ttl > 0 || len(was) > 0
 	if n.float {
 		f, err := strconv.ParseFloat(by, 64)
 		if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
@@ -121,28 +130,28 @@ func (r address) increment(n number, field, by string, was []string) (rueidis.Co
 		scripted = scripted || math.Abs(f) >= bigFloat || n.high != maxFloat64
 	} else {
 		d, err := strconv.ParseInt(by, 10, 64)
-		// No number of such a type is so far from another one of it, and the least
-		// integer cannot be taken back.
+		// No two numbers of such a type are so far apart, and the addition of the least integer
+		// cannot be undone.
 		if err != nil || n.low != "" && d == math.MinInt64 || n.narrow() && (d >= 1<<32 || d <= -1<<32) {
 			return rueidis.Completed{}, ErrOverflow
 		}
 		scripted = scripted || n.low != ""
 	}
 	if !scripted {
-		return r.b().Arbitrary(n.command).Keys(r.key).Args(field, by).Build(), nil
+		return o.apply(r, r.b().Arbitrary(n.command).Keys(r.key).Args(field, by).Build()), nil
 	}
-	return r.b().Arbitrary(evalSHA, adding.sha, "1").Keys(r.key).
-		Args(millis(r.m.ttl()), bit(r.m.settings.autoRenew), millis(r.m.def.config.fieldTTL.Milliseconds()),
+	return o.apply(r, r.b().Arbitrary(evalSHA, adding.sha, "1").Keys(r.key).
+		Args(millis(r.m.ttl()), bit(r.m.settings.autoRenew), millis(o.ttl.Milliseconds()),
 			n.command, field, by, negated(by), n.low, n.high).
-		Args(was...).Build(), nil
+		Args(was...).Build()), nil
 }
 
 var maxFloat64 = strconv.FormatFloat(math.MaxFloat64, 'g', -1, 64)
 
-// narrow tells whether the type has fewer than 64 bits.
+// narrow reports whether the type has fewer than 64 bits.
 func (n number) narrow() bool { return n.high != "" }
 
-// sumText gives the decimal text of a sum.
+// sumText returns the decimal text of a sum.
 func sumText(a rueidis.RedisMessage) (string, error) {
 	if a.IsInt64() {
 		n, err := a.AsInt64()

@@ -5,16 +5,18 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/redisimnest/redisimnest/nest/internal/names"
 )
 
-// Set writes a field (HSET). A running expiry of the field ends, unless [FieldTTL] starts
-// another one.
+// Set writes a field (HSET). A running expiry of the field ends, unless [FieldTTL] starts a new
+// one.
 func (r HashRef[V]) Set(ctx context.Context, field string, v V, opts ...FieldOption) error {
 	_, err := call(ctx, r.at, func() command[struct{}] { return r.set(field, v, opts) })
 	return err
 }
 
-// encode makes what is stored for the value of a field.
+// encode returns what is stored for the value of a field.
 func (r HashRef[V]) encode(field string, v V) (string, error) {
 	h := r.hash()
 	text, err := h.encode(r.at.m, v)
@@ -30,16 +32,19 @@ func (r HashRef[V]) set(field string, v V, opts []FieldOption) command[struct{}]
 	if err != nil {
 		return refuse(&opSetField, atField(field, err))
 	}
-	ttl, err := r.at.fieldTTL(opts)
+	o, err := r.at.fieldOptions(opts)
+	var cmd rueidis.Completed
 	switch {
 	case err != nil:
 		return refuse(&opSetField, err)
-	case ttl > 0:
-		return command[struct{}]{op: &opSetField, cmd: r.at.setFields(false, ttl, []string{field, text})}
+	case o.ttl > 0:
+		cmd = r.at.setFields(false, o.ttl, []string{field, text})
 	case r.at.m.settings.ttl > 0:
-		return command[struct{}]{op: &opSetField, cmd: r.at.write("HSET", field, text)}
+		cmd = r.at.write("HSET", field, text)
+	default:
+		cmd = r.at.b().Hset().Key(r.at.key).FieldValue().FieldValue(field, text).Build()
 	}
-	return command[struct{}]{op: &opSetField, cmd: r.at.b().Hset().Key(r.at.key).FieldValue().FieldValue(field, text).Build()}
+	return command[struct{}]{op: &opSetField, cmd: o.apply(r.at, cmd)}
 }
 
 // SetMany writes several fields in one atomic step (HSET). Nothing is sent for an empty map.
@@ -48,6 +53,7 @@ func (r HashRef[V]) SetMany(ctx context.Context, fields map[string]V, opts ...Fi
 	return err
 }
 
+//nest:ttl starts
 func (r HashRef[V]) setMany(fields map[string]V, opts []FieldOption) command[struct{}] {
 	if len(fields) == 0 {
 		return skip(&opSetMany)
@@ -60,17 +66,22 @@ func (r HashRef[V]) setMany(fields map[string]V, opts []FieldOption) command[str
 		}
 		pairs = append(pairs, name, text)
 	}
-	ttl, err := r.at.fieldTTL(opts)
+	o, err := r.at.fieldOptions(opts)
+	var cmd rueidis.Completed
 	switch {
 	case err != nil:
 		return refuse(&opSetMany, err)
-	case ttl > 0:
-		return command[struct{}]{op: &opSetMany, cmd: r.at.setFields(false, ttl, pairs)}
+	case o.ttl > 0:
+		cmd = r.at.setFields(false, o.ttl, pairs)
+	case o.ifExists && len(pairs) > bulkSize:
+		cmd = r.at.inOneStep("HSET", joinSum, nil, pairs)
+	default:
+		cmd = r.at.writeMany("HSET", joinSum, nil, pairs)
 	}
-	return command[struct{}]{op: &opSetMany, cmd: r.at.writeMany("HSET", joinSum, nil, pairs)}
+	return command[struct{}]{op: &opSetMany, cmd: o.apply(r.at, cmd)}
 }
 
-// SetIfAbsent writes a field only when it does not exist, and tells whether it did (HSETNX).
+// SetIfAbsent writes a field only when it does not exist, and reports whether it did (HSETNX).
 func (r HashRef[V]) SetIfAbsent(ctx context.Context, field string, v V, opts ...FieldOption) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.setIfAbsent(field, v, opts) })
 }
@@ -80,38 +91,42 @@ func (r HashRef[V]) setIfAbsent(field string, v V, opts []FieldOption) command[b
 	if err != nil {
 		return refuse(&opSetFieldIfAbsent, atField(field, err))
 	}
-	ttl, err := r.at.fieldTTL(opts)
+	o, err := r.at.fieldOptions(opts)
+	var cmd rueidis.Completed
 	switch {
 	case err != nil:
 		return refuse(&opSetFieldIfAbsent, err)
-	case ttl > 0:
-		return command[bool]{op: &opSetFieldIfAbsent, cmd: r.at.setFields(true, ttl, []string{field, text})}
+	case o.ttl > 0:
+		cmd = r.at.setFields(true, o.ttl, []string{field, text})
+	default:
+		cmd = r.at.write("HSETNX", field, text)
 	}
-	return command[bool]{op: &opSetFieldIfAbsent, cmd: r.at.write("HSETNX", field, text)}
+	return command[bool]{op: &opSetFieldIfAbsent, cmd: o.apply(r.at, cmd)}
 }
 
-// Incr adds by to a field and gives the sum; a field that does not exist counts as 0 (HINCRBY,
-// or HINCRBYFLOAT when V is a float). The error wraps [ErrOverflow], and the field is unchanged,
-// when the sum is none of V; [ErrDecode] when the field holds no number; [ErrArgument] when V is
-// not a number that the codec stores in decimal, the field is secret, or by is NaN or infinite. A
-// running expiry of the field goes on.
-func (r HashRef[V]) Incr(ctx context.Context, field string, by V) (V, error) {
-	return call(ctx, r.at, func() command[V] { return r.add(&r.hash().incr, field, by, false) })
+// Incr adds by to a field and returns the sum; a field that does not exist counts as 0 (HINCRBY, or
+// HINCRBYFLOAT when V is a float). The error wraps [ErrOverflow], and the field is unchanged, when
+// the sum does not fit V. It wraps [ErrDecode] when the field holds no number, and [ErrArgument]
+// when V is not a number that the codec stores in decimal, the field is secret, or by is NaN or
+// infinite. A running expiry of the field goes on; [FieldTTL] is the expiry of a field that is new.
+// The server rounds a float to 17 decimals after the point.
+func (r HashRef[V]) Incr(ctx context.Context, field string, by V, opts ...FieldOption) (V, error) {
+	return call(ctx, r.at, func() command[V] { return r.add(&r.hash().incr, field, by, false, opts) })
 }
 
-// Decr takes by off a field and gives the difference, as [HashRef.Incr] does the sum (HINCRBY, or
-// HINCRBYFLOAT when V is a float).
-func (r HashRef[V]) Decr(ctx context.Context, field string, by V) (V, error) {
-	return call(ctx, r.at, func() command[V] { return r.add(&r.hash().decr, field, by, true) })
+// Decr subtracts by from a field and returns the difference; otherwise it is like [HashRef.Incr]
+// (HINCRBY, or HINCRBYFLOAT when V is a float).
+func (r HashRef[V]) Decr(ctx context.Context, field string, by V, opts ...FieldOption) (V, error) {
+	return call(ctx, r.at, func() command[V] { return r.add(&r.hash().decr, field, by, true, opts) })
 }
 
-func (r HashRef[V]) add(op *operation[V], field string, by V, negative bool) command[V] {
+func (r HashRef[V]) add(op *operation[V], field string, by V, negative bool, opts []FieldOption) command[V] {
 	h := r.hash()
 	if h.secrets.covers(field) {
 		return refuse(op, errSecretSum)
 	}
 	if h.number.command == "" {
-		return refuse(op, because(ErrArgument, "codec "+r.at.m.settings.codec.Name()+" does not store "+article(r.at.m.def.goType)+" as a decimal number"))
+		return refuse(op, because(ErrArgument, "codec "+r.at.m.settings.codec.Name()+" does not store "+names.Article(r.at.m.def.goType)+" as a decimal number"))
 	}
 	text, err := h.encode(r.at.m, by)
 	if err != nil {
@@ -120,15 +135,15 @@ func (r HashRef[V]) add(op *operation[V], field string, by V, negative bool) com
 	if negative {
 		text = negated(text)
 	}
-	cmd, err := r.at.increment(h.number, field, text, nil)
+	cmd, err := r.at.increment(h.number, field, text, nil, opts)
 	if err != nil {
 		return refuse(op, err)
 	}
 	return command[V]{op: op, cmd: cmd}
 }
 
-// DeleteFields removes fields and tells how many of them were there (HDEL). The key is gone
-// with its last field.
+// DeleteFields removes fields and returns the number of those that existed (HDEL). Removing the
+// last field removes the key.
 func (r HashRef[V]) DeleteFields(ctx context.Context, fields ...string) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.at.deleteFields(fields) })
 }
@@ -140,8 +155,8 @@ func (r address) deleteFields(fields []string) command[int64] {
 	return command[int64]{op: &opDeleteFields, cmd: r.modifyMany("HDEL", joinSum, nil, fields)}
 }
 
-// Take removes a field and gives the value that it held (HMGET and HDEL in one script). The
-// field is gone even when the value is no V.
+// Take removes a field and returns its value and whether it existed (HMGET and HDEL in one script).
+// The field is removed even when its value is not a V.
 func (r HashRef[V]) Take(ctx context.Context, field string) (V, bool, error) {
 	return both(call(ctx, r.at, func() command[found[V]] { return r.take(field) }))
 }
@@ -155,8 +170,8 @@ func (r HashRef[V]) take(field string) command[found[V]] {
 	return c
 }
 
-// TakeMany removes several fields and gives the values that they held, in the order in which
-// they are named (HMGET and HDEL in one script).
+// TakeMany removes fields and returns their values, in the same order (HMGET and HDEL in one
+// script).
 func (r HashRef[V]) TakeMany(ctx context.Context, fields ...string) ([]Optional[V], error) {
 	return call(ctx, r.at, func() command[[]Optional[V]] { return r.takeMany(fields) })
 }
@@ -173,9 +188,11 @@ func (r HashRef[V]) takeMany(fields []string) command[[]Optional[V]] {
 	return c
 }
 
-// taking gives fields and removes them, in parts that Lua's stack can hold; ARGV[1] is the TTL
-// to be restarted, or 0.
-var taking = newScript(`local taken = {}
+// taking reads fields and removes them, in parts that fit on Lua's stack. ARGV[1] is the TTL to
+// restart, or 0.
+var taking = newScript(asking + `local taken = {}
+local denied = lacks('HDEL', KEYS[1], ARGV[3]) or ARGV[1] ~= '0' and lacks('PEXPIRE', KEYS[1], ARGV[1])
+if denied then return denied end
 for from = 3, #ARGV, tonumber(ARGV[2]) do
 	local fields = {unpack(ARGV, from, math.min(from + ARGV[2] - 1, #ARGV))}
 	for i, value in ipairs(redis.call('HMGET', KEYS[1], unpack(fields))) do taken[from - 3 + i] = value end
@@ -193,9 +210,11 @@ func (r address) takeFields(fields []string) rueidis.Completed {
 	return r.b().Arbitrary(evalSHA, taking.sha, "1").Keys(r.key).Args(millis(ttl), millis(bulkSize)).Args(fields...).Build()
 }
 
-// Rename gives the hash, with its remaining TTL, to another key of the same type; what it does
-// with an existing target and with the TTL, [KeyRef.Rename] tells (RENAMENX or RENAME). With
-// [SecretFields] it is as [SecretRef.Rename], and a field that is secret here must be so there.
+// Rename renames the hash, with its remaining TTL, to another key of the same type (RENAMENX or
+// RENAME). See [KeyRef.Rename] for an existing target and for the TTL. With [SecretFields] it works
+// like [SecretRef.Rename], and a field that is secret in this hash must be secret in the target.
+//
+//nest:batch rest
 func (r HashRef[V]) Rename(ctx context.Context, to HashRef[V], opts ...WriteOption) (bool, error) {
 	if r.at.secretive() || to.at.secretive() {
 		return r.at.moveSecretFields(ctx, &opMoveFields, to.at, opts)
@@ -203,9 +222,11 @@ func (r HashRef[V]) Rename(ctx context.Context, to HashRef[V], opts ...WriteOpti
 	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
 }
 
-// Copy writes the hash, with its remaining TTL, to another key of the same type too; what it
-// does with an existing target and with the TTL, [KeyRef.Copy] tells (COPY, Redis 6.2). With
-// [SecretFields] it is as [HashRef.Rename].
+// Copy copies the hash, with its remaining TTL, to another key of the same type (COPY, Redis 6.2).
+// See [KeyRef.Copy] for an existing target and for the TTL. With [SecretFields] it works like
+// [HashRef.Rename].
+//
+//nest:batch rest
 func (r HashRef[V]) Copy(ctx context.Context, to HashRef[V], opts ...WriteOption) (bool, error) {
 	if r.at.secretive() || to.at.secretive() {
 		return r.at.moveSecretFields(ctx, &opCopyFields, to.at, opts)
@@ -213,47 +234,47 @@ func (r HashRef[V]) Copy(ctx context.Context, to HashRef[V], opts ...WriteOption
 	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opCopy, to.at, opts) })
 }
 
-// ExpireFields lets fields live for d from now, at least a millisecond, and tells how many of
-// them there are (HPEXPIRE, Redis 7.4 or Valkey 9). The error wraps [ErrUnsupported] on an
-// older server.
+// ExpireFields makes fields expire d from now, at least a millisecond, and returns the number of
+// those that exist (HPEXPIRE, Redis 7.4 or Valkey 9). The error wraps [ErrUnsupported] on an older
+// server.
 func (r HashRef[V]) ExpireFields(ctx context.Context, d time.Duration, fields ...string) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.at.expireFields(d, fields) })
 }
 
-// ExpireFieldsIf is [HashRef.ExpireFields] under a condition on each field's own expiry, and tells
-// of how many fields it was set (HPEXPIRE NX, XX, GT or LT, Redis 7.4 or Valkey 9).
+// ExpireFieldsIf is [HashRef.ExpireFields] with a condition on each field's own expiry, and returns
+// the number of fields whose expiry was set (HPEXPIRE NX, XX, GT or LT, Redis 7.4 or Valkey 9).
 func (r HashRef[V]) ExpireFieldsIf(ctx context.Context, d time.Duration, condition ExpireCondition, fields ...string) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.at.expireFieldsIf(d, condition, fields) })
 }
 
-// ExpireFieldsAt lets fields live until t and tells how many of them there are (HPEXPIREAT,
-// Redis 7.4 or Valkey 9). A time in the past removes them; the zero time, and one before 1970,
-// is [ErrArgument].
+// ExpireFieldsAt makes fields expire at t and returns the number of those that exist (HPEXPIREAT,
+// Redis 7.4 or Valkey 9). A time in the past removes them. The zero time, one before 1970 and one
+// after the year 9999 are [ErrArgument].
 func (r HashRef[V]) ExpireFieldsAt(ctx context.Context, t time.Time, fields ...string) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.at.expireFieldsAt(t, fields) })
 }
 
-// PersistFields takes the expiry of fields away, a declared one too, and tells how many of them
-// had one (HPERSIST, Redis 7.4 or Valkey 9).
+// PersistFields removes the expiry of fields, even a declared one, and returns the number of those
+// that had one (HPERSIST, Redis 7.4 or Valkey 9).
 func (r HashRef[V]) PersistFields(ctx context.Context, fields ...string) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.at.persistFields(fields) })
 }
 
-// FieldTTL is how long a field still lives, [Forever] when it has no expiry of its own (HPTTL,
-// Redis 7.4 or Valkey 9). The error wraps [ErrNotFound] when the field does not exist.
+// FieldTTL returns the remaining time to live of a field, [Forever] when it has no expiry of its
+// own (HPTTL, Redis 7.4 or Valkey 9). The error wraps [ErrNotFound] when the field does not exist.
 func (r HashRef[V]) FieldTTL(ctx context.Context, field string) (time.Duration, error) {
 	return call(ctx, r.at, func() command[time.Duration] { return r.at.leftOfField(field) })
 }
 
-// FieldExpireTime is when a field's own expiry ends it, the zero time when it has none
-// (HPEXPIRETIME, Redis 7.4 or Valkey 9). The error wraps [ErrNotFound] when the field does not
-// exist.
+// FieldExpireTime returns the time at which a field expires, the zero time when it has no expiry of
+// its own (HPEXPIRETIME, Redis 7.4 or Valkey 9). The error wraps [ErrNotFound] when the field does
+// not exist.
 func (r HashRef[V]) FieldExpireTime(ctx context.Context, field string) (time.Time, error) {
 	return call(ctx, r.at, func() command[time.Time] { return r.at.endOfField(field) })
 }
 
-// GetAndExpire gives the values of fields as [HashRef.GetMany] does, and lets them live for d
-// from now (HGETEX, Redis 8.0 or Valkey 9).
+// GetAndExpire returns the values of fields as [HashRef.GetMany] does, and makes them expire d from
+// now (HGETEX, Redis 8.0 or Valkey 9).
 func (r HashRef[V]) GetAndExpire(ctx context.Context, d time.Duration, fields ...string) ([]Optional[V], error) {
 	return call(ctx, r.at, func() command[[]Optional[V]] { return r.getAndExpire(d, fields) })
 }

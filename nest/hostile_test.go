@@ -1,15 +1,19 @@
+//nest:ignore what wrong calls say is tested here
+
 package nest
 
 import (
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-// declareParam declares parameters that differ, all on one line of the source.
+// declareParam declares different parameters, all on one line of the source.
 func declareParam(name string, limit int) *ParamDef[string] {
 	return Param[string](name, MaxLen(limit))
 }
@@ -103,6 +107,62 @@ func TestNoFormOfPrintingShowsSensitiveParameters(t *testing.T) {
 	}
 }
 
+// Verbs that do not use the String method, such as %#v and %d, printed a declaration field by
+// field, including the Default of a secret.
+func TestNoFormOfPrintingShowsADefault(t *testing.T) {
+	const sentinel = "s3ntinel"
+	type record struct {
+		Name string `nest:"name,secret"`
+	}
+	number := int64(732_548_116)
+	key, secret := Key[string]("a", Default(sentinel)), Secret[string]("b", Default(sentinel))
+	declared := []Node{
+		key, secret, Secret[[]byte]("c", Default([]byte(sentinel))), Secret[any]("d", Default(any(sentinel))),
+		Hash[string]("e", SecretFields(), Default(sentinel)), Hash[string]("f", SecretFields("x"), Default(map[string]string{"x": sentinel})),
+		Record[record]("g", Default(record{sentinel})), List[string]("h", Default([]string{sentinel})),
+		Set[string]("i", Default([]string{sentinel})), SortedSet[string]("j", Default([]Scored[string]{{Member: sentinel}})),
+		Geo[string]("k", Default([]Place[string]{{Member: sentinel}})), Bitmap("l", Default([]byte(sentinel))),
+		Counter[int64]("m", Default(number)), HyperLogLog[string]("n", Default(number)), Secret[int64]("o", Default(number)),
+	}
+	root := Cluster("root", Sub(declared...))
+	s := open(t, root)
+	values := []any{
+		root, *root, s, declared, Default(sentinel), Default(number), []KeyOption{Default(sentinel)}, *key, *secret,
+		key.At(s), secret.At(s), struct{ d SecretDef[string] }{*secret}, struct{ D SecretDef[string] }{*secret},
+		struct{ d *SecretDef[string] }{secret}, map[string]any{"d": *secret}, []SecretDef[string]{*secret}, secret.Declaration,
+	}
+	for _, d := range declared {
+		values = append(values, d, d.declared(), *d.declared(), []any{d}, struct{ d Declaration }{*d.declared()})
+	}
+	hidden := []string{sentinel, hex.EncodeToString([]byte(sentinel)), fmt.Sprint([]byte(sentinel)), fmt.Sprint(number), fmt.Sprintf("%x", number)}
+	for _, v := range values {
+		shown := make(map[string]string)
+		for _, verb := range "vsqxXdoObBcUeEfFgGtpT" {
+			for _, flags := range []string{"", "+", "#", "0", "-", " ", "#+", "30.20"} {
+				format := "%" + flags + string(verb)
+				shown[format] = fmt.Sprintf(format, v)
+			}
+		}
+		var text, js strings.Builder
+		slog.New(slog.NewTextHandler(&text, nil)).Info("m", "v", v)
+		slog.New(slog.NewJSONHandler(&js, nil)).Info("m", "v", v)
+		shown["slog text"], shown["slog JSON"] = text.String(), js.String()
+		if b, err := json.Marshal(v); err == nil {
+			shown["JSON"] = string(b)
+		}
+		for how, text := range shown {
+			for _, h := range hidden {
+				require.NotContains(t, strings.ToLower(text), h, "%T with %s", v, how)
+			}
+		}
+	}
+	require.Equal(t, "secret b", fmt.Sprintf("%#v", secret))
+	require.Equal(t, "secret b", fmt.Sprintf("%+v", *secret))
+	require.Equal(t, `"secret b"`, fmt.Sprintf("%q", secret))
+	require.Equal(t, "<nil>", fmt.Sprintf("%#v", (*SecretDef[string])(nil)))
+	require.Equal(t, "cluster root", fmt.Sprintf("%d", root))
+}
+
 func TestADefaultIsTheDeclarationsOwn(t *testing.T) {
 	given := []map[string]*int{{"a": new(int)}}
 	k := Key[[]map[string]*int]("k", Default(given))
@@ -135,7 +195,7 @@ func TestADefaultIsTheDeclarationsOwn(t *testing.T) {
 
 type owned struct{ Tags []string }
 
-// storedDefault gives the default as it was prepared for a key.
+// storedDefault returns the default as it was prepared for a key.
 func storedDefault(m *mounted) string {
 	switch b := m.bound.(type) {
 	case *value[[]string]:
@@ -156,8 +216,8 @@ func TestAGroupOwnsWhatItDeclares(t *testing.T) {
 	group := Cluster("", Sub(Key[int]("a")))
 	s := open(t, Cluster("", Sub(group, Key[int]("b"))), WithPrefix("p"))
 	g := group.At(s)
-	require.True(t, g.owns("p:a"))
-	require.False(t, g.owns("p:b"))
-	require.False(t, g.owns("p:undeclared"))
-	require.True(t, s.owns("p:undeclared"), "the prefix is the root's own")
+	require.True(t, clears(t, g, "p:a"))
+	require.False(t, clears(t, g, "p:b"))
+	require.False(t, clears(t, g, "p:undeclared"))
+	require.True(t, clears(t, s, "p:undeclared"), "the prefix is the root's own")
 }

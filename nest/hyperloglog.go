@@ -9,19 +9,16 @@ import (
 	"github.com/redisimnest/redisimnest/codec"
 )
 
-// KindHyperLogLog is what [HyperLogLog] declares.
-const KindHyperLogLog Kind = "hyperloglog"
-
-// HyperLogLogDef declares a key that counts different Ts.
+// HyperLogLogDef declares a key that counts distinct Ts.
 type HyperLogLogDef[T any] struct {
 	Declaration
 }
 
-// HyperLogLog declares a key that counts different elements of type T, in 12 KiB however many
-// there are and with a standard error of 0.81 %. Two elements are the same when they are encoded
-// to the same bytes. Its [Default] is a number, which [HyperLogLogRef.Count] gives in place of 0.
+// HyperLogLog declares a key that counts distinct elements of type T, in 12 KiB whatever their
+// number and with a standard error of 0.81 %. Two elements are the same if they are encoded to the
+// same bytes. Its [Default] is a number, which [HyperLogLogRef.Count] returns in place of 0.
 //
-// The template is that of [Key], and so is when HyperLogLog panics.
+// The template is that of [Key]. HyperLogLog panics in the cases in which Key does.
 func HyperLogLog[T any](template string, opts ...KeyOption) *HyperLogLogDef[T] {
 	d := &HyperLogLogDef[T]{}
 	where := caller()
@@ -30,7 +27,7 @@ func HyperLogLog[T any](template string, opts ...KeyOption) *HyperLogLogDef[T] {
 	var fallback int64
 	if d.config.hasDefault {
 		var err error
-		if fallback, err = fitDefault[int64](d.config.def); err != nil {
+		if fallback, err = fitDefault[int64](d.config.def()); err != nil {
 			where.refuse("HyperLogLog["+d.goType+"]", template, err)
 		}
 	}
@@ -41,7 +38,7 @@ func HyperLogLog[T any](template string, opts ...KeyOption) *HyperLogLogDef[T] {
 	return d
 }
 
-// At gives the reference of the HyperLogLog below s, as [KeyDef.At] does.
+// At returns a reference to the HyperLogLog below s. See [KeyDef.At] for args.
 func (d *HyperLogLogDef[T]) At(s Scope, args ...any) HyperLogLogRef[T] {
 	if d == nil {
 		return HyperLogLogRef[T]{nilRef(s)}
@@ -51,13 +48,13 @@ func (d *HyperLogLogDef[T]) At(s Scope, args ...any) HyperLogLogRef[T] {
 
 // HyperLogLogRef is one HyperLogLog, with all its parameters filled in.
 //
-// Add and Merge start the declared TTL when they create it and let a running one go on; with
+// Add and Merge start the declared TTL when they create it and leave a running one alone; with
 // AutoRenew every operation restarts it.
 type HyperLogLogRef[T any] struct {
 	Ref
 }
 
-// hyperLogLog is what Open prepares for a key that counts different Ts.
+// hyperLogLog is what Open prepares for a key that counts distinct Ts.
 type hyperLogLog[T any] struct {
 	elements[T]
 	count    operation[int64]
@@ -72,7 +69,7 @@ var (
 
 func (r HyperLogLogRef[T]) bound() *hyperLogLog[T] { return r.at.m.bound.(*hyperLogLog[T]) }
 
-// Add counts elements and tells whether the estimate may have changed (PFADD). Without elements
+// Add counts elements and reports whether the estimate may have changed (PFADD). Without elements
 // nothing is sent.
 func (r HyperLogLogRef[T]) Add(ctx context.Context, vs ...T) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.add(vs) })
@@ -94,15 +91,15 @@ func (r HyperLogLogRef[T]) count() command[int64] {
 	return command[int64]{op: &r.bound().count, cmd: r.at.read("PFCOUNT")}
 }
 
-// Count is about how many different elements were added, else the declared default, else 0
-// (PFCOUNT).
+// Count returns the approximate number of distinct elements that were added, else the declared
+// default, else 0 (PFCOUNT).
 func (r HyperLogLogRef[T]) Count(ctx context.Context) (int64, error) {
 	return call(ctx, r.at, r.count)
 }
 
-// CountUnion is about how many different elements were added to this one and the others together
-// (PFCOUNT). They must live in one slot of a Redis Cluster; else the error wraps [ErrCrossSlot].
-// Defaults are not used.
+// CountUnion returns the approximate number of distinct elements in the union of this one and the
+// others (PFCOUNT). All of them must be in one slot, see [HashTag]; else the error wraps
+// [ErrCrossSlot]. Defaults are not used.
 func (r HyperLogLogRef[T]) CountUnion(ctx context.Context, others ...HyperLogLogRef[T]) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.countUnion(others) })
 }
@@ -115,8 +112,8 @@ func (r HyperLogLogRef[T]) countUnion(others []HyperLogLogRef[T]) command[int64]
 	return command[int64]{op: &opCountUnion, cmd: joint([]string{"PFCOUNT"}, uses, -1), uses: uses}
 }
 
-// Merge adds to this one what was added to others (PFMERGE). Without others nothing is sent.
-// They must live in one slot of a Redis Cluster; else the error wraps [ErrCrossSlot].
+// Merge adds the elements of the others to this one (PFMERGE). Without others nothing is sent. All
+// of them must be in one slot, see [HashTag]; else the error wraps [ErrCrossSlot].
 func (r HyperLogLogRef[T]) Merge(ctx context.Context, others ...HyperLogLogRef[T]) error {
 	_, err := call(ctx, r.at, func() command[struct{}] { return r.merge(others) })
 	return err
@@ -133,19 +130,20 @@ func (r HyperLogLogRef[T]) merge(others []HyperLogLogRef[T]) command[struct{}] {
 	return command[struct{}]{op: &opMerge, cmd: joint([]string{"PFMERGE"}, uses, -1), uses: uses}
 }
 
-// Rename gives the HyperLogLog, with its remaining TTL, to another key, as [KeyRef.Rename] does
+// Rename renames the HyperLogLog, with its remaining TTL, to another key, as [KeyRef.Rename] does
 // (RENAMENX or RENAME).
 func (r HyperLogLogRef[T]) Rename(ctx context.Context, to HyperLogLogRef[T], opts ...WriteOption) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
 }
 
-// Copy writes the HyperLogLog, with its remaining TTL, to another key too, as [KeyRef.Copy] does
-// (COPY, Redis 6.2).
+// Copy copies the HyperLogLog, with its remaining TTL, to another key, as [KeyRef.Copy] does (COPY,
+// Redis 6.2).
 func (r HyperLogLogRef[T]) Copy(ctx context.Context, to HyperLogLogRef[T], opts ...WriteOption) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opCopy, to.at, opts) })
 }
 
-// replyDistinct reads PFCOUNT. 0 means that nothing was added, for which the default stands.
+// replyDistinct reads the reply of PFCOUNT. 0 means that nothing was added, for which the default
+// stands.
 func replyDistinct[T any](m *mounted, a rueidis.RedisMessage) (int64, error) {
 	n, err := replyInt(m, a)
 	if err == nil && n == 0 {

@@ -2,8 +2,8 @@ package nest
 
 import (
 	"context"
+	"errors"
 	"reflect"
-	"strconv"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -14,9 +14,9 @@ type KeyDef[T any] struct {
 	Declaration
 }
 
-// Key declares a key that holds one value of type T. The template is "name" or holds
-// parameters, "session:<token>"; it may end in a tail parameter, "file:<path...>", whose value
-// may contain ':' as it is.
+// Key declares a key that holds one value of type T. The template is a name, or has parameters:
+// "session:<token>". It may end in a tail parameter, "file:<path...>", whose value may contain ':'
+// unescaped.
 //
 // Key panics, with the file and line of the call, on a malformed template or option and on a
 // [Default] that does not fit T.
@@ -26,23 +26,28 @@ func Key[T any](template string, opts ...KeyOption) *KeyDef[T] {
 	d.goType = reflect.TypeFor[T]().String()
 	d.declare(d, KindValue, "Key["+d.goType+"]", template, where, applyKeyOptions(opts))
 	var fallback T
+	if d.config.whenDown == GiveDefault && !d.config.hasDefault {
+		where.refuse("Key["+d.goType+"]", template, errors.New("WhenDown(GiveDefault) needs a Default"))
+	}
 	if d.config.hasDefault {
 		var err error
-		if fallback, err = fitDefault[T](d.config.def); err != nil {
+		if fallback, err = fitDefault[T](d.config.def()); err != nil {
 			where.refuse("Key["+d.goType+"]", template, err)
 		}
 	}
 	d.bind = func(m *mounted) (any, error) { return bindValue(m, fallback, d.config.hasDefault) }
+	d.bindsAlike(reflect.TypeFor[value[T]]())
 	return d
 }
 
-// At gives the reference of the key below s. args are the parameters that are still open
-// between s and the key: plain values, outermost first, or named ones made by [ParamDef.Of], in
-// any order, or both, of which the plain ones fill what the named leave open. A plain value is a string, an integer or a boolean of any kind, or of the type that
-// the parameter's [Param] says.
+// At returns a reference to the key below s. args are the parameters that are still open between s
+// and the key: plain values, outermost first, or named ones made by [ParamDef.Of], in any order. If
+// both are given, the plain values fill what the named ones leave open. A plain value is a string,
+// an integer or a boolean. For a parameter with a [Param], it has the Param's type or a built-in
+// one.
 //
-// At never fails: a bad call makes a reference whose every operation, and whose Err, returns
-// the same [*Error], and nothing is sent. That error wraps [ErrMissingParam], [ErrExtraParam],
+// At never fails. A bad call makes a reference whose Err and whose every operation return the same
+// [*Error], and nothing is sent. That error wraps [ErrMissingParam], [ErrExtraParam],
 // [ErrParamType], [ErrParamValue], [ErrNotMounted] or [ErrAmbiguous].
 func (d *KeyDef[T]) At(s Scope, args ...any) KeyRef[T] {
 	if d == nil {
@@ -59,20 +64,24 @@ type KeyRef[T any] struct {
 func (r KeyRef[T]) value() *value[T] { return r.at.m.bound.(*value[T]) }
 
 func (r KeyRef[T]) get() command[T] {
-	return command[T]{op: &r.value().get, cmd: r.at.fetch(), cacheable: true}
+	c := command[T]{op: &r.value().get, cmd: r.at.fetch(), cacheable: true}
+	if r.at.m.def.config.whenDown == GiveDefault {
+		c.down = r.value().defaultValue
+	}
+	return c
 }
 
-// Get gives the value, else the declared default, else an error that wraps [ErrNotFound] (GET,
-// or GETEX with AutoRenew). A stored value that is no T is [ErrDecode], a key of another Redis
-// type [ErrWrongType].
+// Get returns the value, else the declared default, else an error that wraps [ErrNotFound] (GET, or
+// GETEX with AutoRenew). A stored value that is not a T is [ErrDecode], a key of another Redis type
+// [ErrWrongType]. While Redis is away, [WhenDown] can give the default.
 func (r KeyRef[T]) Get(ctx context.Context) (T, error) { return call(ctx, r.at, r.get) }
 
-// fetch is the command that reads a whole string, and renews the TTL where that is declared.
+// fetch makes the command that reads a whole string, and that renews the TTL if this is declared.
 //
 //nest:ttl renews
 func (r address) fetch() rueidis.Completed {
 	switch {
-	case r.renews():
+	case r.readsRenew():
 		return r.b().Getex().Key(r.key).PxMilliseconds(r.m.ttl()).Build()
 	case r.m.slotless:
 		return r.b().Arbitrary("GET").Args(r.key).ReadOnly()
@@ -84,14 +93,14 @@ func (r KeyRef[T]) lookup() command[found[T]] {
 	return command[found[T]]{op: &r.value().lookup, cmd: r.at.fetch(), cacheable: true}
 }
 
-// Lookup gives the value and whether the key exists, without the default (GET, or GETEX with
+// Lookup returns the value and whether the key exists, without the default (GET, or GETEX with
 // AutoRenew).
 func (r KeyRef[T]) Lookup(ctx context.Context) (T, bool, error) {
 	return both(call(ctx, r.at, r.lookup))
 }
 
-// Set writes the value and starts the declared TTL (SET). With [KeepTTL] the running one goes
-// on, with [ExpireIn], [ExpireUntil] and [NoExpiry] the caller decides.
+// Set writes the value and starts the declared TTL (SET). With [KeepTTL] the running TTL goes on;
+// with [ExpireIn], [ExpireUntil] and [NoExpiry] the caller decides.
 func (r KeyRef[T]) Set(ctx context.Context, v T, opts ...SetOption) error {
 	_, err := call(ctx, r.at, func() command[struct{}] { return r.set(v, opts) })
 	return err
@@ -140,20 +149,20 @@ func (r address) setting(text string, e expiry) rueidis.Completed {
 	return b.PxMilliseconds(e.ms).Build()
 }
 
-// setKeeping writes and keeps the expiry of the key, or none if it has none; a new key gets
+// setKeeping writes a value and keeps the expiry of the key, even if it has none. A new key gets
 // the declared TTL.
 var setKeeping = newScript(`if redis.call('EXISTS', KEYS[1]) == 1 then
 	return redis.call('SET', KEYS[1], ARGV[1], 'KEEPTTL')
 end
 return redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])`)
 
-// SetIfAbsent writes the value only when the key does not exist, and tells whether it did (SET
+// SetIfAbsent writes the value only when the key does not exist, and reports whether it did (SET
 // NX).
 func (r KeyRef[T]) SetIfAbsent(ctx context.Context, v T, opts ...SetOption) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.setIf(&opSetIfAbsent, "NX", v, opts) })
 }
 
-// SetIfPresent writes the value only when the key exists, and tells whether it did (SET XX).
+// SetIfPresent writes the value only when the key exists, and reports whether it did (SET XX).
 func (r KeyRef[T]) SetIfPresent(ctx context.Context, v T, opts ...SetOption) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.setIf(&opSetIfPresent, "XX", v, opts) })
 }
@@ -189,8 +198,8 @@ func (r address) putIf(op *operation[bool], condition, text string, opts []SetOp
 	return command[bool]{op: op, cmd: cmd.Build()}
 }
 
-// Swap writes the value, starts the declared TTL and gives what was there before (SET GET,
-// Redis 6.2). The write stands even when the old value is no T.
+// Swap writes the value, starts the declared TTL and returns the old value and whether there was
+// one (SET GET, Redis 6.2). The write stands even when the old value is not a T.
 func (r KeyRef[T]) Swap(ctx context.Context, v T) (old T, existed bool, err error) {
 	return both(call(ctx, r.at, func() command[found[T]] { return r.swap(v) }))
 }
@@ -204,7 +213,7 @@ func (r KeyRef[T]) swap(v T) command[found[T]] {
 	return command[found[T]]{op: op, cmd: r.at.exchange(text)}
 }
 
-// exchange is the command that writes a whole string and gives what was there before.
+// exchange makes the command that writes a whole string and returns the old one.
 //
 //nest:ttl restarts
 func (r address) exchange(text string) rueidis.Completed {
@@ -220,14 +229,14 @@ func (r KeyRef[T]) take() command[found[T]] {
 	return command[found[T]]{op: &r.value().take, cmd: r.at.b().Getdel().Key(r.at.key).Build()}
 }
 
-// Take removes the key and gives the value that it held (GETDEL, Redis 6.2). The key is gone
-// even when the value is no T.
+// Take removes the key and returns its value and whether it existed (GETDEL, Redis 6.2). The key is
+// removed even when the value is not a T.
 func (r KeyRef[T]) Take(ctx context.Context) (T, bool, error) {
 	return both(call(ctx, r.at, r.take))
 }
 
-// GetAndExpire gives the value and whether the key exists, without the default, and lets the key
-// live for d from now (GETEX, Redis 6.2). d is at least a millisecond.
+// GetAndExpire returns the value and whether the key exists, without the default, and makes the key
+// expire d from now (GETEX, Redis 6.2). d is at least a millisecond.
 func (r KeyRef[T]) GetAndExpire(ctx context.Context, d time.Duration) (T, bool, error) {
 	return both(call(ctx, r.at, func() command[found[T]] { return r.getAndExpire(d) }))
 }
@@ -246,7 +255,7 @@ func (r address) raw() command[[]byte] {
 	return command[[]byte]{op: &opRaw, cmd: r.b().Get().Key(r.key).Build(), cacheable: true}
 }
 
-// Raw gives the stored bytes as they are (GET). The error wraps [ErrNotFound] when the key does
+// Raw returns the stored bytes as they are (GET). The error wraps [ErrNotFound] when the key does
 // not exist.
 func (r KeyRef[T]) Raw(ctx context.Context) ([]byte, error) { return call(ctx, r.at, r.at.raw) }
 
@@ -255,28 +264,29 @@ func (r KeyRef[T]) storedType() command[string] {
 	return command[string]{op: &r.value().storedType, cmd: r.at.b().Get().Key(r.at.key).Build(), cacheable: true}
 }
 
-// StoredType tells the type of the stored value as its codec tells it, "datetime", or the Go
-// type of the key, "int", when the codec does not store types and reads the value as one (GET).
-// With [codec.Versioned] that is up to the codec that wrote the value. The error wraps
-// [ErrNotFound] when the key does not exist, whatever its default, and [ErrDecode] when what is
-// there is no value of its codec.
+// StoredType returns the type of the stored value as its codec reports it, such as "datetime"
+// (GET). When the codec does not store types and reads the value as the Go type of the key, it
+// returns that, such as "int". With [codec.Versioned] the codec that wrote the value decides. The
+// error wraps [ErrNotFound] when the key does not exist, whatever its default, and [ErrDecode] when
+// the stored bytes are not a value of its codec.
 func (r KeyRef[T]) StoredType(ctx context.Context) (string, error) {
 	return call(ctx, r.at, r.storedType)
 }
 
-// Rename gives the value, with its remaining TTL, to another key of the same type, and tells
-// whether it did: an existing target is left alone, unless [Replace] is given (RENAMENX or
-// RENAME). A target declared with a TTL never ends up without one. In a Redis Cluster both keys
-// live in one slot, else the error wraps [ErrCrossSlot]; it wraps [ErrNotFound] when this key does
-// not exist.
+// Rename renames the value, with its remaining TTL, to another key of the same type, and reports
+// whether it did (RENAMENX or RENAME). An existing target is left alone, unless [Replace] is given.
+// A target declared with a TTL never ends up without one. Both keys must be in one slot, see
+// [HashTag]; else the error wraps [ErrCrossSlot]. It wraps [ErrNotFound] when this key does not
+// exist.
 func (r KeyRef[T]) Rename(ctx context.Context, to KeyRef[T], opts ...WriteOption) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
 }
 
-// Copy writes the value, with its remaining TTL, to another key of the same type too, and tells
-// whether it did: an existing target is left alone, unless [Replace] is given (COPY, Redis 6.2).
-// A target declared with a TTL never ends up without one. In a Redis Cluster both keys live in one
-// slot, else the error wraps [ErrCrossSlot]; it wraps [ErrNotFound] when this key does not exist.
+// Copy copies the value, with its remaining TTL, to another key of the same type, and reports
+// whether it did (COPY, Redis 6.2). An existing target is left alone, unless [Replace] is given. A
+// target declared with a TTL never ends up without one. Both keys must be in one slot, see
+// [HashTag]; else the error wraps [ErrCrossSlot]. It wraps [ErrNotFound] when this key does not
+// exist.
 func (r KeyRef[T]) Copy(ctx context.Context, to KeyRef[T], opts ...WriteOption) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opCopy, to.at, opts) })
 }
@@ -288,7 +298,7 @@ var (
 	opRaw          = operation[[]byte]{"raw", replyDump}
 )
 
-// replyDone reads the answer of a conditional SET: OK or nil.
+// replyDone reads the reply of a conditional SET: OK or nil.
 func replyDone(_ *mounted, a rueidis.RedisMessage) (bool, error) { return !a.IsNil(), nil }
 
 func (r KeyRef[T]) encode(v T) (string, error) {
@@ -299,4 +309,41 @@ func (r KeyRef[T]) encode(v T) (string, error) {
 	return text, nil
 }
 
-func millis(ms int64) string { return strconv.FormatInt(ms, 10) }
+// Update replaces the value with the result of change, and returns the new value. change is called
+// with the value and whether the key exists. If the key does not exist, change gets the default or,
+// without one, the zero value. The write happens only if no other client wrote in between;
+// otherwise change runs again on the newer value, so it must be free of side effects. The write
+// restarts the declared TTL.
+//
+// An error of change is returned as it is, and nothing is written. Update tries until its context
+// ends; without a deadline it returns an error that wraps [ErrConflict] after 256 tries and 15
+// seconds, whichever is later. When the context ends between two tries, the error wraps both
+// ErrConflict and the context's own. A try succeeds if no other client writes the key during one
+// round trip and the run of change. Most tries succeed even beside a client that writes the key
+// every half millisecond.
+//
+// Update takes two round trips: one reads the value (GET), the other compares and sets it (GET and
+// SET in one script). When a try loses, the script returns what the key holds now, and the next try
+// uses that at once, in one round trip. If that try loses too, Update pauses for up to 20
+// milliseconds and begins with a GET. For a key that is declared [Cached], Update first uses the
+// value in the client's memory if there is one. One round trip is then enough if the server still
+// holds that value. An error of change on a value from memory counts only if the server holds the
+// same value, so Update then asks for it.
+func (r KeyRef[T]) Update(ctx context.Context, change func(T, bool) (T, error)) (T, error) {
+	return watched(ctx, r.at, "update", func() (T, error) {
+		return revise(ctx, r.at, change, r.current, r.encode)
+	})
+}
+
+// current decodes what the key holds, or returns what stands for a missing key.
+func (r KeyRef[T]) current(now found[string]) (v T, err error) {
+	switch {
+	case now.ok:
+		if v, err = r.value().typed.Decode(now.value); err != nil {
+			err = decodeError(r.at.m, err)
+		}
+	case r.value().hasDefault:
+		v, err = r.value().defaultValue()
+	}
+	return v, err
+}

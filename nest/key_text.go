@@ -2,15 +2,14 @@ package nest
 
 import (
 	"context"
-	"reflect"
 	"strconv"
 
-	"github.com/redisimnest/redisimnest/codec"
+	"github.com/redisimnest/redisimnest/nest/internal/names"
 )
 
-// The operations of this file work on a part of a value, by its stored bytes. Those that write
-// or give a part need a T that is stored as the bytes that it is: a string or a []byte, with a
-// codec that leaves these alone.
+// The operations of this file work on a part of a value, by its stored bytes. Those that write or
+// return a part need a T whose bytes are stored as they are: a string or a []byte, with a codec
+// that leaves these alone.
 
 var (
 	opStrLenValue = operation[int64]{"str len", replyInt}
@@ -18,20 +17,20 @@ var (
 	opSetRange    = operation[int64]{"set range", replyInt}
 )
 
-// maxText is how many bytes a Redis string can hold, as a server is set up by default.
+// maxText is how many bytes a Redis string can hold by default.
 const maxText = 512 << 20
 
 func (r KeyRef[T]) strLen() command[int64] {
 	return command[int64]{op: &opStrLenValue, cmd: r.at.read("STRLEN")}
 }
 
-// StrLen is how many bytes the encoded value takes, 0 when the key does not exist (STRLEN).
+// StrLen returns the length of the encoded value in bytes, 0 when the key does not exist (STRLEN).
 func (r KeyRef[T]) StrLen(ctx context.Context) (int64, error) { return call(ctx, r.at, r.strLen) }
 
-// Append puts v at the end of the value, which is empty before it exists, and gives the new length
-// in bytes (APPEND). A new key gets the declared TTL, a running one goes on; AutoRenew restarts it.
-// Nothing is sent for an empty v, and the result is 0. The error wraps [ErrArgument] when a T is
-// not stored as the bytes that it is.
+// Append appends v to the value, which is empty if it does not exist, and returns the new length in
+// bytes (APPEND). A new key gets the declared TTL; a TTL that is already running is left alone,
+// unless AutoRenew restarts it. For an empty v nothing is sent, and the result is 0. The error
+// wraps [ErrArgument] when the bytes of a T are not stored as they are.
 func (r KeyRef[T]) Append(ctx context.Context, v T) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.append(v) })
 }
@@ -47,10 +46,10 @@ func (r KeyRef[T]) append(v T) command[int64] {
 	return command[int64]{op: &opAppend, cmd: r.at.write("APPEND", text)}
 }
 
-// GetRange gives the bytes of the value from first to last, both included; negative ends count
-// from the end of the value. What lies outside of it is left out, and so the result may be empty,
-// as it is when the key does not exist: the default is not used (GETRANGE). The error wraps
-// [ErrArgument] when a T is not stored as the bytes that it is.
+// GetRange returns the bytes of the value from first to last, both included (GETRANGE). Negative
+// ends count from the end of the value. The part of the range outside of the value is left out, so
+// the result may be empty. It is also empty when the key does not exist: the default is not used.
+// The error wraps [ErrArgument] when the bytes of a T are not stored as they are.
 func (r KeyRef[T]) GetRange(ctx context.Context, first, last int64) (T, error) {
 	return call(ctx, r.at, func() command[T] { return r.getRange(first, last) })
 }
@@ -63,11 +62,12 @@ func (r KeyRef[T]) getRange(first, last int64) command[T] {
 	return command[T]{op: op, cmd: r.at.read("GETRANGE", strconv.FormatInt(first, 10), strconv.FormatInt(last, 10))}
 }
 
-// SetRange writes v over the value from a byte on, lengthens the value where that is needed, with
-// zero bytes up to the offset, and gives the new length in bytes (SETRANGE). A new key gets the
-// declared TTL, a running one goes on; AutoRenew restarts it. Nothing is sent for an empty v, and
-// the result is 0. The error wraps [ErrArgument] when the offset is negative, or the value would
-// be longer than 512 MiB, and when a T is not stored as the bytes that it is.
+// SetRange overwrites the value with v from byte offset on, and returns the new length in bytes
+// (SETRANGE). It lengthens the value where needed, and fills a gap before offset with zero bytes. A
+// new key gets the declared TTL; a TTL that is already running is left alone, unless AutoRenew
+// restarts it. For an empty v nothing is sent, and the result is 0. The error wraps [ErrArgument]
+// when offset is negative, when the value would be longer than 512 MiB, and when the bytes of a T
+// are not stored as they are.
 func (r KeyRef[T]) SetRange(ctx context.Context, offset int64, v T) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.setRange(offset, v) })
 }
@@ -94,26 +94,5 @@ func (r KeyRef[T]) part(v T) (string, error) {
 }
 
 func (r KeyRef[T]) notPlain() error {
-	return because(ErrArgument, "codec "+r.at.m.settings.codec.Name()+" does not store "+article(r.at.m.def.goType)+" as the bytes that it is")
-}
-
-// plainly tells whether Ts are stored as the bytes that they are.
-func plainly[T any](typed codec.Typed[T]) bool {
-	t := reflect.TypeFor[T]()
-	if t.Kind() != reflect.String && (t.Kind() != reflect.Slice || t.Elem().Kind() != reflect.Uint8) {
-		return false
-	}
-	// Neither text in JSON, nor bytes in base64 or compressed, nor a value with its type.
-	const probe = "a\"\x00\xff"
-	var v T
-	switch p := any(&v).(type) {
-	case *string:
-		*p = probe
-	case *[]byte:
-		*p = []byte(probe)
-	default:
-		return false // a named type can have an encoding of its own
-	}
-	text, err := typed.Encode(v)
-	return err == nil && text == probe
+	return because(ErrArgument, "codec "+r.at.m.settings.codec.Name()+" does not store "+names.Article(r.at.m.def.goType)+" as the bytes that it is")
 }

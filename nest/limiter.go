@@ -9,20 +9,16 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/redisimnest/redisimnest/nest/internal/local"
 )
-
-// KindLimiter is what [Limiter] declares.
-const KindLimiter Kind = "limiter"
-
-// ErrLimited tells that the context ends before the limiter would let the events pass.
-var ErrLimited = errors.New("rate limited")
 
 // LimiterDef declares a limit on how often something may happen.
 type LimiterDef struct {
 	Declaration
 }
 
-// Limiter declares a limit on how many events may happen in a time, counted on the server for all
+// Limiter declares a limit on how many events may happen in a period, counted on the server for all
 // processes together. It needs a [Rate]:
 //
 //	Requests = nest.Limiter("requests:<ip>", nest.Rate(100, time.Minute), nest.Burst(20))
@@ -32,22 +28,31 @@ type LimiterDef struct {
 //		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(d.RetryAfter.Seconds()))))
 //	}
 //
-// By default it is a GCRA, the generic cell rate algorithm of ITU-T Recommendation I.371 in its
-// form as a continuous-state leaky bucket: a full burst may come at once, and room for one event
-// more comes back each period/n. In any time d no more than burst + n×d/period events pass. With
-// [FixedWindow] it counts the events of a window instead, which begins with the first of them.
+// By default it is a GCRA, the generic cell rate algorithm of ITU-T Recommendation I.371, in the
+// form of a continuous-state leaky bucket. A full burst may come at once, and room for one more
+// event comes back each period/n. In any time d no more than burst + n×d/period events pass. With
+// [FixedWindow] it instead counts the events of a window, which begins with the first of them.
 //
-// Each question is one atomic step on the server (EVAL) by the server's own clock (TIME), in
-// whole microseconds and whole numbers, without rounding. A clock that is set back lets nothing
-// pass that would not have passed before. What is denied costs nothing and changes nothing.
+// Each request is one atomic step on the server (EVAL) by the server's own clock (TIME), in whole
+// microseconds and whole numbers, without rounding. A denied request costs nothing and changes
+// nothing. If the clock is set back, no event passes that would not have passed before: at the next
+// request, what was counted so far begins to leak, or its window begins. So no request is denied
+// for longer than a full limiter takes to become idle.
 //
-// In Redis it is a string, which expires when it would say no more than a missing one: after the
-// time that it takes to become idle, which is what [Ref.DeclaredTTL] tells. It has no TTL of its
-// own to be declared, and the settings that it inherits have no effect on it. When the rate is
-// changed, what was counted so far is kept.
+// What the server forgets is not counted. Up to a whole burst or window more can pass after the
+// server evicts keys under a maxmemory-policy (allkeys-lru and the like, and also volatile-lru and
+// the like, since the key has a TTL), after it restarts without having stored everything, or after
+// a replica is promoted without the last writes. Where that must not happen, keep limiters on a
+// server with the policy noeviction. While its memory is full, a request that would be allowed
+// fails with an error of the server. [WhenDown] says what to do then, and while Redis is away.
 //
-// Limiter panics, with the file and line of the call, on a malformed template or option, without
-// a Rate, and on one that is too fine to be counted exactly.
+// In Redis it is a string, which expires as soon as it means no more than a missing one: after the
+// time that it takes to become idle, which [Ref.DeclaredTTL] returns. No TTL can be declared for
+// it, and inherited settings have no effect on it. When the rate is changed, what was counted so
+// far is kept.
+//
+// Limiter panics, with the file and line of the call, on a malformed template or option, without a
+// Rate, and on a Rate that is too fine to be counted exactly.
 func Limiter(template string, opts ...KeyOption) *LimiterDef {
 	d := &LimiterDef{}
 	where := caller()
@@ -71,7 +76,7 @@ func Limiter(template string, opts ...KeyOption) *LimiterDef {
 	return d
 }
 
-// At gives the reference of the limiter below s; what args are, [KeyDef.At] tells.
+// At returns a reference to the limiter below s. See [KeyDef.At] for args.
 func (d *LimiterDef) At(s Scope, args ...any) LimiterRef {
 	if d == nil {
 		return LimiterRef{nilRef(s)}
@@ -79,16 +84,8 @@ func (d *LimiterDef) At(s Scope, args ...any) LimiterRef {
 	return LimiterRef{d.ref(&s, args)}
 }
 
-// rate is what the options of a limiter say.
-type rate struct {
-	n      int64
-	period time.Duration
-	burst  int64 // 0: n
-	window bool
-}
-
-// Rate lets n events happen in each period, as an option of [Limiter]. n is at least 1, the
-// period a whole number of microseconds.
+// Rate allows n events in each period, as an option of [Limiter]. n is at least 1, the period a
+// whole number of microseconds.
 func Rate(n int64, period time.Duration) KeyOption {
 	return keyOption(func(c *config) error {
 		c.onlyFor("Rate", KindLimiter)
@@ -105,8 +102,8 @@ func Rate(n int64, period time.Duration) KeyOption {
 	})
 }
 
-// Burst is how many events may happen at once after a time without any, as an option of
-// [Limiter]. The default is the n of its [Rate]; Burst(1) spaces all events evenly.
+// Burst allows n events at once after a time without any, as an option of [Limiter]. The default is
+// the n of its [Rate]; Burst(1) spaces all events evenly.
 func Burst(n int64) KeyOption {
 	return keyOption(func(c *config) error {
 		c.onlyFor("Burst", KindLimiter)
@@ -121,10 +118,10 @@ func Burst(n int64) KeyOption {
 	})
 }
 
-// FixedWindow makes a [Limiter] count the events of a window: the first one opens it, and all
-// are forgotten when its period is over. It says how many are left until a fixed time, which is
-// what a quota is; around the end of a window, though, twice as many can pass in one period. It
-// excludes [Burst].
+// FixedWindow makes a [Limiter] count the events of a window. The first event opens the window, and
+// all are forgotten when its period is over. Such a limiter reports how many events are left until
+// a fixed time, as for a quota. Around the end of a window, however, twice as many can pass in one
+// period. FixedWindow excludes [Burst].
 func FixedWindow() KeyOption {
 	return keyOption(func(c *config) error {
 		c.onlyFor("FixedWindow", KindLimiter)
@@ -133,15 +130,15 @@ func FixedWindow() KeyOption {
 	})
 }
 
-// limiter is a rate in the units that the server counts in. An event adds unit to the level of
-// the bucket, which holds burst of them and loses drain in each microsecond. With unit/drain =
-// period/n in lowest terms, all of them are whole numbers.
+// limiter is a rate in the units in which the server counts. An event adds unit to the level of the
+// bucket. The bucket holds burst times unit, and loses drain in each microsecond. With unit/drain =
+// period/n in lowest terms, all of these are whole numbers.
 type limiter struct {
 	rate
 	unit, drain int64
 }
 
-// exact is how far a whole number is exact in Lua, with a bit left for one addition.
+// exact is the limit up to which whole numbers are exact in Lua, with a bit left for one addition.
 const exact = 1 << 52
 
 func newLimiter(r rate) (*limiter, error) {
@@ -165,7 +162,7 @@ func newLimiter(r rate) (*limiter, error) {
 	return l, nil
 }
 
-// divisor is the greatest common one.
+// divisor returns the greatest common divisor of a and b.
 func divisor(a, b int64) int64 {
 	for b != 0 {
 		a, b = b, a%b
@@ -173,8 +170,8 @@ func divisor(a, b int64) int64 {
 	return a
 }
 
-// longest is how long a full bucket takes to be empty, or how long a window lasts, with what
-// rounding adds: the longest that the key lives.
+// longest returns the longest time that the key lives: how long a full bucket takes to empty, or
+// how long a window lasts, plus what rounding adds.
 func (l *limiter) longest() time.Duration {
 	micros := l.period.Microseconds()
 	if !l.window {
@@ -184,7 +181,7 @@ func (l *limiter) longest() time.Duration {
 	return time.Duration(ms * int64(time.Millisecond))
 }
 
-// String tells the rate to those who read a description.
+// String returns the rate for a description.
 func (l *limiter) String() string {
 	text := fmt.Sprintf("%d per %s", l.n, shortDuration(l.period))
 	switch {
@@ -201,29 +198,29 @@ type LimiterRef struct {
 	Ref
 }
 
-// Decision is what a limiter says.
+// Decision is the answer of a limiter.
 type Decision struct {
-	// Allowed tells whether the events may happen. If so, they were counted.
+	// Allowed reports whether the events may happen. If so, they were counted.
 	Allowed bool
-	// Limit is how many events may happen at once: the burst, or the number of a window.
+	// Limit is how many events may happen at once: the burst, or the number for a window.
 	Limit int64
 	// Remaining is how many more may happen now.
 	Remaining int64
-	// RetryAfter is when the events that were denied would be allowed, if no others happen
-	// before; 0 when they were allowed.
+	// RetryAfter is the time until the denied events would be allowed, if no others happen before;
+	// 0 when they were allowed.
 	RetryAfter time.Duration
-	// ResetAfter is when the limiter would have forgotten all events, if no others happen:
-	// when Remaining is Limit again.
+	// ResetAfter is the time until the limiter would have forgotten all events, if no others
+	// happen: until Remaining is Limit again.
 	ResetAfter time.Duration
 	// ResetAt is that moment on the server's clock.
 	ResetAt time.Time
 }
 
-// What a limiter holds: the level, the unit that it counts in, and the time in microseconds at
-// which that was the level, or at which the window began. The unit tells how many events the level
-// is, also to a process that counts in another one. ARGV: the unit, the capacity, what the events
-// add, 1 to add it, then what drains in a microsecond or how long a window is.
-// The answer: what came of it, the level, and the times to retry and to reset, and now.
+// A limiter holds the level, the unit that it is counted in, and the time, in microseconds, at
+// which the level was measured or the window began. With the unit, a process that counts in another
+// one can convert the level. ARGV: the unit, the capacity, what the events add, 1 to add it, then
+// what drains in a microsecond or how long a window is. The reply: the result, the level, the times
+// to retry and to reset, and the current time.
 const (
 	limitHead = `local held, now = redis.call('GET', KEYS[1]), redis.call('TIME')
 now = now[1] * 1000000 + now[2]
@@ -234,7 +231,12 @@ if held then
 	l, u, s = tonumber(l), tonumber(u), tonumber(s)
 	if not l or not u or not s or u == 0 then return {2} end
 	if u ~= unit then l = math.min(full, math.ceil(l / u * unit)) end
-	level, since = l, math.min(s, now)
+	level, since = l, s
+	if s > now then
+		-- The clock was set back. From here on time passes, also where nothing is let through.
+		since = now
+		redis.pcall('SET', KEYS[1], string.format('%.0f %.0f %.0f', level, unit, since), 'KEEPTTL')
+	end
 end
 `
 	limitTail = `
@@ -245,7 +247,7 @@ return {allowed, level, retry, reset, now}`
 )
 
 var (
-	// leaking is the GCRA: the level is what I.371 calls X, the time LCT.
+	// leaking is the GCRA. Its level is what I.371 calls X, and its time is LCT.
 	leaking = newScript(limitHead + `level, since = math.max(0, level - (now - since) * drain), now
 local allowed, retry, after = 1, 0, level + cost
 if after > full then
@@ -255,7 +257,7 @@ elseif ARGV[4] == '1' then
 end
 local reset = math.ceil(level / drain)` + limitTail)
 
-	// windowed counts in a window, whose length stands in the place of the drain.
+	// windowed counts in a window, whose length takes the place of the drain.
 	windowed = newScript(limitHead + `if now - since >= drain then level, since = 0, now end
 local allowed, retry = 1, 0
 if level + cost > full then
@@ -287,18 +289,35 @@ func (r LimiterRef) decide(op *operation[Decision], n int64, take bool) command[
 	case n > l.burst:
 		return refuse(op, because(ErrArgument, "more events at once than the limiter ever allows ("+strconv.FormatInt(l.burst, 10)+")"))
 	}
-	s, taken := leaking, "0"
+	s := leaking
 	if l.window {
 		s = windowed
 	}
-	if take {
-		taken = "1"
+	c := command[Decision]{op: op, keyed: l.decision, cmd: s.command(r.at.b(), []string{r.at.key},
+		millis(l.unit), millis(l.burst*l.unit), millis(n*l.unit), bit(take), millis(l.drain))}
+	switch r.at.m.def.config.whenDown {
+	case AllowAll:
+		c.down = func() (Decision, error) {
+			return Decision{Allowed: true, Limit: l.burst, Remaining: l.burst, ResetAt: time.Now()}, nil
+		}
+	case AllowLocal:
+		limits, key := &r.at.m.tree.limits, r.at.key
+		c.down = func() (Decision, error) { return l.locally(limits, key, n, take), nil }
 	}
-	return command[Decision]{op: op, keyed: l.decision, cmd: s.command(r.at.b(), []string{r.at.key},
-		millis(l.unit), millis(l.burst*l.unit), millis(n*l.unit), taken, millis(l.drain))}
+	return c
 }
 
-// decision reads the answer of a script.
+// locally decides without Redis.
+func (l *limiter) locally(limits *local.Limits, key string, n int64, take bool) Decision {
+	now := time.Now()
+	d := limits.Decide(local.Rate{Burst: l.burst, Unit: l.unit, Drain: l.drain, Window: l.window}, key, n, take, now)
+	return Decision{
+		Allowed: d.Allowed, Limit: l.burst, Remaining: d.Remaining,
+		RetryAfter: micros(d.Retry), ResetAfter: micros(d.Reset), ResetAt: now.Add(micros(d.Reset)),
+	}
+}
+
+// decision reads the reply of a script.
 func (l *limiter) decision(_ context.Context, _ address, a rueidis.RedisMessage) (Decision, error) {
 	n, err := a.AsIntSlice()
 	if err != nil {
@@ -320,31 +339,26 @@ func (l *limiter) decision(_ context.Context, _ address, a rueidis.RedisMessage)
 	}, nil
 }
 
-// micros is a time in microseconds, or the longest that there is.
-func micros(n int64) time.Duration {
-	if n > math.MaxInt64/int64(time.Microsecond) {
-		return math.MaxInt64
-	}
-	return time.Duration(n) * time.Microsecond
-}
+// micros returns n microseconds, or the longest Duration if they exceed it.
+func micros(n int64) time.Duration { return longest(n, time.Microsecond) }
 
-// Allow asks whether an event may happen now, and counts it if so (EVAL).
+// Allow reports whether an event may happen now, and counts it if so (EVAL).
 func (r LimiterRef) Allow(ctx context.Context) (Decision, error) {
 	return call(ctx, r.at, r.allow)
 }
 
 func (r LimiterRef) allow() command[Decision] { return r.decide(&opAllow, 1, true) }
 
-// AllowN asks whether n events may happen now, all of them or none, and counts them if so (EVAL).
-// n = 0 is allowed always, and tells what is left. The error wraps [ErrArgument] when n is
-// negative, or more than the limiter ever allows at once.
+// AllowN reports whether n events may happen now, all of them or none, and counts them if so
+// (EVAL). n = 0 is always allowed, and the decision says how many are left. The error wraps
+// [ErrArgument] when n is negative, or more than the limiter ever allows at once.
 func (r LimiterRef) AllowN(ctx context.Context, n int64) (Decision, error) {
 	return call(ctx, r.at, func() command[Decision] { return r.allowN(n) })
 }
 
 func (r LimiterRef) allowN(n int64) command[Decision] { return r.decide(&opAllowN, n, true) }
 
-// Peek tells what Allow would, and counts nothing (EVAL).
+// Peek returns what Allow would return, but counts nothing (GET and TIME in one script).
 func (r LimiterRef) Peek(ctx context.Context) (Decision, error) {
 	return call(ctx, r.at, r.peek)
 }
@@ -352,7 +366,7 @@ func (r LimiterRef) Peek(ctx context.Context) (Decision, error) {
 //nest:ttl keeps
 func (r LimiterRef) peek() command[Decision] { return r.decide(&opPeek, 1, false) }
 
-// Reset forgets all events, and tells whether there were any (UNLINK).
+// Reset forgets all events, and reports whether there were any (UNLINK, Redis 4.0).
 func (r LimiterRef) Reset(ctx context.Context) (bool, error) { return call(ctx, r.at, r.reset) }
 
 //nest:ttl removes
@@ -364,55 +378,63 @@ func (r LimiterRef) reset() command[bool] {
 func (r LimiterRef) Wait(ctx context.Context) (Decision, error) { return r.wait(ctx, &opWait, 1) }
 
 // WaitN waits until n events may happen, all at once, and counts them (EVAL, once for each time
-// that it has to wait). Goroutines of this process pass in the order in which they came, and of
-// them only the first asks the server; processes pass as they come.
+// that it has to wait). Goroutines of this process pass in the order in which they came, and only
+// the first of them asks the server. There is no order among processes.
 //
-// When ctx has a deadline before the events could happen, WaitN does not wait for it: the error
-// wraps [ErrLimited], and the decision tells when to come again. When ctx ends while the limiter,
-// or a goroutine that came before, makes it wait, the error wraps ErrLimited and the context's
-// error. Either way nothing is counted, and the error says when the events could have happened,
-// unless others stand before them.
+// If the deadline of ctx is before the events could happen, WaitN does not wait. The error then
+// wraps [ErrLimited], and the decision says when to try again. If ctx ends while the limiter, or an
+// earlier goroutine, makes WaitN wait, the error wraps ErrLimited and the context's error. Either
+// way nothing is counted, and the error says when the events could have happened, unless others
+// come first.
 func (r LimiterRef) WaitN(ctx context.Context, n int64) (Decision, error) {
 	return r.wait(ctx, &opWaitN, n)
 }
 
 func (r LimiterRef) wait(ctx context.Context, op *operation[Decision], n int64) (Decision, error) {
-	return watched(ctx, r.at, op.name, func() (Decision, error) {
-		if err := r.at.ready(ctx, op.name); err != nil {
-			return Decision{}, err
-		}
-		if err := ctx.Err(); err != nil {
-			return Decision{}, r.at.fail(op.name, err)
-		}
-		leave, err := r.at.m.tree.turns.take(ctx, r.at.key)
-		if err == nil {
-			defer leave()
-			err = ctx.Err() // which has ended just as its turn came
-		}
-		if err != nil {
-			return Decision{}, r.at.fail(op.name, fmt.Errorf("%w: others of this process wait before it: %w", ErrLimited, err))
-		}
-		for {
-			d, err := send(ctx, r.at, r.decide(op, n, true))
-			if err != nil || d.Allowed {
-				return d, err
-			}
-			end := time.Now().Add(d.RetryAfter)
-			if deadline, ok := ctx.Deadline(); ok && deadline.Before(end) {
-				return d, r.at.fail(op.name, fmt.Errorf("%w: to be allowed in %v, and the context's deadline is before that", ErrLimited, roundUp(d.RetryAfter)))
-			}
-			timer := time.NewTimer(d.RetryAfter)
-			select {
-			case <-timer.C:
-			case <-ctx.Done():
-				timer.Stop()
-				return d, r.at.fail(op.name, fmt.Errorf("%w: to be allowed in %v: %w", ErrLimited, roundUp(max(time.Until(end), 0)), ctx.Err()))
-			}
-		}
-	})
+	start := time.Now()
+	d, from, err := r.waitTurn(ctx, op, n)
+	if r.at.m != nil {
+		r.at.tell(ctx, Event{Op: op.name, Start: start, Degraded: err == nil && from == withoutRedis, Err: err})
+	}
+	return d, err
 }
 
-// roundUp leaves of a time what somebody who waits wants to know.
+// waitTurn waits for the turn among the goroutines of this process, and then for the limiter.
+func (r LimiterRef) waitTurn(ctx context.Context, op *operation[Decision], n int64) (Decision, provenance, error) {
+	if err := r.at.ready(ctx, op.name); err != nil {
+		return Decision{}, fromRedis, err
+	}
+	if err := ctx.Err(); err != nil {
+		return Decision{}, fromRedis, r.at.fail(op.name, err)
+	}
+	leave, err := r.at.m.tree.turns.Take(ctx, r.at.key)
+	if err == nil {
+		defer leave()
+		err = ctx.Err() // which may have ended just as the turn came
+	}
+	if err != nil {
+		return Decision{}, fromRedis, r.at.fail(op.name, fmt.Errorf("%w: others of this process wait before it: %w", ErrLimited, err))
+	}
+	for {
+		d, from, err := deliver(ctx, r.at, r.decide(op, n, true))
+		if err != nil || d.Allowed {
+			return d, from, err
+		}
+		end := time.Now().Add(d.RetryAfter)
+		if deadline, ok := ctx.Deadline(); ok && deadline.Before(end) {
+			return d, from, r.at.fail(op.name, fmt.Errorf("%w: to be allowed in %v, and the context's deadline is before that", ErrLimited, roundUp(d.RetryAfter)))
+		}
+		timer := time.NewTimer(d.RetryAfter)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return d, from, r.at.fail(op.name, fmt.Errorf("%w: to be allowed in %v: %w", ErrLimited, roundUp(max(time.Until(end), 0)), ctx.Err()))
+		}
+	}
+}
+
+// roundUp rounds d up to whole milliseconds, as a reader of an error wants to see it.
 func roundUp(d time.Duration) time.Duration {
 	if r := d.Round(time.Millisecond); r >= d {
 		return r

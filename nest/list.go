@@ -3,24 +3,22 @@ package nest
 import (
 	"context"
 	"reflect"
+	"slices"
 	"strconv"
 
 	"github.com/redis/rueidis"
 )
-
-// KindList is what [List] declares.
-const KindList Kind = "list"
 
 // ListDef declares a key that holds a list of Ts.
 type ListDef[T any] struct {
 	Declaration
 }
 
-// List declares a key that holds a list: elements of type T in an order, pushed and popped at
-// both ends. A list without elements does not exist. Its [Default] is a []T, which
-// [ListRef.All] gives when there is no list.
+// List declares a key that holds a list: ordered elements of type T, pushed and popped at both
+// ends. A list without elements does not exist. Its [Default] is a []T, which [ListRef.All] returns
+// when the list does not exist.
 //
-// The template is that of [Key], and so is when List panics.
+// The template is that of [Key]. List panics in the cases in which Key does.
 func List[T any](template string, opts ...KeyOption) *ListDef[T] {
 	d := &ListDef[T]{}
 	where := caller()
@@ -28,10 +26,11 @@ func List[T any](template string, opts ...KeyOption) *ListDef[T] {
 	d.declare(d, KindList, "List["+d.goType+"]", template, where, applyKeyOptions(opts))
 	fallback := sliceDefault[T](&d.Declaration, "List["+d.goType+"]")
 	d.bind = func(m *mounted) (any, error) { return bindList(m, fallback, d.config.hasDefault) }
+	d.bindsAlike(reflect.TypeFor[list[T]]())
 	return d
 }
 
-// At gives the reference of the list below s, as [KeyDef.At] does.
+// At returns a reference to the list below s. See [KeyDef.At] for args.
 func (d *ListDef[T]) At(s Scope, args ...any) ListRef[T] {
 	if d == nil {
 		return ListRef[T]{nilRef(s)}
@@ -42,8 +41,8 @@ func (d *ListDef[T]) At(s Scope, args ...any) ListRef[T] {
 // ListRef is one list, with all its parameters filled in.
 //
 // Its left end is at index 0, its right end at index -1; negative indexes count from the right.
-// Operations that may create the list start the declared TTL when they do and let a running one
-// go on; with AutoRenew every operation restarts it.
+// Operations that may create the list start the declared TTL when they do so, and leave a running
+// one alone. With AutoRenew every operation restarts it.
 type ListRef[T any] struct {
 	Ref
 }
@@ -109,26 +108,25 @@ var (
 
 func (r ListRef[T]) list() *list[T] { return r.at.m.bound.(*list[T]) }
 
-// PushLeft puts elements at the left end, one after the other, so that the last of them comes
-// to stand at index 0, and gives the new length (LPUSH). Without elements nothing is sent and
-// the result is 0.
+// PushLeft pushes elements to the left end one after the other, so that the last one is at index 0,
+// and returns the new length (LPUSH). Without elements nothing is sent and the result is 0.
 func (r ListRef[T]) PushLeft(ctx context.Context, vs ...T) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.push(&opPushLeft, "LPUSH", vs) })
 }
 
-// PushRight puts elements at the right end, in order, and gives the new length (RPUSH). Without
+// PushRight pushes elements to the right end, in order, and returns the new length (RPUSH). Without
 // elements nothing is sent and the result is 0.
 func (r ListRef[T]) PushRight(ctx context.Context, vs ...T) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.push(&opPushRight, "RPUSH", vs) })
 }
 
-// PushLeftIfExists is [ListRef.PushLeft] on a list that exists; else nothing is written and the
-// result is 0 (LPUSHX).
+// PushLeftIfExists is [ListRef.PushLeft] for a list that exists. Otherwise nothing is written and
+// the result is 0 (LPUSHX).
 func (r ListRef[T]) PushLeftIfExists(ctx context.Context, vs ...T) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.push(&opPushLeftIf, "LPUSHX", vs) })
 }
 
-// PushRightIfExists is [ListRef.PushRight] on a list that exists; else nothing is written and
+// PushRightIfExists is [ListRef.PushRight] for a list that exists. Otherwise nothing is written and
 // the result is 0 (RPUSHX).
 func (r ListRef[T]) PushRightIfExists(ctx context.Context, vs ...T) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.push(&opPushRightIf, "RPUSHX", vs) })
@@ -150,8 +148,8 @@ func (r ListRef[T]) popLeft() command[found[T]] {
 	return command[found[T]]{op: &r.list().popLeft, cmd: r.at.modify("LPOP")}
 }
 
-// PopLeft takes the element at the left end off the list (LPOP). It is gone even when it is no
-// T.
+// PopLeft removes the element at the left end and returns it, and whether there was one (LPOP). It
+// is removed even when it is not a T.
 func (r ListRef[T]) PopLeft(ctx context.Context) (T, bool, error) {
 	return both(call(ctx, r.at, r.popLeft))
 }
@@ -160,20 +158,20 @@ func (r ListRef[T]) popRight() command[found[T]] {
 	return command[found[T]]{op: &r.list().popRight, cmd: r.at.modify("RPOP")}
 }
 
-// PopRight takes the element at the right end off the list (RPOP). It is gone even when it is
-// no T.
+// PopRight removes the element at the right end and returns it, and whether there was one (RPOP).
+// It is removed even when it is not a T.
 func (r ListRef[T]) PopRight(ctx context.Context) (T, bool, error) {
 	return both(call(ctx, r.at, r.popRight))
 }
 
-// PopLeftN takes up to n elements off the left end, from the left (LPOP with a count, Redis
-// 6.2).
+// PopLeftN removes up to n elements at the left end and returns them, from the left (LPOP with a
+// count, Redis 6.2).
 func (r ListRef[T]) PopLeftN(ctx context.Context, n int64) ([]T, error) {
 	return call(ctx, r.at, func() command[[]T] { return r.popN(&r.list().popLeftN, "LPOP", n) })
 }
 
-// PopRightN takes up to n elements off the right end, from the right (RPOP with a count, Redis
-// 6.2).
+// PopRightN removes up to n elements at the right end and returns them, from the right (RPOP with a
+// count, Redis 6.2).
 func (r ListRef[T]) PopRightN(ctx context.Context, n int64) ([]T, error) {
 	return call(ctx, r.at, func() command[[]T] { return r.popN(&r.list().popRightN, "RPOP", n) })
 }
@@ -192,12 +190,12 @@ func (r ListRef[T]) all() command[[]T] {
 	return command[[]T]{op: &r.list().all, cmd: r.at.read("LRANGE", "0", "-1"), cacheable: true, fixed: true}
 }
 
-// All gives the whole list, from the left, else the declared default (LRANGE 0 -1).
+// All returns the whole list, from the left, else the declared default (LRANGE 0 -1).
 // [ListRef.Iterate] does not hold it all in memory.
 func (r ListRef[T]) All(ctx context.Context) ([]T, error) { return call(ctx, r.at, r.all) }
 
-// Range gives the elements from index first to index last, both included, from the left
-// (LRANGE). Indexes outside of the list are no error. The default is not used.
+// Range returns the elements from index first to index last, both included, from the left (LRANGE).
+// Indexes outside the list are no error. The default is not used.
 func (r ListRef[T]) Range(ctx context.Context, first, last int64) ([]T, error) {
 	return call(ctx, r.at, func() command[[]T] { return r.span(first, last) })
 }
@@ -206,7 +204,7 @@ func (r ListRef[T]) span(first, last int64) command[[]T] {
 	return command[[]T]{op: &r.list().span, cmd: r.at.read("LRANGE", strconv.FormatInt(first, 10), strconv.FormatInt(last, 10)), cacheable: true}
 }
 
-// Index gives the element at index i (LINDEX).
+// Index returns the element at index i, and whether there is one (LINDEX).
 func (r ListRef[T]) Index(ctx context.Context, i int64) (T, bool, error) {
 	return both(call(ctx, r.at, func() command[found[T]] { return r.index(i) }))
 }
@@ -215,14 +213,14 @@ func (r ListRef[T]) index(i int64) command[found[T]] {
 	return command[found[T]]{op: &r.list().index, cmd: r.at.read("LINDEX", strconv.FormatInt(i, 10)), cacheable: true}
 }
 
-// InsertBefore puts v to the left of the first element that is equal to pivot, and gives the
-// new length and whether there is such an element (LINSERT).
+// InsertBefore inserts v to the left of the first element equal to pivot, and returns the new
+// length and whether there is such an element (LINSERT).
 func (r ListRef[T]) InsertBefore(ctx context.Context, pivot, v T) (int64, bool, error) {
 	return both(call(ctx, r.at, func() command[found[int64]] { return r.insert(&opInsertBefore, "BEFORE", pivot, v) }))
 }
 
-// InsertAfter puts v to the right of the first element that is equal to pivot, and gives the
-// new length and whether there is such an element (LINSERT).
+// InsertAfter inserts v to the right of the first element equal to pivot, and returns the new
+// length and whether there is such an element (LINSERT).
 func (r ListRef[T]) InsertAfter(ctx context.Context, pivot, v T) (int64, bool, error) {
 	return both(call(ctx, r.at, func() command[found[int64]] { return r.insert(&opInsertAfter, "AFTER", pivot, v) }))
 }
@@ -250,7 +248,7 @@ func (r ListRef[T]) set(i int64, v T) command[struct{}] {
 	return command[struct{}]{op: &opListSet, cmd: r.at.modify("LSET", strconv.FormatInt(i, 10), text)}
 }
 
-// Trim keeps the elements from index first to index last, both included, and removes all others
+// Trim keeps the elements from index first to index last, both included, and removes the others
 // (LTRIM).
 func (r ListRef[T]) Trim(ctx context.Context, first, last int64) error {
 	_, err := call(ctx, r.at, func() command[struct{}] { return r.trim(first, last) })
@@ -261,9 +259,9 @@ func (r ListRef[T]) trim(first, last int64) command[struct{}] {
 	return command[struct{}]{op: &opTrim, cmd: r.at.modify("LTRIM", strconv.FormatInt(first, 10), strconv.FormatInt(last, 10))}
 }
 
-// Remove removes elements that are equal to v and gives their number: the first n from the
-// left, the first -n from the right when n is negative, all when it is 0 (LREM). Equal means
-// encoded to the same bytes.
+// Remove removes elements equal to v and returns their number: the first n from the left, the first
+// -n from the right when n is negative, all when n is 0 (LREM). Equal means encoded to the same
+// bytes.
 func (r ListRef[T]) Remove(ctx context.Context, v T, n int64) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.remove(v, n) })
 }
@@ -276,10 +274,9 @@ func (r ListRef[T]) remove(v T, n int64) command[int64] {
 	return command[int64]{op: &opRemoveCount, cmd: r.at.modify("LREM", strconv.FormatInt(n, 10), text)}
 }
 
-// Move takes the element at one end off this list and puts it at an end of another one, or of
-// this one, as one step (LMOVE, Redis 6.2). It gives the element, and false when this list is
-// empty. Both lists must live in one slot of a Redis Cluster; else the error wraps
-// [ErrCrossSlot].
+// Move moves the element at one end of this list to an end of another list, or of this one, in one
+// step (LMOVE, Redis 6.2). It returns the element, and false when this list is empty. Both lists
+// must be in one slot, see [HashTag]; else the error wraps [ErrCrossSlot].
 func (r ListRef[T]) Move(ctx context.Context, from End, to ListRef[T], at End) (T, bool, error) {
 	return both(call(ctx, r.at, func() command[found[T]] { return r.move(from, to, at) }))
 }
@@ -297,46 +294,67 @@ func (r ListRef[T]) move(from End, to ListRef[T], at End) command[found[T]] {
 }
 
 // IndexOption is an option of [ListRef.IndexOf] and [ListRef.IndexesOf].
-type IndexOption struct {
-	name string
-	n    int64
+type IndexOption interface {
+	applyIndex(o *indexOptions) error
 }
 
-// Nth starts at the n-th match from the left, or from the right when n is negative. The default
-// is 1. 0 is [ErrArgument].
-func Nth(n int64) IndexOption { return IndexOption{"RANK", n} }
+// indexOptions are words of LPOS.
+type indexOptions struct{ rank, limit []string }
 
-// SearchLimit compares no more than n elements. The default, 0, is all.
-func SearchLimit(n int64) IndexOption { return IndexOption{"MAXLEN", n} }
+type indexOption func(o *indexOptions) error
 
-// IndexOf gives the index of the first element that is equal to v (LPOS, Redis 6.0.6). Equal
-// means encoded to the same bytes.
+func (f indexOption) applyIndex(o *indexOptions) error { return f(o) }
+
+// Nth starts at the n-th match from the left, or at the -n-th from the right when n is negative.
+// The default is 1. 0 is [ErrArgument].
+func Nth(n int64) IndexOption {
+	return indexOption(func(o *indexOptions) error {
+		if n == 0 {
+			return because(ErrArgument, "Nth counts from 1, or from -1 at the right")
+		}
+		o.rank = []string{"RANK", strconv.FormatInt(n, 10)}
+		return nil
+	})
+}
+
+// SearchLimit limits the search to n comparisons. The default, 0, is no limit.
+func SearchLimit(n int64) IndexOption {
+	return indexOption(func(o *indexOptions) error {
+		if n < 0 {
+			return because(ErrArgument, "a SearchLimit is not negative")
+		}
+		o.limit = []string{"MAXLEN", strconv.FormatInt(n, 10)}
+		return nil
+	})
+}
+
+// IndexOf returns the index of the first element equal to v, and whether there is one (LPOS, Redis
+// 6.0.6). Equal means encoded to the same bytes.
 func (r ListRef[T]) IndexOf(ctx context.Context, v T, opts ...IndexOption) (int64, bool, error) {
 	return both(call(ctx, r.at, func() command[found[int64]] { return indexCommand(r, &opIndexOf, v, opts) }))
 }
 
-// IndexesOf gives the indexes of up to n elements that are equal to v, of all when n is 0 (LPOS
-// with COUNT, Redis 6.0.6).
+// IndexesOf returns the indexes of up to n elements equal to v, of all when n is 0 (LPOS with
+// COUNT, Redis 6.0.6).
 func (r ListRef[T]) IndexesOf(ctx context.Context, v T, n int64, opts ...IndexOption) ([]int64, error) {
 	return call(ctx, r.at, func() command[[]int64] {
-		return indexCommand(r, &opIndexesOf, v, append([]IndexOption{{"COUNT", n}}, opts...))
+		if n < 0 {
+			return refuse(&opIndexesOf, errCount)
+		}
+		return indexCommand(r, &opIndexesOf, v, opts, "COUNT", strconv.FormatInt(n, 10))
 	})
 }
 
-func indexCommand[T, R any](r ListRef[T], op *operation[R], v T, opts []IndexOption) command[R] {
+func indexCommand[T, R any](r ListRef[T], op *operation[R], v T, opts []IndexOption, words ...string) command[R] {
+	var o indexOptions
 	text, err := r.list().encode(r.at.m, v)
+	if err == nil {
+		err = eachOption(opts, func(opt IndexOption) error { return opt.applyIndex(&o) })
+	}
 	if err != nil {
 		return refuse(op, err)
 	}
-	args := []string{text}
-	for _, o := range opts {
-		if o.n < 0 && o.name != "RANK" || o.n == 0 && o.name == "RANK" {
-			return refuse(op, because(ErrArgument, "Nth is not 0, a limit not negative"))
-		}
-		if o.name != "" {
-			args = append(args, o.name, strconv.FormatInt(o.n, 10))
-		}
-	}
+	args := slices.Concat([]string{text}, words, o.rank, o.limit)
 	return command[R]{op: op, cmd: r.at.read("LPOS", args...), cacheable: true}
 }
 
@@ -344,22 +362,22 @@ func (r ListRef[T]) length() command[int64] {
 	return command[int64]{op: &opLen, cmd: r.at.read("LLEN"), cacheable: true}
 }
 
-// Len is the number of elements, 0 when there is no list (LLEN).
+// Len returns the number of elements, 0 when the list does not exist (LLEN).
 func (r ListRef[T]) Len(ctx context.Context) (int64, error) { return call(ctx, r.at, r.length) }
 
-// Rename gives the list, with its remaining TTL, to another key, as [KeyRef.Rename] does
+// Rename renames the list, with its remaining TTL, to another key, as [KeyRef.Rename] does
 // (RENAMENX or RENAME).
 func (r ListRef[T]) Rename(ctx context.Context, to ListRef[T], opts ...WriteOption) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
 }
 
-// Copy writes the list, with its remaining TTL, to another key too, as [KeyRef.Copy] does
-// (COPY, Redis 6.2).
+// Copy copies the list, with its remaining TTL, to another key, as [KeyRef.Copy] does (COPY, Redis
+// 6.2).
 func (r ListRef[T]) Copy(ctx context.Context, to ListRef[T], opts ...WriteOption) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opCopy, to.at, opts) })
 }
 
-// replyInserted reads LINSERT: -1 means no pivot, 0 no list.
+// replyInserted reads the reply of LINSERT: -1 means no pivot, 0 no list.
 func replyInserted(m *mounted, a rueidis.RedisMessage) (found[int64], error) {
 	n, err := replyInt(m, a)
 	if err != nil || n <= 0 {

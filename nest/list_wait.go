@@ -3,22 +3,31 @@ package nest
 import (
 	"context"
 	"iter"
-	"strconv"
+	"slices"
 	"time"
 
 	"github.com/redis/rueidis"
 )
 
-// WaitPopLeft is [ListRef.PopLeft] that waits for an element for up to wait, or as long as ctx
-// lives when wait is 0 (BLPOP). It gives false when none came in time, and the context's error
-// when that ended before. A wait of less than a millisecond is one of a millisecond: a
-// time.Duration counts nanoseconds, and 5 seconds are 5*time.Second. An element is never lost to a
-// context that ends meanwhile, unless the connection to the server is.
+// WaitPopLeft is [ListRef.PopLeft], but waits for an element for up to wait, or until ctx ends when
+// wait is 0 (BLPOP). It returns false when none came in time, and the context's error when ctx
+// ended before. A wait of less than a millisecond counts as one millisecond: a time.Duration counts
+// nanoseconds, and 5 seconds are 5*time.Second. An element is never lost because the context ends,
+// unless the connection to the server is lost too. If the server stalled and removes the element
+// later, it is put back at its end of the list, for up to 10 seconds.
+//
+// After a failover by Sentinel the wait continues on the new primary. When the connection is lost
+// otherwise, or the server has not answered 5 seconds after the end of the wait, the error wraps
+// [ErrOutcomeUnknown]: an element may have been removed and lost, and the command is not sent
+// again.
+//
+// A wait occupies a dedicated connection. The error wraps [ErrUnsent] when the client had none free
+// for the whole wait, or until ctx ended.
 func (r ListRef[T]) WaitPopLeft(ctx context.Context, wait time.Duration) (T, bool, error) {
 	return both(r.waitPop(ctx, Left, wait))
 }
 
-// WaitPopRight is [ListRef.PopRight] that waits for an element, as [ListRef.WaitPopLeft] does
+// WaitPopRight is [ListRef.PopRight], but waits for an element, as [ListRef.WaitPopLeft] does
 // (BRPOP).
 func (r ListRef[T]) WaitPopRight(ctx context.Context, wait time.Duration) (T, bool, error) {
 	return both(r.waitPop(ctx, Right, wait))
@@ -26,7 +35,7 @@ func (r ListRef[T]) WaitPopRight(ctx context.Context, wait time.Duration) (T, bo
 
 //nest:ttl changes
 func (r ListRef[T]) waitPop(ctx context.Context, from End, wait time.Duration) (found[T], error) {
-	if err := r.at.usable(); err != nil {
+	if err := r.at.admit(ctx, waitPopName(from)); err != nil {
 		return found[T]{}, err
 	}
 	op, name := &r.list().waitPopLeft, "BLPOP"
@@ -35,52 +44,71 @@ func (r ListRef[T]) waitPop(ctx context.Context, from End, wait time.Duration) (
 	}
 	return waiting(ctx, r.at, op, wait, func(b rueidis.Builder, seconds string) rueidis.Completed {
 		return b.Arbitrary(name).Keys(r.at.key).Args(seconds).Blocking()
-	})
+	}, r.putBack(from))
 }
 
-// WaitPopLeftN is [ListRef.PopLeftN] that waits for a first element, as [ListRef.WaitPopLeft]
-// does, and then gives up to n that are there (BLMPOP, Redis 7.0). No elements mean that none
-// came in time.
+// waitPopName returns the name of a pop that waits, even on a reference that belongs to no list.
+func waitPopName(from End) string {
+	if from == Right {
+		return "wait pop right"
+	}
+	return "wait pop left"
+}
+
+// putBack returns the function that puts elements that were popped too late back at their end.
+func (r ListRef[T]) putBack(from End) func(context.Context, rueidis.RedisMessage) {
+	return func(ctx context.Context, answer rueidis.RedisMessage) {
+		parts, err := answer.ToArray()
+		if err != nil || len(parts) != 2 {
+			return
+		}
+		texts, err := parts[1].AsStrSlice()
+		if err != nil {
+			one, err := parts[1].ToString()
+			if err != nil {
+				return
+			}
+			texts = []string{one}
+		}
+		slices.Reverse(texts)
+		name := "LPUSH"
+		if from == Right {
+			name = "RPUSH"
+		}
+		r.at.putBack(ctx, r.at.writeMany(name, joinLast, nil, texts))
+	}
+}
+
+// WaitPopLeftN is [ListRef.PopLeftN], but waits for a first element, as [ListRef.WaitPopLeft] does,
+// and then returns up to n that are there (BLMPOP, Redis 7.0). An empty result means that none came
+// in time.
 func (r ListRef[T]) WaitPopLeftN(ctx context.Context, n int64, wait time.Duration) ([]T, error) {
 	return r.waitPopN(ctx, Left, n, wait)
 }
 
-// WaitPopRightN is [ListRef.PopRightN] that waits for a first element, as
-// [ListRef.WaitPopLeftN] does (BLMPOP, Redis 7.0).
+// WaitPopRightN is [ListRef.PopRightN], but waits for a first element, as [ListRef.WaitPopLeftN]
+// does (BLMPOP, Redis 7.0).
 func (r ListRef[T]) WaitPopRightN(ctx context.Context, n int64, wait time.Duration) ([]T, error) {
 	return r.waitPopN(ctx, Right, n, wait)
 }
 
 //nest:ttl changes
 func (r ListRef[T]) waitPopN(ctx context.Context, from End, n int64, wait time.Duration) ([]T, error) {
-	if err := r.at.usable(); err != nil {
-		return nil, err
-	}
-	op := &r.list().waitPopLeftN
-	if from == Right {
-		op = &r.list().waitPopRightN
-	}
-	if err := r.at.ready(ctx, op.name); err != nil {
-		return nil, err
-	}
-	switch {
-	case n < 0:
-		return nil, r.at.fail(op.name, errCount)
-	case n == 0:
-		return nil, nil
-	}
-	return waiting(ctx, r.at, op, wait, func(b rueidis.Builder, seconds string) rueidis.Completed {
-		return b.Arbitrary("BLMPOP").Args(seconds, "1").Keys(r.at.key).Args(string(from), "COUNT", strconv.FormatInt(n, 10)).Blocking()
-	})
+	return waitMany(ctx, r.at, waitPopName(from)+" n", func() *operation[[]T] {
+		if from == Right {
+			return &r.list().waitPopRightN
+		}
+		return &r.list().waitPopLeftN
+	}, "BLMPOP", string(from), n, wait, r.putBack(from))
 }
 
-// WaitMove is [ListRef.Move] that waits for an element, as [ListRef.WaitPopLeft] does (BLMOVE, or
+// WaitMove is [ListRef.Move], but waits for an element, as [ListRef.WaitPopLeft] does (BLMOVE, or
 // LMOVE in a script once BLMOVE has found something, Redis 6.2). A target that is declared with a
-// TTL gets it in the same step as the element: several who wait for one list are then not served
-// in the order in which they came.
+// TTL gets it in the same step as the element; several waiters on one list are then not served in
+// the order in which they came.
 func (r ListRef[T]) WaitMove(ctx context.Context, from End, to ListRef[T], at End, wait time.Duration) (T, bool, error) {
 	var zero T
-	if err := r.at.ready(ctx, "move"); err != nil {
+	if err := r.at.admit(ctx, "move"); err != nil {
 		return zero, false, err
 	}
 	c := r.move(from, to, at)
@@ -89,11 +117,11 @@ func (r ListRef[T]) WaitMove(ctx context.Context, from End, to ListRef[T], at En
 	}
 	op := c.op
 	if to.at.m.settings.ttl == 0 && !r.at.renews() {
-		return both(waiting(ctx, r.at, op, wait, r.blmove(from, to.at.key, at), to.at))
+		return both(waiting(ctx, r.at, op, wait, r.blmove(from, to.at.key, at), nil, to.at))
 	}
-	// A script cannot wait, and BLMOVE cannot set an expiry. So what waits is a move from an
-	// end to the same end, which changes nothing, and a script makes the move after it;
-	// whoever comes too late for that waits again.
+	// A script cannot wait, and BLMOVE cannot set an expiry. So the command that waits moves an
+	// element from an end to the same end, which changes nothing, and a script makes the move after
+	// it. A waiter that comes too late for that waits again.
 	if wait > 0 {
 		wait = max(wait, time.Millisecond)
 	}
@@ -108,7 +136,7 @@ func (r ListRef[T]) WaitMove(ctx context.Context, from End, to ListRef[T], at En
 				return zero, false, nil
 			}
 		}
-		if f, err = waiting(ctx, r.at, op, left, r.blmove(from, r.at.key, from)); err != nil || !f.ok {
+		if f, err = waiting(ctx, r.at, op, left, r.blmove(from, r.at.key, from), nil); err != nil || !f.ok {
 			return both(found[T]{}, err)
 		}
 		c = r.move(from, to, at)
@@ -121,7 +149,7 @@ func (r ListRef[T]) blmove(from End, to string, at End) func(rueidis.Builder, st
 	}
 }
 
-// replyPopped reads the key and the element that BLPOP gives, or nil.
+// replyPopped reads the key and the element that BLPOP returns, or nil.
 func replyPopped[T any](m *mounted, a rueidis.RedisMessage) (found[T], error) {
 	if a.IsNil() {
 		return found[T]{}, nil
@@ -133,7 +161,7 @@ func replyPopped[T any](m *mounted, a rueidis.RedisMessage) (found[T], error) {
 	return replyElement[T](m, parts[1])
 }
 
-// replyPoppedN reads the key and the elements that BLMPOP gives, or nil.
+// replyPoppedN reads the key and the elements that BLMPOP returns, or nil.
 func replyPoppedN[T any](m *mounted, a rueidis.RedisMessage) ([]T, error) {
 	if a.IsNil() {
 		return nil, nil
@@ -145,17 +173,18 @@ func replyPoppedN[T any](m *mounted, a rueidis.RedisMessage) ([]T, error) {
 	return replyElements[T](m, parts[1])
 }
 
-// Iterate streams the list from the left, in pages of [ScanCount] elements (LRANGE). What is
-// pushed or removed on the left meanwhile shifts the pages: elements may come twice or not at
-// all. An error ends the stream. The default is not used.
-func (r ListRef[T]) Iterate(ctx context.Context, opts ...ScanOption) iter.Seq2[T, error] {
+// Iterate streams the list from the left, in pages of [ScanCount] elements (LRANGE). A push or
+// removal on the left meanwhile shifts the pages: elements may come twice or not at all. An error
+// ends the stream. The default is not used.
+func (r ListRef[T]) Iterate(ctx context.Context, opts ...ScanCountOption) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
-		if err := r.at.ready(ctx, "range"); err != nil {
+		count, err := r.at.scanning(ctx, "range", opts)
+		if err != nil {
 			yield(zero, err)
 			return
 		}
-		size := int64(r.at.scanOptions(opts).count)
+		size := int64(count)
 		for first := int64(0); ; first += size {
 			c := r.span(first, first+size-1)
 			c.cacheable = false // a long list would drive everything else out of the cache

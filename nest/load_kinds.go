@@ -6,31 +6,34 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// GetOrLoad gives the stored value or, when the key does not exist, what load makes, which it
-// stores with the declared TTL. The default is not used. A hit is one GET, served from the
-// client's memory where the key is [Cached].
+// GetOrLoad returns the stored value. When the key does not exist, it calls load, stores the result
+// with the declared TTL, and returns it. The default is not used. A hit is one GET, served from the
+// client's memory if the key is [Cached].
 //
-// All who miss the key at the same time share one load, in this process and in all others: who
-// loads holds a lock beside the key, and the others wait, look now and then whether it is gone,
-// and read what was stored. The first one's load runs with its context, which also ends with the
-// lease ([LoadLease], 10 s by default). When that context is over GetOrLoad returns, whether load
-// heeds it or not, and one of the others loads.
+// All callers that miss the key at the same time share one load, in this process and in all others.
+// The caller that loads holds a lock beside the key. The others wait, check from time to time
+// whether the lock is gone, and read what was stored. load runs with the context of the caller that
+// loads, which also ends with the lease ([LoadLease], 10 s by default). When that context ends
+// GetOrLoad returns, whether load heeds it or not, and one of the others loads.
 //
-// An error of load is returned as it is, to those of this process who waited as well, and
-// nothing is stored; what to remember of [ErrNotFound], [NegativeTTL] says. When load panics,
-// the panic goes to the caller whose load it was, and the others get an error. In each case the
-// lock is free at once. A load that calls GetOrLoad for the same key waits for itself.
+// An error of load is returned as it is, also to the callers of this process that waited, and
+// nothing is stored. For [ErrNotFound], [NegativeTTL] says what is remembered. When load panics,
+// the panic goes to the caller that loads, and the others get an error. In each case the lock is
+// released at once. A load that calls GetOrLoad for the same key waits for itself.
 //
-// What somebody else wrote during the load is not overwritten: it is what GetOrLoad gives.
-// Whether somebody did is decided on the server, in one step with the write: the lock must still
-// be this load's, which no write or Delete of this process leaves it (nor of another one, if the
-// key is declared with [ReadThrough]), and the key must be as it was. What cannot be seen is a
-// write by other means that was undone again, and a DEL, by other means, of a key that does not
-// exist; neither can a [Scope.Clear] end the load of a key that it does not find.
+// What others wrote during the load is not overwritten: GetOrLoad returns it. The server checks
+// this in one step with the write. The lock must still belong to this load: any write or Delete of
+// this process takes it away, as does one of another process if the key is declared with
+// [ReadThrough]. And the key must be as it was. Not noticed are a write by other means that was
+// undone again, and a DEL, by other means, of a key that does not exist. Nor can a [Scope.Clear]
+// end the load of a key that it does not find.
+//
+// While Redis is away ([ErrAway]), load is called without it and nothing is stored, see
+// [LoadWhenDown].
 //
 // [ReadThrough] declares early refresh, stale values and negative caching (GET, or GETEX with
-// AutoRenew, and EVAL, Redis 7.0). Of the scripts, which run when nothing was found, one takes the
-// lock and one stores.
+// AutoRenew, and EVAL, Redis 7.0). Two scripts run when nothing was found: one takes the lock and
+// the other stores.
 func (r KeyRef[T]) GetOrLoad(ctx context.Context, load func(context.Context) (T, error)) (T, error) {
 	return getOrLoad(ctx, r, load)
 }
@@ -42,9 +45,9 @@ func (r KeyRef[T]) fill(v T) (filling, error) {
 	return filling{"SET", []string{text}}, err
 }
 
-// GetOrLoad gives the stored secret or loads and seals it, as [KeyRef.GetOrLoad] does (GET, or GETEX
-// with AutoRenew, and EVAL, Redis 7.0): for a token that somebody else issues. A value that does not
-// open is [ErrOpen], and is not loaded anew.
+// GetOrLoad returns the stored secret, or loads and seals it, as [KeyRef.GetOrLoad] does (GET, or
+// GETEX with AutoRenew, and EVAL, Redis 7.0). Use it for a token that another service issues. A
+// value that cannot be opened is [ErrOpen], and is not loaded again.
 func (r SecretRef[T]) GetOrLoad(ctx context.Context, load func(context.Context) (T, error)) (T, error) {
 	return getOrLoad(ctx, r, load)
 }
@@ -56,9 +59,9 @@ func (r SecretRef[T]) fill(v T) (filling, error) {
 	return filling{"SET", []string{text}}, err
 }
 
-// GetOrLoad gives the stored number or loads it, as [KeyRef.GetOrLoad] does (GET, or GETEX with
-// AutoRenew, and EVAL, Redis 7.0). What is added to the counter while it is being loaded is not overwritten, and lacks
-// what would have been loaded: a counter that is loaded is best only read.
+// GetOrLoad returns the stored number or loads it, as [KeyRef.GetOrLoad] does (GET, or GETEX with
+// AutoRenew, and EVAL, Redis 7.0). What is added to the counter during the load is not overwritten,
+// and lacks the number that would have been loaded. A counter that is loaded is best only read.
 func (r CounterRef[N]) GetOrLoad(ctx context.Context, load func(context.Context) (N, error)) (N, error) {
 	return getOrLoad(ctx, r, load)
 }
@@ -70,9 +73,8 @@ func (r CounterRef[N]) fill(n N) (filling, error) {
 	return filling{"SET", []string{c.text(n)}}, c.check(n)
 }
 
-// GetOrLoad gives the whole stored record or loads it, as [KeyRef.GetOrLoad] does (HMGET
-// and EVAL, Redis 7.0). A hash
-// that holds none of the record's fields is replaced by what load gives.
+// GetOrLoad returns the whole stored record or loads it, as [KeyRef.GetOrLoad] does (HMGET and
+// EVAL, Redis 7.0). A hash that holds none of the record's fields is replaced by what load returns.
 func (r RecordRef[S]) GetOrLoad(ctx context.Context, load func(context.Context) (S, error)) (S, error) {
 	return getOrLoad(ctx, r, load)
 }
@@ -84,9 +86,8 @@ func (r RecordRef[S]) fill(s S) (filling, error) {
 	return filling{"HSET", pairs}, err
 }
 
-// GetOrLoad gives the whole hash or loads it, as [KeyRef.GetOrLoad] does (HGETALL
-// and EVAL, Redis 7.0). A load that
-// gives no fields stores nothing.
+// GetOrLoad returns the whole hash or loads it, as [KeyRef.GetOrLoad] does (HGETALL and EVAL, Redis
+// 7.0). A load that returns no fields stores nothing.
 func (r HashRef[V]) GetOrLoad(ctx context.Context, load func(context.Context) (map[string]V, error)) (map[string]V, error) {
 	return getOrLoad(ctx, r, load)
 }
@@ -120,9 +121,8 @@ func readLoaded[V any](m *mounted, a rueidis.RedisMessage, decode fieldDecoder[V
 	return found[map[string]V]{vs, err == nil && len(vs) > 0}, err
 }
 
-// GetOrLoad gives the whole list, from the left, or loads it, as [KeyRef.GetOrLoad] does (LRANGE
-// and EVAL, Redis 7.0).
-// A load that gives no elements stores nothing.
+// GetOrLoad returns the whole list, from the left, or loads it, as [KeyRef.GetOrLoad] does (LRANGE
+// and EVAL, Redis 7.0). A load that returns no elements stores nothing.
 func (r ListRef[T]) GetOrLoad(ctx context.Context, load func(context.Context) ([]T, error)) ([]T, error) {
 	return getOrLoad(ctx, r, load)
 }
@@ -138,9 +138,8 @@ func (r ListRef[T]) fill(vs []T) (filling, error) {
 	return filling{"RPUSH", texts}, err
 }
 
-// GetOrLoad gives all members or loads them, as [KeyRef.GetOrLoad] does (SMEMBERS
-// and EVAL, Redis 7.0). A load that
-// gives no members stores nothing.
+// GetOrLoad returns all members or loads them, as [KeyRef.GetOrLoad] does (SMEMBERS and EVAL, Redis
+// 7.0). A load that returns no members stores nothing.
 func (r SetRef[T]) GetOrLoad(ctx context.Context, load func(context.Context) ([]T, error)) ([]T, error) {
 	return getOrLoad(ctx, r, load)
 }
@@ -156,9 +155,8 @@ func (r SetRef[T]) fill(vs []T) (filling, error) {
 	return filling{"SADD", texts}, err
 }
 
-// GetOrLoad gives all members with their scores or loads them, as [KeyRef.GetOrLoad] does (ZRANGE
-// and EVAL, Redis 7.0).
-// A load that gives no members stores nothing.
+// GetOrLoad returns all members with their scores or loads them, as [KeyRef.GetOrLoad] does (ZRANGE
+// and EVAL, Redis 7.0). A load that returns no members stores nothing.
 func (r SortedSetRef[T]) GetOrLoad(ctx context.Context, load func(context.Context) ([]Scored[T], error)) ([]Scored[T], error) {
 	return getOrLoad(ctx, r, load)
 }
@@ -174,8 +172,8 @@ func (r SortedSetRef[T]) fill(members []Scored[T]) (filling, error) {
 	return filling{"ZADD", texts}, err
 }
 
-// GetOrLoad gives all members and where they are or loads them, as [KeyRef.GetOrLoad] does
-// (ZRANGE and EVAL, Redis 7.0). A load that gives no members stores nothing.
+// GetOrLoad returns all members and their positions or loads them, as [KeyRef.GetOrLoad] does
+// (ZRANGE and EVAL, Redis 7.0). A load that returns no members stores nothing.
 func (r GeoRef[T]) GetOrLoad(ctx context.Context, load func(context.Context) ([]Place[T], error)) ([]Place[T], error) {
 	return getOrLoad(ctx, r, load)
 }
@@ -191,7 +189,7 @@ func (r GeoRef[T]) fill(places []Place[T]) (filling, error) {
 	return filling{"GEOADD", texts}, err
 }
 
-// GetOrLoad gives all bits or loads them, as [KeyRef.GetOrLoad] does (GET, or GETEX with
+// GetOrLoad returns all bits or loads them, as [KeyRef.GetOrLoad] does (GET, or GETEX with
 // AutoRenew, and EVAL, Redis 7.0).
 func (r BitmapRef) GetOrLoad(ctx context.Context, load func(context.Context) ([]byte, error)) ([]byte, error) {
 	return getOrLoad(ctx, r, load)
@@ -217,14 +215,3 @@ var opLoadedBits = operation[found[[]byte]]{opLoad, func(_ *mounted, a rueidis.R
 	}
 	return found[[]byte]{[]byte(bits), true}, nil
 }}
-
-// nonEmpty makes the operation that reads a whole collection, whose default is not used: without
-// elements it does not exist.
-func nonEmpty[V any](reply func(*mounted, rueidis.RedisMessage) (V, error), size func(V) int) operation[found[V]] {
-	return operation[found[V]]{opLoad, func(m *mounted, a rueidis.RedisMessage) (found[V], error) {
-		v, err := reply(m, a)
-		return found[V]{v, err == nil && size(v) > 0}, err
-	}}
-}
-
-func sizeOf[T any](vs []T) int { return len(vs) }

@@ -10,18 +10,16 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// What the companion holds when nobody loads. No token is like them.
+// What the companion key holds when no load is running. No token looks like these.
 const (
-	noted      = "none"  // the source has no such thing
-	notedEmpty = "empty" // it has, without elements
+	noted      = "none"  // the source has no such value
+	notedEmpty = "empty" // the source has an empty value
 )
 
-// releaseTimeout is how long the end of a load is told to the others once its context is over.
-const releaseTimeout = time.Second
-
-// state fingerprints a key: what it holds and when it ends. Anybody's write changes it, but for
-// one that leaves the same value and ends in the same millisecond. What is left is looked at
-// beside the end because on the embedded server time stands still, and the end moves on.
+// state fingerprints a key by its content and its expiry. Any client's write changes the
+// fingerprint, except one that leaves the same value and expires in the same millisecond. The
+// remaining time is compared beside the expiry time because on the embedded server time stands
+// still, and the expiry time moves on.
 const state = `local function state(key)
 	local all = redis.pcall('DUMP', key)
 	if not all then return '' end
@@ -37,13 +35,13 @@ end
 `
 
 // takingLoad takes the lock (KEYS[2]) of a key (KEYS[1]) for the token ARGV[1] and ARGV[2]
-// milliseconds, unless there is nothing to load or somebody loads. With ARGV[3], if it is not 0,
-// it is for a key that exists and is to be loaded anew: because it has no more than so many
-// milliseconds to live, and somebody may have loaded it just now, or, with -1, because nothing
-// can be read of it. It answers one of the loadStates and, with the lock, the key's state.
+// milliseconds, unless there is nothing to load or a load is running. If ARGV[3] is not 0, the key
+// exists and is to be loaded again. If ARGV[3] is positive, the key must have at most that many
+// milliseconds to live, since another client may have loaded it just now; -1 means that nothing can
+// be read of it. The reply is one of the loadStates and, with the lock, the key's state.
 var takingLoad = newScript(state + `local lock, window = redis.call('GET', KEYS[2]), tonumber(ARGV[3])
-local anew = window ~= 0
-if anew then
+local reload = window ~= 0
+if reload then
 	if window > 0 and redis.call('PTTL', KEYS[1]) > window then return {'held'} end
 	if lock == '` + noted + `' or lock == '` + notedEmpty + `' then lock = false end
 elseif redis.call('EXISTS', KEYS[1]) == 1 then
@@ -53,25 +51,25 @@ if lock then
 	if lock == '` + noted + `' or lock == '` + notedEmpty + `' then return {lock} end
 	return {'held'}
 end
-local was = anew and state(KEYS[1]) or ''
-if anew and was == '' then return {'held'} end
+local was = reload and state(KEYS[1]) or ''
+if reload and was == '' then return {'held'} end
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
 return {'taken', was}`)
 
-// keepingLoad stores what was loaded and ends the load. The value is written whole by the command ARGV[6] and
-// its arguments, in parts of ARGV[5], if the lock still holds the token ARGV[1] and the key is in
-// the state ARGV[2] that it was in when the load began. ARGV[3] is its TTL, or 0, ARGV[4] that
-// of its fields.
-var keepingLoad = newScript(state + `if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+// keepingLoad stores the loaded value and ends the load, if the lock still holds the token ARGV[1]
+// and the key is still in the state ARGV[2], which it had when the load began. The value is written
+// whole by the command ARGV[6] and its arguments, in parts of ARGV[5]. ARGV[3] is the TTL of the
+// key, or 0, and ARGV[4] that of its fields.
+var keepingLoad = newScript(state + asking + `if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[2])
 if not same(state(KEYS[1]), ARGV[2]) then return 0 end
 local size, command, fields = tonumber(ARGV[5]), ARGV[6], ARGV[4] ~= '0'
 if fields then
-	local probe = redis.pcall('HPEXPIRE', KEYS[1])
-	if probe.err and string.find(string.lower(probe.err), 'unknown', 1, true) then
-		return redis.error_reply("ERR unknown command 'HPEXPIRE'")
-	end
-end
+	` + probesFieldTTL + `end
+local denied = ARGV[3] ~= '0' and lacks('PEXPIRE', KEYS[1], ARGV[3]) or
+	fields and lacks('HPEXPIRE', KEYS[1], ARGV[4], 'FIELDS', 1, ARGV[7]) or
+	ARGV[2] ~= '' and command ~= 'SET' and lacks(command, KEYS[1], unpack(ARGV, 7, math.min(8, #ARGV)))
+if denied then return denied end
 if ARGV[2] ~= '' and command ~= 'SET' then redis.call('DEL', KEYS[1]) end
 for from = 7, #ARGV, size do
 	local to = math.min(from + size - 1, #ARGV)
@@ -85,31 +83,35 @@ end
 if ARGV[3] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
 return 1`)
 
-// freeingLoad gives the lock of ARGV[1] up. ARGV[2], if it is not empty, is noted in its place for
-// ARGV[3] milliseconds, unless the key exists.
+// freeingLoad releases the lock of ARGV[1]. ARGV[2], if it is not empty, is noted in its place for
+// ARGV[3] milliseconds, unless the key exists or the server cannot store the note because its
+// memory is full.
 var freeingLoad = newScript(`if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 if ARGV[2] ~= '' and redis.call('EXISTS', KEYS[1]) == 0 then
-	redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
-else
-	redis.call('DEL', KEYS[2])
+	local noted = redis.pcall('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+	if not noted.err then return 1 end
 end
+redis.call('DEL', KEYS[2])
 return 1`)
 
-// loadState is what taking answers, or what was noted.
+// loadState is the reply to taking, or what was noted.
 type loadState string
 
 const (
 	loadTaken loadState = "taken" // the caller loads
-	loadHeld  loadState = "held"  // somebody else does
+	loadHeld  loadState = "held"  // another client loads
 	keyThere  loadState = "there" // the key exists
 )
 
-// loadLock is the lock under which one of all processes loads a key.
+// loadLock is the lock that lets one client of all processes load a key.
 type loadLock struct {
 	ref   address
 	keys  []string
 	token string
 	was   string // the key's state when the load began
+	// The command that takes the lock failed: idle means that it was not executed, unsure that its
+	// execution is unknown.
+	idle, unsure bool
 }
 
 func newLoadLock(r address) *loadLock {
@@ -124,8 +126,8 @@ type loadCause uint8
 
 const (
 	loadMissing loadCause = iota
-	loadAgeing            // it ends soon
-	loadBlank             // it exists, and holds nothing of what is read: a hash without a record's fields
+	loadAgeing            // it expires soon
+	loadBlank             // it exists, but holds nothing to read: a hash without a record's fields
 )
 
 func (l *loadLock) taking(why loadCause) rueidis.Completed {
@@ -136,15 +138,19 @@ func (l *loadLock) taking(why loadCause) rueidis.Completed {
 	case loadBlank:
 		window = -1
 	}
-	return takingLoad.inFull(l.ref.b(), l.keys, l.token, millis(o.leased().Milliseconds()), millis(window))
+	return l.ref.moved(takingLoad.inFull(l.ref.b(), l.keys, l.token, millis(o.leased().Milliseconds()), millis(window)))
 }
 
-// took reads what taking answered.
-func (l *loadLock) took(answer rueidis.RedisResult) (loadState, error) {
-	parts, err := answer.AsStrSlice()
+// took reads the reply to taking.
+func (l *loadLock) took(answer rueidis.RedisMessage, err error) (loadState, error) {
+	var parts []string
+	l.unsure, l.idle = mayHaveRun(err), unexecutedYet(err)
+	if err == nil {
+		parts, err = answer.AsStrSlice()
+	}
 	switch {
 	case err != nil:
-		return "", l.ref.fail(opLoad, serverError(err))
+		return "", l.ref.fail(opLoad, exchangeError(err))
 	case len(parts) == 2:
 		l.was = parts[1]
 	case len(parts) != 1:
@@ -158,34 +164,61 @@ func (l *loadLock) took(answer rueidis.RedisResult) (loadState, error) {
 }
 
 func (l *loadLock) take(ctx context.Context, why loadCause) (loadState, error) {
-	return l.took(l.ref.m.tree.client.Do(ctx, l.taking(why)))
+	if l.ref.m.loadsDown() == 0 {
+		return l.took(l.obtain(ctx, why))
+	}
+	e := l.ref.bounded(ctx)
+	defer e.release()
+	state, err := l.took(l.obtain(e, why))
+	return state, l.ref.within(e, err)
+}
+
+// obtain sends the command that takes the lock.
+func (l *loadLock) obtain(ctx context.Context, why loadCause) (rueidis.RedisMessage, error) {
+	take := func() (rueidis.RedisMessage, error) { return l.ref.m.tree.do(ctx, l.taking(why)) }
+	if l.ref.m.formers == nil {
+		return take()
+	}
+	return l.ref.untilMoved(ctx, []address{l.ref}, take)
 }
 
 func (l *loadLock) keeping(f filling) rueidis.Completed {
 	m := l.ref.m
-	return l.ref.b().Arbitrary("EVAL", keepingLoad.text, "2").Keys(l.keys...).
+	return l.ref.moved(l.ref.b().Arbitrary("EVAL", keepingLoad.text, "2").Keys(l.keys...).
 		Args(l.token, l.was, millis(m.ttl()), millis(m.def.config.fieldTTL.Milliseconds()), millis(bulkSize), f.command).
-		Args(f.args...).Build()
+		Args(f.args...).Build())
 }
 
-// keep stores what was loaded and gives the lock up. It tells whether it did store: somebody may
-// have written the key, or the lease may have run out.
+// keep stores the loaded value and releases the lock. It reports whether it stored the value: the
+// key may have been written, or the lease may have run out.
 func (l *loadLock) keep(ctx context.Context, f filling) (bool, error) {
-	return l.kept(l.ref.sendWrite(ctx, nil, l.keeping(f), l.ref.m.settings.cached > 0))
+	var changed []address
+	if l.ref.m.settings.cached > 0 {
+		changed = []address{l.ref}
+	}
+	if l.ref.m.loadsDown() == 0 {
+		return l.kept(l.ref.sendWrite(ctx, nil, l.keeping(f), changed))
+	}
+	e := l.ref.bounded(ctx)
+	defer e.release()
+	kept, err := l.kept(l.ref.sendWrite(e, nil, l.keeping(f), changed))
+	return kept, l.ref.within(e, err)
 }
 
 func (l *loadLock) kept(answer rueidis.RedisMessage, err error) (bool, error) {
 	n := int64(0)
 	if err == nil {
 		n, err = replyInt(l.ref.m, answer)
+	} else if standsUnderFormer(err) {
+		return false, nil // another program has written the key
 	}
 	if err != nil {
-		return false, l.ref.fail(opLoad, serverError(err))
+		return false, l.ref.fail(opLoad, exchangeError(err))
 	}
 	return n == 1, nil
 }
 
-// freeing makes the command that gives the lock up without a value; note is what others shall
+// freeing makes the command that releases the lock without a value. note is what others should
 // know, if anything.
 func (l *loadLock) freeing(note string) rueidis.Completed {
 	ms := int64(0)
@@ -197,30 +230,22 @@ func (l *loadLock) freeing(note string) rueidis.Completed {
 	return freeingLoad.inFull(l.ref.b(), l.keys, l.token, note, millis(ms))
 }
 
-// free gives the lock up, also when the caller's context is over.
+// free releases the lock, even when the caller's context has ended.
 func (l *loadLock) free(ctx context.Context, note string) {
-	outlive(ctx, func(ctx context.Context) {
-		l.ref.m.tree.client.Do(ctx, l.freeing(note)) // the lease ends a lock that this does not reach
+	if l.idle {
+		return
+	}
+	giveUp(ctx, l.ref.m.settings.load.leased(), l.unsure, func(ctx context.Context) (bool, error) {
+		answer, err := l.ref.m.tree.do(ctx, l.freeing(note))
+		if err != nil {
+			return false, err
+		}
+		n, err := answer.AsInt64()
+		return n == 1, err
 	})
 }
 
-// outlive runs do with a context that goes on for a while after ctx, and waits for it no longer
-// than ctx lasts.
-func outlive(ctx context.Context, do func(ctx context.Context)) {
-	longer, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer cancel()
-		do(longer)
-	}()
-	select {
-	case <-done:
-	case <-ctx.Done():
-	}
-}
-
-// leaseError is why the context of a load ends when the load takes too long.
+// leaseError is the cause with which the context of a load ends when the load takes too long.
 type leaseError struct{ lease time.Duration }
 
 func (e leaseError) Error() string {

@@ -7,29 +7,30 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/redisimnest/redisimnest/codec"
 )
 
 const opLoadMany = "load many"
 
-// LoadMany is GetOrLoad of many keys: at gives the key of each id, and what is not stored is
-// loaded by one call of load, which is given the ids that it shall load and answers with the
-// values that there are. The results are in the order of ids, each with whether there is such a
-// value; an id that comes twice is loaded once.
+// LoadMany is GetOrLoad for many keys. at returns the key of each id. One call of load loads what
+// is not stored: it takes the missing ids and returns the values that exist. The results are in the
+// order of ids, each with whether there is such a value. An id that occurs twice is loaded once.
 //
 //	names, err := nest.LoadMany(ctx, ids,
 //		func(id int64) nest.KeyRef[string] { return users.Name.At(root, id) },
 //		db.NamesOf) // func(context.Context, []int64) (map[int64]string, error)
 //
-// All is as in [KeyRef.GetOrLoad], for each key by itself: what another call, here or in another
-// process, is loading already is awaited and not loaded again (if that load fails, load is called
-// once more, with what is left); what somebody else writes during the load is not overwritten;
-// ids that load leaves out are remembered for the [NegativeTTL]. An error of load is returned as
-// it is. Values are not loaded anew before they end: [RefreshBefore] and [StaleFor] wait for a
+// Each key by itself is treated as in [KeyRef.GetOrLoad]. What another call, here or in another
+// process, is already loading is awaited and not loaded again; if that load fails, load is called
+// once more, with what is left. What others write during the load is not overwritten. Ids that load
+// leaves out are remembered for the [NegativeTTL]. An error of load is returned as it is. Values
+// are not refreshed before they expire: [RefreshBefore] and [StaleFor] take effect only in
 // GetOrLoad.
 //
-// When keys cannot be read or stored, or a value cannot be encoded, the error joins what each of
-// them met. Commands: those of the reads, in one round trip a server; for what is missing, two
-// scripts for each key, in one round trip each.
+// When keys cannot be read or stored, or a value cannot be encoded, the error joins those of all
+// keys. Commands: those of the reads, in one round trip a server; for what is missing, two scripts
+// for each key, in one round trip each.
 func LoadMany[ID comparable, V any, R Loadable[V]](ctx context.Context, ids []ID, at func(ID) R, load func(ctx context.Context, missing []ID) (map[ID]V, error)) ([]Optional[V], error) {
 	if at == nil || load == nil {
 		return nil, &Error{Op: opLoadMany, Err: because(ErrArgument, "the function is nil")}
@@ -66,21 +67,23 @@ type loadingMany[ID comparable, V any, R Loadable[V]] struct {
 	client rueidis.Client
 	tree   *tree
 	ids    []ID // each once
+	down   []ID // what Redis could not be asked for
 	keys   map[ID]*keyOf[V, R]
 }
 
-// keyOf is one key that LoadMany is asked for.
+// keyOf is one of the keys of a LoadMany.
 type keyOf[V any, R Loadable[V]] struct {
 	ref   R
 	lock  *loadLock
 	why   loadCause
 	found found[V]
 	hit   bool
+	down  bool // loaded without Redis, or not stored
 }
 
 func (l *loadingMany[ID, V, R]) add(ctx context.Context, id ID, r R) error {
 	ref := r.base()
-	if err := ref.ready(ctx, opLoadMany); err != nil {
+	if err := ref.admit(ctx, opLoadMany); err != nil {
 		return err
 	}
 	if l.tree == nil {
@@ -99,12 +102,58 @@ func (l *loadingMany[ID, V, R]) add(ctx context.Context, id ID, r R) error {
 func (l *loadingMany[ID, V, R]) observe(ctx context.Context, start time.Time, err error) {
 	for _, k := range l.keys {
 		if len(l.tree.options.observers) > 0 {
-			k.ref.base().tell(ctx, Event{Op: opLoadMany, Start: start, CacheHit: k.hit, Err: err})
+			k.ref.base().tell(ctx, Event{Op: opLoadMany, Start: start, CacheHit: k.hit, Degraded: k.down && err == nil, Err: err})
 		}
 	}
 }
 
 func (l *loadingMany[ID, V, R]) run(ctx context.Context, load func(context.Context, []ID) (map[ID]V, error)) error {
+	if err := l.runWithRedis(ctx, load); err != nil || len(l.down) == 0 {
+		return err
+	}
+	ref := l.keys[l.down[0]].ref.base()
+	values, err := callDown(ctx, l.leaseOf(l.down), func(ctx context.Context) (map[ID]V, error) { return load(ctx, slices.Clone(l.down)) })
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil
+	case err != nil && ctx.Err() != nil:
+		return ref.fail(opLoadMany, ctx.Err())
+	case err != nil:
+		return err
+	}
+	for _, id := range l.down {
+		v, ok := values[id]
+		l.keys[id].found = found[V]{v, ok}
+	}
+	return nil
+}
+
+// away notes a key that Redis could not be asked for, and reports whether it is to be loaded
+// without Redis.
+func (l *loadingMany[ID, V, R]) away(ctx context.Context, id ID, err error) bool {
+	k := l.keys[id]
+	if ctx.Err() != nil || k.ref.base().m.loadsDown() == 0 || !errors.Is(err, ErrAway) {
+		return false
+	}
+	if !k.down {
+		k.down = true
+		l.down = append(l.down, id)
+	}
+	return true
+}
+
+// within bounds what is asked of Redis for some keys. The bound is to be given back with release.
+func (l *loadingMany[ID, V, R]) within(ctx context.Context, ids []ID) (context.Context, *exchangeContext) {
+	for _, id := range ids {
+		if ref := l.keys[id].ref.base(); ref.m.loadsDown() > 0 {
+			e := ref.bounded(ctx)
+			return e, e
+		}
+	}
+	return ctx, nil
+}
+
+func (l *loadingMany[ID, V, R]) runWithRedis(ctx context.Context, load func(context.Context, []ID) (map[ID]V, error)) error {
 	missing, err := l.read(ctx, l.ids, true)
 	if err != nil {
 		return err
@@ -120,7 +169,7 @@ func (l *loadingMany[ID, V, R]) run(ctx context.Context, load func(context.Conte
 				there = append(there, refused...)
 			}
 		} else if err != nil {
-			l.free(ctx, missing) // also those whose answers were lost
+			l.free(ctx, missing) // including those whose replies were lost
 		}
 		if err != nil {
 			return err
@@ -129,7 +178,8 @@ func (l *loadingMany[ID, V, R]) run(ctx context.Context, load func(context.Conte
 		if err != nil {
 			return err
 		}
-		gone = slices.DeleteFunc(gone, func(id ID) bool { return l.keys[id].found.ok }) // loaded, and removed since
+		// Keys that were loaded and have been deleted since.
+		gone = slices.DeleteFunc(gone, func(id ID) bool { return l.keys[id].found.ok })
 		for _, id := range held {
 			l.keys[id].why = loadMissing
 		}
@@ -145,8 +195,8 @@ func (l *loadingMany[ID, V, R]) run(ctx context.Context, load func(context.Conte
 	return nil
 }
 
-// await waits until it is worth to look again: at one of the locks that others hold, if there are
-// any, since all are needed.
+// await waits until it is worth checking again. If other clients hold locks, it waits at one of
+// them, since all are needed.
 func (l *loadingMany[ID, V, R]) await(ctx context.Context, held []ID, began time.Time) error {
 	if len(held) > 0 {
 		return l.keys[held[0]].lock.await(ctx, began)
@@ -154,19 +204,32 @@ func (l *loadingMany[ID, V, R]) await(ctx context.Context, held []ID, began time
 	return await(ctx, began)
 }
 
-// read reads keys, and gives those that do not exist.
+// read reads keys, and returns those that do not exist.
 func (l *loadingMany[ID, V, R]) read(ctx context.Context, ids []ID, mayCache bool) (missing []ID, _ error) {
 	var errs []error
 	for part := range slices.Chunk(ids, maxPipeline) {
 		commands := make([]command[found[V]], len(part))
 		for i, id := range part {
-			commands[i] = l.keys[id].ref.whole()
+			r := l.keys[id].ref
+			commands[i] = r.whole()
+			if ref := r.base(); ref.m.formers != nil {
+				if err := reseatAll(ctx, []address{ref}); err != nil {
+					return nil, err
+				}
+			}
 		}
-		for i, result := range l.fetch(ctx, part, commands, mayCache) {
+		bounded, e := l.within(ctx, part)
+		for i, result := range l.fetch(bounded, part, commands, mayCache) {
 			k := l.keys[part[i]]
 			answer, err := result.ToMessage()
 			now, err := finish(ctx, k.ref.base(), &commands[i], &answer, err)
+			if e != nil {
+				err = k.ref.base().within(e, err)
+			}
 			switch {
+			case errors.Is(err, codec.ErrShape): // it is taken for none, as in look
+				missing, k.why = append(missing, part[i]), loadBlank
+			case err != nil && l.away(ctx, part[i], err):
 			case err != nil:
 				errs = append(errs, err)
 			case now.ok:
@@ -175,31 +238,35 @@ func (l *loadingMany[ID, V, R]) read(ctx context.Context, ids []ID, mayCache boo
 				missing = append(missing, part[i])
 			}
 		}
+		if e != nil {
+			e.release()
+		}
 	}
-	return missing, errors.Join(errs...)
+	return missing, allErrors(errs)
 }
 
-// fetch sends reads together, those that may be cached and the others.
+// fetch sends reads together, both those that may be cached and the others.
 func (l *loadingMany[ID, V, R]) fetch(ctx context.Context, ids []ID, commands []command[found[V]], mayCache bool) []rueidis.RedisResult {
 	var local []rueidis.CacheableTTL
 	var remote []rueidis.Completed
 	isLocal := make([]bool, len(ids))
 	for i, c := range commands {
 		r := l.keys[ids[i]].ref.base()
-		if cached := r.m.settings.cached; mayCache && cached > 0 {
+		_, stray := r.m.tree.strays.find(r.key)
+		if cached := r.m.settings.cached; mayCache && cached > 0 && !stray && r.m.formers == nil {
 			if form, ok := r.cacheForm(c.cmd, c.fixed); ok {
 				local, isLocal[i] = append(local, rueidis.CT(form, cached)), true
 				continue
 			}
 		}
-		remote = append(remote, r.m.tree.inFull(c.cmd))
+		remote = append(remote, r.m.tree.inFull(r.moved(c.cmd)))
 	}
 	var fromCache, fromServer []rueidis.RedisResult
 	if len(local) > 0 {
 		fromCache = l.client.DoMultiCache(ctx, local...)
 	}
 	if len(remote) > 0 {
-		fromServer = l.client.DoMulti(ctx, remote...)
+		fromServer, _ = l.tree.doMulti(ctx, remote, nil)
 	}
 	all := make([]rueidis.RedisResult, len(ids))
 	for i := range all {
@@ -213,19 +280,25 @@ func (l *loadingMany[ID, V, R]) fetch(ctx context.Context, ids []ID, commands []
 }
 
 // take takes the locks of missing keys: mine are those that it got, there those whose keys exist
-// now, held those that somebody else loads.
+// now, held those that other clients load.
 func (l *loadingMany[ID, V, R]) take(ctx context.Context, missing []ID) (mine, there, held []ID, _ error) {
 	var errs []error
-	var blank []ID
+	var blank, unsure []ID
 	for part := range slices.Chunk(missing, maxPipeline) {
 		cmds := make([]rueidis.Completed, len(part))
 		for i, id := range part {
 			k := l.keys[id]
 			cmds[i] = k.lock.taking(k.why)
 		}
-		for i, answer := range l.client.DoMulti(ctx, cmds...) {
+		bounded, e := l.within(ctx, part)
+		answers, _ := l.tree.doMulti(bounded, cmds, nil)
+		for i, answer := range answers {
 			id := part[i]
-			switch state, err := l.keys[id].lock.took(answer); state {
+			state, err := l.keys[id].lock.took(answer.ToMessage())
+			if e != nil {
+				err = l.keys[id].ref.base().within(e, err)
+			}
+			switch state {
 			case loadTaken:
 				if l.keys[id].why == loadBlank {
 					blank = append(blank, id)
@@ -240,22 +313,30 @@ func (l *loadingMany[ID, V, R]) take(ctx context.Context, missing []ID) (mine, t
 				l.keys[id].found.ok = true
 			case noted:
 			default:
+				if l.away(ctx, id, err) {
+					unsure = append(unsure, id)
+					continue
+				}
 				errs = append(errs, err)
 			}
 		}
+		if e != nil {
+			e.release()
+		}
 	}
-	// Somebody may have written what can be read before the lock was taken.
+	l.free(ctx, unsure) // they may have been taken, and the replies lost
+	// A readable value may have been written before the lock was taken.
 	if still, err := l.read(ctx, blank, false); err != nil {
 		errs = append(errs, err)
 	} else {
 		mine = append(mine, still...)
 		l.free(ctx, slices.DeleteFunc(blank, func(id ID) bool { return !l.keys[id].found.ok }))
 	}
-	return mine, there, held, errors.Join(errs...)
+	return mine, there, held, allErrors(errs)
 }
 
-// load calls the loader for keys whose locks it has, and stores what it gives. It gives the keys
-// that somebody wrote since.
+// load calls the loader for keys whose locks it has, and stores the results. It returns the keys
+// that have been written since.
 func (l *loadingMany[ID, V, R]) load(ctx context.Context, mine []ID, load func(context.Context, []ID) (map[ID]V, error)) (refused []ID, err error) {
 	lease := l.leaseOf(mine)
 	o := callLoader(ctx, lease, func(ctx context.Context) (map[ID]V, error) { return load(ctx, slices.Clone(mine)) })
@@ -271,10 +352,11 @@ func (l *loadingMany[ID, V, R]) load(ctx context.Context, mine []ID, load func(c
 		return nil, o.err
 	}
 	var errs []error
+	var unkept []ID
 	for part := range slices.Chunk(mine, maxPipeline) {
 		cmds := make([]rueidis.Completed, len(part))
 		loaded := make(map[int]found[V], len(part))
-		fenced := make([]rueidis.Completed, 0, len(part))
+		changed := make([]address, 0, len(part))
 		for i, id := range part {
 			k := l.keys[id]
 			ref, note := k.ref.base(), noted
@@ -287,7 +369,7 @@ func (l *loadingMany[ID, V, R]) load(ctx context.Context, mine []ID, load func(c
 				case len(f.args) > 0:
 					cmds[i], loaded[i] = k.lock.keeping(f), found[V]{v, true}
 					if ref.m.settings.cached > 0 {
-						fenced = append(fenced, fence(ref))
+						changed = append(changed, ref)
 					}
 					continue
 				default:
@@ -296,7 +378,9 @@ func (l *loadingMany[ID, V, R]) load(ctx context.Context, mine []ID, load func(c
 			}
 			cmds[i] = k.lock.freeing(note)
 		}
-		for i, answer := range l.store(ctx, cmds, fenced) {
+		bounded, e := l.within(ctx, part)
+		answers, _ := l.tree.doMulti(bounded, cmds, changed)
+		for i, answer := range answers {
 			f, ok := loaded[i]
 			if !ok {
 				continue
@@ -304,34 +388,32 @@ func (l *loadingMany[ID, V, R]) load(ctx context.Context, mine []ID, load func(c
 			k := l.keys[part[i]]
 			k.found = f
 			kept, err := k.lock.kept(answer.ToMessage())
-			if err != nil {
+			if e != nil {
+				err = k.ref.base().within(e, err)
+			}
+			switch {
+			case err != nil && k.ref.base().m.loadsDown() > 0 && errors.Is(err, ErrAway) && ctx.Err() == nil:
+				k.down = true // loaded, and not stored
+				unkept = append(unkept, part[i])
+			case err != nil:
 				errs = append(errs, err)
-			} else if !kept {
+			case !kept:
 				refused = append(refused, part[i])
 			}
+		}
+		if e != nil {
+			e.release()
 		}
 	}
 	if len(errs) > 0 {
 		l.free(ctx, mine)
+	} else {
+		l.free(ctx, unkept)
 	}
-	return refused, errors.Join(errs...)
+	return refused, allErrors(errs)
 }
 
-// store sends the ends of loads, and waits until the client's cache has forgotten what was there
-// before.
-func (l *loadingMany[ID, V, R]) store(ctx context.Context, cmds, fences []rueidis.Completed) []rueidis.RedisResult {
-	n := len(cmds)
-	if l.tree.options.broadcast {
-		answers := l.client.DoMulti(ctx, cmds...)
-		if len(fences) > 0 {
-			l.client.DoMulti(ctx, fences...)
-		}
-		return answers
-	}
-	return l.client.DoMulti(ctx, append(cmds, fences...)...)[:n]
-}
-
-// leaseOf gives the key whose lease is the shortest.
+// leaseOf returns the key whose lease is the shortest.
 func (l *loadingMany[ID, V, R]) leaseOf(ids []ID) address {
 	shortest := l.keys[ids[0]].ref.base()
 	for _, id := range ids[1:] {
@@ -346,13 +428,39 @@ func (l *loadingMany[ID, V, R]) free(ctx context.Context, ids []ID) {
 	if len(ids) == 0 {
 		return
 	}
-	outlive(ctx, func(ctx context.Context) {
-		for part := range slices.Chunk(ids, maxPipeline) {
-			cmds := make([]rueidis.Completed, len(part))
-			for i, id := range part {
-				cmds[i] = l.keys[id].lock.freeing("")
-			}
-			l.client.DoMulti(ctx, cmds...)
+	var held []*loadLock
+	unsure, longest := false, time.Duration(0)
+	for _, id := range ids {
+		lock := l.keys[id].lock
+		if lock.idle {
+			continue
 		}
+		held = append(held, lock)
+		unsure, longest = unsure || lock.unsure, max(longest, lock.ref.m.settings.load.leased())
+	}
+	if len(held) == 0 {
+		return
+	}
+	giveUp(ctx, longest, unsure, func(ctx context.Context) (bool, error) {
+		var left []*loadLock
+		var failed error
+		for part := range slices.Chunk(held, maxPipeline) {
+			cmds := make([]rueidis.Completed, len(part))
+			for i, lock := range part {
+				cmds[i] = lock.freeing("")
+			}
+			answers, _ := l.tree.doMulti(ctx, cmds, nil)
+			for i, answer := range answers {
+				n, err := answer.AsInt64()
+				if err != nil {
+					failed = err
+				}
+				if err != nil || n == 0 {
+					left = append(left, part[i])
+				}
+			}
+		}
+		held = left
+		return len(held) == 0, failed
 	})
 }

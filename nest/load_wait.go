@@ -8,16 +8,15 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// Who waits for the load of another process has the lock in the client's cache, and the server tells
-// of its change. What the cache says is looked at after an eighth of the time that was waited
-// already, between shortestLook and longestGlance; after longestTrust the lock itself is tried, so
-// that a message which was lost, or a server, does not keep anybody waiting for longer.
+// A caller that waits for the load of another process keeps the lock in the client's cache, and the
+// server announces its change. The cache is checked after an eighth of the time waited so far,
+// within shortestLook and longestGlance. After longestTrust the lock itself is tried, so that
+// neither a lost message nor a lost server keeps a caller waiting for longer.
 //
-// Where the client caches nothing, as with RESP2, or only what is below prefixes ([WithBroadcast]),
-// the lock itself is looked at: after a quarter of the time that was waited already, between
-// shortestLook and longestLook, of which up to half is left out at random. The end of a load is
-// noticed late by a tenth of its time on average then, and a process looks at a lock some thirty
-// times a second in the long run.
+// If the client caches nothing, as with RESP2, or only what is below prefixes ([WithBroadcast]),
+// the lock itself is checked: after a quarter of the time waited so far, within shortestLook and
+// longestLook, less up to half of it at random. The end of a load is then noticed late by a tenth
+// of its time on average, and in the long run a process checks a lock some thirty times a second.
 const (
 	shortestLook  = time.Millisecond
 	longestGlance = 10 * time.Millisecond
@@ -25,21 +24,22 @@ const (
 	longestTrust  = time.Second
 )
 
-// deafness is for how long a client that was not told of changes is not relied on.
+// deafness is how long a client is not relied on after it missed a notification of a change.
 const deafness = time.Minute
 
-// await waits until the lock, which somebody holds, is to be tried again, for a waiter since began.
+// await waits until a lock that another client holds should be tried again. began is when the
+// caller began to wait.
 func (l *loadLock) await(ctx context.Context, began time.Time) error {
 	t := l.ref.m.tree
-	if !t.options.broadcast && time.Now().UnixNano() >= t.flights.deaf.Load() && l.watch(ctx, began) {
+	if !t.options.broadcast && time.Now().UnixNano() >= t.deaf.Load() && l.watch(ctx, began) {
 		return ctx.Err()
 	}
 	return await(ctx, began)
 }
 
-// watch waits until the lock is in other hands, or in none, for longestTrust at most. It is false
-// when that cannot be seen: when the client does not hear of changes, or what it reads comes from a
-// server that lags behind and knows of no lock.
+// watch waits until the lock is in other hands, or in none, for longestTrust at most. It returns
+// false when it cannot see that: when the client gets no notifications, or reads from a server
+// that lags behind and knows of no lock.
 func (l *loadLock) watch(ctx context.Context, began time.Time) bool {
 	looking, cancel := context.WithTimeout(ctx, longestTrust)
 	defer cancel()
@@ -63,9 +63,9 @@ func (l *loadLock) watch(ctx context.Context, began time.Time) bool {
 			return true
 		case hit:
 			missed = 0
-		default: // when the lease was extended; or nothing is cached
+		default: // the lease was extended, or nothing is cached
 			if missed++; missed == 3 {
-				l.ref.m.tree.flights.deaf.Store(time.Now().Add(deafness).UnixNano())
+				l.ref.m.tree.deaf.Store(time.Now().Add(deafness).UnixNano())
 				return false
 			}
 		}
@@ -73,7 +73,7 @@ func (l *loadLock) watch(ctx context.Context, began time.Time) bool {
 	}
 }
 
-// holder gives what the lock holds, "" when nothing, and whether the client's cache said so.
+// holder returns what the lock holds, "" for nothing, and whether the client's cache supplied it.
 func (l *loadLock) holder(ctx context.Context) (token string, hit bool, err error) {
 	client := l.ref.m.tree.client
 	answer := client.DoCache(ctx, client.B().Get().Key(l.keys[1]).Cache(), longestTrust)
@@ -84,7 +84,7 @@ func (l *loadLock) holder(ctx context.Context) (token string, hit bool, err erro
 	return token, answer.IsCacheHit(), err
 }
 
-// await waits for a part of the time that has passed since began.
+// await waits for a fraction of the time that has passed since began.
 func await(ctx context.Context, began time.Time) error {
 	d := min(max(time.Since(began)/4, shortestLook), longestLook)
 	return sleep(ctx, d-rand.N(d/2))

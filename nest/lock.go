@@ -12,19 +12,7 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// KindLock is what [Lock] declares.
-const KindLock Kind = "lock"
-
-// The errors of locks, for errors.Is.
-var (
-	// ErrLockLost: the lease has ended before it was released, because it could not be extended
-	// in time or the lock was released by force. Somebody else may hold the lock.
-	ErrLockLost = errors.New("the lock is lost")
-	// ErrLockReleased: the lease was released.
-	ErrLockReleased = errors.New("the lock is released")
-)
-
-// minLease is the shortest lease: below it the round trips are most of the time.
+// minLease is the shortest lease. Round trips would take up most of a shorter one.
 const minLease = 20 * time.Millisecond
 
 // LockDef declares a lock.
@@ -32,10 +20,10 @@ type LockDef struct {
 	Declaration
 }
 
-// Lock declares a lock that one holder at a time can have, in this process and all others. Its
-// TTL, declared or inherited, is the lease: how long the holder has it without extending it, and
+// Lock declares a lock that one holder at a time can have, in this process and all others. Its TTL,
+// declared or inherited, is the lease: how long the holder has the lock without extending it, and
 // so how long a holder that dies keeps the others waiting. It is at least 20 ms; [Open] refuses a
-// lock without one. A holder that lives extends its lease in the background.
+// lock without one. A live holder extends its lease in the background.
 //
 //	Import = nest.Lock("import:<source>", nest.TTL(30))
 //
@@ -45,28 +33,29 @@ type LockDef struct {
 //
 // # What it promises
 //
-// As long as one Redis server keeps what it was told, two leases of a lock never stand at the
-// same time: a holder counts its lease from before it sent the command, on clocks of its own,
-// less a hundredth of it and 2 ms for the drift between clocks (the allowance of Redis' Redlock),
-// and so ends it before the server does, however long it was paused. What a holder has begun
-// meanwhile, though, and what goes on without looking at the lease, is not undone. For that there
-// is [Lease.Guard], which makes writes to Redis depend on the lease in the same atomic step, and
+// As long as one Redis server keeps its data, two leases of a lock are never valid at the same
+// time. A holder counts its lease from before it sent the command, on its own clocks, less a
+// hundredth of it and 2 ms for the drift between clocks (the allowance of Redis' Redlock). So its
+// lease ends before the server's, however long it was paused. But work that a holder has already
+// begun, and work that continues without checking the lease, is not undone. For that there are
+// [Lease.Guard], which makes writes to Redis depend on the lease in the same atomic step, and
 // [Lease.Token], which other systems can compare: of two holders the later has the greater one.
 //
-// What a lock on one Redis cannot promise: replication is asynchronous, so a replica that is
-// promoted may not know of a lock, or of its extension, that the old primary granted; a server
-// that restarts without having stored everything (appendfsync always), that is set back to a
-// snapshot, or that evicts keys with a TTL under a maxmemory-policy, forgets locks; and one whose
-// clock jumps ahead ends leases early. In each case two holders can be there for as long as a
-// lease, and what they write under Guard, on that server, is still that of the newer one alone.
+// There are limits to what a lock on one Redis server can promise. Replication is asynchronous, so
+// a promoted replica may not know of a lock, or of its extension, that the old primary granted. A
+// server forgets locks if it restarts without having stored everything (as appendfsync always
+// does), is set back to a snapshot, or evicts keys with a TTL under a maxmemory-policy. A server
+// whose clock jumps ahead ends leases early. In each case there can be two holders for as long as a
+// lease. Under Guard, on that server, still only the newer one can write.
 //
 // # In Redis
 //
-// A string that tells the holder, beside two others in its slot whose names no declaration can
-// have: the last token, which stays for a day, and a list, which wakes one who waits.
+// In Redis it is a string that names the holder, and two other keys in its slot, whose names no
+// declaration can have: the last token, which is kept for a day, and a list, which wakes one
+// waiter.
 //
-// Lock panics, with the file and line of the call, on a malformed template or option. Settings
-// that it inherits, the TTL excepted, have no effect on it.
+// Lock panics, with the file and line of the call, on a malformed template or option. Inherited
+// settings other than the TTL have no effect on it.
 func Lock(template string, opts ...KeyOption) *LockDef {
 	d := &LockDef{}
 	where := caller()
@@ -95,7 +84,7 @@ func checkLease(ttl time.Duration) error {
 	return nil
 }
 
-// onlyTimed tells which setting was declared on a key that can only have a TTL.
+// onlyTimed returns an error that names a setting declared on a key that can only have a TTL.
 func (c *config) onlyTimed(what string) error {
 	for _, s := range []struct {
 		set  bool
@@ -114,10 +103,10 @@ func (c *config) onlyTimed(what string) error {
 	return nil
 }
 
-// plain takes away the inherited settings that are about reads and writes of values.
+// plain removes the inherited settings that affect reads and writes of values.
 func (s *settings) plain() { s.autoRenew, s.jitter, s.cached = false, 0, 0 }
 
-// At gives the reference of the lock below s; what args are, [KeyDef.At] tells.
+// At returns a reference to the lock below s. See [KeyDef.At] for args.
 func (d *LockDef) At(s Scope, args ...any) LockRef {
 	if d == nil {
 		return LockRef{nilRef(s)}
@@ -125,11 +114,11 @@ func (d *LockDef) At(s Scope, args ...any) LockRef {
 	return LockRef{d.ref(&s, args)}
 }
 
-// LockRef is one lock, with all its parameters filled in. It holds nothing: the [Lease] that
-// Acquire gives does.
+// LockRef is one lock, with all its parameters filled in. It holds nothing itself; the [Lease] that
+// Acquire returns does.
 //
-// What it has of [Ref] works on the key, past the holder: Delete and Expire end a lease that the
-// holder believes in until it looks, and Persist makes one that nobody ends.
+// The methods of [Ref] act on the key behind the holder's back: Delete and Expire end a lease that
+// the holder believes in until it checks, and Persist makes one that never ends.
 type LockRef struct {
 	Ref
 }
@@ -143,8 +132,8 @@ type lockOption func(c *claimant) error
 
 func (o lockOption) applyLock(c *claimant) error { return o(c) }
 
-// NoExtend leaves the lease as it is: it ends after the declared TTL unless [Lease.Extend] is
-// called. The default is to extend it in the background, each time a third of it has passed.
+// NoExtend does not extend the lease in the background: it ends after the declared TTL unless
+// [Lease.Extend] is called. The default is to extend it each time a third of it has passed.
 func NoExtend() LockOption {
 	return lockOption(func(c *claimant) error {
 		c.keep = false
@@ -152,11 +141,11 @@ func NoExtend() LockOption {
 	})
 }
 
-// maxHolderName is how long a holder's name can be, in bytes.
+// maxHolderName is the maximum length of a holder's name, in bytes.
 const maxHolderName = 256
 
-// HolderName tells those who look at the lock who holds it, see [LockRef.Holder]: a name of up to
-// 256 bytes, which is stored as it is. The default is none.
+// HolderName names the holder of the lock for those who inspect it, see [LockRef.Holder]. The name
+// has up to 256 bytes and is stored as it is. The default is none.
 func HolderName(name string) LockOption {
 	return lockOption(func(c *claimant) error {
 		if len(name) > maxHolderName {
@@ -167,50 +156,44 @@ func HolderName(name string) LockOption {
 	})
 }
 
-// claimant is one caller's wish for the lock. It keeps its owner over all tries: one whose answer
-// was lost is found to have been granted by the next.
+// claimant is one caller's claim to the lock. It keeps its owner over all attempts: if the reply to
+// one was lost, the next finds that it was granted.
 type claimant struct {
 	owner string // 26 letters and digits, of 130 random bits
 	name  string
 	keep  bool // the lease is to be extended in the background
-	// queued tells that the caller waits for the lock if it is not free; crowded that others
-	// may.
+	// queued means that the caller waits for the lock if it is not free, crowded that others may be
+	// waiting.
 	queued, crowded bool
 }
 
-// ownerLen is how long an owner is, as the scripts know it too.
+// ownerLen is the length of an owner. The scripts know it too.
 const ownerLen = 26
 
 func newClaimant(opts []LockOption) (claimant, error) {
 	c := claimant{owner: rand.Text(), keep: true}
-	for _, o := range opts {
-		if o == nil {
-			return c, because(ErrArgument, errNilOption.Error())
-		}
-		if err := o.applyLock(&c); err != nil {
-			return c, err
-		}
-	}
-	return c, nil
+	err := eachOption(opts, func(o LockOption) error { return o.applyLock(&c) })
+	return c, err
 }
 
-// What a lock holds: the owner, a mark, the token, a space and the holder's name. The mark is '+'
-// when somebody may wait for the lock, so that its release must wake one, and else a space.
+// A lock holds the owner, a mark, the token, a space and the holder's name. The mark is '+' when a
+// caller may be waiting for the lock, so that its release must wake one, and else a space.
 const (
 	markFree    = " "
 	markCrowded = "+"
 )
 
-// Each script is one step, which a lock needs. The owner decides who holds it, never the token.
+// Each script is atomic, as a lock requires. The owner decides who holds the lock, never the token.
 var (
-	// acquiring grants the lock or tells how long the lease of the one who has it still lasts.
-	// Tokens are the server's time in microseconds, and always greater than the last one: they
-	// grow when the clock is set back, and when the counter is lost. A whole number is exact in
-	// Lua up to 2^53.
+	// acquiring grants the lock, or returns how long the current holder's lease still lasts. Tokens
+	// are the server's time in microseconds, and always greater than the last one: they grow even
+	// when the clock is set back, and when the counter is lost. A whole number is exact in Lua up
+	// to 2^53.
 	acquiring = newScript(`local held = redis.call('GET', KEYS[1])
 if held and string.sub(held, 1, 26) ~= ARGV[1] then
+	local left = redis.call('PTTL', KEYS[1])
 	if ARGV[4] == '1' and string.sub(held, 27, 27) == ' ' then redis.call('SETRANGE', KEYS[1], 26, '+') end
-	return {0, redis.call('PTTL', KEYS[1])}
+	return {0, left}
 end
 local token
 if held then
@@ -231,21 +214,23 @@ return {1, token}`)
 if not held or string.sub(held, 1, 26) ~= ARGV[1] then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])`)
 
-	// releasing wakes one of those who wait: what it puts into the list goes to the one that
-	// waits longest, and stays for a moment if that one is still on its way there. Without an
-	// owner it releases whoever's lock it is.
-	releasing = newScript(`local held = redis.call('GET', KEYS[1])
+	// releasing releases the lock and wakes one waiter. What it pushes to the list goes to the one
+	// that has waited longest, or stays for a moment if that one is still on its way. Without an
+	// owner it releases the lock of any holder. A user without the right to wake a waiter still
+	// releases the lock: the waiters check for themselves.
+	releasing = newScript(asking + `local held = redis.call('GET', KEYS[1])
 if not held or (ARGV[1] ~= '' and string.sub(held, 1, 26) ~= ARGV[1]) then return 0 end
 redis.call('DEL', KEYS[1])
-if string.sub(held, 27, 27) == '+' and redis.call('EXISTS', KEYS[2]) == 0 then
+if string.sub(held, 27, 27) == '+' and not (lacks('EXISTS', KEYS[2]) or lacks('RPUSH', KEYS[2], '') or lacks('PEXPIRE', KEYS[2], ARGV[2])) and
+	redis.call('EXISTS', KEYS[2]) == 0 then
 	redis.call('RPUSH', KEYS[2], '')
 	redis.call('PEXPIRE', KEYS[2], ARGV[2])
 end
 return 1`)
 )
 
-// tokenLife is how long the last token is kept after it was given. The clock would have to be set
-// back by more than that for a token to be smaller than one before it.
+// tokenLife is how long the last token is kept after it was issued. Only if the clock is set back
+// by more than that can a token be smaller than an earlier one.
 const tokenLife = 24 * time.Hour
 
 var (
@@ -262,7 +247,7 @@ func (r LockRef) wakeKey() string  { return companion(r.at.key, wakeRole) }
 
 func (r LockRef) lease() time.Duration { return r.at.m.settings.ttl }
 
-// grant is the server's answer to a claim.
+// grant is the server's reply to a claim.
 type grant struct {
 	token int64         // 0: not granted
 	left  time.Duration // of the holder's lease; Forever if it never ends
@@ -270,10 +255,7 @@ type grant struct {
 
 //nest:ttl restarts
 func (r LockRef) acquire(c claimant) command[grant] {
-	queued, mark := "0", markFree
-	if c.queued {
-		queued = "1"
-	}
+	queued, mark := bit(c.queued), markFree
 	if c.crowded {
 		mark = markCrowded
 	}
@@ -302,7 +284,7 @@ func replyGrant(_ *mounted, a rueidis.RedisMessage) (grant, error) {
 	case n < 0:
 		return grant{left: Forever}, nil
 	}
-	return grant{left: time.Duration(n) * time.Millisecond}, nil
+	return grant{left: fromMillis(n)}, nil
 }
 
 //nest:ttl sets
@@ -315,10 +297,10 @@ func (r LockRef) release(op *operation[bool], owner string) command[bool] {
 	return command[bool]{op: op, cmd: releasing.command(r.at.b(), []string{r.at.key, r.wakeKey()}, owner, millis(2*longestWait.Milliseconds()))}
 }
 
-// ForceRelease takes the lock away from whoever holds it, and tells whether somebody did (EVAL).
-// The holder learns of it when it next extends its lease, up to a third of it later; until then
-// both it and the next one believe that they hold the lock. It is for operators whose holder
-// hangs; a holder ends its own lease with [Lease.Release].
+// ForceRelease takes the lock away from its holder, and reports whether there was one (EVAL). The
+// holder learns of it when it next extends its lease, up to a third of the lease later. Until then
+// both it and the next holder believe that they hold the lock. ForceRelease is for operators whose
+// holder hangs; a holder ends its own lease with [Lease.Release].
 func (r LockRef) ForceRelease(ctx context.Context) (bool, error) {
 	return call(ctx, r.at, r.forceRelease)
 }
@@ -330,14 +312,14 @@ func (r LockRef) held() command[bool] {
 	return command[bool]{op: &opHeld, cmd: r.at.b().Exists().Key(r.at.key).Build()}
 }
 
-// Held tells whether somebody holds the lock (EXISTS). It may have changed when the answer
+// Held reports whether the lock is held (EXISTS). This may have changed by the time the reply
 // arrives.
 func (r LockRef) Held(ctx context.Context) (bool, error) { return call(ctx, r.at, r.held) }
 
-// Holder is who holds a lock.
+// Holder describes the holder of a lock.
 type Holder struct {
-	Name  string // as [HolderName] gave it
-	Token int64  // as [Lease.Token] gives it to the holder
+	Name  string // as set by [HolderName]
+	Token int64  // as returned by [Lease.Token]
 }
 
 //nest:ttl keeps
@@ -345,8 +327,8 @@ func (r LockRef) holder() command[found[Holder]] {
 	return command[found[Holder]]{op: &opHolder, cmd: r.at.b().Get().Key(r.at.key).Build()}
 }
 
-// Holder tells who holds the lock, and false when nobody does (GET). How long the lease lasts
-// unless it is extended, [Ref.TTL] tells.
+// Holder returns the holder of the lock, and false when there is none (GET). See [Ref.TTL] for how
+// long the lease lasts unless it is extended.
 func (r LockRef) Holder(ctx context.Context) (Holder, bool, error) {
 	return both(call(ctx, r.at, r.holder))
 }
@@ -372,11 +354,11 @@ func replyHolder(_ *mounted, a rueidis.RedisMessage) (found[Holder], error) {
 
 var errNoHolder = because(ErrDecode, "the key holds no lock")
 
-// TryAcquire takes the lock if nobody has it, and tells whether it did (EVAL). The lease must be
-// released; it is independent of ctx, which is for this call alone.
+// TryAcquire takes the lock if it is free, and reports whether it did (EVAL). The lease must be
+// released. It is independent of ctx, which is for this call alone.
 //
-// When the answer is lost nobody knows whether the lock was granted. It is released in the
-// background then, and a lease whose release is lost too ends by itself.
+// When the reply is lost, the lock may or may not have been granted. It is then released in the
+// background, and a lease whose release is lost too ends by itself.
 func (r LockRef) TryAcquire(ctx context.Context, opts ...LockOption) (*Lease, bool, error) {
 	return both(watched(ctx, r.at, "try acquire", func() (found[*Lease], error) {
 		if err := r.at.ready(ctx, "try acquire"); err != nil {
@@ -386,66 +368,70 @@ func (r LockRef) TryAcquire(ctx context.Context, opts ...LockOption) (*Lease, bo
 		if err != nil {
 			return found[*Lease]{}, r.at.fail("try acquire", err)
 		}
-		l, _, err := r.ask(ctx, context.WithoutCancel(ctx), c)
+		l, _, err := r.ask(ctx, context.WithoutCancel(ctx), &c)
 		return found[*Lease]{l, l != nil}, err
 	}))
 }
 
-// ask asks for the lock once. Without a lease and an error the lock is taken, for as long as
-// left tells. parent is what the context of the lease is made of.
-func (r LockRef) ask(ctx, parent context.Context, c claimant) (l *Lease, left time.Duration, err error) {
+// ask asks for the lock once. If it returns neither a lease nor an error, the lock is taken, and
+// left is how long it stays so. parent is the parent of the lease's context.
+func (r LockRef) ask(ctx, parent context.Context, c *claimant) (l *Lease, left time.Duration, err error) {
 	sent := time.Now()
-	g, err := send(ctx, r.at, r.acquire(c))
+	g, err := send(ctx, r.at, r.acquire(*c))
 	if err != nil {
-		if !errors.Is(err, ErrWrongType) {
-			r.abandon(ctx, c.owner)
+		if mayHaveRun(err) {
+			r.abandon(ctx, c.owner, true)
 		}
 		return nil, 0, err
 	}
 	if g.token == 0 {
 		return nil, g.left, nil
 	}
-	l = newLease(parent, r, c, g.token, sent)
-	if l.Err() != nil { // the answer took longer than the lease
-		r.abandon(ctx, c.owner)
-		return nil, 0, nil //nolint:nilerr // the caller asks again
+	l = newLease(parent, r, *c, g.token, sent)
+	if l.Err() != nil { // the reply took longer than the lease
+		r.abandon(ctx, c.owner, false)
+		c.owner = rand.Text() // that release may still be on its way when the lock is granted again
+		return nil, 0, nil    //nolint:nilerr // the caller asks again
 	}
 	return l, 0, nil
 }
 
-// longestAbandon bounds the release of a lock whose owner has given up on it.
-const longestAbandon = 10 * time.Second
-
-// abandon releases what the owner may have been granted, without anybody waiting for it. It
-// travels behind the command that may have granted it, or finds nothing; then the lease ends by
-// itself.
-func (r LockRef) abandon(ctx context.Context, owner string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(r.lease(), longestAbandon))
-	go func() {
-		defer cancel()
-		_, _ = send(ctx, r.at, r.release(&opRelease, owner))
-	}()
+// abandon releases in the background what the owner may have been granted, until the release has
+// arrived or the lease is over. unsure means that the command that may have granted it got no
+// reply: it may still run after a release that finds nothing.
+func (r LockRef) abandon(ctx context.Context, owner string, unsure bool) {
+	go giveUp(ctx, r.lease(), unsure, func(ctx context.Context) (bool, error) {
+		return send(ctx, r.at, r.release(&opRelease, owner))
+	})
 }
 
-// Run runs do while it holds the lock: it waits for it as Acquire does, and releases it when do
-// has returned, or panicked. do's context ends when ctx does, and when the lock is lost, with
-// [ErrLockLost] as its cause. The error joins that of do and, when the lock was lost before do
+// releaseWait is how long [LockRef.Run] waits for its release to arrive before it leaves that to
+// the background.
+const releaseWait = time.Second
+
+// Run runs do while it holds the lock. It waits for the lock as Acquire does, and releases it when
+// do has returned or panicked. The context of do ends when ctx does, and when the lock is lost,
+// with [ErrLockLost] as its cause. The error joins that of do and, when the lock was lost before do
 // had returned, one that wraps ErrLockLost (EVAL, several times).
 func (r LockRef) Run(ctx context.Context, do func(ctx context.Context, lease *Lease) error, opts ...LockOption) (err error) {
-	if err := r.at.ready(ctx, "run"); err != nil {
+	if err := r.at.admit(ctx, "run"); err != nil {
 		return err
 	}
 	if do == nil {
-		return r.at.fail("run", because(ErrArgument, "the function is nil"))
+		return r.at.reject(ctx, "run", because(ErrArgument, "the function is nil"))
 	}
 	l, err := r.await(ctx, opts, func(ctx context.Context) context.Context { return ctx })
 	if err != nil {
 		return err
 	}
 	defer func() {
-		release, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(r.lease(), longestAbandon))
+		// Whether the release arrives does not matter to what was done under the lock.
+		release, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(r.lease(), releaseWait))
 		defer cancel()
-		// Whether the release arrives is of no interest to what was done under the lock.
+		if ctx.Err() != nil {
+			release, cancel = context.WithTimeout(release, giveUpWait)
+			defer cancel()
+		}
 		if lost := l.Release(release); errors.Is(lost, ErrLockLost) {
 			err = errors.Join(err, lost)
 		}

@@ -8,26 +8,26 @@ import (
 	"time"
 )
 
-// Lease is a lock that its holder has for a while. It is safe for concurrent use.
+// Lease is a lock held for a limited time. It is safe for concurrent use.
 type Lease struct {
 	lock  LockRef
 	owner string
 	token int64
-	valid time.Duration // from before a command was sent that granted or extended it
+	valid time.Duration // from just before the command that granted or extended it
 	ctx   leaseContext
 	end   context.CancelCauseFunc
 
-	releasing chan struct{} // holds one while a release is on its way
+	releasing chan struct{} // holds one element while a release is under way
 
 	mu    sync.Mutex
 	since time.Time   // when the last command that the server granted was sent
 	timer *time.Timer // ends the lease
 	over  error       // why it has ended
-	freed bool        // the server has confirmed that it is not held by this owner
-	tried bool        // a release was sent, and its answer lost
+	freed bool        // the server confirmed that this owner does not hold it
+	tried bool        // a release was sent, and its reply was lost
 }
 
-// String gives the lock's key with its sensitive parameters replaced by their templates.
+// String returns the lock's key with its sensitive parameters replaced by their templates.
 func (l *Lease) String() string {
 	if l == nil {
 		return ""
@@ -35,11 +35,12 @@ func (l *Lease) String() string {
 	return l.lock.String()
 }
 
-// Format prints what String gives, whatever the verb and the flags.
+// Format prints what String returns, whatever the verb and the flags.
 func (l *Lease) Format(s fmt.State, verb rune) { formatted(s, verb, l.String()) }
 
-// drift is by how much a lease ends before the server lets go: clocks go differently fast, and
-// the server rounds. Redlock allows for the same: https://redis.io/docs/latest/develop/clients/patterns/distributed-locks/.
+// drift is how much earlier a lease ends here than on the server: clocks run at different speeds,
+// and the server rounds. Redlock allows for the same:
+// https://redis.io/docs/latest/develop/clients/patterns/distributed-locks/.
 func drift(lease time.Duration) time.Duration { return lease/100 + 2*time.Millisecond }
 
 func newLease(parent context.Context, r LockRef, c claimant, token int64, sent time.Time) *Lease {
@@ -59,22 +60,23 @@ func newLease(parent context.Context, r LockRef, c claimant, token int64, sent t
 	return l
 }
 
-// elapsed is how long ago t was, on the clock that says more. The monotonic clock does not go
-// back; the wall clock goes on while the machine, or the virtual one, is suspended.
+// elapsed returns the time since t, by whichever clock shows more. The monotonic clock does not go
+// back; the wall clock goes on while the machine, real or virtual, is suspended.
 func elapsed(t, now time.Time) time.Duration {
 	return max(now.Sub(t), now.Round(0).Sub(t.Round(0)))
 }
 
-// Token is the fencing token. Of two leases of one lock the later has the greater one, across
-// all holders, expiries, releases and restarts, also when the server has lost what it held, as
-// long as its clock is not set back by more than a day since the last one (it is the server's
-// time in microseconds, or one more than the last token).
+// Token returns the fencing token. Of two leases of one lock, the later has the greater token,
+// across all holders, expiries, releases and restarts. This holds even when the server has lost its
+// data, as long as its clock is not set back by more than a day since the last token (which is the
+// server's time in microseconds, or one more than the token before it).
 //
-// A system that stores the greatest token it has seen with what it stores, and refuses smaller
-// ones, refuses a holder that was paused and does not know that its lease is over.
+// A system that is written to under the lock can store the greatest token it has seen and refuse
+// smaller ones. It thus refuses a holder that was paused and does not know that its lease has
+// ended.
 func (l *Lease) Token() int64 { return l.orZero().token }
 
-// orZero lets the lease that [LockRef.TryAcquire] did not get answer as one that never stood.
+// orZero makes the nil lease of a failed [LockRef.TryAcquire] behave as one that was never granted.
 func (l *Lease) orZero() *Lease {
 	if l == nil {
 		return new(Lease)
@@ -82,11 +84,11 @@ func (l *Lease) orZero() *Lease {
 	return l
 }
 
-// Context ends when the lease does: with [ErrLockLost] as its cause when it could not be
-// extended in time or the server says that it is held no more, with [ErrLockReleased] when it was
-// released. It has the values of the context that the lock was acquired with and, from
-// [LockRef.Run] only, its end. Its Err looks at the clock, so that it tells the truth to a
-// process that was stopped and has just gone on.
+// Context returns a context that ends when the lease does. Its cause is [ErrLockLost] when the
+// lease could not be extended in time or the server no longer knows it, and [ErrLockReleased] when
+// it was released. It has the values of the context that the lock was acquired with. In
+// [LockRef.Run] only, it also ends when that context does. Its Err checks the clock, so that it is
+// right even in a process that was stopped and has just resumed.
 func (l *Lease) Context() context.Context {
 	l = l.orZero()
 	if l.ctx.lease == nil { // a zero Lease
@@ -97,8 +99,8 @@ func (l *Lease) Context() context.Context {
 	return l.ctx
 }
 
-// Err is nil while the lease stands, and looks at the clock to tell: afterwards it wraps
-// [ErrLockLost] or [ErrLockReleased].
+// Err returns nil while the lease is valid, by the clock. Afterwards its error wraps [ErrLockLost]
+// or [ErrLockReleased].
 func (l *Lease) Err() error {
 	l = l.orZero()
 	l.mu.Lock()
@@ -106,7 +108,7 @@ func (l *Lease) Err() error {
 	return l.check()
 }
 
-// Left is how long the lease still lasts if it is not extended; 0 when it has ended.
+// Left returns how long the lease still lasts if it is not extended; 0 when it has ended.
 func (l *Lease) Left() time.Duration {
 	l = l.orZero()
 	l.mu.Lock()
@@ -119,7 +121,8 @@ func (l *Lease) Left() time.Duration {
 
 func (l *Lease) left() time.Duration { return l.valid - elapsed(l.since, time.Now()) }
 
-// check ends a lease whose time is over. It needs the mutex, as do the two below.
+// check ends a lease whose time is over. The caller holds the mutex, as for the two functions
+// below.
 func (l *Lease) check() error {
 	if l.over != nil {
 		return l.over
@@ -146,7 +149,7 @@ func (l *Lease) finish(err error) error {
 	return l.over
 }
 
-// keep extends the lease, each time a third of it has passed, until it ends.
+// keep extends the lease each time a third of it has passed, until it ends.
 func (l *Lease) keep() {
 	lease := l.lock.lease()
 	timer := time.NewTimer(lease / 3)
@@ -168,12 +171,12 @@ func (l *Lease) keep() {
 	}
 }
 
-// Extend lets the lease last for the whole declared TTL from now (EVAL). The background does so
-// by itself unless [NoExtend] was given. The error wraps [ErrLockLost] or [ErrLockReleased] when
-// the lease has ended; another one leaves it as it was.
+// Extend makes the lease last for the whole declared TTL from now (EVAL). This happens in the
+// background unless [NoExtend] was given. The error wraps [ErrLockLost] or [ErrLockReleased] when
+// the lease has ended; any other error leaves it as it was.
 func (l *Lease) Extend(ctx context.Context) error {
 	l = l.orZero()
-	if err := l.lock.at.ready(ctx, opExtend.name); err != nil {
+	if err := l.lock.at.admit(ctx, opExtend.name); err != nil {
 		return err
 	}
 	if err := l.Err(); err != nil {
@@ -193,7 +196,7 @@ func (l *Lease) extend(ctx context.Context) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.check(); err != nil { // the answer came too late
+	if err := l.check(); err != nil { // the reply came too late
 		return err
 	}
 	if sent.After(l.since) {
@@ -203,16 +206,15 @@ func (l *Lease) extend(ctx context.Context) error {
 	return nil
 }
 
-// Release gives the lock back and wakes one who waits for it (EVAL). The lease has ended when
-// Release is called, whatever it returns. The error wraps [ErrLockLost] when it had ended before,
-// since somebody else may have held the lock meanwhile. Further calls give what the first one
-// gave; after another error, such as a lost connection, a further call sends the release again.
+// Release releases the lock and wakes one waiter (EVAL). The lease has ended when Release is
+// called, whatever it returns. The error wraps [ErrLockLost] when the lease had ended before, since
+// another client may have held the lock meanwhile. Further calls return what the first one
+// returned. After another error, such as a lost connection, a further call sends the release again.
 //
-// With a context that has ended, Release returns its error, and the lock is released in the
-// background.
+// If ctx has ended, Release returns its error, and the lock is released in the background.
 func (l *Lease) Release(ctx context.Context) error {
 	l = l.orZero()
-	if err := l.lock.at.ready(ctx, opRelease.name); err != nil {
+	if err := l.lock.at.admit(ctx, opRelease.name); err != nil {
 		return err
 	}
 	l.mu.Lock()
@@ -221,7 +223,7 @@ func (l *Lease) Release(ctx context.Context) error {
 	l.mu.Unlock()
 	select {
 	case l.releasing <- struct{}{}:
-	default: // somebody else is about it
+	default: // another call is releasing it
 		select {
 		case l.releasing <- struct{}{}:
 		case <-ctx.Done():
@@ -241,7 +243,7 @@ func (l *Lease) Release(ctx context.Context) error {
 	switch {
 	case failed != nil:
 		l.tried = true
-		l.lock.abandon(ctx, l.owner)
+		l.lock.abandon(ctx, l.owner, false)
 		return failed
 	case !held && err == nil && !l.tried:
 		l.over = l.lock.at.fail("release", because(ErrLockLost, "it was held no more"))
@@ -257,7 +259,7 @@ func (l *Lease) isFreed() bool {
 	return l.freed
 }
 
-// lost ends the lease, which the server does not know any more.
+// lost ends the lease, which the server no longer knows.
 func (l *Lease) lost(op string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -265,7 +267,7 @@ func (l *Lease) lost(op string) error {
 	return l.lose(op, "the server does not know the lease any more")
 }
 
-// leaseContext is a context that looks at the lease's clock before it says that it goes on.
+// leaseContext is a context that checks the lease's clock before it reports that it has not ended.
 type leaseContext struct {
 	context.Context //nolint:containedctx // it is one
 	lease           *Lease

@@ -12,7 +12,7 @@ func TestElapsed(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	require.Equal(t, time.Minute, elapsed(now.Add(-time.Minute), now))
-	// The wall clock goes on while a machine is suspended, and the monotonic one does not.
+	// The wall clock runs while a machine is suspended; the monotonic clock does not.
 	require.Equal(t, time.Hour, elapsed(now.Round(0).Add(-time.Hour), now))
 	require.Equal(t, time.Minute, elapsed(now.Add(-time.Minute), now.Round(0)))
 }
@@ -25,41 +25,7 @@ func TestDriftIsLessThanTheLease(t *testing.T) {
 	}
 }
 
-func TestTurns(t *testing.T) {
-	t.Parallel()
-	var ts turns
-	first, err := ts.take(t.Context(), "a")
-	require.NoError(t, err)
-	other, err := ts.take(t.Context(), "b")
-	require.NoError(t, err, "another key's turn is not waited for")
-	other()
-	order := make(chan int, 10)
-	for i := range 10 {
-		go func() {
-			leave, err := ts.take(context.WithoutCancel(t.Context()), "a")
-			if err == nil {
-				order <- i
-				leave()
-			}
-		}()
-		time.Sleep(2 * time.Millisecond)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err = ts.take(ctx, "a")
-	require.ErrorIs(t, err, context.Canceled)
-	first()
-	for i := range 10 {
-		require.Equal(t, i, <-order)
-	}
-	require.Eventually(t, func() bool {
-		ts.mu.Lock()
-		defer ts.mu.Unlock()
-		return len(ts.now) == 0
-	}, 10*time.Second, time.Millisecond, "nothing stays behind")
-}
-
-// Who did not look whether TryAcquire got the lock is told so by whatever they do with the lease.
+// A caller that ignores whether TryAcquire got the lock gets an error from every use of the lease.
 func TestALeaseThatWasNotGot(t *testing.T) {
 	t.Parallel()
 	for what, l := range map[string]*Lease{"nil": nil, "zero": {}} {

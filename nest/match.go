@@ -5,33 +5,34 @@ import (
 	"strings"
 )
 
-// Match is a name of Redis with the declaration that it belongs to. It is an immutable value.
+// Match is a Redis key name together with the declaration that it belongs to. It is an immutable
+// value.
 type Match struct {
 	key   string
 	at    *mounted
-	above *mounted // of a name that nothing declares: the scope that it is below
+	above *mounted // if nothing declares the name: what it is below, or the key that it serves
 }
 
-// Key is the full name in Redis.
+// Key returns the full name in Redis.
 func (m Match) Key() string { return m.key }
 
-// Format prints what String gives, whatever the verb and the flags: sensitive parameters stay out of
-// what package fmt shows of it.
+// Format prints what String returns, whatever the verb and the flags: package fmt shows no
+// sensitive parameters.
 func (m Match) Format(s fmt.State, verb rune) { formatted(s, verb, m.String()) }
 
-// String gives the name with its sensitive parameters replaced by their templates.
+// String returns the name with its sensitive parameters replaced by their templates.
 func (m Match) String() string {
 	switch {
 	case m.at != nil:
-		return m.at.redact(m.key)
+		return m.at.name.Redact(m.key)
 	case m.above != nil:
-		return m.above.redact(m.key)
+		return m.above.name.Redact(m.key)
 	}
 	return m.key
 }
 
-// Def is the declaration of the key, the very value that was declared, or nil when nothing
-// declares a key of this name.
+// Def returns the declaration of the key, the very value that was declared. It returns nil if no
+// declaration has a key of this name.
 func (m Match) Def() Node {
 	if m.at == nil {
 		return nil
@@ -39,44 +40,48 @@ func (m Match) Def() Node {
 	return m.at.def.node
 }
 
-// Template is the full template of the declaration, "root:user:<user_id>:age", or "".
+// Template returns the full template of the declaration, "root:user:<user_id>:age", or "" if there
+// is no declaration.
 func (m Match) Template() string { return m.template() }
 
 func (m Match) template() string {
 	if m.at == nil {
 		return ""
 	}
-	return m.at.template
+	return m.at.presently().name.Text
 }
 
-// Param gives the unescaped value of a parameter, and whether the declaration has it.
+// Former reports whether the name is a former one of the declaration's key, see [Was].
+func (m Match) Former() bool { return m.at != nil && m.at.present != nil }
+
+// Param returns the unescaped value of a parameter, and whether the declaration has it.
 func (m Match) Param(name string) (string, bool) {
 	if m.at == nil {
 		return "", false
 	}
-	for p, text := range m.at.split(m.key) {
-		if p.name == name {
-			return unescape(text), true
+	for param, value := range m.at.name.Values(m.key) {
+		if param == name {
+			return value, true
 		}
 	}
 	return "", false
 }
 
-// Params gives the unescaped values of all parameters, outermost first, with their names.
+// Params returns the names and the unescaped values of all parameters, outermost first.
 func (m Match) Params() (names, values []string) {
 	if m.at == nil {
 		return nil, nil
 	}
-	for p, text := range m.at.split(m.key) {
-		names = append(names, p.name)
-		values = append(values, unescape(text))
+	for param, value := range m.at.name.Values(m.key) {
+		names = append(names, param)
+		values = append(values, value)
 	}
 	return names, values
 }
 
-// Match finds the declaration that a raw name belongs to, and so is the way back from
-// [Ref.Key]. The name must be below the scope. The error wraps [ErrNoMatch] when no
-// declaration below the scope can have this name; nothing is sent.
+// Match finds the declaration that a raw name belongs to. It is the inverse of [Ref.Key]. The name
+// must be below the scope. If no declaration below the scope can have this name, the error wraps
+// [ErrNoMatch]. Nothing is sent.
 func (s Scope) Match(key string) (Match, error) {
 	if err := s.check("match"); err != nil {
 		return Match{}, err
@@ -85,76 +90,65 @@ func (s Scope) Match(key string) (Match, error) {
 		return Match{key: key, at: m}, nil
 	}
 	if _, below := s.within(key); !below {
-		return Match{key: key}, &Error{Op: "match", Template: s.at.template, Err: because(ErrNoMatch, "the name is not below the scope")}
+		return Match{key: key}, &Error{Op: "match", Template: s.at.name.Text, Err: because(ErrNoMatch, "the name is not below the scope")}
 	}
-	return Match{key: key, above: s.at}, &Error{Op: "match", Template: s.at.template, Err: ErrNoMatch}
+	return Match{key: key, above: s.at}, &Error{Op: "match", Template: s.at.name.Text, Err: ErrNoMatch}
 }
 
-// identify gives the place below the scope that a name belongs to, or nil.
+// identify returns the place below the scope that a name belongs to, or nil.
 func (s Scope) identify(key string) *mounted {
 	rest, ok := s.within(key)
 	if !ok || rest == "" {
 		return nil
 	}
-	m := s.at.tree.index.find(key)
+	m := s.at.tree.at(key)
 	if m == nil || !s.at.holds(m) {
 		return nil
 	}
 	return m
 }
 
-// within gives what follows the scope's prefix in a name, if the name is below it.
+// within returns the part of a name that follows the scope's prefix, and whether the name is below
+// the scope.
 func (s Scope) within(key string) (string, bool) {
-	if s.prefix == "" {
-		return key, true
+	rest, ok := under(key, s.prefix)
+	if !ok && s.at.formers != nil {
+		for _, prefix := range s.at.olds(s.prefix) {
+			if rest, ok = under(key, prefix); ok {
+				break
+			}
+		}
 	}
-	rest, ok := strings.CutPrefix(key, s.prefix)
+	return rest, ok
+}
+
+// under returns what follows a prefix in a name, and whether the name is below the prefix.
+func under(name, prefix string) (string, bool) {
+	if prefix == "" {
+		return name, true
+	}
+	rest, ok := strings.CutPrefix(name, prefix)
 	if !ok {
 		return "", false
 	}
 	return strings.CutPrefix(rest, ":")
 }
 
-// split goes through the parameters of a name that m is known to match, with their escaped
-// values.
-func (m *mounted) split(key string) func(yield func(*param, string) bool) {
-	return func(yield func(*param, string) bool) {
-		for _, piece := range m.pieces {
-			if len(key) < len(piece.literal) {
-				return
-			}
-			key = key[len(piece.literal):]
-			end := escapedEnd(key, piece.param.escapes)
-			if !yield(piece.param, key[:end]) {
-				return
-			}
-			key = key[end:]
-		}
+// From returns the parameter's value in a match. The error wraps [ErrMissingParam] if the matched
+// declaration has no such parameter, [ErrParamValue] if its text is not a T.
+func (d *ParamDef[T]) From(m Match) (T, error) {
+	if d.param() == nil {
+		var zero T
+		return zero, &Error{Op: "from", Template: m.template(), Err: because(ErrMissingParam, "the parameter is a zero value: make it with Param")}
 	}
-}
-
-// redact gives a name of m, or one that begins with it, with m's sensitive parameters replaced by
-// their templates.
-func (m *mounted) redact(key string) string {
-	sensitive := false
-	for _, piece := range m.pieces {
-		sensitive = sensitive || piece.param.sensitive
+	text, ok := m.Param(d.spec.Name)
+	if !ok {
+		var zero T
+		return zero, &Error{Op: "from", Template: m.template(), Err: because(ErrMissingParam, "the matched declaration has no <"+d.spec.Name+">")}
 	}
-	if !sensitive {
-		return key
+	v, err := d.parse(text)
+	if err != nil {
+		return v, &Error{Op: "from", Template: m.template(), Err: because(ErrParamValue, "<"+d.spec.Name+"> is no "+d.spec.Type.String())}
 	}
-	var b strings.Builder
-	i := 0
-	for p, text := range m.split(key) {
-		literal := m.pieces[i].literal
-		key = key[len(literal)+len(text):]
-		b.WriteString(literal)
-		if p.sensitive {
-			text = "<" + p.name + ">"
-		}
-		b.WriteString(text)
-		i++
-	}
-	b.WriteString(key)
-	return b.String()
+	return v, nil
 }

@@ -1,3 +1,5 @@
+//nest:ignore what wrong calls say is tested here
+
 package nest
 
 import (
@@ -11,9 +13,11 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/redisimnest/redisimnest/nest/internal/names"
 )
 
-// uuid is what UUID packages declare: an array of bytes with a text form.
+// uuid has the form that UUID packages declare: an array of bytes with a text form.
 type uuid [16]byte
 
 func (u uuid) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%x", u[:]), nil }
@@ -41,7 +45,7 @@ func (p *point) UnmarshalText(text []byte) error {
 	return err
 }
 
-// open opens a tree for its names.
+// open opens a tree to test its names.
 func open(t testing.TB, root *ClusterDef, opts ...OpenOption) Scope {
 	t.Helper()
 	s, err := Open(nil, root, append(opts, NamesOnly())...)
@@ -55,7 +59,7 @@ var (
 	small   = Param[int8]("small")
 	flagged = Param[bool]("flagged")
 	ident   = Param[uuid]("ident")
-	moment  = Param[time.Time]("moment")
+	moment  = Param[time.Time]("moment", Layout(time.RFC3339Nano))
 	peer    = Param[netip.Addr]("address")
 	place   = Param[point]("place")
 	secret  = Param[string]("secret", Sensitive(), MaxLen(20))
@@ -74,11 +78,13 @@ var (
 	little   = Key[string]("little:<small>:<even>", Params(small, even))
 	texts    = Key[string]("texts:<ident>:<moment>:<address>:<place>", Params(ident, moment, peer, place))
 	hidden   = Key[string]("hidden:<secret>", Params(secret))
+	cart     = Key[string]("cart:{<id>}")
+	basket   = Key[string]("{shop:<id>}:<rest...>")
 	users    = Cluster("user:<user_id>", TTL(120), Params(userID), Sub(age, session))
 	tagged   = Cluster("tagged:<tag>", HashTag(), Sub(age))
 	grouping = Cluster("", Sub(product, file))
 	vaults   = Cluster("vault:<secret>", Params(secret), Sub(Key[int]("depth")))
-	root     = Cluster("root", Sub(users, tagged, grouping, tinted, little, texts, hidden, vaults))
+	root     = Cluster("root", Sub(users, tagged, grouping, tinted, little, texts, hidden, vaults, cart, basket))
 )
 
 func TestNames(t *testing.T) {
@@ -91,7 +97,7 @@ func TestNames(t *testing.T) {
 		ref  interface{ Key() string }
 		want string
 	}{
-		{age.At(s, 42), ""}, // two places
+		{age.At(s, 42), ""}, // in two places
 		{age.At(u), "root:user:42:age"},
 		{session.At(s, 42, "abc"), "root:user:42:session:abc"},
 		{session.At(u, "abc"), "root:user:42:session:abc"},
@@ -118,8 +124,12 @@ func TestNames(t *testing.T) {
 		{tinted.At(s, colour("red"), flagged.Of(true)), "root:tinted:red:true"},
 		{little.At(s, -128, 2), "root:little:-128:2"},
 		{texts.At(s, uuid{0xab}, when, netip.MustParseAddr("::1"), place.Of(point{1, 2})),
-			"root:texts:ab000000000000000000000000000000:2026-01-02T03%3A04%3A05.000000006+01%3A00:%3A%3A1:1,2"},
+			"root:texts:ab000000000000000000000000000000:2026-01-02T02%3A04%3A05.000000006Z:%3A%3A1:1,2"},
 		{age.At(tagged.At(s, "x")), "root:{tagged:x}:age"},
+		{cart.At(s, 42), "root:cart:{42}"},
+		{cart.At(s, "a:{b}"), "root:cart:{a%3A%7Bb%7D}"},
+		{cart.At(s, "a long value without anything to escape"), "root:cart:{a long value without anything to escape}"},
+		{basket.At(s, "x", "a:{b}"), "root:{shop:x}:a:%7Bb%7D"},
 	} {
 		require.Equal(t, c.want, c.ref.Key())
 		if c.want == "" {
@@ -232,7 +242,7 @@ func TestMatchKnowsWhatAtCanWrite(t *testing.T) {
 	s := open(t, root)
 	for _, name := range []string{
 		"", "root", "root:", "root:user", "root:user:42", "root:user:42:", "root:user:42:agex",
-		"root:user:x:age",   // no integer
+		"root:user:x:age",   // not an integer
 		"root:user:042:age", // not as At writes it
 		"root:user:+1:age", "root:user:-0:age",
 		"root:user:9223372036854775808:age",
@@ -247,12 +257,12 @@ func TestMatchKnowsWhatAtCanWrite(t *testing.T) {
 		"root:product:a",           // no separator
 		"root:product:a-",          // empty
 		"root:tinted:red:TRUE",     // not as At writes it
-		"root:little:128:2",        // no int8
+		"root:little:128:2",        // not an int8
 		"root:little:1:3",          // refused by the validation
 		"root:file:",               // empty tail
 		"root:tagged:x:age",        // no braces
 		"root:hidden:" + strings.Repeat("x", 21),
-		"root:texts:AB000000000000000000000000000000:2026-01-02T03%3A04%3A05Z:%3A%3A1:1,2", // not as MarshalText writes it
+		"root:texts:AB000000000000000000000000000000:2026-01-02T03%3A04%3A05Z:%3A%3A1:1,2", // not from MarshalText
 	} {
 		m, err := s.Match(name)
 		require.ErrorIs(t, err, ErrNoMatch, name)
@@ -298,7 +308,8 @@ func TestSensitiveParametersAreRedacted(t *testing.T) {
 	require.NotContains(t, hidden.At(s, strings.Repeat("hunter2", 3)).Err().Error(), "hunter2")
 }
 
-// FuzzNames: for all parameters, Match(At(args).Key()) gives the args back, in their place.
+// FuzzNames checks for all parameters that Match(At(args).Key()) returns the args, each in its
+// place.
 func FuzzNames(f *testing.F) {
 	f.Add(int64(42), "token", "a-b", "x:y")
 	f.Add(int64(-1), "*", "{x}", "%3A")
@@ -318,6 +329,8 @@ func FuzzNames(f *testing.F) {
 			{file.At(s, c).Ref, file, []string{c}},
 			{tinted.At(s, a, id%2 == 0).Ref, tinted, []string{a, fmt.Sprint(id%2 == 0)}},
 			{age.At(tagged.At(s, b)).Ref, age, []string{b}},
+			{cart.At(s, a).Ref, cart, []string{a}},
+			{basket.At(s, b, c).Ref, basket, []string{b, c}},
 		}
 		names := map[string]string{}
 		for _, r := range refs {
@@ -340,14 +353,15 @@ func FuzzNames(f *testing.F) {
 				require.Equal(t, other, meaning, "one name, two meanings")
 			}
 			names[r.ref.Key()] = meaning
-			require.NotContains(t, strings.ReplaceAll(r.ref.Key(), "{tagged:", ""), "{")
+			require.NotContains(t, strings.NewReplacer("{tagged:", "", "cart:{", "", "{shop:", "").Replace(r.ref.Key()), "{")
 		}
 	})
 }
 
-// FuzzMatch: no raw name makes Match panic, and what it accepts is a name that At writes.
+// FuzzMatch checks that no raw name makes Match panic, and that every name that Match accepts is
+// one that At writes.
 func FuzzMatch(f *testing.F) {
-	for _, s := range []string{"root:user:42:age", "root:product:a%2Db-c", "root:file:a:b::", "root:{tagged:x}:age", "root:tinted:red:true", "root:user:%", "root:file:%7B"} {
+	for _, s := range []string{"root:user:42:age", "root:product:a%2Db-c", "root:file:a:b::", "root:{tagged:x}:age", "root:tinted:red:true", "root:user:%", "root:file:%7B", "root:cart:{a}", "root:cart:{a}}", "root:{shop:a}:b:c", "root:{shop:a:b}:c"} {
 		f.Add(s)
 	}
 	s, err := Open(nil, root, NamesOnly())
@@ -362,20 +376,74 @@ func FuzzMatch(f *testing.F) {
 		args := make([]any, len(values))
 		for i, v := range values {
 			args[i] = v
-			switch m.at.pieces[i].param.class {
-			case intClass:
+			p := m.at.name.Pieces[i].Param
+			switch p.Class {
+			case names.IntClass:
 				var n int64
 				_, err := fmt.Sscan(v, &n)
 				require.NoError(t, err)
 				args[i] = n
-			case boolClass:
+			case names.BoolClass:
 				args[i] = v == "true"
-			case textClass:
-				args[i] = Arg{name: m.at.pieces[i].param.name, class: textClass, text: v, typ: m.at.pieces[i].param.typ}
+			case names.TextClass:
+				args[i] = Arg{names.Arg{Spec: &p.Spec, Class: names.TextClass, Text: v}}
 			}
 		}
 		_, again, refErr := m.at.resolve(&s, args)
 		require.Nil(t, refErr)
 		require.Equal(t, name, again)
 	})
+}
+
+// What the fast paths make is what the path with all checks makes, and they refuse nothing else.
+func TestFastPathsMakeTheSameNames(t *testing.T) {
+	var (
+		number  = Param[int64]("number")
+		short   = Param[int8]("short")
+		natural = Param[uint16]("natural")
+		named   = Param[level]("named")
+		text    = Param[colour]("text")
+		brief   = Param[string]("brief", MaxLen(3))
+		checked = Param[int]("checked", Validate(func(n int) error {
+			if n == 7 {
+				return errors.New("unlucky")
+			}
+			return nil
+		}))
+		plain = []*KeyDef[int]{
+			Key[int]("a:<any>"), Key[int]("b:<number>"), Key[int]("c:<short>"), Key[int]("d:<natural>"), Key[int]("e:<named>"),
+			Key[int]("f:<text>"), Key[int]("g:<brief>"), Key[int]("h:<checked>"), Key[int]("i:<number>-x"), Key[int]("j:<any>7k"),
+		}
+		keys []Node
+	)
+	for _, k := range plain {
+		keys = append(keys, k)
+	}
+	s := open(t, Cluster("root", Params(number, short, natural, named, text, brief, checked), Sub(keys...)))
+	args := []any{
+		nil, "", "x", "a:b", "-7k", "long", strings.Repeat("x", DefaultMaxLen+1), colour("red"), colour(""), colour("7k"), true, 1.5,
+		0, -1, 7, int8(-128), int16(300), int32(-70_000), int64(math.MinInt64), int64(math.MaxInt64), uint(7), uint8(255), uint16(65_535),
+		uint32(1 << 31), uint64(math.MaxUint64), uint64(math.MaxInt64), uintptr(5), level(3), level(-3), time.Second, struct{}{}, []int{1},
+		number.Of(-5), short.Of(-128), natural.Of(65_535), named.Of(-1), text.Of("a:b"), text.Of(""), brief.Of("abcd"), brief.Of("abc"),
+		checked.Of(7), checked.Of(8), Param[string]("number").Of("x"), Param[int8]("number").Of(1), Param[string]("any").Of("a%b"),
+		Param[int]("any").Of(-7), Param[uint64]("any").Of(math.MaxUint64), Param[level]("any").Of(2), Arg{},
+	}
+	made := 0
+	for _, k := range plain {
+		for _, arg := range args {
+			m, name, err := k.Declaration.at(&s, []any{arg})
+			given := []names.Arg{{}}
+			if a, ok := arg.(Arg); ok {
+				given[0] = a.of
+				given[0].Named = true
+			}
+			want, problem := m.name.Resolve(&s.at.name, s.prefix, []any{arg}, given)
+			require.Equal(t, problem == nil, err == nil, "%s of %v", k.Template(), arg)
+			require.Equal(t, want, name, "%s of %v", k.Template(), arg)
+			if err == nil {
+				made++
+			}
+		}
+	}
+	require.Greater(t, made, 100)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/redisimnest/redisimnest/codec"
+	"github.com/redisimnest/redisimnest/nest/internal/names"
 )
 
 // ClusterOption is an option of [Cluster].
@@ -20,8 +21,8 @@ type KeyOption interface {
 	applyKey(c *config) error
 }
 
-// Option is an option of clusters and of keys. On a cluster it is inherited by everything
-// below, until something nearer overrides it.
+// Option is an option of clusters and of keys. Everything below a cluster inherits the cluster's
+// option, until something nearer overrides it.
 type Option interface {
 	ClusterOption
 	KeyOption
@@ -38,9 +39,9 @@ func (o option) applyKey(c *config) error            { return o(c) }
 func (o clusterOption) applyCluster(c *config) error { return o(c) }
 func (o keyOption) applyKey(c *config) error         { return o(c) }
 
-// TTL sets how long a key lives after it was written: an int counts seconds, a time.Duration is
-// what it says, down to a millisecond. The default is what the nearest cluster above says, or
-// no expiry. Which writes restart it depends on the kind; [KeyRef.Set] does.
+// TTL sets how long a key lives after it was written. An int is a number of seconds; a
+// time.Duration is taken as it is, down to a millisecond. The default is the TTL of the nearest
+// cluster above, or no expiry. Which writes restart the TTL depends on the kind; [KeyRef.Set] does.
 func TTL[D int | time.Duration](d D) Option {
 	return option(func(c *config) error {
 		ttl := time.Duration(d)
@@ -58,7 +59,7 @@ func TTL[D int | time.Duration](d D) Option {
 	})
 }
 
-// setTTL notes what TTL or, with 0, NoTTL says.
+// setTTL records what TTL or, with 0, NoTTL declares.
 func (c *config) setTTL(ttl time.Duration, option string) error {
 	if c.set&hasTTL != 0 && (c.ttl == 0) != (ttl == 0) {
 		return errors.New("TTL and NoTTL exclude each other: keep one of them")
@@ -69,7 +70,7 @@ func (c *config) setTTL(ttl time.Duration, option string) error {
 
 var errTTL = errors.New("a TTL is a positive number of seconds or a duration of whole milliseconds")
 
-// checkTTL tells whether Redis can keep d as it is.
+// checkTTL returns an error unless Redis can keep d as it is.
 func checkTTL(d time.Duration) error {
 	if d <= 0 || d%time.Millisecond != 0 {
 		return errTTL
@@ -84,9 +85,9 @@ func NoTTL() Option {
 	})
 }
 
-// AutoRenew restarts the declared TTL on every read of the value and, for kinds whose writes keep
-// a running TTL, on every write, whatever expiry the key had: a read also ends what ExpireIn,
-// NoExpiry or Persist gave it. Without a TTL it has no effect. The default is false;
+// AutoRenew restarts the declared TTL on every read of the value and, for kinds whose writes keep a
+// running TTL, on every write. It does so whatever expiry the key has: a read also overrides
+// ExpireIn, NoExpiry and Persist. Without a TTL it has no effect. The default is false;
 // AutoRenew(false) switches an inherited one off. Reads are sent as GETEX, which needs Redis 6.2.
 func AutoRenew(on ...bool) Option {
 	return option(func(c *config) error {
@@ -96,8 +97,8 @@ func AutoRenew(on ...bool) Option {
 	})
 }
 
-// Protected makes [Scope.Clear] refuse to delete what it is declared on, or anything above that
-// holds it, unless it is given [Force]. The default is false; Protected(false) switches an
+// Protected makes [Scope.Clear] refuse to delete what is declared with it, and anything above that
+// contains it, unless [Force] is given. The default is false; Protected(false) switches an
 // inherited one off.
 func Protected(on ...bool) Option {
 	return option(func(c *config) error {
@@ -117,9 +118,9 @@ func onOff(name string, on []bool) (bool, error) {
 	return false, fmt.Errorf("%s takes one argument at most", name)
 }
 
-// Jitter shortens every TTL by a random part of up to fraction, so that keys written together
-// do not expire together. fraction is at least 0, the default, and less than 1. A key never
-// lives longer than its TTL says.
+// Jitter shortens every TTL by a random part of up to fraction, so that keys that are written
+// together do not expire together. fraction is at least 0, the default, and less than 1. A key
+// never lives longer than its TTL.
 func Jitter(fraction float64) Option {
 	return option(func(c *config) error {
 		if !(fraction >= 0 && fraction < 1) {
@@ -130,33 +131,37 @@ func Jitter(fraction float64) Option {
 	})
 }
 
-// Cached serves reads from the client's memory, where the server keeps them up to date
-// (server-assisted client-side caching, Redis 6.0 with RESP3): a value is fetched once, and again
-// when it was changed or d has passed. d is at least a millisecond; it bounds how old a value can
-// be when the connection is dead and nobody has noticed. The default is not to cache; Cached(0)
-// switches an inherited cache off. Together with AutoRenew it is refused, since a read that is
+// Cached serves reads from the client's memory, which the server keeps up to date (server-assisted
+// client-side caching, Redis 6.0 with RESP3). A value is fetched once, and again after it was
+// changed or d has passed. d is at least a millisecond; it bounds how old a value can get while the
+// connection is dead and the client has not noticed. The default is not to cache; Cached(0)
+// switches an inherited cache off. Cached and AutoRenew exclude each other, since a read that is
 // served locally renews nothing.
 //
-// It covers every read whose answer depends on nothing but what the one key holds: values,
-// fields, ranges, lengths, scores, bits, places; what does not exist is remembered too. Reads of
-// several keys, of what is random, of expiries and existence, of a HyperLogLog, of hashes with a
-// declared [FieldTTL], and those that stream (Iterate) ask the server, and so do reads in a
-// [Batch]. A read of several arguments is sent as a script (EVAL_RO, Redis 7.0). Secrets stay
-// sealed in the cache. [Event] tells what was a hit.
+// It covers every read whose answer depends only on what the one key holds: values, fields, ranges,
+// lengths, scores, bits, places. That something does not exist is remembered too. Other reads ask
+// the server: those of several keys, of random members, of expiries and existence, of a
+// HyperLogLog, of hashes with a declared [FieldTTL], those that stream (Iterate), and all reads in
+// a [Batch]. A read of several arguments is sent as a script (EVAL_RO, Redis 7.0). Secrets stay
+// sealed in the cache. [Event] reports which reads were hits.
 //
-// Once a write of this process has returned, no read of this process gives the older value. That
+// Once a write of this process has returned, no read of this process returns the older value. That
 // holds for a client with one connection to each server (rueidis' PipelineMultiplex of -1, as
-// package env sets it) that does not read from replicas; with several connections, which Open
-// cannot see, the server's message may come after the write's answer, and a read within that
-// moment gives the older value. It costs a second command with every write, in the same round
-// trip. A client that caches nothing, such as one for an embedded server, reads as if nothing were
-// declared. A field of a hash that was given an expiry of its own by ExpireFields is read from
-// memory until the server has really removed it, which can be a moment after its end.
+// package env sets it) that does not read from replicas. Open cannot see whether there are several
+// connections; with several, the server's message may arrive after the answer to the write, and a
+// read in between returns the older value. Every write costs a second command in the same round
+// trip. On a Redis Cluster it costs three (EXISTS in a transaction), which find out whether the
+// slot has moved away from the node that the client still reads from. If it has, reads of the key
+// ask the server until the client has learned of the move, for at least 3 seconds. A client that
+// caches nothing, such as one for an embedded server, reads as if nothing were declared. If
+// ExpireFields, or a write with FieldTTL, gave a field of a hash its own expiry, the field is read
+// from memory until the server has really removed it: a moment after its end, or seconds if very
+// many fields end at once. Only a hash that declares [FieldTTL] is not read from memory.
 //
-// What others write is seen when the server's message arrives. If the connection is dead and
-// nothing tells so, old values are given until the client notices, which takes rueidis about its
-// Dialer.KeepAlive and ConnWriteTimeout together (11 s by default, 1.7 s as package env sets
-// them), and for d at most.
+// Writes of other clients are seen when the server's message arrives. If the connection is dead and
+// nothing reports that, reads return old values until the client notices, and for at most d.
+// Noticing takes rueidis about the sum of its Dialer.KeepAlive and ConnWriteTimeout (11 s by
+// default, 1.7 s as package env sets them).
 func Cached(d time.Duration) Option {
 	return option(func(c *config) error {
 		if d < 0 || d > 0 && d < time.Millisecond {
@@ -181,7 +186,7 @@ func Codec(c codec.Codec) Option {
 // DocOption is the result of [Doc]: an [Option] and a [ParamOption].
 type DocOption string
 
-// Doc says what a cluster, key or parameter is for. It appears in [Scope.Describe].
+// Doc says what a cluster, key or parameter is for. The text appears in [Scope.Describe].
 func Doc(text string) DocOption { return DocOption(text) }
 
 func (o DocOption) applyCluster(c *config) error { return o.applyKey(c) }
@@ -189,12 +194,13 @@ func (o DocOption) applyKey(c *config) error {
 	c.doc = string(o)
 	return nil
 }
-func (o DocOption) applyParam(s *paramSpec) error {
-	s.doc = string(o)
+func (o DocOption) applyParam(s *names.Spec) error {
+	s.Doc = string(o)
 	return nil
 }
 
-// Params types the parameters of these names in this template and in everything below it.
+// Params declares the types of the parameters with these names, in this template and in everything
+// below it.
 func Params(params ...AnyParam) Option {
 	return option(func(c *config) error {
 		for _, p := range params {
@@ -202,7 +208,7 @@ func Params(params ...AnyParam) Option {
 				return errors.New("Params: a nil or zero parameter: make it with Param")
 			}
 			for _, earlier := range c.params {
-				if earlier.name == p.Name() {
+				if earlier.Name == p.Name() {
 					return fmt.Errorf("Params: <%s> is given twice", p.Name())
 				}
 			}
@@ -212,7 +218,7 @@ func Params(params ...AnyParam) Option {
 	})
 }
 
-// Sub puts keys and clusters below a cluster. One declaration can stand in several clusters.
+// Sub puts keys and clusters below a cluster. One declaration can be in several clusters.
 func Sub(nodes ...Node) ClusterOption {
 	return clusterOption(func(c *config) error {
 		for i, n := range nodes {
@@ -226,7 +232,11 @@ func Sub(nodes ...Node) ClusterOption {
 }
 
 // HashTag puts the cluster's resolved prefix in braces, root:{user:42}:age, so that everything
-// below it lives in one slot of a Redis Cluster. There can be one on a path.
+// below it lives in one slot of a Redis Cluster. An operation on several keys needs them in one
+// slot, on a single server too, unless [SingleServer] says that slots do not matter.
+//
+// A template makes a hash tag too, with braces around a part that has a parameter: in
+// "cart:{<id>}", and in "{user:<id>}:cart". A path can have only one hash tag.
 func HashTag() ClusterOption {
 	return clusterOption(func(c *config) error {
 		c.hashTag = true
@@ -234,22 +244,22 @@ func HashTag() ClusterOption {
 	})
 }
 
-// isNil tells whether v is nil or holds a nil pointer, as a variable does that is used before it
-// is initialised.
+// isNil reports whether v is nil or holds a nil pointer or function, as a variable does that is
+// used before it is initialised.
 func isNil(v any) bool {
 	r := reflect.ValueOf(v)
-	return v == nil || r.Kind() == reflect.Pointer && r.IsNil()
+	return v == nil || (r.Kind() == reflect.Pointer || r.Kind() == reflect.Func) && r.IsNil()
 }
 
-// Default sets what [KeyRef.Get] gives when the key does not exist. It is never written to
-// Redis. v must be of the key's type, or a number that it can represent, or of its string or
-// boolean kind. Each caller gets a copy of its own, as if v had been stored and read.
+// Default sets what [KeyRef.Get] returns if the key does not exist. It is never written to Redis. v
+// must be of the key's type, or a number that the type can represent, or of the same string or
+// boolean kind. Each caller gets its own copy, as if v had been stored and read.
 func Default(v any) KeyOption {
 	return keyOption(func(c *config) error {
 		if c.hasDefault {
 			return errors.New("Default is given twice")
 		}
-		c.def, c.hasDefault = v, true
+		c.def, c.hasDefault = func() any { return v }, true
 		return nil
 	})
 }

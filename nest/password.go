@@ -10,21 +10,18 @@ import (
 	"github.com/redisimnest/redisimnest/codec"
 )
 
-// KindPassword is the kind of [Password].
-const KindPassword Kind = "password"
-
 // PasswordDef declares a key that holds the hash of a password, as a Redis string.
 type PasswordDef struct {
 	Declaration
 }
 
-// Password declares a key that holds the hash of a password, which can be verified and not read.
-// [WithPasswords] gives what hashes it. With [WithKeyring] the hash is encrypted too, and bound
-// to the name of its key, so that a hash which was copied from one user to another does not
-// verify.
+// Password declares a key that holds the hash of a password. The password can be verified but not
+// read. [WithPasswords] sets what hashes it. With [WithKeyring] the hash is encrypted too, and
+// bound to the name of its key: a hash that was copied from one user to another does not verify.
 //
-// A password has no [Default]. [Codec], [Cached] and [AutoRenew] have no effect on it: what is
-// verified is what the server holds at that time, and an attempt to log in prolongs nothing.
+// A password has no [Default]. [Codec], [Cached] and [AutoRenew] have no effect on it: a candidate
+// is verified against what the server holds at that time, and an attempt to log in does not renew
+// the TTL.
 //
 // Password panics, with the file and line of the call, on a malformed template or option.
 func Password(template string, opts ...KeyOption) *PasswordDef {
@@ -38,7 +35,7 @@ func Password(template string, opts ...KeyOption) *PasswordDef {
 	return d
 }
 
-// At gives the reference of the key below s; what args are, [KeyDef.At] tells.
+// At returns the reference of the key below s; see [KeyDef.At] for args.
 func (d *PasswordDef) At(s Scope, args ...any) PasswordRef {
 	if d == nil {
 		return PasswordRef{nilRef(s)}
@@ -46,35 +43,35 @@ func (d *PasswordDef) At(s Scope, args ...any) PasswordRef {
 	return PasswordRef{d.ref(&s, args)}
 }
 
-// PasswordRef is one key that holds the hash of a password, with all its parameters filled in.
-// It has no Get: there is nothing to get.
+// PasswordRef is one key that holds the hash of a password, with all its parameters filled in. It
+// has no Get: there is nothing to get.
 //
-// With a keyring, a stored string that is not sealed for this key is [ErrOpen]; what
-// [Ref.Restore] and [Ref.Do] bring from another key does not open.
+// With a keyring, a stored string that is not sealed for this key is [ErrOpen]. What [Ref.Restore]
+// and [Ref.Do] bring from another key does not open.
 type PasswordRef struct {
 	Ref
 }
 
-// Verification is what came of a candidate for a password.
+// Verification is the result of verifying a candidate for a password.
 type Verification struct {
-	// Matched tells that the candidate is the password.
+	// Matched reports whether the candidate is the password.
 	Matched bool
-	// Missing tells that there is no password. An answer that lets this be seen, or be told
-	// from a wrong password, tells who has an account.
+	// Missing reports that there is no password. An answer to the user that shows this, or that
+	// differs from the answer to a wrong password, reveals who has an account.
 	Missing bool
-	// Rehashed tells that the password, which matched, was hashed and stored anew, because its
-	// hash was weaker than new ones are.
+	// Rehashed reports that the password matched, and was hashed and stored again because its hash
+	// was weaker than new hashes are.
 	Rehashed bool
 }
 
 // passwords is what Open prepares for a key that holds the hash of a password.
 type passwords struct {
-	sealing // without a sealer when there is no keyring
+	sealing // without a sealer if there is no keyring
 	hasher  Hasher
 	plain   bool // AcceptPlainHashes
 }
 
-// hashCodec is what sealed hashes are bound to as their codec: the form of their text.
+// hashCodec is the name of the codec that sealed hashes are bound to: the format of their text.
 const hashCodec = "phc"
 
 func bindPassword(m *mounted) (any, error) {
@@ -82,7 +79,7 @@ func bindPassword(m *mounted) (any, error) {
 	if o.hasher == nil && !o.namesOnly {
 		return nil, because(ErrNoHasher, "a password needs the option WithPasswords")
 	}
-	return &passwords{sealing{o.sealer, KindPassword, hashCodec, nil}, o.hasher, o.plainHashes}, nil
+	return &passwords{sealing{o.sealer, KindPassword, []string{hashCodec}, nil, nil}, o.hasher, o.plainHashes}, nil
 }
 
 func (p *passwords) seal(key, field, encoded string) (string, error) {
@@ -112,11 +109,11 @@ func (p *passwords) current(stored string) bool {
 	return p.sealer == nil || p.sealing.current(stored)
 }
 
-// maxWrapped is the length in bytes up to which a stored string is looked at for the Python
-// library's JSON; what is within is no longer than a hash.
+// maxWrapped is the length in bytes up to which a stored string is examined for the Python
+// library's JSON. The string inside is no longer than a hash.
 const maxWrapped = 1024
 
-// unwrapPython takes the JSON off that the Python library puts round a hash.
+// unwrapPython removes the JSON that the Python library puts around a hash.
 func unwrapPython(stored string) string {
 	var encoded string
 	if len(stored) > maxWrapped || !strings.HasPrefix(stored, "{") || codec.Tagged.Decode([]byte(stored), &encoded) != nil {
@@ -125,11 +122,14 @@ func unwrapPython(stored string) string {
 	return encoded
 }
 
-// Set hashes the password and writes the hash, and starts the declared TTL (SET). With [KeepTTL]
-// the running one goes on, with [ExpireIn], [ExpireUntil] and [NoExpiry] the caller decides.
-// Whatever the password looks like, it is hashed; its length is 1 to 1024 bytes with package
-// secure's hasher. The error wraps the hasher's own. In a batch the hash is made when the
-// operation is put into it.
+// Set hashes the password, writes the hash and starts the declared TTL (SET). With [KeepTTL] the
+// running TTL goes on; with [ExpireIn], [ExpireUntil] and [NoExpiry] the caller decides. The
+// password is hashed whatever it looks like, even like a hash. With package secure's hasher its
+// length is 1 to 1024 bytes. The error wraps the hasher's own error. In a batch, [Batch.Exec] makes
+// the hashes; in a transaction, [Transact] does once its function has returned. They make one hash
+// after the other, with the context that was passed to them.
+//
+//nest:batch late
 func (r PasswordRef) Set(ctx context.Context, password string, opts ...SetOption) error {
 	_, err := call(ctx, r.at, func() command[struct{}] { return r.set(ctx, password, opts) })
 	return err
@@ -143,14 +143,18 @@ func (r PasswordRef) set(ctx context.Context, password string, opts []SetOption)
 	return r.at.put(text, opts)
 }
 
-// SetIfAbsent writes the hash only when there is no password yet, and tells whether it did (SET
+// SetIfAbsent writes the hash only if there is no password yet, and reports whether it did (SET
 // NX).
+//
+//nest:batch late
 func (r PasswordRef) SetIfAbsent(ctx context.Context, password string, opts ...SetOption) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.setIf(ctx, &opSetIfAbsent, "NX", password, opts) })
 }
 
-// SetIfPresent writes the hash only when there is a password already, and tells whether it did
-// (SET XX).
+// SetIfPresent writes the hash only if there is a password already, and reports whether it did (SET
+// XX).
+//
+//nest:batch late
 func (r PasswordRef) SetIfPresent(ctx context.Context, password string, opts ...SetOption) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.setIf(ctx, &opSetIfPresent, "XX", password, opts) })
 }
@@ -163,10 +167,15 @@ func (r PasswordRef) setIf(ctx context.Context, op *operation[bool], condition, 
 	return r.at.putIf(op, condition, text, opts)
 }
 
-// hash makes what is stored for a password.
+// hash returns what is stored for a password.
 func (r PasswordRef) hash(ctx context.Context, password string) (string, error) {
-	if ctx == nil {
+	switch {
+	case r.at.err != nil:
+		return "", r.at.err
+	case ctx == nil:
 		return "", errNilContext
+	case ctx.Err() != nil:
+		return "", ctx.Err()
 	}
 	p := r.passwords()
 	encoded, err := p.hasher.Hash(ctx, password)
@@ -178,8 +187,8 @@ func (r PasswordRef) hash(ctx context.Context, password string) (string, error) 
 
 func (r PasswordRef) passwords() *passwords { return r.at.m.bound.(*passwords) }
 
-// SetHash writes the hash of a password that was made elsewhere, in the form of PHC strings or of
-// bcrypt, and starts the declared TTL (SET). The error wraps [ErrArgument] when the hasher would
+// SetHash writes the hash of a password that was made elsewhere, as a PHC string or in the form of
+// bcrypt, and starts the declared TTL (SET). The error wraps [ErrArgument] if the hasher would
 // refuse to verify it.
 func (r PasswordRef) SetHash(ctx context.Context, encoded string, opts ...SetOption) error {
 	_, err := call(ctx, r.at, func() command[struct{}] { return r.setHash(encoded, opts) })
@@ -198,15 +207,15 @@ func (r PasswordRef) setHash(encoded string, opts []SetOption) command[struct{}]
 	return r.at.put(text, opts)
 }
 
-// Verify tells whether candidate is the password (STRLEN and GET in one script). A wrong candidate and a missing password
-// are no errors: both are false, and take the same time. A hash that is weaker than new ones are
-// is replaced after a match, unless somebody else wrote meanwhile (GET and SET KEEPTTL in one
-// script); its TTL goes on, and whether that succeeds does not change the result.
+// Verify reports whether candidate is the password (STRLEN and GET in one script). A wrong
+// candidate and a missing password are not errors: both return false, and take the same time. If
+// the candidate matches and the stored hash is weaker than new hashes are, Verify replaces it,
+// unless another client wrote meanwhile (GET and SET KEEPTTL in one script). The TTL goes on, and
+// the result does not depend on whether the replacement succeeds.
 //
-// The error wraps [ErrOpen] when the stored hash does not open or is longer than 16 KiB, and the
-// hasher's own error when
-// the stored string is no hash that it computes, the candidate is too long, or too many are being
-// verified.
+// The error wraps [ErrOpen] if the stored hash does not open or is longer than 16 KiB. It wraps the
+// hasher's own error if the stored string is not a hash that the hasher computes, if the candidate
+// is too long, or if too many candidates are being verified.
 func (r PasswordRef) Verify(ctx context.Context, candidate string) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.verify(candidate) })
 }
@@ -220,8 +229,8 @@ func (r PasswordRef) verify(candidate string) command[bool] {
 		}}
 }
 
-// VerifyDetail is [PasswordRef.Verify], and tells more of what came of it (STRLEN and GET in one
-// script; GET and SET KEEPTTL in one where the hash is replaced).
+// VerifyDetail is [PasswordRef.Verify] with a more detailed result (STRLEN and GET in one script;
+// GET and SET KEEPTTL in one where the hash is replaced).
 func (r PasswordRef) VerifyDetail(ctx context.Context, candidate string) (Verification, error) {
 	return call(ctx, r.at, func() command[Verification] { return r.verifyDetail(candidate) })
 }
@@ -232,44 +241,6 @@ func (r PasswordRef) verifyDetail(candidate string) command[Verification] {
 		keyed: func(ctx context.Context, r address, a rueidis.RedisMessage) (Verification, error) {
 			return verifyPassword(ctx, r, a, candidate)
 		}}
-}
-
-// maxStoredHash is how many bytes are read of what a password's key holds: whoever writes Redis
-// decides how long that is, and whoever logs in how often it is read. Package secure's hashes are
-// shorter by far, sealed and in the Python library's JSON too.
-const maxStoredHash = 16 << 10
-
-// readingHash gives what the key holds, or how long that is if it is longer than ARGV[1].
-var readingHash = newScript(`local size = redis.call('STRLEN', KEYS[1])
-if size > tonumber(ARGV[1]) then return size end
-return redis.call('GET', KEYS[1])`)
-
-func (r address) storedHash() rueidis.Completed {
-	return r.b().Arbitrary(evalSHA, readingHash.sha, "1").Keys(r.key).Args(millis(maxStoredHash)).ReadOnly()
-}
-
-// hashText reads the answer of readingHash, which is not nil.
-func hashText(a rueidis.RedisMessage) (string, error) {
-	if size, err := a.AsInt64(); a.IsInt64() && err == nil {
-		return "", errLongHash(size)
-	}
-	stored, err := a.ToString()
-	if err != nil {
-		return "", errAnswer
-	}
-	return stored, nil
-}
-
-func errLongHash(size int64) error {
-	return because(ErrOpen, millis(size)+" bytes are none of a password's hash")
-}
-
-func replyStoredHash(_ *mounted, a rueidis.RedisMessage) (found[string], error) {
-	if a.IsNil() {
-		return found[string]{}, nil
-	}
-	text, err := hashText(a)
-	return found[string]{text, err == nil}, err
 }
 
 func verifyPassword(ctx context.Context, r address, a rueidis.RedisMessage, candidate string) (Verification, error) {
@@ -297,8 +268,8 @@ func verifyPassword(ctx context.Context, r address, a rueidis.RedisMessage, cand
 	return Verification{Matched: true, Rehashed: p.rehash(ctx, r, stored, candidate)}, nil
 }
 
-// rehash replaces what was stored by a new hash, and tells whether it did. That it failed is told
-// to the observers alone: the login is right.
+// rehash replaces the stored string with a new hash, and reports whether it did. Only the observers
+// see that it failed: the login is right.
 func (p *passwords) rehash(ctx context.Context, r address, stored, password string) bool {
 	text, err := PasswordRef{Ref{r}}.hash(ctx, password)
 	cmd := refuse(&opRehash, err)
@@ -309,8 +280,9 @@ func (p *passwords) rehash(ctx context.Context, r address, stored, password stri
 	return done && err == nil
 }
 
-// Reveal gives the stored hash, in the form of PHC strings or of bcrypt (STRLEN and GET in one
-// script): whoever has it can try out passwords. The error wraps [ErrNotFound] when there is no password.
+// Reveal returns the stored hash, as a PHC string or in the form of bcrypt (STRLEN and GET in one
+// script). Whoever has it can try out passwords. The error wraps [ErrNotFound] if there is no
+// password.
 func (r PasswordRef) Reveal(ctx context.Context) (string, error) { return call(ctx, r.at, r.reveal) }
 
 //nest:ttl keeps
@@ -329,18 +301,18 @@ func revealPassword(_ context.Context, r address, a rueidis.RedisMessage) (strin
 	return r.m.bound.(*passwords).open(r.key, "", stored)
 }
 
-// Rotate seals the hash anew if it is not sealed by the keyring's primary key, as
-// [SecretRef.Rotate] does (STRLEN and GET in one script, then GET and SET KEEPTTL in one). Without
-// a keyring there is nothing to do.
+// Rotate reseals the hash if it is not sealed by the keyring's primary key, as [SecretRef.Rotate]
+// does (STRLEN and GET in one script, then GET and SET KEEPTTL in one). Without a keyring there is
+// nothing to do.
 func (r PasswordRef) Rotate(ctx context.Context) (bool, error) { return r.at.reseal(ctx) }
 
-// Rename gives the password, with its remaining TTL, to another key, sealed for its new name, as
-// [SecretRef.Rename] does (STRLEN and GET in one script, then SET and DEL in one).
+// Rename moves the password, with its remaining TTL, to another key and seals it for its new name,
+// as [SecretRef.Rename] does (STRLEN and GET in one script, then SET and DEL in one).
 func (r PasswordRef) Rename(ctx context.Context, to PasswordRef, opts ...WriteOption) (bool, error) {
 	return r.at.renameSealed(ctx, to.at, opts)
 }
 
-// Copy writes the password, with its remaining TTL, to another key too, as [SecretRef.Copy] does
+// Copy copies the password, with its remaining TTL, to another key, as [SecretRef.Copy] does
 // (STRLEN and GET in one script, then SET in one).
 func (r PasswordRef) Copy(ctx context.Context, to PasswordRef, opts ...WriteOption) (bool, error) {
 	return r.at.copySealed(ctx, to.at, opts)
@@ -351,5 +323,4 @@ var (
 	opVerify       = operation[bool]{name: "verify"}
 	opVerifyDetail = operation[Verification]{name: "verify"}
 	opReveal       = operation[string]{name: "reveal"}
-	opStoredHash   = operation[found[string]]{"get", replyStoredHash}
 )

@@ -5,13 +5,13 @@ import (
 	"runtime"
 )
 
-// position is where a declaration stands in the source.
+// position is the place of a declaration in the source.
 type position struct {
 	file string
 	line int
 }
 
-// caller gives the position of the call of the function that calls caller.
+// caller returns the position of the call to the function that calls caller.
 func caller() position {
 	_, file, line, _ := runtime.Caller(2)
 	return position{file, line}
@@ -19,8 +19,8 @@ func caller() position {
 
 func (p position) String() string { return fmt.Sprintf("%s:%d", p.file, p.line) }
 
-// refuse panics as regexp.MustCompile does: what is declared wrongly in the source is found
-// when the program starts, with the place to mend.
+// refuse panics as regexp.MustCompile does: a wrong declaration is found when the program starts,
+// with the place to fix.
 func (p position) refuse(what, template string, err error) {
 	panic(fmt.Sprintf("nest: %s: %s %q: %v", p, what, template, err))
 }

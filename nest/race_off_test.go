@@ -2,5 +2,6 @@
 
 package nest
 
-// raceEnabled: the race detector allocates on its own, so budgets hold without it only.
+// raceEnabled reports whether the race detector is on. The race detector allocates, so the
+// allocation budgets do not apply with it.
 const raceEnabled = false

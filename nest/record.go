@@ -11,18 +11,17 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
-)
 
-// KindRecord is the kind of [Record].
-const KindRecord Kind = "record"
+	"github.com/redisimnest/redisimnest/nest/internal/names"
+)
 
 // RecordDef declares a key that holds a struct of type S, as a Redis hash.
 type RecordDef[S any] struct {
 	Declaration
 }
 
-// Record declares a key that holds a struct, each of its exported fields as a field of a Redis
-// hash, encoded by the key's codec. Fields can be read, written and added to on their own.
+// Record declares a key that holds a struct. Each exported field of the struct is a field of a
+// Redis hash, encoded by the key's codec. Fields can be read, written and added to on their own.
 //
 //	type Account struct {
 //		Name    string    `nest:"name"`
@@ -34,22 +33,21 @@ type RecordDef[S any] struct {
 //		Session *Session  `nest:"-"`
 //	}
 //
-// A field is stored under the name of its tag, or under its own. "-" leaves it out. A nil
+// A field is stored under the name in its tag, or else under its own name. "-" leaves it out. A nil
 // pointer is stored as no field, and so is a zero value with "omitzero" (as in encoding/json, an
-// IsZero method decides). The fields of an embedded struct without a tag count as the record's
-// own.
+// IsZero method decides). The fields of an embedded struct without a tag count as the record's own.
 //
-// The value of a field with "secret" is encrypted by the keyring that [WithKeyring] gives, as
-// [SecretFields] does of a hash.
+// The value of a field with "secret" is encrypted with the keyring that [WithKeyring] sets, as
+// [SecretFields] does for a hash.
 //
-// What old records lack is read as its "default=" (strings, numbers, booleans; not written), or
-// else as the zero value. A renamed field is found under the name that it had, "was=", which may
-// be given several times, newest first; the next write of the field moves it. Fields of the hash
-// that the struct does not have are neither read nor touched. Redis keeps no empty hash: a
+// A field that an old record lacks is read as its "default=" (strings, numbers, booleans; not
+// written), or else as the zero value. A renamed field is found under its former name, "was=",
+// which may be given several times, newest first; the next write of the field moves it. Fields of
+// the hash that the struct does not have are neither read nor changed. Redis keeps no empty hash: a
 // record exists as long as one of its fields does.
 //
-// Record panics, with the file and line of the call, on a malformed template, option or tag, on
-// an S that is no struct, on two fields of one name, and on a [Default] that is no S.
+// Record panics, with the file and line of the call, on a malformed template, option or tag, on an
+// S that is not a struct, on two fields of one name, and on a [Default] that is not an S.
 func Record[S any](template string, opts ...KeyOption) *RecordDef[S] {
 	d := &RecordDef[S]{}
 	where := caller()
@@ -63,7 +61,7 @@ func Record[S any](template string, opts ...KeyOption) *RecordDef[S] {
 	}
 	var fallback S
 	if d.config.hasDefault {
-		if fallback, err = fitDefault[S](d.config.def); err != nil {
+		if fallback, err = fitDefault[S](d.config.def()); err != nil {
 			where.refuse(constructor, template, err)
 		}
 	}
@@ -71,7 +69,7 @@ func Record[S any](template string, opts ...KeyOption) *RecordDef[S] {
 	return d
 }
 
-// At gives the reference of the key below s; what args are, [KeyDef.At] tells.
+// At returns the reference of the key below s; see [KeyDef.At] for args.
 func (d *RecordDef[S]) At(s Scope, args ...any) RecordRef[S] {
 	if d == nil {
 		return RecordRef[S]{nilRef(s)}
@@ -81,8 +79,8 @@ func (d *RecordDef[S]) At(s Scope, args ...any) RecordRef[S] {
 
 // RecordRef is one key that holds a struct, with all its parameters filled in.
 //
-// Fields are named as they are stored: by their tag, or by their Go name without one. A name
-// that no field has is [ErrArgument].
+// Methods take the names of fields as they are stored: the name in the tag, or without one the Go
+// name. A name that no field has is [ErrArgument].
 type RecordRef[S any] struct {
 	Ref
 }
@@ -121,6 +119,16 @@ func bindRecord[S any](m *mounted, fields *recordFields, fallback *S) (any, erro
 		errs = append(errs, err)
 		r.whole, r.some, r.maybe = unsealedRecord(readRecord[S]), unsealedRecord(readRecordFields[S]), unsealedRecord(readFoundRecord[S])
 	}
+	if m.def.config.acceptPlain {
+		if r.secrets == nil {
+			errs = append(errs, errNothingPlain)
+		} else {
+			r.secrets.plain = func(field, text string) error {
+				var s S
+				return r.bound[r.places[field].field].decode(m, reflect.ValueOf(&s).Elem(), text)
+			}
+		}
+	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
@@ -146,8 +154,8 @@ func (r *record[S]) secretFieldsOf() *secretFields { return r.secrets }
 
 func (r RecordRef[S]) record() *record[S] { return r.at.m.bound.(*record[S]) }
 
-// Get gives the whole record, else the declared default, else an error that wraps [ErrNotFound]
-// (HMGET). A field that cannot be decoded is [ErrDecode], which names it.
+// Get returns the whole record, else the declared default, else an error that wraps [ErrNotFound]
+// (HMGET). If a field cannot be decoded, the error wraps [ErrDecode] and names the field.
 func (r RecordRef[S]) Get(ctx context.Context) (S, error) { return call(ctx, r.at, r.get) }
 
 func (r RecordRef[S]) get() command[S] {
@@ -156,13 +164,13 @@ func (r RecordRef[S]) get() command[S] {
 
 //nest:ttl renews
 func (r RecordRef[S]) fetch() rueidis.Completed {
-	if r.at.renews() {
+	if r.at.readsRenew() {
 		return r.at.read("HMGET", r.record().names...)
 	}
 	return r.at.b().Hmget().Key(r.at.key).Field(r.record().names...).Build()
 }
 
-// Lookup gives the whole record and whether it exists, without the default (HMGET).
+// Lookup returns the whole record and whether it exists, without the default (HMGET).
 func (r RecordRef[S]) Lookup(ctx context.Context) (S, bool, error) {
 	return both(call(ctx, r.at, r.lookup))
 }
@@ -171,18 +179,18 @@ func (r RecordRef[S]) lookup() command[found[S]] {
 	return command[found[S]]{op: &r.record().lookup, cmd: r.fetch(), cacheable: true, fixed: true, keyed: r.record().maybe}
 }
 
-// GetFields gives a record of which only the named fields are read; the others are zero. When
-// the record does not exist the fields are those of the declared default, else the error wraps
-// [ErrNotFound] (HMGET, in a script). As for [RecordRef.Get], a record exists when one of its
-// fields does, a named one or not: a hash with none but foreign fields holds no record.
+// GetFields returns a record in which only the named fields are read; the others are zero. If the
+// record does not exist, the fields are those of the declared default, else the error wraps
+// [ErrNotFound] (HMGET, in a script). As for [RecordRef.Get], a record exists if any of its fields
+// does, whether named or not. A hash that has only foreign fields holds no record.
 func (r RecordRef[S]) GetFields(ctx context.Context, fields ...string) (S, error) {
 	return call(ctx, r.at, func() command[S] { return r.getFields(fields) })
 }
 
-// selecting gives 1 and names and values, nil for what is not there, or 0 and the names without a
-// record. ARGV[1] is the TTL to be restarted, or 0, ARGV[2] the number of the names that follow,
-// ARGV[3] that of the record's other names, which come after them and tell whether it exists when
-// none of the first do.
+// selecting returns 1 and names and values, nil for what is not there. Without a record it returns
+// 0 and the names. ARGV[1] is the TTL to be restarted, or 0. ARGV[2] is the number of the names
+// that follow. ARGV[3] is the number of the record's other names, which come after them; they show
+// whether the record exists if none of the first names do.
 var selecting = newScript(`local last, others, exists = 3 + ARGV[2], tonumber(ARGV[3]), false
 local values, reply = redis.call('HMGET', KEYS[1], unpack(ARGV, 4, last)), {1}
 for i = 4, last do exists = exists or values[i - 3] end
@@ -204,7 +212,7 @@ func (r RecordRef[S]) getFields(fields []string) command[S] {
 		return skip(op)
 	}
 	ttl := "0"
-	if r.at.renews() {
+	if r.at.readsRenew() {
 		ttl = millis(r.at.m.ttl())
 	}
 	args := []string{ttl, "", ""}
@@ -225,7 +233,7 @@ func (r RecordRef[S]) getFields(fields []string) command[S] {
 	return command[S]{op: op, cmd: selecting.command(r.at.b(), []string{r.at.key}, args...), keyed: r.record().some, cacheable: true}
 }
 
-// field finds a field by its present name.
+// field returns the field with this present name.
 func (r *record[S]) field(name string) (*boundField, error) {
 	p, ok := r.places[name]
 	if !ok || p.age > 0 {
@@ -234,17 +242,17 @@ func (r *record[S]) field(name string) (*boundField, error) {
 			known[i] = r.bound[i].name
 		}
 		hint := "there are " + strings.Join(known, ", ")
-		if near := nearest(name, known); near != "" {
+		if near := names.Nearest(name, known); near != "" {
 			hint = "did you mean " + near + "?"
 		}
-		return nil, because(ErrArgument, `the record has no field "`+printable(name)+`": `+hint)
+		return nil, because(ErrArgument, `the record has no field "`+names.Printable(name)+`": `+hint)
 	}
 	return &r.bound[p.field], nil
 }
 
-// FieldTTL is how long a field still lives, [Forever] when it has no expiry of its own (HPTTL,
-// Redis 7.4 or Valkey 9). The error wraps [ErrNotFound] when the field is not stored
-// under its present name.
+// FieldTTL returns how long a field still lives, or [Forever] if it has no expiry of its own
+// (HPTTL, Redis 7.4 or Valkey 9). The error wraps [ErrNotFound] if the field is not stored under
+// its present name.
 func (r RecordRef[S]) FieldTTL(ctx context.Context, field string) (time.Duration, error) {
 	return call(ctx, r.at, func() command[time.Duration] {
 		if _, err := r.record().field(field); err != nil {
@@ -254,7 +262,8 @@ func (r RecordRef[S]) FieldTTL(ctx context.Context, field string) (time.Duration
 	})
 }
 
-// unsealedRecord makes what reads the answer of a command on a record with secret fields.
+// unsealedRecord returns a function that reads the answer to a command on a record with secret
+// fields.
 func unsealedRecord[R any](read func(*mounted, rueidis.RedisMessage, *unsealing) (R, error)) func(context.Context, address, rueidis.RedisMessage) (R, error) {
 	return func(ctx context.Context, r address, a rueidis.RedisMessage) (R, error) {
 		u := unsealing{ref: r, secrets: secretsOf(r.m)}
@@ -308,8 +317,8 @@ func readFoundRecord[S any](m *mounted, a rueidis.RedisMessage, secrets *unseali
 	return found[S]{s, true}, nil
 }
 
-// read decodes what is stored under a name that the field has or had, or gives the field what
-// stands for nothing.
+// read decodes what is stored under a present or former name of the field. If nothing is stored, it
+// sets the field to its default.
 func (f *boundField) read(m *mounted, record reflect.Value, name string, a rueidis.RedisMessage, secrets *unsealing) error {
 	if a.IsNil() {
 		f.absent(record)
@@ -364,8 +373,8 @@ func readRecordFields[S any](m *mounted, a rueidis.RedisMessage, secrets *unseal
 	return s, nil
 }
 
-// readOne reads the first field of answers, names and values by turns, with the names that it
-// had before, and gives how many answers it has read.
+// readOne reads the first field of answers, which are alternately names and values: its present
+// name first, then its former names. It returns how many answers it has read.
 func (r *record[S]) readOne(m *mounted, record reflect.Value, answers []rueidis.RedisMessage, secrets *unsealing) (int, error) {
 	name, err := answers[0].ToString()
 	p, ok := r.places[name]
@@ -390,7 +399,7 @@ func (r *record[S]) readOne(m *mounted, record reflect.Value, answers []rueidis.
 	return n, f.read(m, record, name, answers[at], secrets)
 }
 
-// defaultRecord gives the named fields of the declared default, or all.
+// defaultRecord returns the named fields of the declared default, or all.
 func (r *record[S]) defaultRecord(m *mounted, names []string) (s S, err error) {
 	if r.fallback == nil {
 		return s, ErrNotFound

@@ -8,14 +8,15 @@ import (
 	"github.com/redisimnest/redisimnest/codec"
 )
 
-// fieldCodec encodes and decodes one field of a record. It is chosen when a tree is opened, by
-// the type of the field; v is of that type and can be addressed.
+// fieldCodec encodes and decodes one field of a record. It is chosen by the field's type when a
+// tree is opened. v is of that type and addressable.
 type fieldCodec interface {
 	encode(f *recordField, v reflect.Value) (string, error)
 	decode(f *recordField, v reflect.Value, text string) error
 }
 
-// plainField is a field of a type that is known here: neither encoding nor decoding boxes it.
+// plainField is the codec of a field whose type is known here: neither encoding nor decoding boxes
+// the value.
 type plainField[T any] struct{ typed codec.Typed[T] }
 
 func (c plainField[T]) encode(_ *recordField, v reflect.Value) (string, error) {
@@ -30,11 +31,11 @@ func (c plainField[T]) decode(_ *recordField, v reflect.Value, text string) erro
 	return err
 }
 
-// boxedField is a field of any other type.
+// boxedField is the codec of a field of any other type.
 type boxedField struct{ codec codec.Codec }
 
 func (c boxedField) encode(f *recordField, v reflect.Value) (string, error) {
-	box := v.Addr() // of an interface, so that it is written as what it is read as
+	box := v.Addr() // for an interface, so that it is written as the type that it is read as
 	if f.typ.Kind() != reflect.Interface {
 		box = v
 	}
@@ -51,7 +52,7 @@ func plain[T any](c codec.Codec) (fieldCodec, error) {
 	return plainField[T]{typed}, err
 }
 
-// plainFields are the types that most fields have.
+// plainFields lists the types that most fields have.
 var plainFields = map[reflect.Type]func(codec.Codec) (fieldCodec, error){
 	reflect.TypeFor[string]():        plain[string],
 	reflect.TypeFor[[]byte]():        plain[[]byte],
@@ -73,7 +74,7 @@ var plainFields = map[reflect.Type]func(codec.Codec) (fieldCodec, error){
 	reflect.TypeFor[[]string]():      plain[[]string],
 }
 
-// codecOf chooses how a field is encoded.
+// codecOf returns the codec of a field.
 func codecOf(f *recordField, c codec.Codec) (fieldCodec, error) {
 	if choose, ok := plainFields[f.typ]; ok {
 		return choose(c)
@@ -88,7 +89,7 @@ func codecOf(f *recordField, c codec.Codec) (fieldCodec, error) {
 type boundField struct {
 	*recordField
 	codec  fieldCodec
-	number number // how to add to it, when it is a number that the codec stores in decimal
+	number number // how to add to it, if it is a number that the codec stores in decimal
 }
 
 func bindField(f *recordField, c codec.Codec) (boundField, error) {
@@ -107,7 +108,7 @@ func bindField(f *recordField, c codec.Codec) (boundField, error) {
 	return b, nil
 }
 
-// encode gives the text of the field in a record, and false when it is stored as no field.
+// encode returns the encoded value of the field in a record, and false if it is stored as no field.
 func (f *boundField) encode(m *mounted, record reflect.Value) (string, bool, error) {
 	v, ok := f.stored(record)
 	if !ok {

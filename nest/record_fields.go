@@ -9,34 +9,36 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/redisimnest/redisimnest/nest/internal/names"
 )
 
-// recordFields is how a struct type maps to the fields of a hash. It is compiled once, when a
-// record is declared.
+// recordFields describes how a struct type maps to the fields of a hash. It is compiled once, when
+// a record is declared.
 type recordFields struct {
 	fields []recordField
-	// names is what a read of the whole asks for: the name of each field, in order, then the
-	// names that fields had before.
+	// names lists the names that a read of the whole record asks for: the name of each field, in
+	// order, then the former names.
 	names []string
-	// places finds a field by any of its names.
+	// places maps each name, present or former, to its field.
 	places map[string]recordPlace
 }
 
-// recordPlace is a field, and which of its names it was found by: 0 for the present one.
+// recordPlace identifies a field, and which of its names it was found by: 0 is the present one.
 type recordPlace struct{ field, age int }
 
 // recordField is a field of a struct that is stored as a field of a hash.
 type recordField struct {
 	name   string
-	was    []string // the names it had before, newest first
-	wasAt  int      // where they begin in recordFields.names
+	was    []string // its former names, newest first
+	wasAt  int      // the index of the first of them in recordFields.names
 	goName string   // "Address.City", for messages
-	index  []int    // the way to it through embedded structs
+	index  []int    // the path to it through embedded structs
 
-	typ      reflect.Type // of what is stored: of a pointer what it points to
+	typ      reflect.Type // the type that is stored: for a pointer, what it points to
 	pointer  bool         // nil is stored as no field
 	omitZero bool         // a zero value is stored as no field
-	isZeroer bool         // its IsZero method tells
+	isZeroer bool         // its IsZero method decides
 	secret   bool
 	fallback reflect.Value
 }
@@ -44,12 +46,12 @@ type recordField struct {
 // recordTag is the key of the struct tags.
 const recordTag = "nest"
 
-// maxRecordNames keeps a record's write below what Lua's stack holds.
+// maxRecordNames keeps a record's write below the limit of Lua's stack.
 const maxRecordNames = bulkSize / 2
 
 func compileRecord(t reflect.Type) (*recordFields, error) {
 	if t.Kind() != reflect.Struct {
-		return nil, fmt.Errorf("a record is a struct, not %s; Hash or Key take it", article(t.String()))
+		return nil, fmt.Errorf("a record is a struct, not %s; Hash or Key take it", names.Article(t.String()))
 	}
 	r := &recordFields{places: make(map[string]recordPlace)}
 	if err := r.collect(t, nil, ""); err != nil {
@@ -78,7 +80,7 @@ func compileRecord(t reflect.Type) (*recordFields, error) {
 	return r, nil
 }
 
-// secretNames gives the names that secret fields have and had.
+// secretNames returns the present and former names of secret fields.
 func (r *recordFields) secretNames() []string {
 	var names []string
 	for i := range r.fields {
@@ -89,7 +91,7 @@ func (r *recordFields) secretNames() []string {
 	return names
 }
 
-// refuseSecrets tells that a field is declared secret where nothing would encrypt it.
+// refuseSecrets returns an error if a field is declared secret where nothing would encrypt it.
 func (r *recordFields) refuseSecrets() error {
 	for i := range r.fields {
 		if f := &r.fields[i]; f.secret {
@@ -99,7 +101,7 @@ func (r *recordFields) refuseSecrets() error {
 	return nil
 }
 
-// claim gives a name to a field, if no other has it or had it.
+// claim assigns a name to a field, unless another field has it or had it.
 func (r *recordFields) claim(name string, p recordPlace) error {
 	if other, taken := r.places[name]; taken {
 		return fmt.Errorf("the fields %s and %s share the name %q", r.fields[other.field].goName, r.fields[p.field].goName, name)
@@ -109,7 +111,7 @@ func (r *recordFields) claim(name string, p recordPlace) error {
 	return nil
 }
 
-// collect adds the fields of t, which lies at index in the record.
+// collect adds the fields of t, which is at index in the record.
 func (r *recordFields) collect(t reflect.Type, index []int, path string) error {
 	for i := range t.NumField() {
 		sf := t.Field(i)
@@ -212,7 +214,7 @@ func (f *recordField) parseDefault(text string) error {
 		x, err = strconv.ParseFloat(text, f.typ.Bits())
 		v.SetFloat(x)
 	default:
-		return fmt.Errorf("default: only strings, numbers and booleans have one, not %s", article(f.typ.String()))
+		return fmt.Errorf("default: only strings, numbers and booleans have one, not %s", names.Article(f.typ.String()))
 	}
 	if err != nil {
 		return fmt.Errorf("default: %q is no %s", text, f.typ)
@@ -221,7 +223,7 @@ func (f *recordField) parseDefault(text string) error {
 	return nil
 }
 
-// stored gives the value of the field in a record, and false when it is stored as no field.
+// stored returns the value of the field in a record, and false if it is stored as no field.
 func (f *recordField) stored(record reflect.Value) (reflect.Value, bool) {
 	v := record.FieldByIndex(f.index)
 	if f.pointer {
@@ -239,12 +241,12 @@ func (f *recordField) stored(record reflect.Value) (reflect.Value, bool) {
 	return v, !v.IsZero()
 }
 
-// nilable tells whether calling a method of a zero v could be calling it on nil.
+// nilable reports whether calling a method of a zero v could mean calling it on nil.
 func nilable(v reflect.Value) bool {
 	return v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface
 }
 
-// target gives what a stored text is decoded into.
+// target returns the value that a stored text is decoded into.
 func (f *recordField) target(record reflect.Value) reflect.Value {
 	v := record.FieldByIndex(f.index)
 	if !f.pointer {
@@ -254,7 +256,7 @@ func (f *recordField) target(record reflect.Value) reflect.Value {
 	return v.Elem()
 }
 
-// absent gives a field that is not stored its default.
+// absent sets a field that is not stored to its default.
 func (f *recordField) absent(record reflect.Value) {
 	if f.fallback.IsValid() {
 		record.FieldByIndex(f.index).Set(f.fallback)

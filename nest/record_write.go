@@ -7,12 +7,14 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/redisimnest/redisimnest/nest/internal/names"
 )
 
 // Set writes the whole record and restarts the declared TTL (HSET, or HSET and HDEL in one script
-// where fields are stored as none). With [KeepTTL] the running one goes on, with [ExpireIn],
-// [ExpireUntil] and [NoExpiry] the caller decides. Without a declared TTL and an option, an
-// expiry that the key has goes on.
+// where fields are stored as none). With [KeepTTL] the running TTL goes on; with [ExpireIn],
+// [ExpireUntil] and [NoExpiry] the caller decides. Without a declared TTL and without an option, an
+// existing expiry of the key goes on.
 func (r RecordRef[S]) Set(ctx context.Context, s S, opts ...SetOption) error {
 	_, err := call(ctx, r.at, func() command[struct{}] { return r.set(&s, opts) })
 	return err
@@ -34,14 +36,15 @@ func (r RecordRef[S]) set(s *S, opts []SetOption) command[struct{}] {
 	return command[struct{}]{op: &opSetRecord, cmd: r.at.store("", r.at.expiryArgs(e, opts), pairs, gone)}
 }
 
-// SetIfAbsent writes the whole record only when the key does not exist, and tells whether it
-// did (EXISTS and HSET in one script).
+// SetIfAbsent writes the whole record only if the key does not exist, and reports whether it did
+// (EXISTS and HSET in one script). A record whose fields are all stored as none creates no key:
+// SetIfAbsent then returns false, and nothing is sent.
 func (r RecordRef[S]) SetIfAbsent(ctx context.Context, s S, opts ...SetOption) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.setIf(&opSetRecordIfAbsent, "0", &s, opts) })
 }
 
-// SetIfPresent writes the whole record only when the key exists, and tells whether it did
-// (EXISTS and HSET in one script).
+// SetIfPresent writes the whole record only if the key exists, and reports whether it did (EXISTS
+// and HSET in one script).
 func (r RecordRef[S]) SetIfPresent(ctx context.Context, s S, opts ...SetOption) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.setIf(&opSetRecordIfPresent, "1", &s, opts) })
 }
@@ -56,28 +59,48 @@ func (r RecordRef[S]) setIf(op *operation[bool], exists string, s *S, opts []Set
 	if err != nil {
 		return refuse(op, err)
 	}
+	if exists == "0" && len(pairs) == 0 {
+		return skip(op)
+	}
 	return command[bool]{op: op, cmd: r.at.store(exists, r.at.expiryArgs(e, opts), pairs, gone)}
 }
 
-// SetFields writes the named fields of s and leaves the others as they are (HSET, or HSET and
-// HDEL in one script where one is stored as none). A new key gets the declared TTL, a running one goes
-// on; AutoRenew restarts it. Without names nothing is sent.
+// SetFields writes the named fields of s and leaves the others as they are (HSET, or HSET and HDEL
+// in one script where one is stored as none). A new key gets the declared TTL. A running TTL goes
+// on; with AutoRenew it restarts. Without names nothing is sent.
 func (r RecordRef[S]) SetFields(ctx context.Context, s S, fields ...string) error {
-	_, err := call(ctx, r.at, func() command[struct{}] { return r.setFieldsOf(&s, fields) })
+	_, err := call(ctx, r.at, func() command[struct{}] { return r.setFieldsOf(&opSetRecordFields, &s, fields) })
 	return err
 }
 
+// UpdateFields is [RecordRef.SetFields] for a record that exists: if the key does not, the error
+// wraps [ErrNotFound], and nothing is written (EXISTS and HSET in one script). So a session that
+// was deleted meanwhile does not come back as a stub.
+func (r RecordRef[S]) UpdateFields(ctx context.Context, s S, fields ...string) error {
+	_, err := call(ctx, r.at, func() command[struct{}] { return r.updateFields(&s, fields) })
+	return err
+}
+
+//nest:ttl changes
+func (r RecordRef[S]) updateFields(s *S, fields []string) command[struct{}] {
+	c := r.setFieldsOf(&opUpdateRecordFields, s, fields)
+	if c.err == nil && !c.skip {
+		c.cmd = r.at.ifExists(c.cmd)
+	}
+	return c
+}
+
 //nest:ttl starts
-func (r RecordRef[S]) setFieldsOf(s *S, fields []string) command[struct{}] {
+func (r RecordRef[S]) setFieldsOf(op *operation[struct{}], s *S, fields []string) command[struct{}] {
 	if len(fields) == 0 {
-		return skip(&opSetRecordFields)
+		return skip(op)
 	}
 	pairs, gone, err := r.fieldsOf(s, fields)
 	switch {
 	case err != nil:
-		return refuse(&opSetRecordFields, err)
+		return refuse(op, err)
 	case len(gone) == 0:
-		return command[struct{}]{op: &opSetRecordFields, cmd: r.at.write("HSET", pairs...)}
+		return command[struct{}]{op: op, cmd: r.at.write("HSET", pairs...)}
 	}
 	expiry := []string{"", "0"}
 	if r.at.m.settings.ttl > 0 {
@@ -86,11 +109,11 @@ func (r RecordRef[S]) setFieldsOf(s *S, fields []string) command[struct{}] {
 			expiry[0] = "PEXPIRE"
 		}
 	}
-	return command[struct{}]{op: &opSetRecordFields, cmd: r.at.store("", expiry, pairs, gone)}
+	return command[struct{}]{op: op, cmd: r.at.store("", expiry, pairs, gone)}
 }
 
-// fieldsOf encodes the named fields of a record, or all: names and values by turns, and the
-// names under which nothing is to be stored.
+// fieldsOf encodes the named fields of a record, or all. It returns alternately names and values,
+// and the names under which nothing is to be stored.
 func (r RecordRef[S]) fieldsOf(s *S, names []string) (pairs, gone []string, err error) {
 	rec, v := r.record(), reflect.ValueOf(s).Elem()
 	add := func(f *boundField) error {
@@ -135,23 +158,32 @@ func (r RecordRef[S]) fieldsOf(s *S, names []string) (pairs, gone []string, err 
 	return pairs, gone, nil
 }
 
-// storing writes fields (ARGV[4] arguments, names and values), removes those that follow and
-// sets the expiry ARGV[2] by the command ARGV[1], "start" only on a key without one. ARGV[3]
-// tells whether the key must exist (1) or must not (0).
-var storing = newScript(`if ARGV[3] ~= '' and redis.call('EXISTS', KEYS[1]) ~= tonumber(ARGV[3]) then return 0 end
-local last = 4 + ARGV[4]
+// storing writes fields (ARGV[4] arguments, names and values), removes the fields whose names
+// follow, and sets the expiry ARGV[2] with the command ARGV[1]; "start" sets it only on a key
+// without one. ARGV[3] says whether the key must exist (1) or must not (0).
+var storing = newScript(starts + `if ARGV[3] ~= '' and redis.call('EXISTS', KEYS[1]) ~= tonumber(ARGV[3]) then return 0 end
+local last, start, denied = 4 + ARGV[4]
+if ARGV[1] == 'PERSIST' then
+	denied = lacks('PERSIST', KEYS[1])
+elseif ARGV[1] == 'start' then
+	start, denied = starts(KEYS[1], ARGV[2])
+elseif ARGV[1] ~= '' then
+	denied = lacks(ARGV[1], KEYS[1], ARGV[2])
+end
+if #ARGV > last then denied = denied or lacks('HDEL', KEYS[1], ARGV[last + 1]) end
+if denied then return denied end
 if last > 4 then redis.call('HSET', KEYS[1], unpack(ARGV, 5, last)) end
 if #ARGV > last then redis.call('HDEL', KEYS[1], unpack(ARGV, last + 1)) end
 if ARGV[1] == 'PERSIST' then
 	redis.call('PERSIST', KEYS[1])
 elseif ARGV[1] == 'start' then
-	if redis.call('PTTL', KEYS[1]) == -1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+	if start then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 elseif ARGV[1] ~= '' then
 	redis.call(ARGV[1], KEYS[1], ARGV[2])
 end
 return 1`)
 
-// expiryArgs gives the first arguments of the script for an expiry.
+// expiryArgs returns the first arguments of the script for an expiry.
 func (r address) expiryArgs(e expiry, opts []SetOption) []string {
 	switch {
 	case e.mode == expireKeep && r.m.settings.ttl > 0:
@@ -171,30 +203,31 @@ func (r address) store(exists string, expiry, pairs, gone []string) rueidis.Comp
 		Args(expiry...).Args(exists, strconv.Itoa(len(pairs))).Args(pairs...).Args(gone...).Build()
 }
 
-// Incr adds by to a field that holds an integer and gives the sum (HINCRBY). A field that is not
-// stored counts as 0, whatever its default. The error wraps [ErrOverflow], and the field is
-// unchanged, when the sum is none of the field's type; [ErrArgument] when that is no integer.
-func (r RecordRef[S]) Incr(ctx context.Context, field string, by int64) (int64, error) {
-	return call(ctx, r.at, func() command[int64] { return r.incr(field, by) })
+// Incr adds by to a field that holds an integer and returns the sum (HINCRBY). A field that is not
+// stored counts as 0, whatever its default. If the sum does not fit the field's type, the error
+// wraps [ErrOverflow] and the field is unchanged. If the field's type is not an integer, the error
+// wraps [ErrArgument]. [FieldTTL] is the expiry of a field that is new.
+func (r RecordRef[S]) Incr(ctx context.Context, field string, by int64, opts ...FieldOption) (int64, error) {
+	return call(ctx, r.at, func() command[int64] { return r.incr(field, by, opts) })
 }
 
-func (r RecordRef[S]) incr(field string, by int64) command[int64] {
-	cmd, err := r.add(field, strconv.FormatInt(by, 10), false)
+func (r RecordRef[S]) incr(field string, by int64, opts []FieldOption) command[int64] {
+	cmd, err := r.add(field, strconv.FormatInt(by, 10), false, opts)
 	return command[int64]{op: &opIncrField, cmd: cmd, err: err}
 }
 
-// IncrFloat adds by to a field that holds a float and gives the sum, as [RecordRef.Incr] does
-// for integers (HINCRBYFLOAT).
-func (r RecordRef[S]) IncrFloat(ctx context.Context, field string, by float64) (float64, error) {
-	return call(ctx, r.at, func() command[float64] { return r.incrFloat(field, by) })
+// IncrFloat adds by to a field that holds a float and returns the sum, as [RecordRef.Incr] does for
+// integers (HINCRBYFLOAT). The server rounds the sum to 17 digits after the decimal point.
+func (r RecordRef[S]) IncrFloat(ctx context.Context, field string, by float64, opts ...FieldOption) (float64, error) {
+	return call(ctx, r.at, func() command[float64] { return r.incrFloat(field, by, opts) })
 }
 
-func (r RecordRef[S]) incrFloat(field string, by float64) command[float64] {
-	cmd, err := r.add(field, strconv.FormatFloat(by, 'g', -1, 64), true)
+func (r RecordRef[S]) incrFloat(field string, by float64, opts []FieldOption) command[float64] {
+	cmd, err := r.add(field, strconv.FormatFloat(by, 'g', -1, 64), true, opts)
 	return command[float64]{op: &opIncrFieldFloat, cmd: cmd, err: err}
 }
 
-func (r RecordRef[S]) add(field, by string, float bool) (rueidis.Completed, error) {
+func (r RecordRef[S]) add(field, by string, float bool, opts []FieldOption) (rueidis.Completed, error) {
 	f, err := r.record().field(field)
 	if err != nil {
 		return rueidis.Completed{}, err
@@ -207,13 +240,13 @@ func (r RecordRef[S]) add(field, by string, float bool) (rueidis.Completed, erro
 		if float {
 			noun = "float"
 		}
-		return rueidis.Completed{}, because(ErrArgument, `field "`+f.name+`", `+article(f.typ.String())+", is not stored as "+article(noun))
+		return rueidis.Completed{}, because(ErrArgument, `field "`+f.name+`", `+names.Article(f.typ.String())+", is not stored as "+names.Article(noun))
 	}
-	return r.at.increment(f.number, field, by, f.was)
+	return r.at.increment(f.number, field, by, f.was, opts)
 }
 
-// DeleteFields removes the stored values of fields and tells whether there were any (HDEL). The
-// key is gone with its last field.
+// DeleteFields removes the stored values of fields and reports whether there were any (HDEL).
+// Removing the last field removes the key.
 func (r RecordRef[S]) DeleteFields(ctx context.Context, fields ...string) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.deleteFieldsOf(fields) })
 }
@@ -229,7 +262,7 @@ func (r RecordRef[S]) deleteFieldsOf(fields []string) command[bool] {
 	return command[bool]{op: &opDeleteRecordFields, cmd: r.at.modify("HDEL", names...)}
 }
 
-// allNames gives the names that fields have and had.
+// allNames returns the present and former names of fields.
 func (r RecordRef[S]) allNames(fields []string) ([]string, error) {
 	names := make([]string, 0, len(fields))
 	for _, name := range fields {
@@ -242,7 +275,7 @@ func (r RecordRef[S]) allNames(fields []string) ([]string, error) {
 	return names, nil
 }
 
-// ExpireFields lets fields live for d from now, at least a millisecond, and tells how many of
+// ExpireFields lets fields live for d from now, at least a millisecond, and returns how many of
 // them are stored (HPEXPIRE, Redis 7.4 or Valkey 9). The next write of a field ends its expiry.
 func (r RecordRef[S]) ExpireFields(ctx context.Context, d time.Duration, fields ...string) (int64, error) {
 	return call(ctx, r.at, func() command[int64] {
@@ -254,9 +287,9 @@ func (r RecordRef[S]) ExpireFields(ctx context.Context, d time.Duration, fields 
 	})
 }
 
-// ExpireFieldsAt lets fields live until t and tells how many of them are stored (HPEXPIREAT, Redis
-// 7.4 or Valkey 9). A time in the past removes them; the zero time, and one before 1970,
-// is [ErrArgument].
+// ExpireFieldsAt lets fields live until t and returns how many of them are stored (HPEXPIREAT,
+// Redis 7.4 or Valkey 9). A time in the past removes them. The zero time, a time before 1970, and a
+// time after the year 9999 are [ErrArgument].
 func (r RecordRef[S]) ExpireFieldsAt(ctx context.Context, t time.Time, fields ...string) (int64, error) {
 	return call(ctx, r.at, func() command[int64] {
 		names, err := r.allNames(fields)
@@ -267,8 +300,8 @@ func (r RecordRef[S]) ExpireFieldsAt(ctx context.Context, t time.Time, fields ..
 	})
 }
 
-// PersistFields takes the expiry of fields away and tells how many of them had one (HPERSIST,
-// Redis 7.4 or Valkey 9).
+// PersistFields removes the expiry of fields and returns how many of them had one (HPERSIST, Redis
+// 7.4 or Valkey 9).
 func (r RecordRef[S]) PersistFields(ctx context.Context, fields ...string) (int64, error) {
 	return call(ctx, r.at, func() command[int64] {
 		names, err := r.allNames(fields)
@@ -279,9 +312,11 @@ func (r RecordRef[S]) PersistFields(ctx context.Context, fields ...string) (int6
 	})
 }
 
-// Rename gives the record, with its remaining TTL, to another key of the same type; what it
-// does with an existing target and with the TTL, [KeyRef.Rename] tells (RENAMENX or RENAME). With
-// secret fields it is as [SecretRef.Rename], and not in a batch.
+// Rename moves the record, with its remaining TTL, to another key of the same type (RENAMENX or
+// RENAME). See [KeyRef.Rename] for an existing target and for the TTL. With secret fields it works
+// as [SecretRef.Rename] does, and not in a batch.
+//
+//nest:batch rest
 func (r RecordRef[S]) Rename(ctx context.Context, to RecordRef[S], opts ...WriteOption) (bool, error) {
 	if r.at.secretive() || to.at.secretive() {
 		return r.at.moveSecretFields(ctx, &opMoveFields, to.at, opts)
@@ -289,9 +324,11 @@ func (r RecordRef[S]) Rename(ctx context.Context, to RecordRef[S], opts ...Write
 	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
 }
 
-// Copy writes the record, with its remaining TTL, to another key of the same type too; what it
-// does with an existing target and with the TTL, [KeyRef.Copy] tells (COPY, Redis 6.2). With
-// secret fields it is as [SecretRef.Copy], and not in a batch.
+// Copy copies the record, with its remaining TTL, to another key of the same type (COPY, Redis
+// 6.2). See [KeyRef.Copy] for an existing target and for the TTL. With secret fields it works as
+// [SecretRef.Copy] does, and not in a batch.
+//
+//nest:batch rest
 func (r RecordRef[S]) Copy(ctx context.Context, to RecordRef[S], opts ...WriteOption) (bool, error) {
 	if r.at.secretive() || to.at.secretive() {
 		return r.at.moveSecretFields(ctx, &opCopyFields, to.at, opts)
@@ -302,6 +339,7 @@ func (r RecordRef[S]) Copy(ctx context.Context, to RecordRef[S], opts ...WriteOp
 var (
 	opSetRecord          = operation[struct{}]{"set", replyNone}
 	opSetRecordFields    = operation[struct{}]{"set fields", replyNone}
+	opUpdateRecordFields = operation[struct{}]{"update fields", replyNone}
 	opSetRecordIfAbsent  = operation[bool]{"set if absent", replyBool}
 	opSetRecordIfPresent = operation[bool]{"set if present", replyBool}
 	opDeleteRecordFields = operation[bool]{"delete fields", replyBool}
@@ -316,7 +354,7 @@ func replyIntSum(_ *mounted, a rueidis.RedisMessage) (int64, error) {
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return 0, errAnswer // which does not repeat the text
+		return 0, errAnswer // it does not repeat the text
 	}
 	return n, nil
 }

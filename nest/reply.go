@@ -6,8 +6,9 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// How answers become results that are no values of a declared type. An answer of another form
-// than the command promises is errAnswer: the client's own errors repeat it.
+// These functions turn answers into results that are not values of a declared type. An answer that
+// does not have the form that the command promises is errAnswer: the client's own errors repeat the
+// answer.
 
 func replyNone(*mounted, rueidis.RedisMessage) (struct{}, error) { return struct{}{}, nil }
 
@@ -28,7 +29,7 @@ func replyTTL(m *mounted, a rueidis.RedisMessage) (time.Duration, error) {
 	case ms < 0:
 		return Forever, nil
 	default:
-		return time.Duration(ms) * time.Millisecond, nil
+		return fromMillis(ms), nil
 	}
 }
 
@@ -61,8 +62,8 @@ func replyMemory(m *mounted, a rueidis.RedisMessage) (int64, error) {
 	return replyInt(m, a)
 }
 
-// replyDump reads bytes that belong to the caller: the client's own accessor gives those of the
-// answer, which its cache may hold too.
+// replyDump returns bytes that belong to the caller. The client's own accessor returns those of the
+// answer, which may also be in its cache.
 func replyDump(_ *mounted, a rueidis.RedisMessage) ([]byte, error) {
 	if a.IsNil() {
 		return nil, ErrNotFound
@@ -73,3 +74,6 @@ func replyDump(_ *mounted, a rueidis.RedisMessage) ([]byte, error) {
 	}
 	return []byte(text), nil
 }
+
+// Forever is the TTL of a key that has no expiry, as returned by [Ref.TTL].
+const Forever time.Duration = -1

@@ -10,18 +10,18 @@ import (
 	"github.com/redisimnest/redisimnest/codec"
 )
 
-// Optional is one of several values asked for at once that may not be there.
+// Optional is one of several values that are read at once and may not exist.
 type Optional[T any] struct {
 	Value T
 	Found bool
 }
 
-// elements is what Open prepares for a kind whose keys hold many Ts: the codec, chosen once,
-// and the declared default. What a kind prepares embeds it.
+// elements is what Open prepares for a kind whose keys hold many Ts: the codec, chosen once, and
+// the declared default. What each such kind prepares embeds it.
 type elements[T any] struct {
 	typed      codec.Typed[T]
 	hasDefault bool
-	missing    []string // the default's elements, encoded: decoded anew for each caller
+	missing    []string // the default's elements, encoded: they are decoded for each caller
 }
 
 // elementHolder is what is bound to a key of such a kind.
@@ -29,7 +29,7 @@ type elementHolder[T any] interface{ elementsOf() *elements[T] }
 
 func (e *elements[T]) elementsOf() *elements[T] { return e }
 
-// elementsIn gives the elements part of what is bound to a key.
+// elementsIn returns the elements part of what is bound to a key.
 func elementsIn[T any](m *mounted) *elements[T] { return m.bound.(elementHolder[T]).elementsOf() }
 
 func bindElements[T any](m *mounted, fallback []T, hasDefault bool) (elements[T], error) {
@@ -102,7 +102,7 @@ func (e *elements[T]) decodeAll(m *mounted, answers []rueidis.RedisMessage) ([]T
 	return vs, nil
 }
 
-// defaults gives the default, a copy of its own for each caller.
+// defaults returns the default, as a separate copy for each caller.
 func (e *elements[T]) defaults(m *mounted) ([]T, error) {
 	var vs []T
 	for _, text := range e.missing {
@@ -115,11 +115,11 @@ func (e *elements[T]) defaults(m *mounted) ([]T, error) {
 	return vs, nil
 }
 
-// errAnswer is an answer of another form than the command promises. It does not repeat the
-// answer, which may hold what is stored.
+// errAnswer means that an answer has another form than the command promises. It does not repeat the
+// answer, which may contain what is stored.
 var errAnswer = errors.New("unexpected form of the server's answer")
 
-// locate tells at which index or field something went wrong.
+// locate adds to an error the index or field at which it occurred.
 func locate(where string, err error) error { return &reason{where + ": " + err.Error(), err} }
 
 // replyElement reads an element or nil.
@@ -131,7 +131,7 @@ func replyElement[T any](m *mounted, a rueidis.RedisMessage) (found[T], error) {
 	return found[T]{v, err == nil}, err
 }
 
-// replyElements reads a list or set of elements; nil is none.
+// replyElements reads a list or set of elements; nil means none.
 func replyElements[T any](m *mounted, a rueidis.RedisMessage) ([]T, error) {
 	if a.IsNil() {
 		return nil, nil
@@ -143,8 +143,8 @@ func replyElements[T any](m *mounted, a rueidis.RedisMessage) ([]T, error) {
 	return elementsIn[T](m).decodeAll(m, answers)
 }
 
-// replyWhole reads all elements of a key. No elements mean no key, for which the declared
-// default stands.
+// replyWhole reads all elements of a key. If there are none, the key does not exist, and replyWhole
+// returns the declared default.
 func replyWhole[T any](m *mounted, a rueidis.RedisMessage) ([]T, error) {
 	vs, err := replyElements[T](m, a)
 	if err == nil && len(vs) == 0 {
@@ -161,7 +161,7 @@ func replyInt(_ *mounted, a rueidis.RedisMessage) (int64, error) {
 	return n, nil
 }
 
-// answeredInt reads the number that a command was answered with.
+// answeredInt reads the number in the answer to a command.
 func answeredInt(a rueidis.RedisMessage, err error) (int64, error) {
 	if err != nil {
 		return 0, err
@@ -217,14 +217,25 @@ func replyInts(m *mounted, a rueidis.RedisMessage) ([]int64, error) {
 
 var errCount = because(ErrArgument, "a number of elements is not negative")
 
-// sliceDefault gives the declared default of a kind whose whole is a []T.
+// sliceDefault returns the declared default of a kind whose whole value is a []T.
 func sliceDefault[T any](d *Declaration, constructor string) []T {
 	if !d.config.hasDefault {
 		return nil
 	}
-	fallback, err := fitDefault[[]T](d.config.def)
+	fallback, err := fitDefault[[]T](d.config.def())
 	if err != nil {
-		d.where.refuse(constructor, d.template.text, err)
+		d.where.refuse(constructor, d.template.Text, err)
 	}
 	return fallback
 }
+
+// nonEmpty makes the operation that reads a whole collection without its default. A collection
+// without elements does not exist.
+func nonEmpty[V any](reply func(*mounted, rueidis.RedisMessage) (V, error), size func(V) int) operation[found[V]] {
+	return operation[found[V]]{opLoad, func(m *mounted, a rueidis.RedisMessage) (found[V], error) {
+		v, err := reply(m, a)
+		return found[V]{v, err == nil && size(v) > 0}, err
+	}}
+}
+
+func sizeOf[T any](vs []T) int { return len(vs) }

@@ -2,203 +2,103 @@ package nest
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"hash/fnv"
-	"strconv"
-	"strings"
-	"sync"
+	"slices"
 	"time"
+
+	"github.com/redisimnest/redisimnest/nest/internal/hashslot"
 )
 
-// RotateOption is an option of [Rotate].
-type RotateOption interface {
-	applyRotate(o *rotateOptions) error
-}
-
-type rotateOptions struct {
-	count    int
-	dryRun   bool
-	rate     int
-	resume   string
-	progress func(RotateReport)
-}
-
-type rotateOption func(o *rotateOptions) error
-
-func (f rotateOption) applyRotate(o *rotateOptions) error { return f(o) }
-
-// DryRun lets [Rotate] read and open everything, and write nothing.
-func DryRun() RotateOption {
-	return rotateOption(func(o *rotateOptions) error {
-		o.dryRun = true
-		return nil
-	})
-}
-
-// KeysPerSecond bounds how many secrets and passwords [Rotate] looks at in a second. The default
-// is no bound.
-func KeysPerSecond(n int) RotateOption {
-	return rotateOption(func(o *rotateOptions) error {
-		if n < 1 {
-			return fmt.Errorf("KeysPerSecond(%d): at least 1", n)
-		}
-		o.rate = n
-		return nil
-	})
-}
-
-// Progress lets [Rotate] call report after each step of the scan with what it did so far. It is
-// called from the goroutine that called Rotate.
-func Progress(report func(RotateReport)) RotateOption {
-	return rotateOption(func(o *rotateOptions) error {
-		if report == nil {
-			return errors.New("Progress: a nil function")
-		}
-		o.progress = report
-		return nil
-	})
-}
-
-// ResumeFrom lets [Rotate] go on where another pass over the same scope stood, by the Cursor of
-// its report; "" is the beginning. When the servers have changed since, it begins anew.
-func ResumeFrom(cursor string) RotateOption {
-	return rotateOption(func(o *rotateOptions) error {
-		o.resume = cursor
-		return nil
-	})
-}
-
-func (n ScanCountOption) applyRotate(o *rotateOptions) error { //nolint:unparam // as its interface has it
-	if n >= 1 {
-		o.count = int(n)
-	}
-	return nil
-}
-
-// Rotate seals anew what below the scope is not sealed by the keyring's primary key: secrets,
-// passwords and secret fields of hashes and records, also those that the Python library stored if
-// the keyring reads them. It goes through the keys of every primary server (SCAN), reads what is
-// declared to be sealed (STRLEN, GET, HSTRLEN, HGET, and HSCAN in a script for hashes whose fields
-// are all secret), and writes back by comparing with the bytes that it read (EVAL): a value that
-// somebody else writes meanwhile stands, and every TTL goes on, of a field too.
+// Rotate reseals the values below the scope that are not sealed by the keyring's primary key:
+// secrets, passwords and secret fields of hashes and records. This includes values that the Python
+// library stored, if the keyring reads them. Rotate goes through the keys of every primary server
+// (SCAN) and reads the values that are declared to be sealed (STRLEN, GET, HSTRLEN, HGET, and HSCAN
+// in a script for hashes whose fields are all secret). It writes back by comparing with the bytes
+// that it read (EVAL): a value that another client writes meanwhile is kept, and every TTL goes on,
+// that of a field too.
 //
-// What does not open is never overwritten and does not stop the pass: the report counts it, and
-// names it. Keys that appear during the pass may be missed, and so may those of a slot of a Redis
-// Cluster that moves to another node meanwhile. [RotateReport.Clean] tells when nothing is left to
-// do.
+// A value that does not open is never overwritten and does not stop the pass: the report counts and
+// names it. Keys that appear during the pass may be missed. Keys in a slot of a Redis Cluster that
+// moves meanwhile, and keys of a server that is restarted, are examined again and counted once.
+// Keys that could not be examined end the pass with an error, as [Scope.Keys] describes, which also
+// names the rights that the user needs. Values are read from the primaries. [RotateReport.Clean]
+// reports whether nothing is left to do.
 //
-// An error ends the pass: of the server, of the connection or of the context. The report, which
-// is valid then too, tells with its Cursor where [ResumeFrom] can go on, which is the beginning
-// while no server has been asked; the values of one step are counted again. The error wraps [ErrNoKeyring] when the tree was opened without one, and
-// [ErrArgument] for options that make no sense.
+// An error of the server, of the connection or of the context ends the pass. The report is valid
+// then too. Its Cursor is where [ResumeFrom] can continue: the beginning while no server has been
+// asked. A pass that continues there counts the values of one step again. The error wraps
+// [ErrNoKeyring] if the tree was opened without one, and [ErrArgument] if the options make no
+// sense.
 func Rotate(ctx context.Context, scope Scope, opts ...RotateOption) (RotateReport, error) {
-	if err := scope.ready(ctx, "rotate"); err != nil {
+	if err := scope.admit(ctx, "rotate"); err != nil {
 		return RotateReport{}, err
 	}
 	t := scope.at.tree
-	o := rotateOptions{count: t.options.scan.count}
-	for _, opt := range opts {
-		err := errNilOption
-		if opt != nil {
-			err = opt.applyRotate(&o)
-		}
-		if err != nil {
-			return RotateReport{}, scope.fail("rotate", because(ErrArgument, err.Error()))
-		}
+	o := t.options.scan
+	err := eachOption(opts, func(opt RotateOption) error { return opt.applyRotate(&o) })
+	var w *walking
+	if err == nil {
+		w, err = scope.walking("rotate", o)
+	}
+	if err != nil {
+		err = scope.fail("rotate", err)
+		scope.observe(ctx, "rotate", time.Now(), err)
+		return RotateReport{}, err
 	}
 	if t.options.sealer == nil {
-		return RotateReport{}, scope.fail("rotate", because(ErrNoKeyring, "Rotate needs the option WithKeyring"))
+		err := scope.fail("rotate", because(ErrNoKeyring, "Rotate needs the option WithKeyring"))
+		scope.observe(ctx, "rotate", time.Now(), err)
+		return RotateReport{}, err
 	}
-	s := sweep{scope: scope, options: o, start: time.Now(), report: RotateReport{
-		DryRun: o.dryRun, ByKeyID: make(map[string]int64), FailuresByKind: make(map[string]int64), Cursor: o.resume,
+	s := sweep{walking: w, report: RotateReport{
+		DryRun: o.dryRun, ByKeyID: make(map[string]int64), FailuresByKind: make(map[string]int64),
 	}}
-	err := s.run(ctx)
-	s.report.Elapsed = time.Since(s.start)
+	err = s.run(ctx)
+	s.report.Elapsed, s.report.Cursor = time.Since(w.start), w.now.Cursor
 	if err != nil {
 		err = scope.fail("rotate", err)
 	}
-	scope.observe(ctx, "rotate", s.start, err)
+	scope.observe(ctx, "rotate", w.start, err)
 	return s.report, err
 }
 
 // sweep is one pass of Rotate.
 type sweep struct {
-	scope   Scope
-	options rotateOptions
-	start   time.Time
+	*walking
+	at *holder // the server of the page that is being examined
 
-	counting sync.Mutex
-	report   RotateReport
+	looked int64
+	tally  tally
+	report RotateReport
 }
 
 func (s *sweep) run(ctx context.Context) error {
-	nodes, err := s.scope.at.tree.servers(ctx)
-	if err != nil {
-		return err
+	s.keyWalk.again = func(slots *hashslot.Set) {
+		s.withdraw(slots)
+		s.counting.Lock()
+		defer s.counting.Unlock()
+		if !s.last.clustered {
+			every := hashslot.Every()
+			slots = &every
+		}
+		s.tally.withdraw(&s.report, slots)
 	}
-	servers := fingerprint(nodes)
-	node, cursor, err := parseCursor(s.options.resume, servers)
-	if err != nil || node >= len(nodes) {
-		return because(ErrArgument, "ResumeFrom takes the Cursor of a RotateReport")
-	}
-	s.report.Cursor = formatCursor(servers, node, cursor)
-	begun := node == 0 && cursor == 0
-	for node < len(nodes) {
-		client := nodes[node].client
-		page, err := scanned(client.Do(ctx, s.scope.scan(client, cursor, s.options.count)).ToMessage())
-		if err != nil {
+	s.done = func() (int64, int64) { return s.report.Resealed, s.report.Failed }
+	err := s.inTurn(ctx, func(p walkPage) error {
+		s.at = p.server
+		seen := slices.DeleteFunc(s.sight(p), func(found sighting) bool { return found.verdict != taken })
+		if err := s.page(ctx, seen); err != nil {
 			return err
 		}
-		if err := s.page(ctx, s.scope.filter(page.Elements)); err != nil {
-			return err
-		}
-		if cursor = page.Cursor; cursor == 0 {
-			node++
-		}
-		s.report.Cursor = formatCursor(servers, node, cursor)
-		if node == len(nodes) {
-			s.report.Cursor, s.report.Whole = "", begun
-		}
-		if s.options.progress != nil {
-			s.report.Elapsed = time.Since(s.start)
-			s.options.progress(s.report.clone())
-		}
-	}
-	return nil
+		s.count(p, slices.DeleteFunc(seen, func(found sighting) bool { return !found.m.seals() }))
+		return nil
+	})
+	s.report.Whole = err == nil && s.begun
+	s.finish(err)
+	return err
 }
 
-// A cursor names the servers that it goes through, since what stands for the place in one of them
-// means nothing in others.
-
-// fingerprint stands for servers.
-func fingerprint(nodes []server) string {
-	h := fnv.New32a()
-	for _, n := range nodes {
-		_, _ = h.Write([]byte(n.addr + " "))
-	}
-	return strconv.FormatUint(uint64(h.Sum32()), 16)
-}
-
-func formatCursor(servers string, node int, cursor uint64) string {
-	return servers + "-" + strconv.Itoa(node) + "-" + strconv.FormatUint(cursor, 10)
-}
-
-// parseCursor gives the beginning for a cursor of other servers.
-func parseCursor(text, servers string) (node int, cursor uint64, err error) {
-	if text == "" {
-		return 0, 0, nil
-	}
-	parts := strings.Split(text, "-")
-	if len(parts) != 3 {
-		return 0, 0, errors.New("it has three parts")
-	}
-	place, err := strconv.ParseUint(parts[1], 10, 31)
-	if err == nil {
-		cursor, err = strconv.ParseUint(parts[2], 10, 64)
-	}
-	if err != nil || parts[0] != servers {
-		return 0, 0, err
-	}
-	return int(place), cursor, nil
+// seals reports whether a key holds anything that is sealed.
+func (m *mounted) seals() bool {
+	_, ok := m.bound.(sealed)
+	return ok || secretsOf(m) != nil
 }

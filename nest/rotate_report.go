@@ -7,66 +7,71 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/redisimnest/redisimnest/nest/internal/names"
 )
 
-// MaxRotateKeyIDs is how many ids of keys a [RotateReport] tells apart.
+// MaxRotateKeyIDs is the maximum number of key ids that a [RotateReport] counts separately.
 const MaxRotateKeyIDs = 100
 
-// OtherKeyIDs is what the values are counted under whose key's id came after [MaxRotateKeyIDs] others.
+// OtherKeyIDs is the id under which a [RotateReport] counts values whose key's id came after
+// [MaxRotateKeyIDs] others.
 const OtherKeyIDs = "others"
 
-// MaxRotateFailures is how many keys that could not be sealed anew a [RotateReport] names. All
-// of them are counted.
+// MaxRotateFailures is the maximum number of keys that a [RotateReport] names because they could
+// not be resealed. All of them are counted.
 const MaxRotateFailures = 100
 
-// RotateReport tells what [Rotate] did, or would do in a dry run. It holds no values, and the
-// names of keys with sensitive parameters as their templates.
+// RotateReport describes what [Rotate] did, or would do in a dry run. It holds no values, and
+// sensitive parameters in the names of keys only as their templates.
 type RotateReport struct {
-	// DryRun tells that nothing was written.
+	// DryRun reports that nothing was written.
 	DryRun bool
-	// Scanned counts the sealed values that were looked at: secrets, passwords, and secret
-	// fields. It is the sum of the next four.
+	// Scanned counts the sealed values that were examined: secrets, passwords, and secret fields.
+	// It is the sum of the next four.
 	Scanned int64
-	// Current counts the values that the primary key had sealed already.
+	// Current counts the values that the primary key had already sealed.
 	Current int64
-	// Resealed counts the values that were sealed anew; in a dry run, that would be.
+	// Resealed counts the values that were resealed or, in a dry run, would be.
 	Resealed int64
-	// Conflicts counts the values that somebody else wrote or deleted in between. They were left
-	// alone, and another pass looks at them again.
+	// Conflicts counts the values that another client wrote or deleted in between. They were left
+	// alone; another pass examines them again.
 	Conflicts int64
 	// Failed counts the values that do not open or are of a wrong type. They were left alone.
 	Failed int64
-	// ByKeyID counts the values by the id of the key that had sealed them before; "" stands for
-	// those that were not sealed at all, "fernet" for the Python library's. Whoever writes Redis
-	// can make ids up: those past [MaxRotateKeyIDs] are counted together, under [OtherKeyIDs].
+	// ByKeyID counts the values by the id of the key that had sealed them before. "" stands for
+	// values that were not sealed at all, "fernet" for the Python library's. Whoever writes to
+	// Redis can make up ids: those past [MaxRotateKeyIDs] are counted together, under
+	// [OtherKeyIDs].
 	ByKeyID map[string]int64
-	// FailuresByKind counts the values that failed by the innermost reason.
+	// FailuresByKind counts the values that failed, by the innermost reason.
 	FailuresByKind map[string]int64
-	// Failures names those that failed, the first [MaxRotateFailures].
+	// Failures names the first [MaxRotateFailures] values that failed.
 	Failures []RotateFailure
-	// Cursor is where the pass stands, for [ResumeFrom]; "" when it is at its end, and as long
-	// as it has not begun.
+	// Cursor is the position of the pass, for [ResumeFrom]. It is "" before the pass has begun and
+	// once it has reached its end.
 	Cursor string
-	// Whole tells that the pass went from the beginning to the end: it was not resumed in
+	// Whole reports whether the pass went from the beginning to the end: it was not resumed in
 	// between, and no error ended it.
 	Whole bool
 	// Elapsed is how long the pass took.
 	Elapsed time.Duration
 }
 
-// RotateFailure is a value that could not be sealed anew.
+// RotateFailure is a value that could not be resealed.
 type RotateFailure struct {
 	Key   string
-	Field string // of a hash, else ""
+	Field string // the field of a hash, else ""
 	Err   error
 }
 
-// Clean tells that the pass was [RotateReport.Whole] and found nothing but values that the primary
-// key has sealed. Once such a pass began after the last process that seals with another key was
-// gone, and no slot of a Redis Cluster moved meanwhile, the other keys can be removed.
+// Clean reports whether the pass was [RotateReport.Whole] and found only values that the primary
+// key has sealed. If such a pass began after the last process that seals with another key had
+// ended, the other keys can be removed.
 func (r RotateReport) Clean() bool { return r.Whole && r.Current == r.Scanned }
 
-// String tells the numbers in a few lines, and how each kind of failure came about.
+// String returns the numbers in a few lines, with the number of failures of each kind and the names
+// of the keys that failed.
 func (r RotateReport) String() string {
 	var b strings.Builder
 	verb := "resealed"
@@ -79,17 +84,17 @@ func (r RotateReport) String() string {
 		if id == "" {
 			name = "not sealed"
 		}
-		fmt.Fprintf(&b, "  %s: %d\n", printable(name), r.ByKeyID[id])
+		fmt.Fprintf(&b, "  %s: %d\n", names.Printable(name), r.ByKeyID[id])
 	}
 	for _, kind := range slices.Sorted(maps.Keys(r.FailuresByKind)) {
-		fmt.Fprintf(&b, "  failed, %s: %d\n", printable(kind), r.FailuresByKind[kind])
+		fmt.Fprintf(&b, "  failed, %s: %d\n", names.Printable(kind), r.FailuresByKind[kind])
 	}
 	for _, f := range r.Failures {
 		name := f.Key
 		if f.Field != "" {
 			name += " field " + f.Field
 		}
-		fmt.Fprintf(&b, "    %s\n", printable(name))
+		fmt.Fprintf(&b, "    %s\n", names.Printable(name))
 	}
 	if more := r.Failed - int64(len(r.Failures)); more > 0 {
 		fmt.Fprintf(&b, "    and %d more\n", more)
@@ -100,29 +105,29 @@ func (r RotateReport) String() string {
 	return b.String()
 }
 
-// clone gives a report that does not change with r.
-func (r RotateReport) clone() RotateReport {
-	r.ByKeyID, r.FailuresByKind, r.Failures = maps.Clone(r.ByKeyID), maps.Clone(r.FailuresByKind), slices.Clone(r.Failures)
-	return r
-}
-
-func (r *RotateReport) sealedBy(id string) {
+// sealedBy counts a value by the id of its key, and returns the id under which it was counted.
+func (r *RotateReport) sealedBy(id string) string {
 	if _, known := r.ByKeyID[id]; !known && len(r.ByKeyID) >= MaxRotateKeyIDs {
 		id = OtherKeyIDs
 	}
 	r.ByKeyID[id]++
+	return id
 }
 
-func (r *RotateReport) failed(v *sealedValue) {
+// failed counts a value that failed. It returns the kind of failure and whether the report names
+// it.
+func (r *RotateReport) failed(v *sealedValue) (kind string, named bool) {
 	r.Failed++
-	r.FailuresByKind[innermost(v.err).Error()]++
-	if len(r.Failures) < MaxRotateFailures {
-		r.Failures = append(r.Failures, RotateFailure{v.m.redact(v.key), v.field, v.err})
+	kind = innermost(v.err).Error()
+	r.FailuresByKind[kind]++
+	if named = len(r.Failures) < MaxRotateFailures; named {
+		r.Failures = append(r.Failures, RotateFailure{v.m.name.Redact(v.key), v.field, v.err})
 	}
+	return kind, named
 }
 
-// innermost gives the last reason in a chain, which is a sentinel and the same for all errors of
-// a kind.
+// innermost returns the last reason in a chain. It is a sentinel, the same for all errors of a
+// kind.
 func innermost(err error) error {
 	for {
 		switch e := err.(type) { //nolint:errorlint // it unwraps step by step

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/redisimnest/redisimnest/nest/internal/hashslot"
 )
 
 // sealedValue is one value on its way through a sweep.
@@ -17,32 +19,33 @@ type sealedValue struct {
 	m       *mounted
 	key     string
 	field   string        // of a hash
-	secrets *secretFields // of that hash; nil when the key is a string
-	size    int64         // in bytes; negative when it is still to be asked
+	secrets *secretFields // of that hash; nil if the key is a string
+	size    int64         // in bytes; negative until it is known
 	stored  string
-	// sealed is what to write, "" when the value is current already; err why there is nothing.
+	// sealed is what to write, or "" if the value is already current. err says why there is nothing
+	// to write.
 	sealed string
 	err    error
+	// moved says that the key's slot has left the server. The sweep then goes through the slot
+	// again.
+	moved bool
 }
 
 const (
-	// sweepChunk is how many values travel together. Some chunks are on their way at the same
-	// time, so that the server works while others are sealed.
+	// sweepChunk is how many values travel together. Several chunks are on their way at the same
+	// time, so that the server works on some while others are sealed.
 	sweepChunk = 250
-	// maxSweepBytes is how much a chunk reads at once: whoever writes Redis decides how long
-	// values are.
+	// maxSweepBytes is how many bytes a chunk reads at once. It is limited because whoever writes
+	// to Redis decides how long values are.
 	maxSweepBytes = 8 << 20
 )
 
 // page looks at the keys that one step of the scan found.
-func (s *sweep) page(ctx context.Context, names []string) error {
+func (s *sweep) page(ctx context.Context, seen []sighting) error {
 	var values []sealedValue
 	var listed []listing
-	for _, name := range names {
-		m := s.scope.at.tree.index.find(name)
-		if m == nil || !s.scope.at.holds(m) {
-			continue
-		}
+	for _, found := range seen {
+		m, name := found.m, found.name
 		if _, ok := m.bound.(sealed); ok {
 			values = append(values, sealedValue{m: m, key: name, size: -1})
 		}
@@ -73,7 +76,7 @@ func (s *sweep) page(ctx context.Context, names []string) error {
 	return nil
 }
 
-// listing is a hash whose fields are all secret, some of which are still to be listed.
+// listing is a hash whose fields are all secret. Some of the fields are still to be listed.
 type listing struct {
 	m       *mounted
 	key     string
@@ -81,8 +84,8 @@ type listing struct {
 	cursor  string
 }
 
-// listFields gives a cursor, and the names of some fields with the length of their values, which
-// stay where they are.
+// listFields returns a cursor, and the names of some fields with the lengths of their values. The
+// values themselves stay on the server.
 var listFields = newScript(`local page = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2])
 local reply = {page[1]}
 for i = 1, #page[2], 2 do
@@ -91,9 +94,9 @@ for i = 1, #page[2], 2 do
 end
 return reply`)
 
-// list lists some fields of each hash, and gives the hashes that have more.
+// list lists some fields of each hash, and returns the hashes that have more.
 func (s *sweep) list(ctx context.Context, hashes []listing) (values []sealedValue, more []listing, err error) {
-	client := s.scope.at.tree.client
+	client := s.at.client
 	cmds := make([]rueidis.Completed, len(hashes))
 	for i, h := range hashes {
 		cmds[i] = listFields.inFull(client.B(), []string{h.key}, h.cursor, strconv.Itoa(sweepChunk))
@@ -102,6 +105,9 @@ func (s *sweep) list(ctx context.Context, hashes []listing) (values []sealedValu
 		h := hashes[i]
 		failed := sealedValue{m: h.m, key: h.key, secrets: h.secrets}
 		page, err := a.ToArray()
+		if s.leaves(&failed, err) {
+			continue
+		}
 		if err := failed.stops(err); err != nil {
 			return nil, nil, err
 		}
@@ -130,7 +136,7 @@ func (s *sweep) list(ctx context.Context, hashes []listing) (values []sealedValu
 	return values, more, nil
 }
 
-// values looks at values, in chunks.
+// values processes values in chunks.
 func (s *sweep) values(ctx context.Context, values []sealedValue) error {
 	if s.options.rate > 0 {
 		for chunk := range slices.Chunk(values, min(sweepChunk, s.options.rate/10+1)) {
@@ -167,13 +173,14 @@ func (s *sweep) values(ctx context.Context, values []sealedValue) error {
 	return context.Cause(ctx)
 }
 
-// pace waits until no more was scanned than the rate allows.
+// pace waits until the number of values looked at is within the rate.
 func (s *sweep) pace(ctx context.Context) error {
-	due := time.Duration(float64(s.report.Scanned) / float64(s.options.rate) * float64(time.Second))
+	due := time.Duration(float64(s.looked) / float64(s.options.rate) * float64(time.Second))
 	return sleep(ctx, due-time.Since(s.start))
 }
 
-// chunk looks at some values. It asks first how long they are, so that long ones come one by one.
+// chunk processes some values. It first asks for their lengths, so that long ones are read one by
+// one.
 func (s *sweep) chunk(ctx context.Context, values []sealedValue) error {
 	if values[0].size < 0 {
 		answers := s.send(ctx, values, func(b rueidis.Builder, v *sealedValue) rueidis.Completed {
@@ -185,6 +192,9 @@ func (s *sweep) chunk(ctx context.Context, values []sealedValue) error {
 		for i, a := range answers {
 			v := &values[i]
 			n, err := answeredInt(a.ToMessage())
+			if s.leaves(v, err) {
+				continue
+			}
 			if err := v.stops(err); err != nil {
 				return err
 			}
@@ -208,14 +218,24 @@ func (s *sweep) chunk(ctx context.Context, values []sealedValue) error {
 	return nil
 }
 
-// stops tells whether the pass ends with an error. That a key is of another type than declared is
-// the key's own, everything else concerns all.
+// leaves reports whether a value cannot be reached because its slot is leaving the server. The walk
+// then goes through the slot again.
+func (s *sweep) leaves(v *sealedValue, err error) bool {
+	if whyUnexecuted(err) == slotMoves {
+		v.moved = true
+		s.spoil(v.key)
+	}
+	return v.moved
+}
+
+// stops returns the error if it ends the whole pass. An error that a key has another type than
+// declared concerns that key only, and is noted there. Every other error concerns all keys.
 func (v *sealedValue) stops(err error) error {
 	if err == nil || rueidis.IsRedisNil(err) {
 		return nil
 	}
 	if _, answered := rueidis.IsRedisErr(err); answered {
-		if err = serverError(err); errors.Is(err, ErrWrongType) {
+		if err = exchangeError(err); errors.Is(err, ErrWrongType) {
 			v.err = err
 			return nil
 		}
@@ -223,14 +243,16 @@ func (v *sealedValue) stops(err error) error {
 	return err
 }
 
-// reseal reads values, seals them anew and writes them back.
+// reseal reads values, seals them again and writes them back.
 func (s *sweep) reseal(ctx context.Context, values []sealedValue) error {
 	read := make([]sealedValue, 0, len(values))
 	done := make([]sealedValue, 0, len(values))
 	for _, v := range values {
-		if v.err != nil {
+		switch {
+		case v.moved:
+		case v.err != nil:
 			done = append(done, v)
-		} else {
+		default:
 			read = append(read, v)
 		}
 	}
@@ -244,8 +266,8 @@ func (s *sweep) reseal(ctx context.Context, values []sealedValue) error {
 	for i, a := range answers {
 		v := read[i]
 		stored, err := a.ToString()
-		if rueidis.IsRedisNil(err) {
-			continue // it has gone since the scan saw it
+		if rueidis.IsRedisNil(err) || s.leaves(&v, err) {
+			continue // it is gone since the scan saw it, or its slot is leaving
 		}
 		if err := v.stops(err); err != nil {
 			return err
@@ -280,7 +302,7 @@ func (v *sealedValue) reseal() {
 	}
 }
 
-// errMeanwhile marks a value that somebody else has written since it was read.
+// errMeanwhile marks a value that another client has written since it was read.
 var errMeanwhile = errors.New("written meanwhile")
 
 // write writes values back where they still hold what was read.
@@ -291,47 +313,47 @@ func (s *sweep) write(ctx context.Context, values []sealedValue) ([]sealedValue,
 		}
 		return replacing.inFull(b, []string{v.key}, v.stored, v.sealed)
 	})
+	kept := values[:0]
 	for i, a := range answers {
-		v := &values[i]
+		v := values[i]
 		done, err := answeredInt(a.ToMessage())
+		if s.leaves(&v, err) {
+			continue
+		}
 		if err := v.stops(err); err != nil {
 			return nil, err
 		}
 		if v.err != nil || done == 0 {
 			v.err = errMeanwhile
 		}
+		kept = append(kept, v)
 	}
-	return values, nil
+	return kept, nil
 }
 
-// merge counts values that are done with. Chunks do so at the same time.
+// merge counts values that are finished. Chunks call it concurrently.
 func (s *sweep) merge(values []sealedValue) {
 	s.counting.Lock()
 	defer s.counting.Unlock()
 	for i := range values {
 		v := &values[i]
-		s.report.Scanned++
+		s.looked++
 		id, _ := s.scope.at.tree.options.sealer.KeyID(bytesOf(v.stored))
-		s.report.sealedBy(id)
-		switch {
-		case v.err == errMeanwhile: //nolint:errorlint // it is set above, and not wrapped
-			s.report.Conflicts++
-		case v.err != nil:
-			s.report.failed(v)
-		case v.sealed == "":
-			s.report.Current++
-		default:
-			s.report.Resealed++
+		var slot uint16
+		if s.last.clustered {
+			slot = hashslot.Of(v.key)
 		}
+		s.tally.count(&s.report, slot, v, id)
 	}
 }
 
-// send sends one command for each value.
+// send sends one command for each value to the very server that is being walked through. The tree's
+// client could ask a replica, which may lag behind.
 func (s *sweep) send(ctx context.Context, values []sealedValue, command func(b rueidis.Builder, v *sealedValue) rueidis.Completed) []rueidis.RedisResult {
 	if len(values) == 0 {
 		return nil
 	}
-	client := s.scope.at.tree.client
+	client := s.at.client
 	cmds := make([]rueidis.Completed, len(values))
 	for i := range values {
 		cmds[i] = command(client.B(), &values[i])

@@ -2,89 +2,35 @@ package nest
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"iter"
-	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
 )
 
-// The defaults of [ScanCount] and [DeleteChunk].
-const (
-	DefaultScanCount   = 1000
-	DefaultDeleteChunk = 500
-)
-
-// ScanOption is an option of [Scope.Keys] and [Scope.Subkeys].
-type ScanOption interface {
-	applyScan(o *scanOptions)
-}
-
-// ClearOption is an option of [Scope.Clear].
-type ClearOption interface {
-	applyClear(o *scanOptions)
-}
-
-type scanOptions struct {
-	count int
-	chunk int
-	force bool
-}
-
-// ScanCountOption is the result of [ScanCount]. It is a [ScanOption], a [ClearOption] and an
-// [OpenOption].
-type ScanCountOption int
-
-// ScanCount sets how many names the server looks at in one step of a scan (the COUNT of SCAN).
-// More is faster in all, and keeps the server from other work for longer at a time. The default
-// is [DefaultScanCount], or what [Open] was given. Anything below 1 stands for the default.
-func ScanCount(n int) ScanCountOption { return ScanCountOption(n) }
-
-func (n ScanCountOption) applyScan(o *scanOptions) {
-	if n >= 1 {
-		o.count = int(n)
-	}
-}
-func (n ScanCountOption) applyClear(o *scanOptions) { n.applyScan(o) }
-func (n ScanCountOption) applyOpen(o *openOptions) error {
-	if n < 1 {
-		return fmt.Errorf("ScanCount(%d): at least 1", int(n))
-	}
-	n.applyScan(&o.scan)
-	return nil
-}
-
-// DeleteChunkOption is the result of [DeleteChunk]. It is a [ClearOption] and an [OpenOption].
-type DeleteChunkOption int
-
-// DeleteChunk sets how many keys [Scope.Clear] deletes with one command. The default is
-// [DefaultDeleteChunk], or what [Open] was given. Anything below 1 stands for the default.
-func DeleteChunk(n int) DeleteChunkOption { return DeleteChunkOption(n) }
-
-func (n DeleteChunkOption) applyClear(o *scanOptions) {
-	if n >= 1 {
-		o.chunk = int(n)
-	}
-}
-func (n DeleteChunkOption) applyOpen(o *openOptions) error {
-	if n < 1 {
-		return fmt.Errorf("DeleteChunk(%d): at least 1", int(n))
-	}
-	n.applyClear(&o.scan)
-	return nil
-}
-
-// Keys streams the names that exist below the scope, declared or not, each with its declaration, of
-// which a name that nothing declares has none: [Match.Def] is nil (SCAN). Names that a declaration
-// outside of the scope claims are left out, and so is what this package keeps beside keys. The order is the
-// server's; a name that is written or deleted meanwhile may be missing, and a name may come
-// twice while the server resizes its table. An error ends the stream.
+// Keys streams the names that exist below the scope, declared or not (SCAN). Each comes with its
+// declaration; for a name that nothing declares, [Match.Def] returns nil. Keys leaves out the names
+// that a declaration outside of the scope claims, and those that this package keeps beside keys,
+// unless [Companions] is given. [Where], [Only] and [Undeclared] restrict it to some keys. The
+// order is that of the servers. An error ends the stream.
+//
+// Every name that exists from the beginning to the end of the scan is in the stream. The names come
+// from all primaries at the same time, even if the client reads from replicas. Keys asks the
+// servers who they are when the walk begins and when it ends (INFO, and CLUSTER NODES on a Redis
+// Cluster). Slots that moved meanwhile, and servers that were restarted or replaced, are walked
+// through again. A name may come twice then, as it may while a server resizes its table. Keys waits
+// for slots that are still moving from one node of a Redis Cluster to another, and for slots that
+// no node has. It waits as long as the context lasts, but at most 10 seconds. The error then names
+// the slots.
+//
+// A user without the right to run CLUSTER NODES gets an error that wraps [ErrUnsupported]. If the
+// user may not run INFO, Keys walks through the server on one connection. When that connection is
+// lost, the walk through a single server ends with an error.
 func (s Scope) Keys(ctx context.Context, opts ...ScanOption) iter.Seq2[Match, error] {
 	return func(yield func(Match, error) bool) {
-		if err := s.ready(ctx, "keys"); err != nil {
+		if err := s.admit(ctx, "keys"); err != nil {
 			yield(Match{}, err)
 			return
 		}
@@ -97,47 +43,101 @@ func (s Scope) Keys(ctx context.Context, opts ...ScanOption) iter.Seq2[Match, er
 	}
 }
 
-// keys hands the names below the scope to yield until that has enough.
+// keys passes the names below the scope to yield until yield returns false.
 func (s Scope) keys(ctx context.Context, opts []ScanOption, yield func(Match, error) bool) error {
-	o := s.at.tree.options.scan
-	for _, opt := range opts {
-		if opt == nil {
-			return s.fail("keys", because(ErrArgument, errNilOption.Error()))
-		}
-		opt.applyScan(&o)
+	o, err := s.at.tree.scanOptions(opts)
+	var w *walking
+	if err == nil {
+		w, err = s.walking("keys", o)
 	}
-	nodes, err := s.at.tree.primaries(ctx)
 	if err != nil {
 		return s.fail("keys", err)
 	}
-	for _, node := range nodes {
-		for names, err := range s.pages(ctx, node, o.count) {
-			if err != nil {
-				return s.fail("keys", err)
-			}
-			for _, name := range names {
-				m := s.at.tree.index.find(name)
-				if m != nil && !s.at.holds(m) {
-					continue
-				}
-				found := Match{key: name, at: m}
-				if m == nil {
-					if _, ok := companionOf(name); ok {
-						continue
-					}
-					found.above = s.at
-				}
-				if !yield(found, nil) {
-					return nil
-				}
+	err = w.inTurn(ctx, func(p walkPage) error {
+		seen := w.sight(p)
+		for i, found := range seen {
+			if found.verdict != undeclared && !yield(w.matched(found), nil) {
+				w.count(p, seen[:i+1])
+				return errStopped
 			}
 		}
+		w.count(p, seen)
+		return nil
+	})
+	if w.finish(err); err != nil && !errors.Is(err, errStopped) {
+		return s.fail("keys", err)
 	}
 	return nil
 }
 
-// Subkeys gives the names that exist below the scope, declared or not, sorted and each once
-// (SCAN). It holds them all in memory; [Scope.Keys] streams them.
+// errStopped ends a walk whose caller has left the loop.
+var errStopped = errors.New("stopped")
+
+// matched returns what Keys yields for a name.
+func (w *walking) matched(found sighting) Match {
+	m := Match{key: found.name, above: w.scope.at}
+	switch {
+	case found.verdict == taken:
+		return Match{key: found.name, at: found.m}
+	case found.m != nil:
+		m.above = found.m // the key that it serves
+	default:
+		// The nearest cluster says what of the name, and whether the value, is sensitive.
+		for _, c := range slices.Backward(w.secretive) {
+			if c.name.Under(found.name, nil) {
+				m.above = c
+				break
+			}
+		}
+	}
+	return m
+}
+
+// Count returns how many keys exist below the scope, declared or not (SCAN): the number of names
+// that [Scope.Keys] yields with the same options. Keys of a Redis Cluster that are walked through
+// again, because their slot moved, count once. While a server resizes its table, a few keys may
+// count twice. With an error, Count returns what it has counted so far.
+//
+// Count does not order the servers to count. It needs as long as Keys, and the same permissions.
+func (s Scope) Count(ctx context.Context, opts ...ScanOption) (int64, error) {
+	if err := s.admit(ctx, "count"); err != nil {
+		return 0, err
+	}
+	start := time.Now()
+	n, err := s.count(ctx, opts)
+	s.observe(ctx, "count", start, err)
+	return n, err
+}
+
+func (s Scope) count(ctx context.Context, opts []ScanOption) (int64, error) {
+	o, err := s.at.tree.scanOptions(opts)
+	var w *walking
+	if err == nil {
+		w, err = s.walking("count", o)
+	}
+	if err != nil {
+		return 0, s.fail("count", err)
+	}
+	err = w.each(ctx, func(_ context.Context, p walkPage) error {
+		w.count(p, w.sight(p))
+		return nil
+	})
+	w.finish(err)
+	if err != nil {
+		err = s.fail("count", err)
+	}
+	return w.now.Matched, err
+}
+
+// scanOptions returns the options of a walk that only reads.
+func (t *tree) scanOptions(opts []ScanOption) (walkOptions, error) {
+	o := t.options.scan
+	return o, eachOption(opts, func(opt ScanOption) error { return opt.applyScan(&o) })
+}
+
+// Subkeys returns the names that exist below the scope, declared or not, sorted and without
+// duplicates (SCAN). It holds all of them in memory. [Scope.Keys] streams them, and its
+// documentation says which names are certain to be among them.
 func (s Scope) Subkeys(ctx context.Context, opts ...ScanOption) ([]string, error) {
 	var names []string
 	for m, err := range s.Keys(ctx, opts...) {
@@ -148,27 +148,6 @@ func (s Scope) Subkeys(ctx context.Context, opts ...ScanOption) ([]string, error
 	}
 	slices.Sort(names)
 	return slices.Compact(names), nil
-}
-
-// pages scans one server for the names below the scope.
-func (s Scope) pages(ctx context.Context, node rueidis.Client, count int) iter.Seq2[[]string, error] {
-	return func(yield func([]string, error) bool) {
-		for cursor := uint64(0); ; {
-			page, err := scanned(node.Do(ctx, s.scan(node, cursor, count)).ToMessage())
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			if !yield(s.filter(page.Elements), nil) || page.Cursor == 0 {
-				return
-			}
-			cursor = page.Cursor
-		}
-	}
-}
-
-func (s Scope) scan(node rueidis.Client, cursor uint64, count int) rueidis.Completed {
-	return node.B().Scan().Cursor(cursor).Match(escapeGlob(s.lead()) + "*").Count(int64(count)).Build()
 }
 
 // scanned reads a page of SCAN.
@@ -182,82 +161,13 @@ func scanned(a rueidis.RedisMessage, err error) (page rueidis.ScanEntry, _ error
 	return page, nil
 }
 
-// lead is what every name below the scope begins with.
+// lead returns what every name below the scope begins with.
 func (s Scope) lead() string {
 	if s.prefix != "" {
 		return s.prefix + ":"
 	}
-	if first := s.at.tree.mounts[0]; s.at.def == nil && len(first.pieces) > 0 {
-		return first.pieces[0].literal
+	if first := s.at.tree.mounts[0]; s.at.def == nil && len(first.name.Pieces) > 0 {
+		return first.name.Pieces[0].Literal
 	}
 	return ""
 }
-
-// filter keeps the names that are below the scope, whatever the server made of the pattern.
-func (s Scope) filter(names []string) []string {
-	lead := s.lead()
-	return slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, lead) })
-}
-
-// escapeGlob makes a pattern of SCAN that matches s and nothing else.
-func escapeGlob(s string) string {
-	if !strings.ContainsAny(s, `*?[]\`) {
-		return s
-	}
-	b := make([]byte, 0, len(s)+8)
-	for i := range len(s) {
-		if strings.IndexByte(`*?[]\`, s[i]) >= 0 {
-			b = append(b, '\\')
-		}
-		b = append(b, s[i])
-	}
-	return string(b)
-}
-
-// server is a server that holds keys of its own, and the name by which the client knows it.
-type server struct {
-	addr   string
-	client rueidis.Client
-}
-
-// primaries gives a client for every server that holds keys of its own.
-func (t *tree) primaries(ctx context.Context) ([]rueidis.Client, error) {
-	servers, err := t.servers(ctx)
-	clients := make([]rueidis.Client, len(servers))
-	for i, s := range servers {
-		clients[i] = s.client
-	}
-	return clients, err
-}
-
-// servers gives every server that holds keys of its own, in the order of their names. A Redis
-// Cluster's list of nodes holds the replicas too, and a scan through it sees one node only.
-func (t *tree) servers(ctx context.Context) ([]server, error) {
-	if t.client.Mode() != rueidis.ClientModeCluster {
-		return []server{{"", t.client}}, nil
-	}
-	var primaries []server
-	nodes := t.client.Nodes()
-	for _, addr := range slices.Sorted(maps.Keys(nodes)) {
-		node := nodes[addr]
-		role, err := node.Do(ctx, node.B().Role().Build()).ToArray()
-		if err != nil {
-			return nil, err
-		}
-		if len(role) == 0 {
-			continue
-		}
-		if name, err := role[0].ToString(); err == nil && name == "master" {
-			primaries = append(primaries, server{addr, node})
-		}
-	}
-	return primaries, nil
-}
-
-// fail makes the error of an operation on the scope.
-func (s Scope) fail(op string, err error) error {
-	return &Error{Op: op, Template: s.at.template, Key: s.redactedPrefix(), Err: serverError(err)}
-}
-
-// redactedPrefix is the prefix with its sensitive parameters replaced by their templates.
-func (s Scope) redactedPrefix() string { return s.at.redact(s.prefix) }

@@ -3,10 +3,13 @@ package nest
 import (
 	"context"
 	"fmt"
+	"time"
+
+	"github.com/redis/rueidis"
 )
 
 // Scope is a declaration tree bound to a client, with the parameters so far filled in. It is an
-// immutable value: safe for concurrent use and cheap to copy. [Open] gives the first one,
+// immutable value: safe for concurrent use and cheap to copy. [Open] returns the first one,
 // [ClusterDef.At] those below it.
 type Scope struct {
 	at     *mounted
@@ -14,28 +17,32 @@ type Scope struct {
 	err    *Error
 }
 
-// Prefix is what the names of all keys below the scope begin with, without the ':' that
-// follows: "root:user:42". It is "" for a root without a prefix, for the scope above a root
+// Prefix returns what the names of all keys below the scope begin with, without the ':' that
+// follows: "root:user:42". It returns "" for a root without a prefix, for the scope above a root
 // whose prefix has parameters, and for a scope with an error.
 func (s Scope) Prefix() string { return s.prefix }
 
-// Format prints what String gives, whatever the verb and the flags: sensitive parameters stay out of
-// what package fmt shows of it.
+// Format prints what String returns, whatever the verb and the flags. So package fmt never shows
+// sensitive parameters.
 func (s Scope) Format(state fmt.State, verb rune) { formatted(state, verb, s.String()) }
 
-// String gives the prefix with its sensitive parameters replaced by their templates.
+// String returns the prefix with its sensitive parameters replaced by their templates. For a scope
+// with an error, it returns a description of the error.
 func (s Scope) String() string {
-	if s.at == nil {
-		return ""
+	switch {
+	case s.err != nil:
+		return "invalid scope (" + s.err.Error() + ")"
+	case s.at == nil:
+		return "zero scope"
 	}
 	return s.redactedPrefix()
 }
 
-// Err is what is wrong with the scope: the [*Error] that every operation on it and below it
-// returns. It is nil for a good scope.
+// Err returns what is wrong with the scope: the [*Error] that every operation on it and below it
+// returns. It returns nil for a good scope.
 func (s Scope) Err() error { return s.check("scope") }
 
-// check gives the error of a scope that cannot be used.
+// check returns the error of a scope that cannot be used.
 func (s Scope) check(op string) error {
 	switch {
 	case s.err != nil:
@@ -46,7 +53,7 @@ func (s Scope) check(op string) error {
 	return nil
 }
 
-// ready is checkClient for operations that send something at once.
+// ready is checkClient for operations that send something at once. It refuses a nil context too.
 func (s Scope) ready(ctx context.Context, op string) error {
 	if err := s.checkClient(op); err != nil {
 		return err
@@ -57,13 +64,55 @@ func (s Scope) ready(ctx context.Context, op string) error {
 	return nil
 }
 
+// admit is ready for operations that report to their observers only once they have begun. It
+// reports a refusal to them itself.
+func (s Scope) admit(ctx context.Context, op string) error {
+	err := s.ready(ctx, op)
+	if err != nil && s.at != nil {
+		s.observe(ctx, op, time.Now(), err)
+	}
+	return err
+}
+
 // checkClient is check for operations that need a server.
 func (s Scope) checkClient(op string) error {
 	if err := s.check(op); err != nil {
 		return err
 	}
 	if s.at.tree.client == nil {
-		return &Error{Op: op, Template: s.at.template, Err: because(ErrNoClient, "the scope was opened with NamesOnly")}
+		return &Error{Op: op, Template: s.at.name.Text, Err: because(ErrNoClient, "the scope was opened with NamesOnly")}
 	}
 	return nil
+}
+
+// fail returns the error of an operation on the scope.
+func (s Scope) fail(op string, err error) error {
+	return &Error{Op: op, Template: s.at.name.Text, Key: s.redactedPrefix(), Err: exchangeError(err)}
+}
+
+// redactedPrefix returns the prefix with its sensitive parameters replaced by their templates.
+func (s Scope) redactedPrefix() string { return s.at.name.Redact(s.prefix) }
+
+// observe reports an operation on the scope to the observers.
+func (s Scope) observe(ctx context.Context, op string, start time.Time, err error) {
+	observers := s.at.tree.options.observers
+	if len(observers) == 0 {
+		return
+	}
+	if ctx == nil {
+		ctx = context.Background() // the call was refused because ctx is nil
+	}
+	e := Event{Op: op, Template: s.at.name.Text, Key: s.redactedPrefix(), Start: start, Duration: time.Since(start), Err: err}
+	for _, o := range observers {
+		o.Observe(ctx, e)
+	}
+}
+
+// Client returns the client that the scope was opened with, for what package nest does not send
+// itself. It returns nil for a scope without one ([NamesOnly]) and for a scope with an error.
+func (s Scope) Client() rueidis.Client {
+	if s.check("client") != nil {
+		return nil
+	}
+	return unguarded(s.at.tree.client)
 }

@@ -5,24 +5,24 @@ import (
 	"reflect"
 
 	"github.com/redis/rueidis"
-)
 
-// KindSecret is the kind of [Secret].
-const KindSecret Kind = "secret"
+	"github.com/redisimnest/redisimnest/codec"
+)
 
 // SecretDef declares a key that holds one encrypted value of type T, as a Redis string.
 type SecretDef[T any] struct {
 	Declaration
 }
 
-// Secret declares a key that holds one value of type T, encrypted by the keyring that
-// [WithKeyring] gives. Whoever reads Redis sees its length and nothing else of it; whoever writes
-// Redis cannot make one up, nor take one from another place: a value opens only under the name
-// of its key, as a secret, and with the codec, that it was stored with. So another [Codec], or
-// another [WithPrefix], makes older values unreadable; [SecretRef.Rename] and [SecretRef.Copy]
-// seal anew.
+// Secret declares a key that holds one value of type T, encrypted with the keyring that
+// [WithKeyring] sets. Whoever reads Redis sees only the length of the value. Whoever writes to
+// Redis can neither make up a value nor take one from another place. A value opens only as a
+// secret, under the name of the key and with the codec that it was stored with. Another [Codec], or
+// another [WithPrefix], therefore makes older values unreadable. [SecretRef.Rename] and
+// [SecretRef.Copy] reseal the value. A secret moves to another codec by the steps of
+// [codec.Versioned]: it also opens what the codec in Unversioned sealed.
 //
-// The [Default] is not encrypted: it stands in the program. Secret panics as [Key] does.
+// The [Default] is not encrypted: it is part of the program. Secret panics as [Key] does.
 func Secret[T any](template string, opts ...KeyOption) *SecretDef[T] {
 	d := &SecretDef[T]{}
 	where := caller()
@@ -32,7 +32,7 @@ func Secret[T any](template string, opts ...KeyOption) *SecretDef[T] {
 	var fallback T
 	if d.config.hasDefault {
 		var err error
-		if fallback, err = fitDefault[T](d.config.def); err != nil {
+		if fallback, err = fitDefault[T](d.config.def()); err != nil {
 			where.refuse(constructor, template, err)
 		}
 	}
@@ -40,7 +40,7 @@ func Secret[T any](template string, opts ...KeyOption) *SecretDef[T] {
 	return d
 }
 
-// At gives the reference of the key below s; what args are, [KeyDef.At] tells.
+// At returns the reference of the key below s; see [KeyDef.At] for args.
 func (d *SecretDef[T]) At(s Scope, args ...any) SecretRef[T] {
 	if d == nil {
 		return SecretRef[T]{nilRef(s)}
@@ -50,8 +50,8 @@ func (d *SecretDef[T]) At(s Scope, args ...any) SecretRef[T] {
 
 // SecretRef is one key that holds an encrypted T, with all its parameters filled in.
 //
-// A stored value that does not open is [ErrOpen], never the stored bytes, the default or an empty
-// value. What [Ref.Restore] and [Ref.Do] bring from another key does not open.
+// A read of a stored value that does not open returns [ErrOpen], never the stored bytes, the
+// default or an empty value. What [Ref.Restore] and [Ref.Do] bring from another key does not open.
 type SecretRef[T any] struct {
 	Ref
 }
@@ -74,13 +74,20 @@ func bindSecret[T any](m *mounted, fallback T, hasDefault bool) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &secretValue[T]{
+	s := &secretValue[T]{
 		value:   v.(*value[T]),
-		sealing: sealing{o.sealer, KindSecret, m.settings.codec.Name(), textsOf(m, reflect.TypeFor[T]())},
+		sealing: sealing{o.sealer, KindSecret, codec.Names(m.settings.codec), textsOf(m, reflect.TypeFor[T]()), nil},
 		one:     readSecret[T],
 		maybe:   findSecret[T],
 		former:  formerSecret[T],
-	}, nil
+	}
+	if m.def.config.acceptPlain {
+		s.sealing.plain = func(_, text string) error {
+			_, err := s.decodeText(address{m: m}, text)
+			return err
+		}
+	}
+	return s, nil
 }
 
 func (r SecretRef[T]) secret() *secretValue[T] { return r.at.m.bound.(*secretValue[T]) }
@@ -95,7 +102,7 @@ func readSecret[T any](ctx context.Context, r address, a rueidis.RedisMessage) (
 	return v, ErrNotFound
 }
 
-// findSecret reads what the key holds, if there is something.
+// findSecret reads what the key holds, if it exists.
 func findSecret[T any](ctx context.Context, r address, a rueidis.RedisMessage) (found[T], error) {
 	return openSecret[T](a, r, func(stored, plaintext string) { r.resealRead(ctx, stored, plaintext) })
 }
@@ -145,9 +152,9 @@ func (r SecretRef[T]) get() command[T] {
 	return command[T]{op: &s.value.get, cmd: r.at.fetch(), keyed: s.one, cacheable: true}
 }
 
-// Get gives the value, else the declared default, else an error that wraps [ErrNotFound] (GET,
-// or GETEX with AutoRenew). A stored value that does not open is [ErrOpen], also when it is not
-// sealed at all.
+// Get returns the value, else the declared default, else an error that wraps [ErrNotFound] (GET, or
+// GETEX with AutoRenew). If the stored value does not open, even because it is not sealed at all,
+// the error wraps [ErrOpen].
 func (r SecretRef[T]) Get(ctx context.Context) (T, error) { return call(ctx, r.at, r.get) }
 
 func (r SecretRef[T]) lookup() command[found[T]] {
@@ -155,15 +162,15 @@ func (r SecretRef[T]) lookup() command[found[T]] {
 	return command[found[T]]{op: &s.value.lookup, cmd: r.at.fetch(), keyed: s.maybe, cacheable: true}
 }
 
-// Lookup gives the value and whether the key exists, without the default (GET, or GETEX with
+// Lookup returns the value and whether the key exists, without the default (GET, or GETEX with
 // AutoRenew).
 func (r SecretRef[T]) Lookup(ctx context.Context) (T, bool, error) {
 	return both(call(ctx, r.at, r.lookup))
 }
 
-// Set seals and writes the value and starts the declared TTL (SET). With [KeepTTL] the running
-// one goes on, with [ExpireIn], [ExpireUntil] and [NoExpiry] the caller decides. Whatever the
-// value looks like, it is sealed.
+// Set seals and writes the value and starts the declared TTL (SET). With [KeepTTL] the running TTL
+// goes on; with [ExpireIn], [ExpireUntil] and [NoExpiry] the caller decides. The value is sealed
+// whatever it looks like, even like a sealed one.
 func (r SecretRef[T]) Set(ctx context.Context, v T, opts ...SetOption) error {
 	_, err := call(ctx, r.at, func() command[struct{}] { return r.set(v, opts) })
 	return err
@@ -177,13 +184,12 @@ func (r SecretRef[T]) set(v T, opts []SetOption) command[struct{}] {
 	return r.at.put(text, opts)
 }
 
-// SetIfAbsent writes the value only when the key does not exist, and tells whether it did (SET
-// NX).
+// SetIfAbsent writes the value only if the key does not exist, and reports whether it did (SET NX).
 func (r SecretRef[T]) SetIfAbsent(ctx context.Context, v T, opts ...SetOption) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.setIf(&opSetIfAbsent, "NX", v, opts) })
 }
 
-// SetIfPresent writes the value only when the key exists, and tells whether it did (SET XX).
+// SetIfPresent writes the value only if the key exists, and reports whether it did (SET XX).
 func (r SecretRef[T]) SetIfPresent(ctx context.Context, v T, opts ...SetOption) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.setIf(&opSetIfPresent, "XX", v, opts) })
 }
@@ -196,8 +202,8 @@ func (r SecretRef[T]) setIf(op *operation[bool], condition string, v T, opts []S
 	return r.at.putIf(op, condition, text, opts)
 }
 
-// Swap writes the value, starts the declared TTL and gives what was there before (SET GET,
-// Redis 6.2). The write stands even when the old value does not open.
+// Swap writes the value, starts the declared TTL and returns the old value (SET GET, Redis 6.2).
+// The new value is written even if the old one does not open.
 func (r SecretRef[T]) Swap(ctx context.Context, v T) (old T, existed bool, err error) {
 	return both(call(ctx, r.at, func() command[found[T]] { return r.swap(v) }))
 }
@@ -217,13 +223,13 @@ func (r SecretRef[T]) take() command[found[T]] {
 	return command[found[T]]{op: &s.value.take, cmd: r.at.b().Getdel().Key(r.at.key).Build(), keyed: s.former}
 }
 
-// Take removes the key and gives the value that it held (GETDEL, Redis 6.2). The key is gone
-// even when the value does not open.
+// Take removes the key and returns the value that it held (GETDEL, Redis 6.2). The key is removed
+// even if the value does not open.
 func (r SecretRef[T]) Take(ctx context.Context) (T, bool, error) {
 	return both(call(ctx, r.at, r.take))
 }
 
-// Update replaces the value by what change makes of it, as [KeyRef.Update] does (GET, then GET and
+// Update replaces the value with the result of change, as [KeyRef.Update] does (GET, then GET and
 // SET in one script for each try).
 func (r SecretRef[T]) Update(ctx context.Context, change func(T, bool) (T, error)) (T, error) {
 	return watched(ctx, r.at, "update", func() (T, error) {
@@ -245,30 +251,32 @@ func (r SecretRef[T]) current(now found[string]) (v T, err error) {
 	return v, nil
 }
 
-// Raw gives the sealed bytes as they are stored (GET). The error wraps [ErrNotFound] when the
-// key does not exist.
+// Raw returns the sealed bytes as they are stored (GET). The error wraps [ErrNotFound] if the key
+// does not exist.
 func (r SecretRef[T]) Raw(ctx context.Context) ([]byte, error) { return call(ctx, r.at, r.at.raw) }
 
-// Rotate seals the value anew if it is not sealed by the keyring's primary key, keeps its TTL,
-// and tells whether it did. A value that somebody else writes meanwhile is not overwritten but
-// looked at again; the error wraps [ErrConflict] when 64 tries were not enough, [ErrNotFound]
-// when the key does not exist and [ErrOpen] when the value does not open, which leaves it as it
-// is. Commands: GET, then GET and SET KEEPTTL in one script for each try. The function [Rotate]
-// does this for all keys of a scope.
+// Rotate reseals the value if it is not sealed by the keyring's primary key, keeps its TTL, and
+// reports whether it did. If another client writes the value meanwhile, Rotate does not overwrite
+// it but tries again: until the context ends or, without a deadline, for 256 tries and 15 seconds.
+// Then the error wraps [ErrConflict]. It wraps [ErrNotFound] if the key does not exist. It wraps
+// [ErrOpen] if the value does not open, which leaves the value as it is. Commands: GET, then GET
+// and SET KEEPTTL in one script for each try. The function [Rotate] does this for all keys of a
+// scope.
 func (r SecretRef[T]) Rotate(ctx context.Context) (bool, error) { return r.at.reseal(ctx) }
 
-// Rename gives the value, with its remaining TTL, to another key of the same type, sealed for
-// its new name, and tells whether it did: an existing target is left alone, unless [Replace] is
-// given. A target declared with a TTL never ends up without one. The error wraps [ErrNotFound]
-// when this key does not exist, [ErrOpen] when its value does not open and [ErrConflict] when
-// others wrote it in between 64 times. Commands: GET, then SET and DEL in one script for each try.
+// Rename moves the value, with its remaining TTL, to another key of the same type, seals it for its
+// new name, and reports whether it did. An existing target is left alone, unless [Replace] is
+// given. A target declared with a TTL never ends up without one. The error wraps [ErrNotFound] if
+// this key does not exist, [ErrOpen] if its value does not open, and [ErrConflict] if other clients
+// keep writing it for as long as [SecretRef.Rotate] tries. Commands: GET, then SET and DEL in one
+// script for each try.
 func (r SecretRef[T]) Rename(ctx context.Context, to SecretRef[T], opts ...WriteOption) (bool, error) {
 	return r.at.renameSealed(ctx, to.at, opts)
 }
 
-// Copy writes the value, with its remaining TTL, to another key of the same type too, sealed for
-// that key's name, and tells whether it did (GET, then SET in one script for each try). In all
-// else it is as [SecretRef.Rename].
+// Copy copies the value, with its remaining TTL, to another key of the same type, seals it for that
+// key's name, and reports whether it did (GET, then SET in one script for each try). Otherwise it
+// works as [SecretRef.Rename] does.
 func (r SecretRef[T]) Copy(ctx context.Context, to SecretRef[T], opts ...WriteOption) (bool, error) {
 	return r.at.copySealed(ctx, to.at, opts)
 }

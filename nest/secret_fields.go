@@ -8,16 +8,18 @@ import (
 	"strconv"
 
 	"github.com/redis/rueidis"
+
+	"github.com/redisimnest/redisimnest/codec"
 )
 
-// SecretFields encrypts the values of these fields of a [Hash], or of all its fields when none is
-// named, with the keyring that [WithKeyring] gives. Names of fields are never encrypted. A value
-// opens only in the field of the key that it was stored in, with the codec that it was stored
-// with; what does not open is [ErrOpen]. So [HashRef.Rename] and [HashRef.Copy] seal anew, which
-// they cannot do in a batch, and [HashRef.Incr] cannot add to such a field. [Rotate] seals them
-// under a new key.
+// SecretFields encrypts the values of these fields of a [Hash], or of all its fields if none is
+// named, with the keyring that [WithKeyring] sets. Names of fields are never encrypted. A value
+// opens only in the field and the key that it was stored in, with the codec that it was stored
+// with; otherwise it is [ErrOpen]. Therefore [HashRef.Rename] and [HashRef.Copy] reseal the values,
+// which they cannot do in a batch, and [HashRef.Incr] cannot add to such a field. [Rotate] reseals
+// the values with a new key.
 //
-// Of a [Record], the option "secret" in a field's tag does the same for that field.
+// For a [Record], the option "secret" in a field's tag does the same for that field.
 func SecretFields(names ...string) KeyOption {
 	return keyOption(func(c *config) error {
 		c.onlyFor("SecretFields", KindHash)
@@ -35,40 +37,29 @@ func SecretFields(names ...string) KeyOption {
 	})
 }
 
-// secretFields seals and opens the fields of one declared key. It is nil where none is secret.
-type secretFields struct {
-	sealing
-	// names are those that are secret, nil when all are. Of a record they hold those that its
-	// fields had before.
-	names []string
-}
-
-// fieldSealer is what is bound to a key some of whose fields may be secret.
-type fieldSealer interface{ secretFieldsOf() *secretFields }
-
-// secretsOf gives the secret fields of a key, nil when it has none.
-func secretsOf(m *mounted) *secretFields {
-	if s, ok := m.bound.(fieldSealer); ok {
-		return s.secretFieldsOf()
-	}
-	return nil
-}
-
-// bindSecretFields prepares the secret fields of a key; names is nil when all are secret.
+// bindSecretFields prepares the secret fields of a key; names is nil if all are secret.
 func bindSecretFields(m *mounted, names []string) (*secretFields, error) {
 	o := &m.tree.options
 	if o.sealer == nil && !o.namesOnly {
 		return nil, because(ErrNoKeyring, "a secret field needs the option WithKeyring")
 	}
-	return &secretFields{sealing{o.sealer, m.def.kind, m.settings.codec.Name(), nil}, names}, nil
+	return &secretFields{sealing{o.sealer, m.def.kind, codec.Names(m.settings.codec), nil, nil}, names, moveFormerFields}, nil
 }
 
-// covers tells whether a field is secret.
+// moveFormerFields moves a hash from a former name of its key, and seals its fields for the present
+// one.
+func moveFormerFields(ctx context.Context, from, to address) (bool, error) {
+	secrets := secretsOf(to.m)
+	mv := fieldMove{op: &opMoveFields, from: from, to: to, open: secrets, seal: secrets, names: secrets.names}
+	return mv.untilDone(ctx)
+}
+
+// covers reports whether a field is secret.
 func (s *secretFields) covers(field string) bool {
 	return s != nil && (s.names == nil || slices.Contains(s.names, field))
 }
 
-// and gives the names of the fields that are secret in one or the other, nil when all are.
+// and returns the names of the fields that are secret in s or o, nil if all are.
 func (s *secretFields) and(o *secretFields) []string {
 	switch {
 	case s == nil:
@@ -81,7 +72,7 @@ func (s *secretFields) and(o *secretFields) []string {
 	return slices.Concat(s.names, o.names)
 }
 
-// cover gives what is stored for the text of a field.
+// cover returns what is stored for the text of a field.
 func (s *secretFields) cover(r address, field, text string) (string, error) {
 	if !s.covers(field) {
 		return text, nil
@@ -89,7 +80,7 @@ func (s *secretFields) cover(r address, field, text string) (string, error) {
 	return s.seal(r.key, field, text)
 }
 
-// unsealing opens the secret fields of one answer, and keeps those that are to be sealed anew.
+// unsealing opens the secret fields of one answer, and keeps those that are to be resealed.
 type unsealing struct {
 	ref     address
 	secrets *secretFields
@@ -109,15 +100,15 @@ func (u *unsealing) text(field, stored string) (string, error) {
 	return plaintext, err
 }
 
-// done writes back what was sealed anew. That it failed is told to the observers alone.
+// done writes back what was resealed. Only the observers see that it failed.
 func (u *unsealing) done(ctx context.Context) {
 	if len(u.stale) > 0 {
 		_, _ = run(ctx, u.ref, u.ref.replaceFields(u.stale))
 	}
 }
 
-// fieldDecoder gives the value of a field of which an answer holds the text: the field of this
-// place among those that were asked for, or of this name where the answer tells names.
+// fieldDecoder decodes the text of a field in an answer. at is the field's position among the
+// requested ones; name is its name, if the answer contains names.
 type fieldDecoder[V any] func(at int, name, text string) (V, error)
 
 // plainly decodes fields that are not sealed.
@@ -125,8 +116,8 @@ func (h *hash[V]) plainly(m *mounted) fieldDecoder[V] {
 	return func(_ int, _, text string) (V, error) { return h.decodeText(m, text) }
 }
 
-// unsealed makes what reads the answer of a command on a hash with secret fields. names are the
-// fields that were asked for, where the answer does not tell them.
+// unsealed returns a function that reads the answer to a command on a hash with secret fields.
+// names are the requested fields, if the answer does not contain their names.
 func unsealed[V, R any](h *hash[V], read func(*mounted, rueidis.RedisMessage, fieldDecoder[V]) (R, error), names ...string) func(context.Context, address, rueidis.RedisMessage) (R, error) {
 	return func(ctx context.Context, r address, a rueidis.RedisMessage) (R, error) {
 		u := unsealing{ref: r, secrets: h.secrets}
@@ -136,7 +127,7 @@ func unsealed[V, R any](h *hash[V], read func(*mounted, rueidis.RedisMessage, fi
 	}
 }
 
-// unsealedTaken is unsealed for what the command has removed.
+// unsealedTaken is unsealed for fields that the command has removed.
 func unsealedTaken[V, R any](h *hash[V], read func(*mounted, rueidis.RedisMessage, fieldDecoder[V]) (R, error), names ...string) func(context.Context, address, rueidis.RedisMessage) (R, error) {
 	return func(_ context.Context, r address, a rueidis.RedisMessage) (R, error) {
 		return unsealedWith(&unsealing{ref: r, secrets: h.secrets}, h, read, a, names)
@@ -158,13 +149,20 @@ func unsealedWith[V, R any](u *unsealing, h *hash[V], read func(*mounted, rueidi
 	})
 }
 
-// resealed holds fields, each with what is stored and what is to be stored in its place.
+// resealed holds fields, each as its name, the stored value and the value to be stored instead.
 type resealed []string
 
 func (s *resealed) add(field, stored, sealed string) { *s = append(*s, field, stored, sealed) }
 
-// keepingFieldTTL writes a field in such a way that its own expiry goes on, which HSET would end.
-const keepingFieldTTL = `local function put(key, field, value)
+// keepingFieldTTL defines two functions. put writes a field so that the field's own expiry goes on;
+// HSET would end it. mayPut returns the error of a user who may not do so.
+const keepingFieldTTL = starts + `local function mayPut(key, field)
+	local probe = redis.pcall('HPEXPIRETIME', key)
+	if probe.err and string.find(string.lower(probe.err), 'unknown', 1, true) then return lacks('HSET', key, field, '') end
+	return lacks('HSET', key, field, '') or lacks('HPEXPIRETIME', key, 'FIELDS', 1, field) or
+		lacks('HPEXPIREAT', key, 1, 'FIELDS', 1, field)
+end
+local function put(key, field, value)
 	local ends = redis.pcall('HPEXPIRETIME', key, 'FIELDS', 1, field)
 	redis.call('HSET', key, field, value)
 	if ends[1] and tonumber(ends[1]) > 0 then
@@ -173,10 +171,11 @@ const keepingFieldTTL = `local function put(key, field, value)
 end
 `
 
-// replacingFields writes fields over what was read of them, and leaves those alone that hold
-// something else by now: ARGV are a name, the old and the new value by turns. It counts the
-// fields that it wrote.
-var replacingFields = newScript(keepingFieldTTL + `local done = 0
+// replacingFields writes fields over what was read, and leaves those alone that hold something else
+// by now. ARGV repeats a name, the old value and the new value. It returns the number of fields
+// that it wrote.
+var replacingFields = newScript(keepingFieldTTL + `local done, denied = 0, mayPut(KEYS[1], ARGV[1])
+if denied then return denied end
 for i = 1, #ARGV, 3 do
 	if redis.call('HGET', KEYS[1], ARGV[i]) == ARGV[i + 1] then
 		put(KEYS[1], ARGV[i], ARGV[i + 2])
@@ -190,17 +189,25 @@ func (r address) replaceFields(s resealed) command[int64] {
 	return command[int64]{op: &opReplaceFields, cmd: replacingFields.command(r.b(), []string{r.key}, s...)}
 }
 
-// movingFields renames or copies a hash (ARGV[1], ARGV[2] = 1 over what is there) whose secret
-// fields still hold what was read of them, and writes what is sealed for their new place. ARGV[4]
-// is how many fields there must be, or -1; ARGV[5]... are a name, whether there was a value (1, 0), the old
-// and the new value by turns. ARGV[3] is the TTL that the target gets if it arrives without one.
+// movingFields renames or copies a hash whose secret fields still hold what was read, and writes
+// what is sealed for their new place. ARGV[1] is the operation; ARGV[2] = 1 overwrites an existing
+// target. ARGV[3] is the TTL that the target gets if it arrives without one. ARGV[4] is how many
+// fields there must be, or -1. From ARGV[5] on, ARGV repeats a name, whether there was a value (1,
+// 0), the old value and the new value.
 var movingFields = newScript(keepingFieldTTL + `if redis.call('EXISTS', KEYS[1]) == 0 then return -2 end
-if ARGV[4] ~= '-1' and redis.call('HLEN', KEYS[1]) ~= tonumber(ARGV[4]) then return -1 end
+if ARGV[4] ~= '-1' and redis.call('HLEN', KEYS[1]) ~= tonumber(ARGV[4]) then
+	-- It counts fields, too, that have ended and are not removed yet. HKEYS does not.
+	if #redis.call('HKEYS', KEYS[1]) ~= tonumber(ARGV[4]) then return -1 end
+end
 for i = 5, #ARGV, 4 do
 	local now = redis.call('HGET', KEYS[1], ARGV[i])
 	if ARGV[i + 1] == '1' and now ~= ARGV[i + 2] or ARGV[i + 1] == '0' and now then return -1 end
 end
 if ARGV[2] == '0' and redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+local start, denied = starts(KEYS[1], ARGV[3])
+if start then denied = denied or lacks('PEXPIRE', KEYS[2], ARGV[3]) end
+denied = denied or mayPut(KEYS[2], ARGV[5] or '')
+if denied then return denied end
 if ARGV[1] == 'rename' then
 	redis.call('RENAME', KEYS[1], KEYS[2])
 else
@@ -209,29 +216,23 @@ end
 for i = 5, #ARGV, 4 do
 	if ARGV[i + 1] == '1' then put(KEYS[2], ARGV[i], ARGV[i + 3]) end
 end
-if ARGV[3] ~= '0' and redis.call('PTTL', KEYS[2]) == -1 then redis.call('PEXPIRE', KEYS[2], ARGV[3]) end
+if start then redis.call('PEXPIRE', KEYS[2], ARGV[3]) end
 return 1`)
 
-// errSecretSum is why nothing can be added to a secret field.
+// errSecretSum says why nothing can be added to a secret field.
 var errSecretSum = because(ErrArgument, "the field is secret: the server cannot add to what it cannot read")
 
-// errSecretMove is why a hash with secret fields cannot be moved in a batch.
-var errSecretMove = because(ErrArgument, "a hash with secret fields is sealed anew for its new name, which a batch cannot do: do it outside")
-
-// secretive tells whether some fields of the key are secret.
-func (r address) secretive() bool { return r.m != nil && secretsOf(r.m) != nil }
-
-// fieldMove is a move of a hash some of whose fields are secret, here or where they get to.
+// fieldMove is a move of a hash with fields that are secret in the source or in the target.
 type fieldMove struct {
 	op         *operation[moved]
 	from, to   address
 	open, seal *secretFields
-	names      []string // of the fields that are secret on either side, nil when all are
+	names      []string // of the fields that are secret on either side, nil if all are
 	replace    bool
 }
 
-// moveSecretFields gives the fields of r to a key of the same kind, the secret ones sealed for
-// the name that they get.
+// moveSecretFields writes the fields of r to a key of the same kind. It seals the secret ones for
+// their new name.
 func (r address) moveSecretFields(ctx context.Context, op *operation[moved], to address, opts []WriteOption) (bool, error) {
 	return watched(ctx, r, op.name, func() (bool, error) {
 		if err := r.ready(ctx, op.name); err != nil {
@@ -240,7 +241,11 @@ func (r address) moveSecretFields(ctx context.Context, op *operation[moved], to 
 		if err := r.reaches(to); err != nil {
 			return false, r.fail(op.name, err)
 		}
-		mv := fieldMove{op: op, from: r, to: to, open: secretsOf(r.m), seal: secretsOf(to.m), replace: replaces(opts)}
+		replace, err := replaces(opts)
+		if err != nil {
+			return false, r.fail(op.name, err)
+		}
+		mv := fieldMove{op: op, from: r, to: to, open: secretsOf(r.m), seal: secretsOf(to.m), replace: replace}
 		mv.names = mv.open.and(mv.seal)
 		return mv.untilDone(ctx)
 	})
@@ -248,7 +253,7 @@ func (r address) moveSecretFields(ctx context.Context, op *operation[moved], to 
 
 //nest:ttl carries
 func (mv *fieldMove) untilDone(ctx context.Context) (bool, error) {
-	for try := range maxTries {
+	for c := (contest{}); ; {
 		fields, err := mv.read(ctx)
 		if err != nil {
 			return false, err
@@ -270,20 +275,19 @@ func (mv *fieldMove) untilDone(ctx context.Context) (bool, error) {
 		if err != nil || result != movedChanged {
 			return result == movedDone, err
 		}
-		if err := pause(ctx, try); err != nil {
+		if err := c.pause(ctx, ErrConflict); err != nil {
 			return false, mv.from.fail(mv.op.name, err)
 		}
 	}
-	return false, mv.from.fail(mv.op.name, ErrConflict)
 }
 
-// storedField is a field and what is stored of it.
+// storedField is a field and its stored value.
 type storedField struct {
 	name   string
 	stored found[string]
 }
 
-// text gives what a field holds when it has moved.
+// text returns what a field holds after the move.
 func (mv *fieldMove) text(f storedField) (text string, err error) {
 	text = f.stored.value
 	switch {
@@ -299,7 +303,7 @@ func (mv *fieldMove) text(f storedField) (text string, err error) {
 	return mv.seal.cover(mv.to, f.name, text)
 }
 
-// read gives the fields as they are stored.
+// read returns the fields as they are stored.
 //
 //nest:ttl carries
 func (mv *fieldMove) read(ctx context.Context) ([]storedField, error) {
@@ -346,7 +350,7 @@ func replyStoredFields(_ *mounted, a rueidis.RedisMessage) ([]storedField, error
 	return fields, err
 }
 
-// replyNamelessFields reads the values of fields that were asked for by name.
+// replyNamelessFields reads the values of fields that were requested by name.
 func replyNamelessFields(m *mounted, a rueidis.RedisMessage) ([]storedField, error) {
 	answers, err := a.ToArray()
 	if err != nil {

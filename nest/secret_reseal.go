@@ -6,11 +6,8 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// maxTries is how often what is done by comparing is tried, where others write seldom.
-const maxTries = 64
-
-// Sealed strings are written back only over the bytes that were read, so that a value which
-// somebody else wrote meanwhile stands, and with the TTL that they have.
+// A sealed string is written back only over the bytes that were read. A value that another client
+// wrote meanwhile is kept, and so is the TTL.
 
 var (
 	opReplace  = operation[bool]{"rotate", replyBool}
@@ -19,7 +16,7 @@ var (
 	opMoveCopy = operation[moved]{"copy", replyMoved}
 )
 
-// replacing writes ARGV[2] over ARGV[1], and leaves anything else alone.
+// replacing replaces ARGV[1] with ARGV[2], and leaves anything else alone.
 var replacing = newScript(`if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
 return 1`)
@@ -29,8 +26,8 @@ func (r address) replace(op *operation[bool], old, text string) command[bool] {
 	return command[bool]{op: op, cmd: replacing.command(r.b(), []string{r.key}, old, text)}
 }
 
-// resealRead writes back what was read and opened, sealed anew, where [ResealOnRead] says so and
-// that is due. That it failed is told to the observers alone.
+// resealRead reseals what was read and opened, and writes it back, if [ResealOnRead] says so and it
+// is due. Only the observers see that it failed.
 func (r address) resealRead(ctx context.Context, stored, plaintext string) {
 	s := r.m.bound.(sealed)
 	if !r.m.tree.options.resealOnRead || s.current(stored) {
@@ -44,7 +41,7 @@ func (r address) resealRead(ctx context.Context, stored, plaintext string) {
 	_, _ = run(ctx, r, cmd)
 }
 
-// sealedText reads what the key holds: of a password, no more than its hash can take.
+// sealedText reads what the key holds. For a password it reads no more than a hash can take.
 //
 //nest:ttl keeps
 func (r address) sealedText() command[found[string]] {
@@ -54,7 +51,7 @@ func (r address) sealedText() command[found[string]] {
 	return r.stored(false)
 }
 
-// reseal seals the key's string anew where that is due, and tells whether it did.
+// reseal reseals the key's string if that is due, and reports whether it did.
 func (r address) reseal(ctx context.Context) (bool, error) {
 	return watched(ctx, r, opReplace.name, func() (bool, error) { return r.resealUntilDone(ctx) })
 }
@@ -64,7 +61,7 @@ func (r address) resealUntilDone(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	s := r.m.bound.(sealed)
-	for try := range maxTries {
+	for c := (contest{}); ; {
 		now, err := send(ctx, r, r.sealedText())
 		switch {
 		case err != nil:
@@ -85,14 +82,13 @@ func (r address) resealUntilDone(ctx context.Context) (bool, error) {
 		if done, err := send(ctx, r, r.replace(&opReplace, now.value, text)); done || err != nil {
 			return done, err
 		}
-		if err := pause(ctx, try); err != nil {
+		if err := c.pause(ctx, ErrConflict); err != nil {
 			return false, r.fail(opReplace.name, err)
 		}
 	}
-	return false, r.fail(opReplace.name, ErrConflict)
 }
 
-// moved is what came of moving.
+// moved is the result of moving.
 type moved int64
 
 const (
@@ -106,11 +102,13 @@ func replyMoved(m *mounted, a rueidis.RedisMessage) (moved, error) {
 	return moved(n), err
 }
 
-// moving writes ARGV[2] to KEYS[2] if KEYS[1] still holds ARGV[1]: with what is left of its TTL
-// or, if it has none, with ARGV[3] milliseconds, unless that is 0. ARGV[4] = 1 writes over what
-// is there, ARGV[5] = 1 deletes the source.
-var moving = newScript(`if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
+// moving writes ARGV[2] to KEYS[2] if KEYS[1] still holds ARGV[1]. It sets the remaining TTL of
+// KEYS[1] or, if that has none, ARGV[3] milliseconds, unless that is 0. ARGV[4] = 1 overwrites an
+// existing key, ARGV[5] = 1 deletes the source.
+var moving = newScript(asking + `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
 if ARGV[4] == '0' and redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+local denied = ARGV[5] == '1' and lacks('DEL', KEYS[1])
+if denied then return denied end
 local left = redis.call('PTTL', KEYS[1])
 if left == -1 then left = tonumber(ARGV[3]) else left = math.max(left, 1) end
 if left == 0 then
@@ -121,8 +119,8 @@ end
 if ARGV[5] == '1' then redis.call('DEL', KEYS[1]) end
 return 1`)
 
-// renameSealed and copySealed give the string of r, with its remaining TTL, to a key of the same
-// kind, sealed for the name that it gets.
+// renameSealed and copySealed write the string of r, with its remaining TTL, to a key of the same
+// kind, sealed for its new name.
 func (r address) renameSealed(ctx context.Context, to address, opts []WriteOption) (bool, error) {
 	return r.move(ctx, &opMoved, "1", to, opts)
 }
@@ -143,12 +141,13 @@ func (r address) moveUntilDone(ctx context.Context, op *operation[moved], remove
 	if err := r.reaches(to); err != nil {
 		return false, r.fail(op.name, err)
 	}
-	replace := "0"
-	if replaces(opts) {
-		replace = "1"
+	overwrite, err := replaces(opts)
+	if err != nil {
+		return false, r.fail(op.name, err)
 	}
+	replace := bit(overwrite)
 	from, into := r.m.bound.(sealed), to.m.bound.(sealed)
-	for try := range maxTries {
+	for c := (contest{}); ; {
 		now, err := send(ctx, r, r.sealedText())
 		if err != nil {
 			return false, err
@@ -169,9 +168,62 @@ func (r address) moveUntilDone(ctx context.Context, op *operation[moved], remove
 		if err != nil || result != movedChanged {
 			return result == movedDone, err
 		}
-		if err := pause(ctx, try); err != nil {
+		if err := c.pause(ctx, ErrConflict); err != nil {
 			return false, r.fail(op.name, err)
 		}
 	}
-	return false, r.fail(op.name, ErrConflict)
+}
+
+func (r address) storedHash() rueidis.Completed {
+	return r.b().Arbitrary(evalSHA, readingHash.sha, "1").Keys(r.key).Args(millis(maxStoredHash)).ReadOnly()
+}
+
+var opStoredHash = operation[found[string]]{"get", replyStoredHash}
+
+// secretsOf returns the secret fields of a key, nil if it has none.
+func secretsOf(m *mounted) *secretFields {
+	if s, ok := m.bound.(fieldSealer); ok {
+		return s.secretFieldsOf()
+	}
+	return nil
+}
+
+// errSecretMove says why a hash with secret fields cannot be moved in a batch.
+var errSecretMove = because(ErrArgument, "a hash with secret fields must be resealed for its new name, which a batch cannot do: use the call outside a batch")
+
+// secretive reports whether some fields of the key are secret.
+func (r address) secretive() bool { return r.m != nil && secretsOf(r.m) != nil }
+
+// readingHash returns what the key holds, or its length if that is more than ARGV[1].
+var readingHash = newScript(`local size = redis.call('STRLEN', KEYS[1])
+if size > tonumber(ARGV[1]) then return size end
+return redis.call('GET', KEYS[1])`)
+
+// maxStoredHash is how many bytes are read from a password's key. Whoever writes to Redis decides
+// how long the value is, and whoever logs in decides how often it is read. Package secure's hashes
+// are far shorter, even when sealed and in the Python library's JSON.
+const maxStoredHash = 16 << 10
+
+// hashText reads the answer of readingHash, which must not be nil.
+func hashText(a rueidis.RedisMessage) (string, error) {
+	if size, err := a.AsInt64(); a.IsInt64() && err == nil {
+		return "", errLongHash(size)
+	}
+	stored, err := a.ToString()
+	if err != nil {
+		return "", errAnswer
+	}
+	return stored, nil
+}
+
+func replyStoredHash(_ *mounted, a rueidis.RedisMessage) (found[string], error) {
+	if a.IsNil() {
+		return found[string]{}, nil
+	}
+	text, err := hashText(a)
+	return found[string]{text, err == nil}, err
+}
+
+func errLongHash(size int64) error {
+	return because(ErrOpen, millis(size)+" bytes are none of a password's hash")
 }

@@ -4,48 +4,13 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"strings"
 	"unsafe"
 
 	"github.com/redis/rueidis"
 )
 
-// Sealer encrypts what [Secret] and [Password] store, so that it opens only at the place that it
-// was stored at. Package secure's Keyring is one, and its Holder another whose keys can be
-// replaced. A Sealer must be safe for concurrent use, and its errors must hold neither a
-// plaintext nor a stored value.
-type Sealer interface {
-	// Seal appends the sealed form of plaintext to dst. key is the full name in Redis, field the
-	// hash field or "", kind the [Kind] of the key, codec the name of the codec that made the
-	// plaintext.
-	Seal(dst, plaintext []byte, key, field, kind, codec string) ([]byte, error)
-	// Open appends the plaintext of sealed to dst, if it was sealed for the same place. Neither it
-	// nor Current nor KeyID changes sealed, or keeps it.
-	Open(dst, sealed []byte, key, field, kind, codec string) ([]byte, error)
-	// Current tells whether Seal would use the same key for the value again, so that
-	// [Rotate] leaves it alone. It does not open the value.
-	Current(sealed []byte) bool
-	// KeyID names the key that sealed a value, without opening it; ok is false for what is not
-	// sealed. The id "fernet" stands for values that the Python library stored: their plaintext
-	// is always a text, and not what a codec wrote.
-	KeyID(sealed []byte) (id string, ok bool)
-}
-
-// Hasher hashes and verifies what [Password] stores. Package secure's Passwords is one. A Hasher
-// must be safe for concurrent use, and its errors must hold neither a password nor a stored
-// string.
-type Hasher interface {
-	// Hash makes the string to store for a password.
-	Hash(ctx context.Context, password string) (encoded string, err error)
-	// Verify tells whether password matches a stored string, and whether that should be
-	// replaced by a new Hash. A wrong password is not an error.
-	Verify(ctx context.Context, encoded, password string) (ok, rehash bool, err error)
-	// VerifyMissing costs what Verify costs, where there is no stored string.
-	VerifyMissing(ctx context.Context, password string) error
-	// Validate tells why Verify would refuse a stored string.
-	Validate(encoded string) error
-}
-
-// WithKeyring sets what seals and opens secrets, and the strings of passwords. A tree that
+// WithKeyring sets what seals and opens secrets and the stored hashes of passwords. A tree that
 // declares a [Secret] cannot be opened without it.
 func WithKeyring(s Sealer) OpenOption {
 	return openOption(func(o *openOptions) error {
@@ -57,8 +22,8 @@ func WithKeyring(s Sealer) OpenOption {
 	})
 }
 
-// WithPasswords sets what hashes and verifies passwords. A tree that declares a [Password]
-// cannot be opened without it.
+// WithPasswords sets what hashes and verifies passwords. A tree that declares a [Password] cannot
+// be opened without it.
 func WithPasswords(h Hasher) OpenOption {
 	return openOption(func(o *openOptions) error {
 		if isNil(h) {
@@ -69,10 +34,10 @@ func WithPasswords(h Hasher) OpenOption {
 	})
 }
 
-// AcceptPlainHashes lets passwords be read that are stored as they are although there is a
-// keyring: before there was one, or by the Python library, whose JSON round the string is taken
-// off. By default they are [ErrOpen]. It is for the time of a migration, until [Rotate] has
-// sealed them: as long as it is on, whoever writes to Redis can set passwords.
+// AcceptPlainHashes allows reading password hashes that are not sealed although there is a keyring.
+// They were stored before there was one, or by the Python library, whose JSON around the hash is
+// removed. By default they are [ErrOpen]. The option is for the time of a migration, until [Rotate]
+// has sealed the hashes: while it is on, whoever writes to Redis can set passwords.
 func AcceptPlainHashes() OpenOption {
 	return openOption(func(o *openOptions) error {
 		o.plainHashes = true
@@ -80,11 +45,11 @@ func AcceptPlainHashes() OpenOption {
 	})
 }
 
-// ResealOnRead lets reads of secrets, of secret fields, and of passwords that matched, write back
-// what another than the keyring's primary key has sealed, sealed anew: by comparing with what was
-// read, and with the TTL that it has (EVAL). A write that fails or comes too late does not change
-// what the read gives; only observers are told. By default reads do not write: [Rotate] reaches
-// what nobody reads, too.
+// ResealOnRead lets reads reseal what was not sealed by the keyring's primary key, and write it
+// back. It applies to reads of secrets and of secret fields, and to passwords that matched. The
+// write compares with what was read and keeps the TTL (EVAL). A write that fails or comes too late
+// does not change the result of the read; only observers see it. By default reads do not write.
+// [Rotate] also reaches values that are never read.
 func ResealOnRead() OpenOption {
 	return openOption(func(o *openOptions) error {
 		o.resealOnRead = true
@@ -92,40 +57,57 @@ func ResealOnRead() OpenOption {
 	})
 }
 
-// pythonKeyID is what a Sealer's KeyID says of the Python library's values.
+// pythonKeyID is the id that a Sealer's KeyID returns for the Python library's values.
 const pythonKeyID = "fernet"
 
 // sealing seals and opens the strings of one declared key.
 type sealing struct {
 	sealer Sealer
 	kind   Kind
-	codec  string
-	// asText encodes the texts of the Python library as the codec of the key does; nil leaves
-	// them as they are.
+	// codecs are the names of the codecs that the key reads, beginning with the one that it writes
+	// with.
+	codecs []string
+	// asText encodes the texts of the Python library with the key's codec; nil leaves them as they
+	// are.
 	asText func(text string) (string, error)
+	// plain returns an error unless the text of a field, or of a string, is what the key's codec
+	// writes. It is nil unless the key accepts values that are not sealed.
+	plain func(field, text string) error
 }
 
-// sealed is what is bound to a key whose string is sealed.
+// sealed is implemented by what is bound to a key whose string is sealed.
 type sealed interface {
 	seal(key, field, plaintext string) (string, error)
 	open(key, field, stored string) (string, error)
-	// current tells whether there is nothing to seal anew.
+	// current reports whether there is nothing to reseal.
 	current(stored string) bool
 }
 
-// seal gives the sealed form of plaintext. The error wraps ErrEncode and the sealer's own.
+// seal returns the sealed form of plaintext. The error wraps ErrEncode and the sealer's own.
 func (s *sealing) seal(key, field, plaintext string) (string, error) {
-	out, err := s.sealer.Seal(nil, []byte(plaintext), key, field, string(s.kind), s.codec)
+	out, err := s.sealer.Seal(nil, []byte(plaintext), key, field, string(s.kind), s.codecs[0])
 	if err != nil {
 		return "", &declined{ErrEncode, err}
 	}
 	return rueidis.BinaryString(out), nil
 }
 
-// open gives the plaintext of what is stored. The error wraps ErrOpen and the sealer's own.
+// open returns the plaintext of a stored string. The error wraps ErrOpen and the sealer's own.
 func (s *sealing) open(key, field, stored string) (string, error) {
 	value := bytesOf(stored)
-	plaintext, err := s.sealer.Open(nil, value, key, field, string(s.kind), s.codec)
+	plaintext, err := s.sealer.Open(nil, value, key, field, string(s.kind), s.codecs[0])
+	for _, former := range s.codecs[1:] {
+		if err == nil {
+			break
+		}
+		// The value may have been sealed before the key changed its codec.
+		if older, olderErr := s.sealer.Open(nil, value, key, field, string(s.kind), former); olderErr == nil {
+			plaintext, err = older, nil
+		}
+	}
+	if err != nil && s.plain != nil && s.neverSealed(stored) {
+		return stored, s.plain(field, stored)
+	}
 	if err != nil {
 		return "", &declined{ErrOpen, err}
 	}
@@ -137,13 +119,50 @@ func (s *sealing) open(key, field, stored string) (string, error) {
 	return rueidis.BinaryString(plaintext), nil
 }
 
+// Values of package secure begin with sealedMark, tokens of the Python library with fernetMark.
+const (
+	sealedMark = "\xFA\x5E"
+	fernetMark = "gAAAA"
+)
+
+// neverSealed reports whether what is stored was written before the key's values were sealed. What
+// was cut off or has the form of another sealer was not.
+func (s *sealing) neverSealed(stored string) bool {
+	_, sealed := s.sealer.KeyID(bytesOf(stored))
+	return !sealed && !strings.HasPrefix(stored, sealedMark) && !strings.HasPrefix(stored, fernetMark) &&
+		!strings.Contains(stored, `"`+fernetMark)
+}
+
+// AcceptPlain lets a [Secret], and the secret fields of a hash or record, read values that are not
+// sealed: those that were written before the key became a secret, by the same codec. They are read
+// as if they were sealed; the next write of a value, [ResealOnRead] and [Rotate] seal it. Rotate
+// counts them under the key id "". By default they are [ErrOpen].
+//
+// The option is for the time of a migration, until a pass of Rotate is [RotateReport.Clean] and no
+// process writes plain values any more. While it is on, whoever can write to Redis can set secrets;
+// [Scope.Describe] shows it. A value that only looks broken, because it was sealed with another key
+// or cut off, stays ErrOpen, and so do tokens of the Python library. Passwords have
+// [AcceptPlainHashes].
+func AcceptPlain() KeyOption {
+	return keyOption(func(c *config) error {
+		if c.acceptPlain {
+			return errors.New("AcceptPlain is given twice")
+		}
+		c.acceptPlain = true
+		c.onlyFor("AcceptPlain", KindSecret, KindHash, KindRecord)
+		return nil
+	})
+}
+
+var errNothingPlain = errors.New("AcceptPlain: the key has no secret fields")
+
 func (s *sealing) current(stored string) bool { return s.sealer.Current(bytesOf(stored)) }
 
-// bytesOf gives the bytes of a text without a copy, which a long value would take as much memory
-// for again. A Sealer does not change them.
+// bytesOf returns the bytes of a text without a copy, which would take as much memory again for a
+// long value. A Sealer does not change them.
 func bytesOf(text string) []byte { return unsafe.Slice(unsafe.StringData(text), len(text)) }
 
-// textsOf gives the asText of keys that hold values of type t.
+// textsOf returns the asText function for keys that hold values of type t.
 func textsOf(m *mounted, t reflect.Type) func(string) (string, error) {
 	if t.Kind() != reflect.String && t.Kind() != reflect.Interface {
 		return nil
@@ -156,3 +175,16 @@ func textsOf(m *mounted, t reflect.Type) func(string) (string, error) {
 		return rueidis.BinaryString(encoded), nil
 	}
 }
+
+// secretFields seals and opens the fields of one declared key. It is nil if none is secret.
+type secretFields struct {
+	sealing
+	// names lists the secret fields, nil if all are secret. For a record it includes the former
+	// names of its fields.
+	names []string
+	// move moves a hash from a former name of its key.
+	move func(ctx context.Context, from, to address) (bool, error)
+}
+
+// fieldSealer is implemented by what is bound to a key some of whose fields may be secret.
+type fieldSealer interface{ secretFieldsOf() *secretFields }

@@ -13,7 +13,7 @@ import (
 	"github.com/redisimnest/redisimnest/secure"
 )
 
-// What package secure makes is what this package asks for.
+// Package secure implements the interfaces that this package asks for.
 var (
 	_ Sealer = (*secure.Keyring)(nil)
 	_ Sealer = (*secure.Holder)(nil)
@@ -27,7 +27,7 @@ func keyring(t *testing.T) *secure.Keyring {
 	return ring
 }
 
-// A program that declares no secret links no cryptography but that of the connection.
+// A program that declares no secret links no cryptography except that of the connection.
 func TestThisPackageBringsNoCryptography(t *testing.T) {
 	deps, err := exec.Command("go", "list", "-deps", ".").Output()
 	require.NoError(t, err)
@@ -66,7 +66,7 @@ func TestSecretDeclarations(t *testing.T) {
 	require.Equal(t, "secret limit:<n>", d.String())
 	s := open(t, Cluster("root", Sub(d)))
 	require.Equal(t, "root:limit:7", d.At(s, 7).Key())
-	require.ErrorIs(t, d.At(s).Err(), ErrMissingParam)
+	require.ErrorIs(t, d.At(s).Err(), ErrMissingParam) //nest:ignore the error is what is tested
 	require.ErrorIs(t, (*SecretDef[int])(nil).At(s).Err(), ErrNotMounted)
 	require.Contains(t, s.Describe().String(), "limit:<n>  secret int  [ttl 1m")
 
@@ -75,7 +75,7 @@ func TestSecretDeclarations(t *testing.T) {
 	require.ErrorContains(t, Check(Cluster("root", Sub(Secret[chan int]("c"))), WithKeyring(keyring(t))), "chan")
 }
 
-// refusedAt gives the text of the panic of a declaration in this file.
+// refusedAt returns the text of the panic of a declaration in this file.
 func refusedAt(declare func()) (text string) {
 	defer func() {
 		text, _ = recover().(string)
@@ -111,7 +111,7 @@ func TestPasswordDeclarations(t *testing.T) {
 	require.Contains(t, refusedAt(func() { Password("password:{x}") }), "braces")
 }
 
-// There is no way to read a password, not even by mistake: it does not compile.
+// A password cannot be read, not even by mistake: a read does not compile.
 func TestPasswordsCannotBeRead(t *testing.T) {
 	for _, typ := range []reflect.Type{reflect.TypeFor[PasswordRef](), reflect.TypeFor[PasswordBatch]()} {
 		for _, name := range []string{"Get", "Lookup", "Swap", "Take", "Update", "GetOrLoad", "Raw", "StoredType"} {
@@ -130,5 +130,5 @@ func TestPasswordsCannotBeRead(t *testing.T) {
 		return string(out)
 	}
 	require.Contains(t, build("_, _ = r.Get(nil)"), "r.Get undefined")
-	require.Empty(t, build("_ = r.Verify"), "and all else does")
+	require.Empty(t, build("_ = r.Verify"), "everything else compiles")
 }

@@ -7,19 +7,16 @@ import (
 	"strconv"
 )
 
-// KindSet is what [Set] declares.
-const KindSet Kind = "set"
-
 // SetDef declares a key that holds a set of Ts.
 type SetDef[T any] struct {
 	Declaration
 }
 
-// Set declares a key that holds a set: members of type T, each once, in no order. Two members
-// are the same when they are encoded to the same bytes. A set without members does not exist.
-// Its [Default] is a []T, which [SetRef.Members] gives when there is no set.
+// Set declares a key that holds a set: members of type T, each once, in no order. Two members are
+// the same if they are encoded to the same bytes. A set without members does not exist. Its
+// [Default] is a []T, which [SetRef.Members] returns if there is no set.
 //
-// The template is that of [Key], and so is when Set panics.
+// The template is that of [Key], and Set panics as Key does.
 func Set[T any](template string, opts ...KeyOption) *SetDef[T] {
 	d := &SetDef[T]{}
 	where := caller()
@@ -27,10 +24,11 @@ func Set[T any](template string, opts ...KeyOption) *SetDef[T] {
 	d.declare(d, KindSet, "Set["+d.goType+"]", template, where, applyKeyOptions(opts))
 	fallback := sliceDefault[T](&d.Declaration, "Set["+d.goType+"]")
 	d.bind = func(m *mounted) (any, error) { return bindSet(m, fallback, d.config.hasDefault) }
+	d.bindsAlike(reflect.TypeFor[set[T]]())
 	return d
 }
 
-// At gives the reference of the set below s, as [KeyDef.At] does.
+// At returns the reference of the set below s; see [KeyDef.At] for args.
 func (d *SetDef[T]) At(s Scope, args ...any) SetRef[T] {
 	if d == nil {
 		return SetRef[T]{nilRef(s)}
@@ -40,8 +38,8 @@ func (d *SetDef[T]) At(s Scope, args ...any) SetRef[T] {
 
 // SetRef is one set, with all its parameters filled in.
 //
-// Add and Move start the declared TTL when they create a set and let a running one go on;
-// StoreUnion and its like, which replace a whole set, start it anew. With AutoRenew every
+// Add and Move start the declared TTL when they create a set, and let a running TTL go on.
+// StoreUnion, StoreInter and StoreDiff, which replace a whole set, restart it. With AutoRenew every
 // operation restarts it.
 type SetRef[T any] struct {
 	Ref
@@ -88,8 +86,8 @@ var (
 
 func (r SetRef[T]) bound() *set[T] { return r.at.m.bound.(*set[T]) }
 
-// Add adds members and gives the number of those that were not there (SADD). Without members
-// nothing is sent.
+// Add adds members and returns the number of those that were new (SADD). Without members nothing is
+// sent.
 func (r SetRef[T]) Add(ctx context.Context, members ...T) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.add(members) })
 }
@@ -106,7 +104,7 @@ func (r SetRef[T]) add(members []T) command[int64] {
 	return command[int64]{op: &opAdd, cmd: r.at.writeMany("SADD", joinSum, nil, texts)}
 }
 
-// Remove removes members and gives the number of those that were there (SREM). Without members
+// Remove removes members and returns the number of those that existed (SREM). Without members
 // nothing is sent.
 func (r SetRef[T]) Remove(ctx context.Context, members ...T) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.remove(members) })
@@ -124,7 +122,7 @@ func (r SetRef[T]) remove(members []T) command[int64] {
 	return command[int64]{op: &opRemove, cmd: r.at.modifyMany("SREM", joinSum, nil, texts)}
 }
 
-// Has tells whether v is a member (SISMEMBER).
+// Has reports whether v is a member (SISMEMBER).
 func (r SetRef[T]) Has(ctx context.Context, v T) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.has(v) })
 }
@@ -137,8 +135,8 @@ func (r SetRef[T]) has(v T) command[bool] {
 	return command[bool]{op: &opHas, cmd: r.at.read("SISMEMBER", text), cacheable: true}
 }
 
-// HasMany tells of each of vs whether it is a member (SMISMEMBER, Redis 6.2). Without vs nothing
-// is sent.
+// HasMany reports, for each of vs, whether it is a member (SMISMEMBER, Redis 6.2). Without vs
+// nothing is sent.
 func (r SetRef[T]) HasMany(ctx context.Context, vs ...T) ([]bool, error) {
 	return call(ctx, r.at, func() command[[]bool] { return r.hasMany(vs) })
 }
@@ -159,7 +157,7 @@ func (r SetRef[T]) members() command[[]T] {
 	return command[[]T]{op: &r.bound().members, cmd: r.at.read("SMEMBERS"), cacheable: true}
 }
 
-// Members gives all members in the server's order, else the declared default (SMEMBERS).
+// Members returns all members in the server's order, else the declared default (SMEMBERS).
 // [SetRef.Iterate] does not hold them all in memory.
 func (r SetRef[T]) Members(ctx context.Context) ([]T, error) { return call(ctx, r.at, r.members) }
 
@@ -167,20 +165,20 @@ func (r SetRef[T]) length() command[int64] {
 	return command[int64]{op: &opLen, cmd: r.at.read("SCARD"), cacheable: true}
 }
 
-// Len is the number of members, 0 when there is no set (SCARD).
+// Len returns the number of members, 0 if there is no set (SCARD).
 func (r SetRef[T]) Len(ctx context.Context) (int64, error) { return call(ctx, r.at, r.length) }
 
 func (r SetRef[T]) random() command[found[T]] {
 	return command[found[T]]{op: &r.bound().random, cmd: r.at.read("SRANDMEMBER")}
 }
 
-// Random gives a member at random, and leaves it in the set (SRANDMEMBER).
+// Random returns a random member and leaves it in the set (SRANDMEMBER).
 func (r SetRef[T]) Random(ctx context.Context) (T, bool, error) {
 	return both(call(ctx, r.at, r.random))
 }
 
-// RandomN gives up to n different members at random or, when n is negative, -n members of which
-// one can come several times (SRANDMEMBER with a count).
+// RandomN returns up to n different random members. If n is negative, it returns -n members, which
+// may repeat (SRANDMEMBER with a count).
 func (r SetRef[T]) RandomN(ctx context.Context, n int64) ([]T, error) {
 	return call(ctx, r.at, func() command[[]T] { return r.randomN(n) })
 }
@@ -197,10 +195,11 @@ func (r SetRef[T]) pop() command[found[T]] {
 	return command[found[T]]{op: &r.bound().pop, cmd: r.at.modify("SPOP")}
 }
 
-// Pop takes a member out of the set at random (SPOP). It is gone even when it is no T.
+// Pop removes a random member from the set and returns it (SPOP). The member is removed even if it
+// is not a T.
 func (r SetRef[T]) Pop(ctx context.Context) (T, bool, error) { return both(call(ctx, r.at, r.pop)) }
 
-// PopN takes up to n members out of the set at random (SPOP with a count).
+// PopN removes up to n random members from the set and returns them (SPOP with a count).
 func (r SetRef[T]) PopN(ctx context.Context, n int64) ([]T, error) {
 	return call(ctx, r.at, func() command[[]T] { return r.popN(n) })
 }
@@ -217,18 +216,20 @@ func (r SetRef[T]) popN(n int64) command[[]T] {
 }
 
 // Iterate streams the members in pages of about [ScanCount] (SSCAN), so that a set of any size
-// takes little memory. The order is the server's; a member that is added or removed meanwhile
-// may be missing, and a member may come twice while the server resizes its table. An error, of
-// decoding too, ends the stream. The default is not used.
-func (r SetRef[T]) Iterate(ctx context.Context, opts ...ScanOption) iter.Seq2[T, error] {
+// takes little memory. All pages come from the primary; a set of more than one page is read on its
+// own connection. The order is the server's. A member that is added or removed meanwhile may be
+// missing. A member may appear twice: while the server resizes its table, and when the iteration
+// begins again because the set moved to another node of a Redis Cluster or the connection was lost.
+// An error, of decoding too, ends the stream. The default is not used.
+func (r SetRef[T]) Iterate(ctx context.Context, opts ...ScanCountOption) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
-		for texts, err := range r.at.scanPages(ctx, &opIterate, "SSCAN", opts) {
+		for page, err := range r.at.scanPages(ctx, &opIterate, "SSCAN", opts) {
 			if err != nil {
 				yield(zero, err)
 				return
 			}
-			for _, text := range texts {
+			for _, text := range page.texts {
 				v, err := r.bound().decodeText(r.at.m, text)
 				if err != nil {
 					yield(zero, r.at.fail(opIterate.name, err))
@@ -242,8 +243,8 @@ func (r SetRef[T]) Iterate(ctx context.Context, opts ...ScanOption) iter.Seq2[T,
 	}
 }
 
-// Move takes v out of this set and adds it to another one, as one step, and tells whether it was
-// a member (SMOVE). Both sets must live in one slot of a Redis Cluster; else the error wraps
+// Move removes v from this set and adds it to another one, in one step, and reports whether it was
+// a member (SMOVE). Both sets must live in one slot, see [HashTag]; else the error wraps
 // [ErrCrossSlot].
 func (r SetRef[T]) Move(ctx context.Context, v T, to SetRef[T]) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.move(v, to) })
@@ -261,19 +262,19 @@ func (r SetRef[T]) move(v T, to SetRef[T]) command[bool] {
 	return command[bool]{op: &opSetMove, cmd: joint([]string{"SMOVE"}, uses, -1, text), uses: uses}
 }
 
-// Union gives the members of this set and of all others, each once (SUNION). The sets must live
-// in one slot of a Redis Cluster; else the error wraps [ErrCrossSlot]. Defaults are not used.
+// Union returns the members of this set and of all others, each once (SUNION). The sets must live
+// in one slot, see [HashTag]; else the error wraps [ErrCrossSlot]. Defaults are not used.
 func (r SetRef[T]) Union(ctx context.Context, others ...SetRef[T]) ([]T, error) {
 	return call(ctx, r.at, func() command[[]T] { return r.combine(&r.bound().union, "SUNION", others) })
 }
 
-// Inter gives the members that this set and all others have (SINTER), under the conditions of
-// [SetRef.Union].
+// Inter returns the members that this set and all others have in common (SINTER), under the
+// conditions of [SetRef.Union].
 func (r SetRef[T]) Inter(ctx context.Context, others ...SetRef[T]) ([]T, error) {
 	return call(ctx, r.at, func() command[[]T] { return r.combine(&r.bound().inter, "SINTER", others) })
 }
 
-// Diff gives the members of this set that no other has (SDIFF), under the conditions of
+// Diff returns the members of this set that no other has (SDIFF), under the conditions of
 // [SetRef.Union].
 func (r SetRef[T]) Diff(ctx context.Context, others ...SetRef[T]) ([]T, error) {
 	return call(ctx, r.at, func() command[[]T] { return r.combine(&r.bound().diff, "SDIFF", others) })
@@ -287,8 +288,8 @@ func (r SetRef[T]) combine(op *operation[[]T], name string, others []SetRef[T]) 
 	return command[[]T]{op: op, cmd: joint([]string{name}, uses, -1), uses: uses}
 }
 
-// InterLen is how many members this set and all others have, counted up to limit, or to the end
-// when limit is 0 (SINTERCARD, Redis 7.0). The conditions are those of [SetRef.Union].
+// InterLen returns how many members this set and all others have in common, counted up to limit, or
+// to the end if limit is 0 (SINTERCARD, Redis 7.0). The conditions are those of [SetRef.Union].
 func (r SetRef[T]) InterLen(ctx context.Context, limit int64, others ...SetRef[T]) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.interLen(limit, others) })
 }
@@ -304,21 +305,21 @@ func (r SetRef[T]) interLen(limit int64, others []SetRef[T]) command[int64] {
 	return command[int64]{op: &opInterLen, cmd: joint([]string{"SINTERCARD"}, uses, 0, "LIMIT", strconv.FormatInt(limit, 10)), uses: uses}
 }
 
-// StoreUnion makes this set the union of others, itself only if it is among them, starts the
-// declared TTL and gives the number of members (SUNIONSTORE). Without others nothing is sent and
-// nothing changes. The sets must live in one slot of a Redis Cluster; else the error wraps
-// [ErrCrossSlot].
+// StoreUnion replaces this set with the union of others, starts the declared TTL and returns the
+// number of members (SUNIONSTORE). The present members of this set count only if it is among
+// others. Without others nothing is sent and nothing changes. The sets must live in one slot, see
+// [HashTag]; else the error wraps [ErrCrossSlot].
 func (r SetRef[T]) StoreUnion(ctx context.Context, others ...SetRef[T]) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.store(&opStoreUnion, "SUNIONSTORE", others) })
 }
 
-// StoreInter makes this set the intersection of others (SINTERSTORE), under the conditions of
-// [SetRef.StoreUnion]. An empty result removes the set.
+// StoreInter replaces this set with the intersection of others (SINTERSTORE), under the conditions
+// of [SetRef.StoreUnion]. An empty result removes the set.
 func (r SetRef[T]) StoreInter(ctx context.Context, others ...SetRef[T]) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.store(&opStoreInter, "SINTERSTORE", others) })
 }
 
-// StoreDiff makes this set the members of the first of others that no later one has
+// StoreDiff replaces this set with the members of the first of others that no later one has
 // (SDIFFSTORE), under the conditions of [SetRef.StoreUnion]. An empty result removes the set.
 func (r SetRef[T]) StoreDiff(ctx context.Context, others ...SetRef[T]) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.store(&opStoreDiff, "SDIFFSTORE", others) })
@@ -335,14 +336,14 @@ func (r SetRef[T]) store(op *operation[int64], name string, others []SetRef[T]) 
 	return command[int64]{op: op, cmd: joint([]string{name}, uses, -1), uses: uses}
 }
 
-// Rename gives the set, with its remaining TTL, to another key, as [KeyRef.Rename] does
-// (RENAMENX or RENAME).
+// Rename moves the set, with its remaining TTL, to another key, as [KeyRef.Rename] does (RENAMENX
+// or RENAME).
 func (r SetRef[T]) Rename(ctx context.Context, to SetRef[T], opts ...WriteOption) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
 }
 
-// Copy writes the set, with its remaining TTL, to another key too, as [KeyRef.Copy] does (COPY,
-// Redis 6.2).
+// Copy copies the set, with its remaining TTL, to another key, as [KeyRef.Copy] does (COPY, Redis
+// 6.2).
 func (r SetRef[T]) Copy(ctx context.Context, to SetRef[T], opts ...WriteOption) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opCopy, to.at, opts) })
 }

@@ -6,23 +6,25 @@ import (
 	"time"
 
 	"github.com/redisimnest/redisimnest/codec"
+	"github.com/redisimnest/redisimnest/nest/internal/names"
 )
 
-// settings is what goes down the tree until something nearer overrides it. Which fields were
-// set stands beside them, so that "unset" differs from "off". The effective settings of each
-// mounted key are computed once, by Open.
+// settings holds what is inherited down the tree until something nearer overrides it. set records
+// which fields were set, so that "unset" differs from "off". Open computes the effective settings
+// of each mounted key once.
 type settings struct {
 	set       settingBits
 	ttl       time.Duration // 0: none
 	jitter    float64
 	autoRenew bool
 	protected bool
+	sensitive bool
 	cached    time.Duration // 0: not
 	codec     codec.Codec
 	load      readThrough // the key's own: it is not inherited
 }
 
-// mark notes that a declaration sets something, which it can do once.
+// mark records that a declaration sets an option, which it can do only once.
 func (s *settings) mark(bit settingBits, option string) error {
 	if s.set&bit != 0 {
 		return fmt.Errorf("%s is given twice", option)
@@ -31,7 +33,7 @@ func (s *settings) mark(bit settingBits, option string) error {
 	return nil
 }
 
-type settingBits uint8
+type settingBits uint16
 
 const (
 	hasTTL settingBits = 1 << iota
@@ -40,9 +42,10 @@ const (
 	hasProtected
 	hasCached
 	hasCodec
+	hasSensitive
 )
 
-// under gives the settings that hold below parent.
+// under returns the settings that hold below parent.
 func (s settings) under(parent settings) settings {
 	if s.set&hasTTL == 0 {
 		s.ttl = parent.ttl
@@ -62,6 +65,7 @@ func (s settings) under(parent settings) settings {
 	if s.set&hasCodec == 0 {
 		s.codec = parent.codec
 	}
+	s.sensitive = s.sensitive || parent.sensitive
 	s.set |= parent.set
 	return s
 }
@@ -70,20 +74,25 @@ func (s settings) under(parent settings) settings {
 type config struct {
 	settings
 	doc        string
-	params     []*paramSpec
+	params     []*names.Spec
 	subs       []Node
 	hashTag    bool
 	hasDefault bool
-	def        any
-	fieldTTL   time.Duration
-	// secretFields are the names of encrypted fields; empty, but not nil, for all fields.
+	// def returns the default. It is a function because package fmt prints what unexported fields
+	// hold, but never what a function closes over, and the default may be that of a secret.
+	def      func() any
+	fieldTTL time.Duration
+	// secretFields lists the names of encrypted fields; empty, but not nil, means all fields.
 	secretFields []string
-	// How a stream stores its entries, and which it keeps.
+	acceptPlain  bool
+	was          *former
+	// How a stream stores its entries, and which of them it keeps.
 	entryField    string
 	entryPerField bool
 	trim          TrimOption
 	rate          rate // of a limiter
-	// special are the options that only some kinds have.
+	whenDown      Fallback
+	// special lists the options that only some kinds have.
 	special []special
 }
 
@@ -97,7 +106,7 @@ func (c *config) onlyFor(option string, kinds ...Kind) {
 	c.special = append(c.special, special{option, kinds})
 }
 
-// fits tells which option is none of the kind's.
+// fits returns an error if an option does not apply to the kind.
 func (c *config) fits(kind Kind) error {
 	for _, s := range c.special {
 		if !slices.Contains(s.kinds, kind) {
@@ -105,4 +114,22 @@ func (c *config) fits(kind Kind) error {
 		}
 	}
 	return nil
+}
+
+// rate is what the options of a limiter declare.
+type rate struct {
+	n      int64
+	period time.Duration
+	burst  int64 // 0 stands for n
+	window bool
+}
+
+// TrimOption says which entries of a stream are kept. It is an option of [StreamRef.Add], the
+// argument of [StreamRef.Trim], and an option of [Stream] that applies to every Add. [KeepLast] and
+// [KeepFrom] make one.
+type TrimOption struct {
+	by, threshold string
+	approx        bool
+	limit         int64
+	err           error
 }

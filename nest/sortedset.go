@@ -8,16 +8,13 @@ import (
 	"strconv"
 )
 
-// KindSortedSet is what [SortedSet] declares.
-const KindSortedSet Kind = "sorted set"
-
 // Scored is a member of a sorted set and its score.
 type Scored[T any] struct {
 	Member T
 	Score  float64
 }
 
-// Ranked is the place of a member of a sorted set, counted from 0, and its score.
+// Ranked is the rank of a member of a sorted set, counted from 0, and its score.
 type Ranked struct {
 	Rank  int64
 	Score float64
@@ -28,12 +25,12 @@ type SortedSetDef[T any] struct {
 	Declaration
 }
 
-// SortedSet declares a key that holds a sorted set: members of type T, each once, in the order
-// of their scores and, where these are equal, of the bytes that they are encoded to. A sorted
-// set without members does not exist. Its [Default] is a []Scored[T], which [SortedSetRef.All]
-// gives when there is no sorted set.
+// SortedSet declares a key that holds a sorted set: distinct members of type T, ordered by their
+// scores. Members with equal scores are ordered by their encoded bytes. A sorted set without
+// members does not exist. Its [Default] is a []Scored[T], which [SortedSetRef.All] returns when
+// there is no sorted set.
 //
-// The template is that of [Key], and so is when SortedSet panics.
+// The template is that of [Key], and SortedSet panics when Key does.
 func SortedSet[T any](template string, opts ...KeyOption) *SortedSetDef[T] {
 	d := &SortedSetDef[T]{}
 	where := caller()
@@ -41,10 +38,11 @@ func SortedSet[T any](template string, opts ...KeyOption) *SortedSetDef[T] {
 	d.declare(d, KindSortedSet, "SortedSet["+d.goType+"]", template, where, applyKeyOptions(opts))
 	fallback := sliceDefault[Scored[T]](&d.Declaration, "SortedSet["+d.goType+"]")
 	d.bind = func(m *mounted) (any, error) { return bindSortedSet(m, fallback, d.config.hasDefault) }
+	d.bindsAlike(reflect.TypeFor[zset[T]]())
 	return d
 }
 
-// At gives the reference of the sorted set below s, as [KeyDef.At] does.
+// At returns the reference of the sorted set below s, as [KeyDef.At] does.
 func (d *SortedSetDef[T]) At(s Scope, args ...any) SortedSetRef[T] {
 	if d == nil {
 		return SortedSetRef[T]{nilRef(s)}
@@ -54,9 +52,9 @@ func (d *SortedSetDef[T]) At(s Scope, args ...any) SortedSetRef[T] {
 
 // SortedSetRef is one sorted set, with all its parameters filled in.
 //
-// Add, Incr and their like start the declared TTL when they create the set and let a running one
-// go on; StoreUnion and its like, which replace the whole set, start it anew. With AutoRenew
-// every operation restarts it. A score that is not a number is [ErrArgument].
+// Add, Incr and similar operations start the declared TTL when they create the set and leave a
+// running one alone. StoreUnion and similar operations replace the whole set and restart the TTL.
+// With AutoRenew every operation restarts it. A score that is NaN is refused with [ErrArgument].
 type SortedSetRef[T any] struct {
 	Ref
 }
@@ -118,40 +116,67 @@ var (
 
 func (r SortedSetRef[T]) zset() *zset[T] { return r.at.m.bound.(*zset[T]) }
 
-// AddOption is an option of the operations that add members: a condition, or what is counted.
-type AddOption uint8
+// AddOption is an option of the operations that add members: a condition, or [CountChanged].
+type AddOption interface {
+	applyAdd(o *addOptions) error
+}
 
-// The options of adding. IfNew goes with none of the other conditions, and only one of
-// IfGreater and IfLess can be given. They leave new members alone.
-const (
-	IfNew        AddOption = 1 << iota // add new members, change no score (NX)
-	IfPresent                          // change scores, add no members (XX)
-	IfGreater                          // change scores to greater ones only (GT, Redis 6.2)
-	IfLess                             // change scores to smaller ones only (LT, Redis 6.2)
-	CountChanged                       // count changed scores beside new members (CH)
-)
+// addOptions is a set of words of ZADD.
+type addOptions struct{ isNew, present, greater, less, changed bool }
 
-// addWords gives the words of options in the order that Redis wants.
-func addWords(opts []AddOption) ([]string, error) {
-	var all AddOption
-	for _, o := range opts {
-		all |= o
+type addOption func(o *addOptions)
+
+func (f addOption) applyAdd(o *addOptions) error {
+	f(o)
+	return nil
+}
+
+// IfNew adds new members and changes no score (NX). It cannot be combined with the other
+// conditions.
+func IfNew() AddOption { return addOption(func(o *addOptions) { o.isNew = true }) }
+
+// IfPresent changes scores and adds no members (XX).
+func IfPresent() AddOption { return addOption(func(o *addOptions) { o.present = true }) }
+
+// IfGreater changes scores to greater ones only (GT, Redis 6.2). It adds new members all the same.
+// It cannot be combined with [IfLess].
+func IfGreater() AddOption { return addOption(func(o *addOptions) { o.greater = true }) }
+
+// IfLess changes scores to smaller ones only (LT, Redis 6.2). It adds new members all the same. It
+// cannot be combined with [IfGreater].
+func IfLess() AddOption { return addOption(func(o *addOptions) { o.less = true }) }
+
+// CountChanged counts changed scores as well as new members (CH).
+func CountChanged() AddOption { return addOption(func(o *addOptions) { o.changed = true }) }
+
+func addOptionsOf(opts []AddOption) (o addOptions, err error) {
+	if err := eachOption(opts, func(opt AddOption) error { return opt.applyAdd(&o) }); err != nil {
+		return o, err
 	}
-	if all&IfNew != 0 && all&(IfPresent|IfGreater|IfLess) != 0 || all&IfGreater != 0 && all&IfLess != 0 {
-		return nil, because(ErrArgument, "conditions that exclude each other")
+	if o.isNew && (o.present || o.greater || o.less) || o.greater && o.less {
+		return o, because(ErrArgument, "conditions that exclude each other")
 	}
-	var words []string
-	for i, word := range [...]string{"NX", "XX", "GT", "LT", "CH"} {
-		if all&(1<<i) != 0 {
+	return o, nil
+}
+
+// words returns the words in the order that Redis wants.
+func (o addOptions) words() (words []string) {
+	add := func(given bool, word string) {
+		if given {
 			words = append(words, word)
 		}
 	}
-	return words, nil
+	add(o.isNew, "NX")
+	add(o.present, "XX")
+	add(o.greater, "GT")
+	add(o.less, "LT")
+	add(o.changed, "CH")
+	return words
 }
 
 var errNaN = because(ErrArgument, "a score is a number")
 
-// scoreText gives a score as Redis reads it.
+// scoreText returns a score as Redis reads it.
 func scoreText(f float64) string {
 	switch {
 	case math.IsInf(f, 1):
@@ -162,8 +187,8 @@ func scoreText(f float64) string {
 	return strconv.FormatFloat(f, 'g', -1, 64)
 }
 
-// Add adds a member with its score, or gives it that score, and tells whether it is new (ZADD).
-// With [CountChanged] it tells whether anything changed.
+// Add adds a member with its score, or sets the score of an existing one, and reports whether the
+// member is new (ZADD). With [CountChanged] it reports whether anything changed.
 func (r SortedSetRef[T]) Add(ctx context.Context, member T, score float64, opts ...AddOption) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.add(member, score, opts) })
 }
@@ -176,9 +201,9 @@ func (r SortedSetRef[T]) add(member T, score float64, opts []AddOption) command[
 	return command[bool]{op: &opZAdd, cmd: r.at.writeMany("ZADD", joinSum, words, texts)}
 }
 
-// AddMany adds members with their scores, or gives them those scores, and gives the number of
-// those that are new (ZADD). With [CountChanged] it counts all that changed. Without members
-// nothing is sent.
+// AddMany adds members with their scores, or sets the scores of existing ones, and returns the
+// number of new members (ZADD). With [CountChanged] it counts every member that changed. Without
+// members nothing is sent.
 func (r SortedSetRef[T]) AddMany(ctx context.Context, members []Scored[T], opts ...AddOption) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.addMany(members, opts) })
 }
@@ -195,7 +220,8 @@ func (r SortedSetRef[T]) addMany(members []Scored[T], opts []AddOption) command[
 }
 
 func (r SortedSetRef[T]) addition(members []Scored[T], opts []AddOption) (words, texts []string, err error) {
-	if words, err = addWords(opts); err != nil {
+	o, err := addOptionsOf(opts)
+	if err != nil {
 		return nil, nil, err
 	}
 	texts = make([]string, 0, 2*len(members))
@@ -209,10 +235,10 @@ func (r SortedSetRef[T]) addition(members []Scored[T], opts []AddOption) (words,
 		}
 		texts = append(texts, scoreText(s.Score), text)
 	}
-	return words, texts, nil
+	return o.words(), texts, nil
 }
 
-// Incr adds by to the score of a member, which is 0 before it is added, and gives the new score
+// Incr adds by to the score of a member, which is 0 before it is added, and returns the new score
 // (ZINCRBY). The error wraps [ErrOverflow] when the sum is not a number.
 func (r SortedSetRef[T]) Incr(ctx context.Context, member T, by float64) (float64, error) {
 	return call(ctx, r.at, func() command[float64] { return r.incr(member, by) })
@@ -229,7 +255,7 @@ func (r SortedSetRef[T]) incr(member T, by float64) command[float64] {
 	return command[float64]{op: &opZIncr, cmd: r.at.write("ZINCRBY", scoreText(by), text)}
 }
 
-// IncrIf is [SortedSetRef.Incr] under conditions, and tells whether they held (ZADD INCR).
+// IncrIf is [SortedSetRef.Incr] under conditions, and reports whether they held (ZADD INCR).
 func (r SortedSetRef[T]) IncrIf(ctx context.Context, member T, by float64, opts ...AddOption) (float64, bool, error) {
 	return both(call(ctx, r.at, func() command[found[float64]] { return r.incrIf(member, by, opts) }))
 }
@@ -242,15 +268,15 @@ func (r SortedSetRef[T]) incrIf(member T, by float64, opts []AddOption) command[
 	return command[found[float64]]{op: &opZIncrIf, cmd: r.at.write("ZADD", append(append(words, "INCR"), texts...)...)}
 }
 
-// Remove removes members and gives the number of those that were there (ZREM). Without members
-// nothing is sent.
+// Remove removes members and returns how many of them existed (ZREM). Without members nothing is
+// sent.
 func (r SortedSetRef[T]) Remove(ctx context.Context, members ...T) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.remove(members) })
 }
 
 func (r SortedSetRef[T]) remove(members []T) command[int64] { return removeSorted(r.at, members) }
 
-// removeSorted removes members from what is stored as a sorted set.
+// removeSorted removes members from a key that is stored as a sorted set.
 func removeSorted[T any](r address, members []T) command[int64] {
 	if len(members) == 0 {
 		return skip(&opRemove)
@@ -263,17 +289,19 @@ func removeSorted[T any](r address, members []T) command[int64] {
 	return command[int64]{op: &opRemove, cmd: r.modifyMany("ZREM", joinSum, nil, texts)}
 }
 
-// Score gives the score of a member (ZSCORE).
+// Score returns the score of a member and reports whether it exists (ZSCORE).
 func (r SortedSetRef[T]) Score(ctx context.Context, member T) (float64, bool, error) {
 	return both(call(ctx, r.at, func() command[found[float64]] { return askMember(r, &opZScore, "ZSCORE", member) }))
 }
 
-// Rank gives the place of a member by ascending scores, counted from 0 (ZRANK).
+// Rank returns the rank of a member by ascending scores, counted from 0, and reports whether it
+// exists (ZRANK).
 func (r SortedSetRef[T]) Rank(ctx context.Context, member T) (int64, bool, error) {
 	return both(call(ctx, r.at, func() command[found[int64]] { return askMember(r, &opRank, "ZRANK", member) }))
 }
 
-// RevRank gives the place of a member by descending scores, counted from 0 (ZREVRANK).
+// RevRank returns the rank of a member by descending scores, counted from 0, and reports whether it
+// exists (ZREVRANK).
 func (r SortedSetRef[T]) RevRank(ctx context.Context, member T) (int64, bool, error) {
 	return both(call(ctx, r.at, func() command[found[int64]] { return askMember(r, &opRevRank, "ZREVRANK", member) }))
 }
@@ -286,8 +314,8 @@ func askMember[T, R any](r SortedSetRef[T], op *operation[R], name string, membe
 	return command[R]{op: op, cmd: r.at.read(name, text), cacheable: true}
 }
 
-// Scores gives the score of each of members (ZMSCORE, Redis 6.2). Without members nothing is
-// sent.
+// Scores returns the score of each member, in the order of members (ZMSCORE, Redis 6.2). Without
+// members nothing is sent.
 func (r SortedSetRef[T]) Scores(ctx context.Context, members ...T) ([]Optional[float64], error) {
 	return call(ctx, r.at, func() command[[]Optional[float64]] { return r.scores(members) })
 }
@@ -304,21 +332,20 @@ func (r SortedSetRef[T]) scores(members []T) command[[]Optional[float64]] {
 	return command[[]Optional[float64]]{op: &opZScores, cmd: r.at.readMany("ZMSCORE", texts), cacheable: true}
 }
 
-// ranking asks for a rank and a score in one step, on servers before Redis 7.2 too, where ZRANK
-// has no WITHSCORE.
-var ranking = newScript(`local rank = redis.call(ARGV[1], KEYS[1], ARGV[2])
+// ranking asks for a rank and a score in one step. It works before Redis 7.2 too, where ZRANK has
+// no WITHSCORE.
+var ranking = newScript(`local rank, score = redis.call(ARGV[1], KEYS[1], ARGV[2]), redis.call('ZSCORE', KEYS[1], ARGV[2])
 if ARGV[3] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
-if not rank then return false end
-return {rank, redis.call('ZSCORE', KEYS[1], ARGV[2])}`)
+return rank and {rank, score}`)
 
-// RankWithScore gives the place of a member by ascending scores, counted from 0, and its score
+// RankWithScore returns the rank of a member by ascending scores, counted from 0, and its score
 // (ZRANK and ZSCORE in one script).
 func (r SortedSetRef[T]) RankWithScore(ctx context.Context, member T) (Ranked, bool, error) {
 	return both(call(ctx, r.at, func() command[found[Ranked]] { return r.ranked(&opRankScore, "ZRANK", member) }))
 }
 
-// RevRankWithScore gives the place of a member by descending scores, counted from 0, and its
-// score (ZREVRANK and ZSCORE in one script).
+// RevRankWithScore returns the rank of a member by descending scores, counted from 0, and its score
+// (ZREVRANK and ZSCORE in one script).
 func (r SortedSetRef[T]) RevRankWithScore(ctx context.Context, member T) (Ranked, bool, error) {
 	return both(call(ctx, r.at, func() command[found[Ranked]] { return r.ranked(&opRevRankScore, "ZREVRANK", member) }))
 }
@@ -330,7 +357,7 @@ func (r SortedSetRef[T]) ranked(op *operation[found[Ranked]], name string, membe
 		return refuse(op, err)
 	}
 	renewal := "0"
-	if r.at.renews() {
+	if r.at.readsRenew() {
 		renewal = millis(r.at.m.ttl())
 	}
 	return command[found[Ranked]]{op: op, cmd: ranking.command(r.at.b(), []string{r.at.key}, name, text, renewal), cacheable: true}
@@ -340,24 +367,27 @@ func (r SortedSetRef[T]) length() command[int64] {
 	return command[int64]{op: &opLen, cmd: r.at.read("ZCARD"), cacheable: true}
 }
 
-// Len is the number of members, 0 when there is no sorted set (ZCARD).
+// Len returns the number of members, 0 when there is no sorted set (ZCARD).
 func (r SortedSetRef[T]) Len(ctx context.Context) (int64, error) {
 	return call(ctx, r.at, r.length)
 }
 
 // Iterate streams the members with their scores in pages of about [ScanCount] (ZSCAN), so that a
-// sorted set of any size takes little memory. The order is the server's, not that of the scores;
-// a member that is added or removed meanwhile may be missing, and one may come twice while the
-// server resizes its table. An error, of decoding too, ends the stream. The default is not used.
-func (r SortedSetRef[T]) Iterate(ctx context.Context, opts ...ScanOption) iter.Seq2[Scored[T], error] {
+// sorted set of any size takes little memory. All pages come from the primary. If there is more
+// than one, they come over a separate connection. The order is that of the server, not that of the
+// scores. A member that is added or removed meanwhile may be missing. A member may come twice while
+// the server resizes its table. It may also come twice when the iteration begins again, because the
+// sorted set moved to another node of a Redis Cluster or the connection was lost. An error,
+// including one of decoding, ends the stream. The default is not used.
+func (r SortedSetRef[T]) Iterate(ctx context.Context, opts ...ScanCountOption) iter.Seq2[Scored[T], error] {
 	return func(yield func(Scored[T], error) bool) {
-		for texts, err := range r.at.scanPages(ctx, &opIterate, "ZSCAN", opts) {
+		for page, err := range r.at.scanPages(ctx, &opIterate, "ZSCAN", opts) {
 			if err != nil {
 				yield(Scored[T]{}, err)
 				return
 			}
-			for i := 0; i+1 < len(texts); i += 2 {
-				s, err := scoredText[T](r.at.m, texts[i], texts[i+1])
+			for member, score := range page.pairs() {
+				s, err := scoredText[T](r.at.m, member, score)
 				if err != nil {
 					yield(Scored[T]{}, r.at.fail(opIterate.name, err))
 					return
@@ -370,14 +400,14 @@ func (r SortedSetRef[T]) Iterate(ctx context.Context, opts ...ScanOption) iter.S
 	}
 }
 
-// Rename gives the sorted set, with its remaining TTL, to another key, as [KeyRef.Rename] does
+// Rename moves the sorted set, with its remaining TTL, to another key, as [KeyRef.Rename] does
 // (RENAMENX or RENAME).
 func (r SortedSetRef[T]) Rename(ctx context.Context, to SortedSetRef[T], opts ...WriteOption) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
 }
 
-// Copy writes the sorted set, with its remaining TTL, to another key too, as [KeyRef.Copy] does
-// (COPY, Redis 6.2).
+// Copy copies the sorted set, with its remaining TTL, to another key, as [KeyRef.Copy] does (COPY,
+// Redis 6.2).
 func (r SortedSetRef[T]) Copy(ctx context.Context, to SortedSetRef[T], opts ...WriteOption) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opCopy, to.at, opts) })
 }

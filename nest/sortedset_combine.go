@@ -6,58 +6,77 @@ import (
 	"strconv"
 )
 
-// CombineOption says what becomes of the scores when sorted sets are united or intersected.
-type CombineOption struct {
-	weights   []float64
-	aggregate string
+// CombineOption says how scores are combined when sorted sets are united or intersected.
+type CombineOption interface {
+	applyCombine(o *combineOptions) error
 }
 
-// Weights multiplies the scores of each set, in the order of the sets, before they are put
-// together. There must be as many as sets. The default is 1 for each.
-func Weights(weights ...float64) CombineOption { return CombineOption{weights: weights} }
+type combineOptions struct {
+	sets      int
+	weights   []string
+	aggregate string // "" stands for the sum
+}
+
+type combineOption func(o *combineOptions) error
+
+func (f combineOption) applyCombine(o *combineOptions) error { return f(o) }
+
+// Weights multiplies the scores of each set by its weight before they are combined. The weights are
+// in the order of the sets, one for each. The default is 1 for each.
+func Weights(weights ...float64) CombineOption {
+	return combineOption(func(o *combineOptions) error {
+		if len(weights) != o.sets {
+			return because(ErrArgument, "there are "+strconv.Itoa(len(weights))+" weights for "+strconv.Itoa(o.sets)+" sorted sets")
+		}
+		o.weights = []string{"WEIGHTS"}
+		for _, w := range weights {
+			if math.IsNaN(w) {
+				return because(ErrArgument, "a weight is a number")
+			}
+			o.weights = append(o.weights, scoreText(w))
+		}
+		return nil
+	})
+}
 
 // SmallestScore gives a member the smallest of its scores. The default is their sum.
-func SmallestScore() CombineOption { return CombineOption{aggregate: "MIN"} }
+func SmallestScore() CombineOption { return aggregate("MIN") }
 
 // GreatestScore gives a member the greatest of its scores. The default is their sum.
-func GreatestScore() CombineOption { return CombineOption{aggregate: "MAX"} }
+func GreatestScore() CombineOption { return aggregate("MAX") }
 
-// combineWords gives the words of options on so many sets.
-func combineWords(opts []CombineOption, sets int) ([]string, error) {
-	var weights, aggregate []string
-	for _, o := range opts {
-		if o.aggregate != "" {
-			aggregate = []string{"AGGREGATE", o.aggregate}
-			continue
-		}
-		if len(o.weights) != sets {
-			return nil, because(ErrArgument, "there are "+strconv.Itoa(len(o.weights))+" weights for "+strconv.Itoa(sets)+" sorted sets")
-		}
-		weights = []string{"WEIGHTS"}
-		for _, w := range o.weights {
-			if math.IsNaN(w) {
-				return nil, because(ErrArgument, "a weight is a number")
-			}
-			weights = append(weights, scoreText(w))
-		}
-	}
-	return append(weights, aggregate...), nil
+func aggregate(how string) CombineOption {
+	return combineOption(func(o *combineOptions) error {
+		o.aggregate = how
+		return nil
+	})
 }
 
-// Union gives the members of this sorted set and of all others with their scores, by ascending
-// scores; a member of several has the sum of its scores (ZUNION, Redis 6.2). The sets must live
-// in one slot of a Redis Cluster; else the error wraps [ErrCrossSlot]. Defaults are not used.
+// combineWords returns the words of options for the given number of sets.
+func combineWords(opts []CombineOption, sets int) ([]string, error) {
+	o := combineOptions{sets: sets}
+	err := eachOption(opts, func(opt CombineOption) error { return opt.applyCombine(&o) })
+	if err != nil || o.aggregate == "" {
+		return o.weights, err
+	}
+	return append(o.weights, "AGGREGATE", o.aggregate), nil
+}
+
+// Union returns the members of this sorted set and of all others with their scores, by ascending
+// scores (ZUNION, Redis 6.2). By default, a member of several sets has the sum of its scores. The
+// sets must live in one slot, see [HashTag]; otherwise the error wraps [ErrCrossSlot]. Defaults are
+// not used.
 func (r SortedSetRef[T]) Union(ctx context.Context, others []SortedSetRef[T], opts ...CombineOption) ([]Scored[T], error) {
 	return call(ctx, r.at, func() command[[]Scored[T]] { return r.combine(&r.zset().union, "ZUNION", others, opts) })
 }
 
-// Inter gives the members that this sorted set and all others have, with the sums of their
-// scores (ZINTER, Redis 6.2), under the conditions of [SortedSetRef.Union].
+// Inter returns the members that this sorted set and all others have, with the sums of their scores
+// (ZINTER, Redis 6.2), under the conditions of [SortedSetRef.Union].
 func (r SortedSetRef[T]) Inter(ctx context.Context, others []SortedSetRef[T], opts ...CombineOption) ([]Scored[T], error) {
 	return call(ctx, r.at, func() command[[]Scored[T]] { return r.combine(&r.zset().inter, "ZINTER", others, opts) })
 }
 
-// Diff gives the members of this sorted set that no other has, with their scores (ZDIFF, Redis
+// Diff returns the members of this sorted set that no other has, with their scores (ZDIFF, Redis
 // 6.2), under the conditions of [SortedSetRef.Union].
 func (r SortedSetRef[T]) Diff(ctx context.Context, others ...SortedSetRef[T]) ([]Scored[T], error) {
 	return call(ctx, r.at, func() command[[]Scored[T]] { return r.combine(&r.zset().diff, "ZDIFF", others, nil) })
@@ -75,8 +94,8 @@ func (r SortedSetRef[T]) combine(op *operation[[]Scored[T]], name string, others
 	return command[[]Scored[T]]{op: op, cmd: joint([]string{name}, uses, 0, append(words, "WITHSCORES")...), uses: uses}
 }
 
-// InterLen is how many members this sorted set and all others have, counted up to limit, or to
-// the end when limit is 0 (ZINTERCARD, Redis 7.0). The conditions are those of
+// InterLen returns how many members this sorted set and all others have in common (ZINTERCARD,
+// Redis 7.0). It stops counting at limit; a limit of 0 means no limit. The conditions are those of
 // [SortedSetRef.Union].
 func (r SortedSetRef[T]) InterLen(ctx context.Context, limit int64, others ...SortedSetRef[T]) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.interLen(limit, others) })
@@ -93,21 +112,21 @@ func (r SortedSetRef[T]) interLen(limit int64, others []SortedSetRef[T]) command
 	return command[int64]{op: &opInterLen, cmd: joint([]string{"ZINTERCARD"}, uses, 0, "LIMIT", strconv.FormatInt(limit, 10)), uses: uses}
 }
 
-// StoreUnion makes this sorted set the union of others, itself only if it is among them, starts
-// the declared TTL and gives the number of members (ZUNIONSTORE). Without others nothing is sent
-// and nothing changes. The sets must live in one slot of a Redis Cluster; else the error wraps
-// [ErrCrossSlot].
+// StoreUnion replaces this sorted set with the union of others, starts the declared TTL and returns
+// the number of members (ZUNIONSTORE). The old members count only if this set is among others.
+// Without others nothing is sent and nothing changes. The sets must live in one slot, see
+// [HashTag]; otherwise the error wraps [ErrCrossSlot].
 func (r SortedSetRef[T]) StoreUnion(ctx context.Context, others []SortedSetRef[T], opts ...CombineOption) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.store(&opStoreUnion, "ZUNIONSTORE", others, opts) })
 }
 
-// StoreInter makes this sorted set the intersection of others (ZINTERSTORE), under the
+// StoreInter replaces this sorted set with the intersection of others (ZINTERSTORE), under the
 // conditions of [SortedSetRef.StoreUnion]. An empty result removes it.
 func (r SortedSetRef[T]) StoreInter(ctx context.Context, others []SortedSetRef[T], opts ...CombineOption) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.store(&opStoreInter, "ZINTERSTORE", others, opts) })
 }
 
-// StoreDiff makes this sorted set the members of the first of others that no later one has
+// StoreDiff replaces this sorted set with the members of the first of others that no later one has
 // (ZDIFFSTORE, Redis 6.2), under the conditions of [SortedSetRef.StoreUnion]. An empty result
 // removes it.
 func (r SortedSetRef[T]) StoreDiff(ctx context.Context, others ...SortedSetRef[T]) (int64, error) {

@@ -3,6 +3,7 @@ package nest
 import (
 	"context"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -12,8 +13,8 @@ func (r SortedSetRef[T]) popMin() command[found[Scored[T]]] {
 	return command[found[Scored[T]]]{op: &r.zset().popMin, cmd: r.at.modify("ZPOPMIN")}
 }
 
-// PopMin takes the member with the smallest score out of the sorted set (ZPOPMIN). It is gone
-// even when it is no T.
+// PopMin removes and returns the member with the smallest score (ZPOPMIN). The member is removed
+// even if it cannot be decoded as a T.
 func (r SortedSetRef[T]) PopMin(ctx context.Context) (Scored[T], bool, error) {
 	return both(call(ctx, r.at, r.popMin))
 }
@@ -22,20 +23,18 @@ func (r SortedSetRef[T]) popMax() command[found[Scored[T]]] {
 	return command[found[Scored[T]]]{op: &r.zset().popMax, cmd: r.at.modify("ZPOPMAX")}
 }
 
-// PopMax takes the member with the greatest score out of the sorted set (ZPOPMAX). It is gone
-// even when it is no T.
+// PopMax removes and returns the member with the greatest score (ZPOPMAX). The member is removed
+// even if it cannot be decoded as a T.
 func (r SortedSetRef[T]) PopMax(ctx context.Context) (Scored[T], bool, error) {
 	return both(call(ctx, r.at, r.popMax))
 }
 
-// PopMinN takes up to n members out of the sorted set, smallest scores first (ZPOPMIN with a
-// count).
+// PopMinN removes and returns up to n members, smallest scores first (ZPOPMIN with a count).
 func (r SortedSetRef[T]) PopMinN(ctx context.Context, n int64) ([]Scored[T], error) {
 	return call(ctx, r.at, func() command[[]Scored[T]] { return r.popN(&r.zset().popMinN, "ZPOPMIN", n) })
 }
 
-// PopMaxN takes up to n members out of the sorted set, greatest scores first (ZPOPMAX with a
-// count).
+// PopMaxN removes and returns up to n members, greatest scores first (ZPOPMAX with a count).
 func (r SortedSetRef[T]) PopMaxN(ctx context.Context, n int64) ([]Scored[T], error) {
 	return call(ctx, r.at, func() command[[]Scored[T]] { return r.popN(&r.zset().popMaxN, "ZPOPMAX", n) })
 }
@@ -50,9 +49,10 @@ func (r SortedSetRef[T]) popN(op *operation[[]Scored[T]], name string, n int64) 
 	return command[[]Scored[T]]{op: op, cmd: r.at.modify(name, strconv.FormatInt(n, 10))}
 }
 
-// WaitPopMin is [SortedSetRef.PopMin] that waits for a member for up to wait, or as long as ctx
-// lives when wait is 0 (BZPOPMIN). It gives false when none came in time, and the context's
-// error when that ended before; the least wait and what is lost are as in [ListRef.WaitPopLeft].
+// WaitPopMin is [SortedSetRef.PopMin] that waits for a member (BZPOPMIN). It waits up to wait, or
+// as long as ctx lasts when wait is 0. It returns false when no member came in time, and the
+// context's error when the context ended first. See [ListRef.WaitPopLeft] for the shortest wait and
+// for what can be lost.
 func (r SortedSetRef[T]) WaitPopMin(ctx context.Context, wait time.Duration) (Scored[T], bool, error) {
 	return both(r.waitPop(ctx, false, wait))
 }
@@ -65,7 +65,11 @@ func (r SortedSetRef[T]) WaitPopMax(ctx context.Context, wait time.Duration) (Sc
 
 //nest:ttl changes
 func (r SortedSetRef[T]) waitPop(ctx context.Context, greatest bool, wait time.Duration) (found[Scored[T]], error) {
-	if err := r.at.usable(); err != nil {
+	verb := "wait pop min"
+	if greatest {
+		verb = "wait pop max"
+	}
+	if err := r.at.admit(ctx, verb); err != nil {
 		return found[Scored[T]]{}, err
 	}
 	op, name := &r.zset().waitPopMin, "BZPOPMIN"
@@ -74,12 +78,47 @@ func (r SortedSetRef[T]) waitPop(ctx context.Context, greatest bool, wait time.D
 	}
 	return waiting(ctx, r.at, op, wait, func(b rueidis.Builder, seconds string) rueidis.Completed {
 		return b.Arbitrary(name).Keys(r.at.key).Args(seconds).Blocking()
-	})
+	}, r.putBack)
 }
 
-// WaitPopMinN is [SortedSetRef.PopMinN] that waits for a first member, as
-// [SortedSetRef.WaitPopMin] does, and then gives up to n that are there (BZMPOP, Redis 7.0). No
-// members mean that none came in time.
+// putBack puts back members that were popped too late, unless they have been added again since.
+func (r SortedSetRef[T]) putBack(ctx context.Context, answer rueidis.RedisMessage) {
+	parts, err := answer.ToArray()
+	if err != nil || len(parts) < 2 {
+		return
+	}
+	pairs := [][]rueidis.RedisMessage{parts[1:]} // of BZPOPMIN
+	if len(parts) == 2 {                         // of BZMPOP
+		members, _ := parts[1].ToArray()
+		pairs = pairs[:0]
+		for _, m := range members {
+			pair, _ := m.ToArray()
+			pairs = append(pairs, pair)
+		}
+	}
+	var texts []string
+	for _, pair := range pairs {
+		if len(pair) != 2 {
+			return
+		}
+		member, err := pair[0].ToString()
+		if err != nil {
+			return
+		}
+		score, err := pair[1].AsFloat64()
+		if err != nil {
+			return
+		}
+		texts = append(texts, scoreText(score), member)
+	}
+	if len(texts) > 0 {
+		r.at.putBack(ctx, r.at.writeMany("ZADD", joinSum, []string{"NX"}, texts))
+	}
+}
+
+// WaitPopMinN is [SortedSetRef.PopMinN] that waits for a first member, as [SortedSetRef.WaitPopMin]
+// does, and then returns up to n members that are there (BZMPOP, Redis 7.0). It returns none when
+// none came in time.
 func (r SortedSetRef[T]) WaitPopMinN(ctx context.Context, n int64, wait time.Duration) ([]Scored[T], error) {
 	return r.waitPopN(ctx, "MIN", n, wait)
 }
@@ -92,38 +131,25 @@ func (r SortedSetRef[T]) WaitPopMaxN(ctx context.Context, n int64, wait time.Dur
 
 //nest:ttl changes
 func (r SortedSetRef[T]) waitPopN(ctx context.Context, which string, n int64, wait time.Duration) ([]Scored[T], error) {
-	if err := r.at.usable(); err != nil {
-		return nil, err
-	}
-	op := &r.zset().waitPopMinN
-	if which == "MAX" {
-		op = &r.zset().waitPopMaxN
-	}
-	if err := r.at.ready(ctx, op.name); err != nil {
-		return nil, err
-	}
-	switch {
-	case n < 0:
-		return nil, r.at.fail(op.name, errCount)
-	case n == 0:
-		return nil, nil
-	}
-	return waiting(ctx, r.at, op, wait, func(b rueidis.Builder, seconds string) rueidis.Completed {
-		return b.Arbitrary("BZMPOP").Args(seconds, "1").Keys(r.at.key).Args(which, "COUNT", strconv.FormatInt(n, 10)).Blocking()
-	})
+	return waitMany(ctx, r.at, "wait pop "+strings.ToLower(which)+" n", func() *operation[[]Scored[T]] {
+		if which == "MAX" {
+			return &r.zset().waitPopMaxN
+		}
+		return &r.zset().waitPopMinN
+	}, "BZMPOP", which, n, wait, r.putBack)
 }
 
 func (r SortedSetRef[T]) random() command[found[T]] {
 	return command[found[T]]{op: &r.zset().random, cmd: r.at.read("ZRANDMEMBER")}
 }
 
-// Random gives a member at random, and leaves it in the sorted set (ZRANDMEMBER, Redis 6.2).
+// Random returns a random member and leaves it in the sorted set (ZRANDMEMBER, Redis 6.2).
 func (r SortedSetRef[T]) Random(ctx context.Context) (T, bool, error) {
 	return both(call(ctx, r.at, r.random))
 }
 
-// RandomN gives up to n different members at random or, when n is negative, -n members of which
-// one can come several times (ZRANDMEMBER with a count, Redis 6.2).
+// RandomN returns up to n distinct random members (ZRANDMEMBER with a count, Redis 6.2). If n is
+// negative, it returns -n members, among which one may occur several times.
 func (r SortedSetRef[T]) RandomN(ctx context.Context, n int64) ([]T, error) {
 	return call(ctx, r.at, func() command[[]T] { return r.randomN(n) })
 }

@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// Span selects members of a sorted set: by their places, their scores or their bytes. It is
-// made by [ByRank], [ByScore] and [ByLex].
+// Span selects members of a sorted set by rank, by score or by bytes. [ByRank], [ByScore] and
+// [ByLex] make one.
 type Span struct {
 	by               spanBy
 	first, last      int64
@@ -27,39 +27,42 @@ const (
 	byLex
 )
 
-// ByRank selects the members from place first to place last, both included, counted from 0;
-// negative places count from the end.
+// ByRank selects the members from rank first to rank last, both included. Ranks count from 0;
+// negative ones count from the end.
 func ByRank(first, last int64) Span { return Span{by: byRank, first: first, last: last} }
 
-// ByScore selects the members whose scores lie between lowest and highest, both included
-// unless [Span.OpenMin] or [Span.OpenMax] leaves them out. math.Inf gives a side without a bound.
+// ByScore selects the members whose scores lie between lowest and highest. Both bounds are included
+// unless [Span.OpenMin] or [Span.OpenMax] excludes them. An infinite bound, made by [math.Inf],
+// means no bound on that side.
 func ByScore(lowest, highest float64) Span { return Span{by: byScore, min: lowest, max: highest} }
 
-// ByLex selects the members whose stored bytes lie between first and last, both included
-// unless [Span.OpenMin] or [Span.OpenMax] leaves them out; "" is a side without a bound. It makes sense
-// only when all scores are equal. The bounds are compared with the encoded members as they are.
+// ByLex selects the members whose stored bytes lie between first and last. Both bounds are included
+// unless [Span.OpenMin] or [Span.OpenMax] excludes them. A bound of "" means no bound on that side.
+// ByLex is useful only when all scores are equal. The bounds are compared with the encoded members
+// as they are.
 func ByLex(first, last string) Span { return Span{by: byLex, minText: first, maxText: last} }
 
-// OpenMin leaves the lower bound itself out.
+// OpenMin excludes the lower bound itself.
 func (s Span) OpenMin() Span {
 	s.openMin = true
 	return s
 }
 
-// OpenMax leaves the upper bound itself out.
+// OpenMax excludes the upper bound itself.
 func (s Span) OpenMax() Span {
 	s.openMax = true
 	return s
 }
 
-// Reverse goes from the greatest to the smallest; ByRank then counts places from the greatest.
+// Reverse orders the members from the greatest to the smallest. ByRank then counts ranks from the
+// greatest.
 func (s Span) Reverse() Span {
 	s.reverse = true
 	return s
 }
 
-// Limit leaves out the first offset of the selected members, and gives count of the others, or
-// all when count is negative. It goes with ByScore and ByLex.
+// Limit skips the first offset of the selected members and selects the next count, or all that
+// follow when count is negative. It can be used with ByScore and ByLex.
 func (s Span) Limit(offset, count int64) Span {
 	s.limited, s.offset, s.count = true, offset, count
 	return s
@@ -79,7 +82,7 @@ func (s Span) check() error {
 	return nil
 }
 
-// bounds gives the lower and the upper bound as Redis reads them.
+// bounds returns the lower and the upper bound as Redis reads them.
 func (s Span) bounds() (from, to string) {
 	switch s.by {
 	case byRank:
@@ -111,7 +114,7 @@ func lexBound(text string, open bool) string {
 	return "[" + text
 }
 
-// words gives the arguments of ZRANGE.
+// words returns the arguments of ZRANGE.
 func (s Span) words() []string {
 	from, to := s.bounds()
 	if s.reverse && s.by != byRank {
@@ -143,14 +146,14 @@ func (r SortedSetRef[T]) all() command[[]Scored[T]] {
 	return command[[]Scored[T]]{op: &r.zset().all, cmd: r.at.read("ZRANGE", "0", "-1", "WITHSCORES"), cacheable: true, fixed: true}
 }
 
-// All gives all members with their scores by ascending scores, else the declared default
-// (ZRANGE 0 -1 WITHSCORES). [SortedSetRef.Iterate] does not hold them all in memory.
+// All returns all members with their scores, by ascending scores, or the declared default (ZRANGE 0
+// -1 WITHSCORES). [SortedSetRef.Iterate] does not hold all of them in memory.
 func (r SortedSetRef[T]) All(ctx context.Context) ([]Scored[T], error) {
 	return call(ctx, r.at, r.all)
 }
 
-// Range gives the members of a span, by ascending scores unless it is reversed (ZRANGE; by score
-// and by bytes, and reversed, Redis 6.2). The default is not used.
+// Range returns the members of a span, by ascending scores unless the span is reversed (ZRANGE; by
+// score and by bytes, and reversed, Redis 6.2). The default is not used.
 func (r SortedSetRef[T]) Range(ctx context.Context, span Span) ([]T, error) {
 	return call(ctx, r.at, func() command[[]T] { return r.span(span) })
 }
@@ -162,8 +165,8 @@ func (r SortedSetRef[T]) span(span Span) command[[]T] {
 	return command[[]T]{op: &r.zset().span, cmd: r.at.read("ZRANGE", span.words()...), cacheable: true}
 }
 
-// RangeScored is [SortedSetRef.Range] with the scores (ZRANGE WITHSCORES). Redis gives no scores
-// by bytes: a span made by [ByLex] is [ErrArgument].
+// RangeScored is [SortedSetRef.Range] with the scores (ZRANGE WITHSCORES). Redis returns no scores
+// for a range by bytes, so a span made by [ByLex] is refused with [ErrArgument].
 func (r SortedSetRef[T]) RangeScored(ctx context.Context, span Span) ([]Scored[T], error) {
 	return call(ctx, r.at, func() command[[]Scored[T]] { return r.rangeScored(span) })
 }
@@ -179,8 +182,8 @@ func (r SortedSetRef[T]) rangeScored(span Span) command[[]Scored[T]] {
 	return command[[]Scored[T]]{op: op, cmd: r.at.read("ZRANGE", append(span.words(), "WITHSCORES")...), cacheable: true}
 }
 
-// Count is the number of members of a span by score or by bytes (ZCOUNT, ZLEXCOUNT). A limit or
-// a span by rank is [ErrArgument].
+// Count returns the number of members of a span by score or by bytes (ZCOUNT, ZLEXCOUNT). A span
+// with a limit or by rank is refused with [ErrArgument].
 func (r SortedSetRef[T]) Count(ctx context.Context, span Span) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.count(span) })
 }
@@ -201,8 +204,8 @@ func (r SortedSetRef[T]) count(span Span) command[int64] {
 	return command[int64]{op: &opZCount, cmd: r.at.read(name, from, to), cacheable: true}
 }
 
-// RemoveRange removes the members of a span and gives their number (ZREMRANGEBYRANK,
-// ZREMRANGEBYSCORE, ZREMRANGEBYLEX). A limit is [ErrArgument].
+// RemoveRange removes the members of a span and returns their number (ZREMRANGEBYRANK,
+// ZREMRANGEBYSCORE, ZREMRANGEBYLEX). A span with a limit is refused with [ErrArgument].
 func (r SortedSetRef[T]) RemoveRange(ctx context.Context, span Span) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.removeRange(span) })
 }
@@ -216,7 +219,7 @@ func (r SortedSetRef[T]) removeRange(span Span) command[int64] {
 		return refuse(&opZRemove, err)
 	}
 	if span.by == byRank && span.reverse {
-		// Place n from the greatest is place -n-1 from the smallest, and the other way round.
+		// Rank n from the greatest is rank -n-1 from the smallest, and the other way round.
 		span.first, span.last = -span.last-1, -span.first-1
 	}
 	name := [...]string{byRank: "ZREMRANGEBYRANK", byScore: "ZREMRANGEBYSCORE", byLex: "ZREMRANGEBYLEX"}[span.by]
@@ -224,9 +227,9 @@ func (r SortedSetRef[T]) removeRange(span Span) command[int64] {
 	return command[int64]{op: &opZRemove, cmd: r.at.modify(name, from, to)}
 }
 
-// StoreRange makes this sorted set what span selects of another one, starts the declared TTL and
-// gives the number of members (ZRANGESTORE, Redis 6.2). An empty result removes it. Both must
-// live in one slot of a Redis Cluster; else the error wraps [ErrCrossSlot].
+// StoreRange replaces this sorted set with the members of another one that span selects, starts the
+// declared TTL and returns the number of members (ZRANGESTORE, Redis 6.2). An empty result removes
+// this set. Both must live in one slot, see [HashTag]; otherwise the error wraps [ErrCrossSlot].
 func (r SortedSetRef[T]) StoreRange(ctx context.Context, from SortedSetRef[T], span Span) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.storeRange(from, span) })
 }

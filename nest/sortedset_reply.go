@@ -6,8 +6,8 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// How answers become scores and scored members. A score is a double of its own on newer
-// connections and text on older ones and in scripts; pairs stand in lists of two or flat.
+// How answers become scores and scored members. A score has a type of its own, double, on newer
+// connections; on older ones and in scripts it is text. Pairs come as lists of two or flat.
 
 func replyScore(_ *mounted, a rueidis.RedisMessage) (float64, error) {
 	f, err := a.AsFloat64()
@@ -78,7 +78,7 @@ func scoredPair[T any](m *mounted, member, score rueidis.RedisMessage) (Scored[T
 	return Scored[T]{v, f}, err
 }
 
-// replyScored reads members with their scores; nil is none.
+// replyScored reads members with their scores. Nil stands for none.
 func replyScored[T any](m *mounted, a rueidis.RedisMessage) ([]Scored[T], error) {
 	if a.IsNil() {
 		return nil, nil
@@ -112,7 +112,8 @@ func replyScored[T any](m *mounted, a rueidis.RedisMessage) ([]Scored[T], error)
 	return all, nil
 }
 
-// replyAllScored reads all members. None mean no key, for which the declared default stands.
+// replyAllScored reads all members. If there are none, the key does not exist, and replyAllScored
+// returns the declared default.
 func replyAllScored[T any](m *mounted, a rueidis.RedisMessage) ([]Scored[T], error) {
 	all, err := replyScored[T](m, a)
 	if err != nil || len(all) > 0 {
@@ -126,7 +127,7 @@ func replyAllScored[T any](m *mounted, a rueidis.RedisMessage) ([]Scored[T], err
 	return all, err
 }
 
-// replyOneScored reads what a pop of one gives: one pair or nothing.
+// replyOneScored reads the answer to a pop of one member: one pair or nothing.
 func replyOneScored[T any](m *mounted, a rueidis.RedisMessage) (found[Scored[T]], error) {
 	all, err := replyScored[T](m, a)
 	if err != nil || len(all) == 0 {
@@ -135,7 +136,7 @@ func replyOneScored[T any](m *mounted, a rueidis.RedisMessage) (found[Scored[T]]
 	return found[Scored[T]]{all[0], true}, nil
 }
 
-// replyScoredPopped reads the key, the member and the score that BZPOPMIN gives, or nil.
+// replyScoredPopped reads the key, the member and the score that BZPOPMIN returns, or nil.
 func replyScoredPopped[T any](m *mounted, a rueidis.RedisMessage) (found[Scored[T]], error) {
 	if a.IsNil() {
 		return found[Scored[T]]{}, nil
@@ -148,7 +149,7 @@ func replyScoredPopped[T any](m *mounted, a rueidis.RedisMessage) (found[Scored[
 	return found[Scored[T]]{s, err == nil}, err
 }
 
-// replyScoredPoppedN reads the key and the pairs that BZMPOP gives, or nil.
+// replyScoredPoppedN reads the key and the pairs that BZMPOP returns, or nil.
 func replyScoredPoppedN[T any](m *mounted, a rueidis.RedisMessage) ([]Scored[T], error) {
 	if a.IsNil() {
 		return nil, nil

@@ -8,26 +8,24 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// KindStream is the kind of [Stream].
-const KindStream Kind = "stream"
-
 // StreamDef declares a key that holds entries of type T in the order in which they were added,
 // as a Redis stream.
 type StreamDef[T any] struct {
 	Declaration
 }
 
-// Stream declares a key that holds a log of Ts. Each entry has an ID, "1526919030474-55", that
-// tells when it was added and orders it.
+// Stream declares a key that holds a log of Ts. Each entry has an ID such as "1526919030474-55",
+// which says when the entry was added and determines its place.
 //
-// An entry holds its T, encoded by the key's codec, in one field named "value"; [EntryField]
-// names another one. With [EntryPerField] each field of a struct T is a field of the entry, as
-// in [Record], but none can be "secret": entries are not encrypted. Other fields of an entry are
-// not read.
+// An entry holds its T, encoded by the key's codec, in one field named "value". [EntryField] names
+// another field. With [EntryPerField] each field of a struct T is a field of the entry, as in
+// [Record], but none can be "secret": entries are not encrypted. Other fields of an entry are not
+// read.
 //
-// Streams grow until they are trimmed: [KeepLast] or [KeepFrom] as an option of Stream trims with
-// every [StreamRef.Add]. A new stream gets the declared TTL, a running one goes on; with
-// AutoRenew every use restarts it. A stream has no [Default]: nothing reads it whole.
+// Streams grow until they are trimmed. [KeepLast] or [KeepFrom] as an option of Stream trims with
+// every [StreamRef.Add]. A new stream gets the declared TTL; a TTL that is already running is left
+// alone. With AutoRenew every use restarts it. A stream has no [Default], since nothing reads it
+// whole.
 //
 // Stream panics, with the file and line of the call, on a malformed template or option.
 func Stream[T any](template string, opts ...KeyOption) *StreamDef[T] {
@@ -57,7 +55,7 @@ func Stream[T any](template string, opts ...KeyOption) *StreamDef[T] {
 	return d
 }
 
-// At gives the reference of the key below s; what args are, [KeyDef.At] tells.
+// At returns the reference of the key below s; see [KeyDef.At] for args.
 func (d *StreamDef[T]) At(s Scope, args ...any) StreamRef[T] {
 	if d == nil {
 		return StreamRef[T]{nilRef(s)}
@@ -70,8 +68,8 @@ type StreamRef[T any] struct {
 	Ref
 }
 
-// EntryField names the field of a stream's entries that holds the encoded value. The default is
-// "value".
+// EntryField sets the name of the field of a stream's entries that holds the encoded value. The
+// default is "value".
 func EntryField(name string) KeyOption {
 	return keyOption(func(c *config) error {
 		if name == "" {
@@ -86,8 +84,8 @@ func EntryField(name string) KeyOption {
 	})
 }
 
-// EntryPerField stores each field of a stream's struct as a field of the entry, named and
-// encoded as [Record] does it. The default is one field for the whole value.
+// EntryPerField stores each field of a stream's struct as a field of the entry, named and encoded
+// as by [Record]. The default is one field for the whole value.
 func EntryPerField() KeyOption {
 	return keyOption(func(c *config) error {
 		c.entryPerField = true
@@ -96,21 +94,17 @@ func EntryPerField() KeyOption {
 	})
 }
 
-// Add appends a value and gives the entry's ID (XADD). The ID is the server's time unless
-// [WithID] says another one; the stream is trimmed as the declaration or an option says.
+// Add appends a value and returns the entry's ID (XADD). The server makes the ID from its time
+// unless [WithID] sets another one. The stream is trimmed as the declaration or an option says.
+// With [IfExists] a stream that does not exist is not created.
 func (r StreamRef[T]) Add(ctx context.Context, v T, opts ...EntryOption) (string, error) {
 	return call(ctx, r.at, func() command[string] { return r.add(&v, opts) })
 }
 
 func (r StreamRef[T]) add(v *T, opts []EntryOption) command[string] {
 	o := entryOptions{id: "*", trim: r.at.m.def.config.trim}
-	for _, opt := range opts {
-		if opt == nil {
-			continue
-		}
-		if err := opt.applyEntry(&o); err != nil {
-			return refuse(&opStreamAdd, err)
-		}
+	if err := eachOption(opts, func(opt EntryOption) error { return opt.applyEntry(&o) }); err != nil {
+		return refuse(&opStreamAdd, err)
 	}
 	args := make([]string, 0, 8)
 	if o.ifExists {
@@ -124,14 +118,14 @@ func (r StreamRef[T]) add(v *T, opts []EntryOption) command[string] {
 	return command[string]{op: &opStreamAdd, cmd: r.at.write("XADD", args...)}
 }
 
-// Len tells how many entries there are, 0 when the key does not exist (XLEN).
+// Len returns the number of entries, 0 when the key does not exist (XLEN).
 func (r StreamRef[T]) Len(ctx context.Context) (int64, error) { return call(ctx, r.at, r.length) }
 
 func (r StreamRef[T]) length() command[int64] {
 	return command[int64]{op: &opStreamLen, cmd: r.at.read("XLEN"), cacheable: true}
 }
 
-// Trim removes the oldest entries and tells how many (XTRIM):
+// Trim removes the oldest entries and returns how many it removed (XTRIM):
 //
 //	n, err := events.Trim(ctx, nest.KeepLast(1000).Approx())
 func (r StreamRef[T]) Trim(ctx context.Context, to TrimOption) (int64, error) {
@@ -149,8 +143,8 @@ func (r StreamRef[T]) trim(to TrimOption) command[int64] {
 	return command[int64]{op: &opStreamTrim, cmd: r.at.modify("XTRIM", args...)}
 }
 
-// DeleteEntries removes entries and tells how many of them were there (XDEL). The stream stays,
-// empty, when they were the last.
+// DeleteEntries removes entries and returns how many of them existed (XDEL). Even if they were the
+// last ones, the stream remains, empty.
 func (r StreamRef[T]) DeleteEntries(ctx context.Context, ids ...string) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.deleteEntries(ids) })
 }
@@ -165,10 +159,10 @@ func (r StreamRef[T]) deleteEntries(ids []string) command[int64] {
 	return command[int64]{op: &opDeleteEntries, cmd: r.at.modifyMany("XDEL", joinSum, nil, ids)}
 }
 
-// SetLastID sets the ID that the next entry's must be greater than, as when a stream is filled from
-// a copy that knows of entries which are gone by now (XSETID). It is not less than that of the
-// newest entry. The error wraps [ErrNotFound] when the stream does not exist, [ErrArgument] when
-// the ID is too small.
+// SetLastID sets the ID that the next entry's ID must exceed (XSETID). It serves to fill a stream
+// from a copy, for example, when the copy knows of entries that are gone by now. The ID cannot be
+// less than that of the newest entry. The error wraps [ErrNotFound] when the stream does not exist,
+// and [ErrArgument] when the ID is too small.
 func (r StreamRef[T]) SetLastID(ctx context.Context, id string) error {
 	_, err := call(ctx, r.at, func() command[struct{}] { return r.setLastID(id) })
 	return err
@@ -181,16 +175,14 @@ func (r StreamRef[T]) setLastID(id string) command[struct{}] {
 	return command[struct{}]{op: &opSetLastID, cmd: r.at.modify("XSETID", id)}
 }
 
-// Rename gives the stream, with its groups and remaining TTL, to another key of the same type;
-// what it does with an existing target and with the TTL, [KeyRef.Rename] tells (RENAMENX or
-// RENAME).
+// Rename moves the stream, with its groups and remaining TTL, to another key of the same type
+// (RENAMENX or RENAME). See [KeyRef.Rename] for what happens to an existing target and to the TTL.
 func (r StreamRef[T]) Rename(ctx context.Context, to StreamRef[T], opts ...WriteOption) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opRename, to.at, opts) })
 }
 
-// Copy writes the stream, with its groups and remaining TTL, to another key of the same type
-// too; what it does with an existing target and with the TTL, [KeyRef.Copy] tells (COPY, Redis
-// 6.2).
+// Copy copies the stream, with its groups and remaining TTL, to another key of the same type (COPY,
+// Redis 6.2). See [KeyRef.Copy] for what happens to an existing target and to the TTL.
 func (r StreamRef[T]) Copy(ctx context.Context, to StreamRef[T], opts ...WriteOption) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.at.transfer(&opCopy, to.at, opts) })
 }
@@ -203,10 +195,11 @@ var (
 	opDeleteEntries = operation[int64]{"delete entries", replyInt}
 )
 
-// replyID reads the ID of a new entry, or nil for one that was not to make the stream.
+// replyID reads the ID of a new entry. A nil answer means that the stream does not exist and was
+// not to be created.
 func replyID(_ *mounted, a rueidis.RedisMessage) (string, error) {
 	if a.IsNil() {
-		return "", nil
+		return "", ErrNotFound
 	}
 	id, err := a.ToString()
 	if err != nil {

@@ -3,21 +3,23 @@ package nest
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
 )
 
-// Delivery is an entry as [StreamRef.Consume] gives it to a handler.
+// Delivery is an entry as [StreamRef.Consume] passes it to a handler.
 type Delivery[T any] struct {
 	Entry[T]
-	// Attempt counts how many times the entry was given to a consumer, this time included.
+	// Attempt is the number of times that the entry was delivered to a consumer, including this
+	// time.
 	Attempt int64
-	// Err, in a [DeadLetter] function only, is why the entry could not be decoded: it wraps
-	// [ErrDecode], and Value is the zero T. Else it is nil.
+	// Err is the reason why the entry could not be decoded, in a [DeadLetter] function only: it
+	// wraps [ErrDecode], and Value is the zero T. Otherwise it is nil.
 	Err error
-	// Fields are the entry's fields as they are stored, where Err is not nil.
+	// Fields holds the entry's fields as they are stored, if Err is not nil.
 	Fields map[string]string
 }
 
@@ -45,10 +47,10 @@ const (
 	defaultConsumeCount = 16
 )
 
-// ClaimAfter sets how long an entry stays with a consumer that has neither acknowledged it nor
-// asked for it again: then another one gives it to its handler, or the same one does so once
-// more. It should be more than twice as long as a handler takes for one entry, or two consumers
-// may handle it at once. The default is [DefaultClaimAfter].
+// ClaimAfter sets how long an entry stays with a consumer that neither acknowledges it nor asks for
+// it again. After that another consumer, or the same one, passes the entry to its handler again.
+// The duration should be more than twice the time that a handler takes for one entry; otherwise two
+// consumers may handle the entry at the same time. The default is [DefaultClaimAfter].
 func ClaimAfter(d time.Duration) ConsumeOption {
 	return consumeOption(func(o *consumeOptions) error {
 		o.idle = d
@@ -59,8 +61,11 @@ func ClaimAfter(d time.Duration) ConsumeOption {
 	})
 }
 
-// StartAfter sets the ID after which a group begins that Consume has to make, [NewEntries] for
-// what is added from then on. The default is all that the stream holds.
+// StartAfter sets the ID after which a group begins if Consume has to create it. With [NewEntries]
+// the group gets the entries that are added from then on. The default is all entries of the stream.
+// StartAfter applies to a group that did not exist when Consume began: if a group is destroyed
+// meanwhile, with its stream or alone, it is created again from the beginning, so that no entry is
+// missed that was added since.
 func StartAfter(id string) ConsumeOption {
 	return consumeOption(func(o *consumeOptions) (err error) {
 		o.startAt, err = startingID(id)
@@ -68,9 +73,10 @@ func StartAfter(id string) ConsumeOption {
 	})
 }
 
-// OnError is told of what Consume goes on after: what handlers return, entries that cannot be
-// decoded, and a server that cannot be reached. It runs on Consume's own goroutine. The default
-// is to tell nobody but the observers and the logger of the scope ([WithObserver], [WithLogger]).
+// OnError sets a function that Consume calls with each error after which it continues: the errors
+// that handlers return, entries that cannot be decoded, and a server that cannot be reached. The
+// function runs on Consume's own goroutine. By default only the observers and the logger of the
+// scope are notified ([WithObserver], [WithLogger]).
 func OnError(report func(error)) ConsumeOption {
 	return consumeOption(func(o *consumeOptions) error {
 		o.onError = report
@@ -78,9 +84,11 @@ func OnError(report func(error)) ConsumeOption {
 	})
 }
 
-// DeadLetter gives an entry that was given to handlers as often as attempts says, at least once,
-// to handle instead, which stores it elsewhere, say. It is acknowledged when handle returns nil.
-// T must be that of the stream. The default is to try for ever.
+// DeadLetter sets how many times, at least once, an entry is passed to the handler of Consume.
+// After that many attempts the entry is passed to handle instead, which may store it elsewhere, and
+// is acknowledged when handle returns nil. New entries are then read one at a time, whatever
+// [Count] says, so that an attempt counts only if a handler got the entry. T must be that of the
+// stream. The default is to try forever.
 func DeadLetter[T any](attempts int64, handle func(context.Context, Delivery[T]) error) ConsumeOption {
 	return consumeOption(func(o *consumeOptions) error {
 		o.attempts, o.deadLetter = attempts, handle
@@ -93,35 +101,38 @@ func DeadLetter[T any](attempts int64, handle func(context.Context, Delivery[T])
 
 const opConsume = "consume"
 
-// Consume gives the entries of the stream to handle, one after the other, as a consumer of a
-// group, until the context ends; then it returns nil. Each entry is given to one consumer of the
-// group; to handle several at once, several consumers run Consume, each under a name that no
-// other uses at the same time. A group that does not exist is made, and so is the stream.
+// Consume passes the entries of the stream to handle, one after the other, as a consumer of a
+// group. It runs until the context ends, and then returns nil. Each entry is delivered to one
+// consumer of the group. To handle several entries at once, run Consume for several consumers, each
+// with a name that no other uses at the same time. Consume creates a group that does not exist, and
+// its stream. It has to wait for that while the server's memory is full, but it consumes an
+// existing group even then.
 //
-// An entry is acknowledged after handle has returned nil, and not before: when the process, the
-// connection or the server dies at any point, the entry is given again, to this consumer when it
-// starts anew or to another one after [ClaimAfter]. So every entry is handled at least once, and
-// after a failure possibly twice. What trimming removes, or the stream's TTL, is lost to the
-// group.
+// An entry is acknowledged after handle has returned nil, and not before. If the process, the
+// connection or the server dies at any point, the entry is delivered again: to this consumer when
+// it restarts, or to another one after [ClaimAfter]. So every entry is handled at least once, and
+// possibly twice after a failure. Entries that are removed by trimming or by the stream's TTL are
+// lost to the group.
 //
-// When handle returns an error, or the entry cannot be decoded, the entry stays pending and is
-// given again after ClaimAfter, for ever or as often as [DeadLetter] says; [OnError], the observers
-// and the logger of the scope are told, and nobody else. When handle panics, the panic goes
-// through to the caller of Consume, and the entry is pending likewise. When the
-// context ends, handle should return soon; what it has then handled is still acknowledged.
+// If handle returns an error, or the entry cannot be decoded, the entry stays pending and is
+// delivered again after ClaimAfter, forever or as often as [DeadLetter] says. Only the [OnError]
+// function, the observers and the logger of the scope are notified. If handle panics, the panic
+// reaches the caller of Consume, and the entry stays pending too. When the context ends, handle
+// should return soon; if it returns nil, the entry is still acknowledged.
 //
-// Consume returns an error only when going on makes no sense: bad arguments, a key of another
-// Redis type, a command that the server does not know or forbids, a closed client. It waits out
-// everything else, a server that is away above all. Commands: XGROUP CREATE MKSTREAM, XREADGROUP
-// on a connection of its own, XACK, XPENDING with IDLE and XCLAIM, Redis 6.2.
+// Consume returns an error only when it makes no sense to continue: for bad arguments, a key of
+// another Redis type, a command that the server does not know or forbids, or a closed client. After
+// any other error it tries again, above all while the server cannot be reached. Commands: XGROUP
+// CREATE MKSTREAM, XREADGROUP on a connection of its own, XACK, XPENDING with IDLE and XCLAIM,
+// Redis 6.2.
 func (r StreamRef[T]) Consume(ctx context.Context, group, consumer string, handle func(context.Context, Delivery[T]) error, opts ...ConsumeOption) error {
-	if err := r.at.ready(ctx, opConsume); err != nil {
+	if err := r.at.admit(ctx, opConsume); err != nil {
 		return err
 	}
 	c := &consuming[T]{ref: r, group: group, name: consumer, handle: handle}
 	c.o = consumeOptions{count: defaultConsumeCount, idle: DefaultClaimAfter, startAt: "0-0"}
 	if err := c.configure(opts); err != nil {
-		return r.at.fail(opConsume, err)
+		return r.at.reject(ctx, opConsume, err)
 	}
 	for failures := 0; ; failures++ {
 		began := time.Now()
@@ -129,10 +140,9 @@ func (r StreamRef[T]) Consume(ctx context.Context, group, consumer string, handl
 		switch {
 		case ctx.Err() != nil:
 			return nil //nolint:nilerr // the caller's own wish
-		case errors.Is(err, ErrNotFound):
-			// The group is gone, with the stream or alone. What was added since then
-			// must not be missed.
-			c.o.startAt = "0-0"
+		case groupGone(err):
+			// It is gone with the stream or alone. The next session creates it again, at once.
+			failures = 0
 		case !passing(err):
 			return err
 		}
@@ -146,7 +156,7 @@ func (r StreamRef[T]) Consume(ctx context.Context, group, consumer string, handl
 	}
 }
 
-// consuming is a running Consume.
+// consuming is the state of a running Consume.
 type consuming[T any] struct {
 	ref         StreamRef[T]
 	group, name string
@@ -156,13 +166,8 @@ type consuming[T any] struct {
 }
 
 func (c *consuming[T]) configure(opts []ConsumeOption) error {
-	for _, opt := range opts {
-		if opt == nil {
-			continue
-		}
-		if err := opt.applyConsume(&c.o); err != nil {
-			return err
-		}
+	if err := eachOption(opts, func(opt ConsumeOption) error { return opt.applyConsume(&c.o) }); err != nil {
+		return err
 	}
 	if c.o.deadLetter != nil {
 		var ok bool
@@ -179,7 +184,7 @@ func (c *consuming[T]) configure(opts []ConsumeOption) error {
 	return nil
 }
 
-// report tells of an error that Consume goes on after.
+// report reports an error after which Consume continues.
 func (c *consuming[T]) report(ctx context.Context, began time.Time, err error) {
 	if err == nil {
 		return
@@ -190,14 +195,39 @@ func (c *consuming[T]) report(ctx context.Context, began time.Time, err error) {
 	}
 }
 
+// create creates the group: the first time where the caller said, and later at the beginning of the
+// stream. Otherwise the entries that were added since the group was destroyed would be missed.
+func (c *consuming[T]) create(ctx context.Context) error {
+	_, err := run(ctx, c.ref.at, c.ref.at.createGroup(c.group, c.o.startAt))
+	if err == nil {
+		c.o.startAt = "0-0"
+	}
+	return err
+}
+
+// groupGone reports whether an error says that the group does not exist, alone or with its stream.
+func groupGone(err error) bool {
+	if errors.Is(err, ErrNotFound) {
+		return true
+	}
+	// Redis 7.0 unblocks the clients that wait for a stream when the stream is removed.
+	answer, ok := errors.AsType[*rueidis.RedisError](err)
+	return ok && strings.HasPrefix(answer.Error(), "UNBLOCKED ")
+}
+
 // session consumes until something fails or the context ends.
 func (c *consuming[T]) session(ctx context.Context) error {
-	if _, err := run(ctx, c.ref.at, c.ref.at.createGroup(c.group, c.o.startAt)); err != nil {
+	// First come the entries that this consumer was given in an earlier life, or in an answer that
+	// was lost. This also shows whether the group exists: if memory is full, the server refuses to
+	// create one, but not to read.
+	err := c.redeliver(ctx, PendingQuery{Consumer: c.name})
+	if err != nil && !groupGone(err) {
 		return err
 	}
-	// What this consumer was given in an earlier life, or by an answer that was lost.
-	if err := c.redeliver(ctx, PendingQuery{Consumer: c.name}); err != nil {
-		return err
+	// This also starts the TTL of a stream that has none, where the group exists: full memory does
+	// not matter then.
+	if failed := c.create(ctx); failed != nil && err != nil {
+		return failed
 	}
 	every := max(c.o.idle/2, time.Millisecond)
 	for next := time.Now(); ctx.Err() == nil; {
@@ -214,16 +244,20 @@ func (c *consuming[T]) session(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// deliverNew reads entries that nobody was given yet, and waits for some for a while.
+// deliverNew reads entries that no consumer was given yet, and waits a while for some.
 func (c *consuming[T]) deliverNew(ctx context.Context, wait time.Duration) error {
-	o := readOptions{count: c.o.count, block: min(max(wait, time.Millisecond), maxBlock)}
+	count := c.o.count
+	if c.dead != nil {
+		count = 1 // what is read counts as delivered, even if the process ends first
+	}
+	o := readOptions{count: count, block: min(max(wait, time.Millisecond), maxBlock)}
 	entries, err := readStream(ctx, c.ref.at, &opConsumeRead, o, ">", "XREADGROUP", "GROUP", c.group, c.name)
 	if err != nil {
 		return err
 	}
 	given := time.Now()
 	for _, e := range entries {
-		// The handler was slow with those before: somebody may have claimed this one.
+		// The handler was slow with the entries before: another consumer may have claimed this one.
 		if time.Since(given) > c.o.idle/2 {
 			mine, err := run(ctx, c.ref.at, c.hold(e.id))
 			if err != nil {
@@ -240,7 +274,7 @@ func (c *consuming[T]) deliverNew(ctx context.Context, wait time.Duration) error
 	return nil
 }
 
-// redeliver gives pending entries to the handler once more.
+// redeliver passes pending entries to the handler again.
 func (c *consuming[T]) redeliver(ctx context.Context, q PendingQuery) error {
 	q.Limit = c.o.count
 	for {
@@ -248,8 +282,9 @@ func (c *consuming[T]) redeliver(ctx context.Context, q PendingQuery) error {
 		if err != nil {
 			return err
 		}
+		c.o.startAt = "0-0" // the group exists
 		for _, p := range page {
-			// Who claims it in between resets its idle time, and keeps it.
+			// A consumer that claims it in between resets its idle time, and keeps it.
 			raw, err := run(ctx, c.ref.at, claim(c.ref.at, &opConsumeClaim, c.group, c.name, p.Idle, []string{p.ID}))
 			if err != nil {
 				return err
@@ -275,9 +310,21 @@ func (c *consuming[T]) redeliver(ctx context.Context, q PendingQuery) error {
 	}
 }
 
-// deliver hands an entry to the handler and acknowledges it when that is content.
+// takeBack sets the delivery count of an entry back to given, if that count decides what happens to
+// the entry. If takeBack fails, the only effect is that the entry has one attempt fewer.
+func (c *consuming[T]) takeBack(ctx context.Context, id string, given int64) {
+	if c.dead == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ackTimeout)
+	defer cancel()
+	_, _ = run(ctx, c.ref.at, c.hold(id, "RETRYCOUNT", strconv.FormatInt(given, 10)))
+}
+
+// deliver passes an entry to the handler, and acknowledges it if the handler succeeds.
 func (c *consuming[T]) deliver(ctx context.Context, e rawEntry, attempt int64) error {
 	if err := ctx.Err(); err != nil {
+		c.takeBack(ctx, e.id, attempt-1)
 		return err
 	}
 	if e.gone {
@@ -302,9 +349,9 @@ func (c *consuming[T]) deliver(ctx context.Context, e rawEntry, attempt int64) e
 		return c.ack(ctx, e.id)
 	}
 	if ctx.Err() == nil {
-		// A handler's own error stays as it is, also where an Error of this package is its reason.
+		// A handler's own error stays as it is, even if it wraps an Error of this package.
 		at := c.ref.at
-		c.report(ctx, began, &Error{Op: opConsume, Template: at.m.template, Key: at.redacted(), Err: atEntry(e.id, err)})
+		c.report(ctx, began, &Error{Op: opConsume, Template: at.m.name.Text, Key: at.redacted(), Err: atEntry(e.id, err)})
 	}
 	return nil
 }
@@ -312,26 +359,29 @@ func (c *consuming[T]) deliver(ctx context.Context, e rawEntry, attempt int64) e
 // ackTimeout bounds how long an acknowledgement may outlive the context.
 const ackTimeout = 5 * time.Second
 
-// ack acknowledges what was handled, also when the context has ended meanwhile. It may be sent
-// twice: acknowledging has no other effect the second time.
+// ack acknowledges an entry that was handled, even if the context has ended meanwhile. The command
+// may be sent twice: the second time it has no effect.
 func (c *consuming[T]) ack(ctx context.Context, id string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ackTimeout)
-	defer cancel()
-	command := c.ref.at.ack(c.group, []string{id})
-	command.cmd = command.cmd.ToRetryable()
-	_, err := run(ctx, c.ref.at, command)
+	_, err := promptly(ctx, func() (int64, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ackTimeout)
+		defer cancel()
+		command := c.ref.at.ack(c.group, []string{id})
+		command.cmd = command.cmd.ToRetryable()
+		return run(ctx, c.ref.at, command)
+	})
 	return err
 }
 
-// holding tells whether an entry (ARGV[3]) is still pending for the consumer (ARGV[2]) and, if
-// it is, lets its idle time begin anew.
+// holding reports whether an entry (ARGV[3]) is still pending for the consumer (ARGV[2]) and, if
+// so, resets its idle time. More options of XCLAIM follow.
 var holding = newScript(`if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1, ARGV[2]) == 0 then return 0 end
-redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], 'JUSTID')
+redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], 'JUSTID', unpack(ARGV, 4))
 return 1`)
 
 //nest:ttl changes
-func (c *consuming[T]) hold(id string) command[bool] {
-	return command[bool]{op: &opHold, cmd: holding.command(c.ref.at.b(), []string{c.ref.at.key}, c.group, c.name, id)}
+func (c *consuming[T]) hold(id string, options ...string) command[bool] {
+	return command[bool]{op: &opHold, cmd: holding.command(c.ref.at.b(), []string{c.ref.at.key},
+		append([]string{c.group, c.name, id}, options...)...)}
 }
 
 var (
@@ -340,7 +390,7 @@ var (
 	opHold         = operation[bool]{"consume hold", replyBool}
 )
 
-// passing tells whether an error is one of those that time mends.
+// passing reports whether an error is one that goes away with time.
 func passing(err error) bool {
 	if errors.Is(err, rueidis.ErrClosing) || errors.Is(err, errAnswer) {
 		return false
@@ -352,7 +402,7 @@ func passing(err error) bool {
 	}
 	answer, ok := errors.AsType[*rueidis.RedisError](err)
 	if !ok {
-		return true // the connection's
+		return true // an error of the connection
 	}
 	first, _, _ := strings.Cut(answer.Error(), " ")
 	switch first {

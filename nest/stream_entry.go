@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/redisimnest/redisimnest/nest/internal/names"
 )
 
 // Entry is one entry of a stream.
@@ -17,7 +19,7 @@ type Entry[T any] struct {
 	Value T
 }
 
-// Time is when the entry was added, as its ID tells it, to the millisecond.
+// Time returns when the entry was added, according to its ID, to the millisecond.
 func (e Entry[T]) Time() time.Time {
 	id, err := parseID(e.ID)
 	if err != nil || id.ms > math.MaxInt64 {
@@ -26,11 +28,21 @@ func (e Entry[T]) Time() time.Time {
 	return time.UnixMilli(int64(id.ms))
 }
 
-// IDAt is the least ID of entries that were added at t or later: a bound of ranges and [KeepFrom].
-func IDAt(t time.Time) string { return strconv.FormatInt(max(t.UnixMilli(), 0), 10) + "-0" }
+// IDAt returns the least ID of entries that were added at t or later, for use as a bound of ranges
+// and with [KeepFrom]. For a time before 1970 it returns 0-0, and for a time after the year 9999
+// the ID of the end of that year.
+func IDAt(t time.Time) string {
+	switch s := t.Unix(); {
+	case s < 0:
+		t = time.Unix(0, 0)
+	case s > lastSecond:
+		t = time.Unix(lastSecond+1, 0)
+	}
+	return strconv.FormatInt(t.UnixMilli(), 10) + "-0"
+}
 
-// NewEntries stands for the end of a stream: [StreamRef.Read] and groups that begin there see
-// only what is added later.
+// NewEntries stands for the end of a stream. [StreamRef.Read] and groups that begin there see only
+// entries that are added later.
 const NewEntries = "$"
 
 // entryID is the place of an entry in its stream.
@@ -62,7 +74,8 @@ func checkIDs(ids []string) error {
 	return nil
 }
 
-// bounds checks the ends of a range; "" stands for the stream's own.
+// bounds checks the ends of a range and returns them as Redis reads them. "" stands for the
+// stream's own.
 func bounds(from, to string) (string, string, error) {
 	if from == "" || from == "-" {
 		from = "-"
@@ -81,7 +94,7 @@ func (id entryID) String() string {
 	return strconv.FormatUint(id.ms, 10) + "-" + strconv.FormatUint(id.seq, 10)
 }
 
-// next is the ID after id, and false after the last one.
+// next returns the ID after id, and false after the last one.
 func (id entryID) next() (entryID, bool) {
 	switch {
 	case id.seq < math.MaxUint64:
@@ -92,7 +105,7 @@ func (id entryID) next() (entryID, bool) {
 	return id, false
 }
 
-// previous is the ID before id, and false before the first one.
+// previous returns the ID before id, and false before the first one.
 func (id entryID) previous() (entryID, bool) {
 	switch {
 	case id.seq > 0:
@@ -106,8 +119,8 @@ func (id entryID) previous() (entryID, bool) {
 // stream is what Open prepares for a key that holds entries.
 type stream[T any] struct {
 	elements[T]
-	field  string        // that holds the value; or:
-	fields *recordFields // those of the struct
+	field  string        // the one that holds the value; or:
+	fields *recordFields // the fields of the struct
 	bound  []boundField
 
 	entries, reversed, read operation[[]Entry[T]]
@@ -175,7 +188,7 @@ func (s *stream[T]) encodeEntry(m *mounted, dst []string, v *T) ([]string, error
 // rawEntry is an entry that is not yet decoded.
 type rawEntry struct {
 	id     string
-	fields []string // names and values by turns
+	fields []string // names and values alternately
 	gone   bool     // it was removed while it was pending
 }
 
@@ -188,7 +201,7 @@ func (s *stream[T]) decodeEntry(m *mounted, e rawEntry) (v T, err error) {
 				return v, atEntry(e.id, err)
 			}
 		}
-		return v, atEntry(e.id, because(ErrDecode, `it has no field "`+printable(s.field)+`"`))
+		return v, atEntry(e.id, because(ErrDecode, `it has no field "`+names.Printable(s.field)+`"`))
 	}
 	record := reflect.ValueOf(&v).Elem()
 	texts := make([]found[string], len(s.bound))
@@ -210,16 +223,16 @@ func (s *stream[T]) decodeEntry(m *mounted, e rawEntry) (v T, err error) {
 	return v, nil
 }
 
-// entryError tells which entry an error is about.
+// entryError says which entry an error is about.
 type entryError struct {
 	id  string
 	err error
 }
 
-func (e *entryError) Error() string { return "entry " + printable(e.id) + ": " + e.err.Error() }
+func (e *entryError) Error() string { return "entry " + names.Printable(e.id) + ": " + e.err.Error() }
 func (e *entryError) Unwrap() error { return e.err }
 
-// atEntry tells which entry an error is about, unless it says so already.
+// atEntry adds to an error which entry it is about, unless the error already says so.
 func atEntry(id string, err error) error {
 	if err == nil {
 		return nil
@@ -245,8 +258,8 @@ func (s *stream[T]) decodeEntries(m *mounted, raw []rawEntry) ([]Entry[T], error
 	return entries, nil
 }
 
-// rawEntries reads a list of entries: each is its ID and its fields, which are nil when the
-// entry was removed while it was pending; before Redis 7.0 the entry itself is nil.
+// rawEntries reads a list of entries. Each consists of its ID and its fields. The fields are nil
+// when the entry was removed while it was pending; before Redis 7.0 the entry itself is nil.
 func rawEntries(a rueidis.RedisMessage) ([]rawEntry, error) {
 	if a.IsNil() {
 		return nil, nil
@@ -278,7 +291,7 @@ func rawEntries(a rueidis.RedisMessage) ([]rawEntry, error) {
 	return entries, nil
 }
 
-// rawRead reads what XREAD and XREADGROUP give for their one stream.
+// rawRead reads what XREAD and XREADGROUP return for their one stream.
 func rawRead(a rueidis.RedisMessage) ([]rawEntry, error) {
 	if a.IsNil() {
 		return nil, nil

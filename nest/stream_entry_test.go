@@ -51,6 +51,12 @@ func TestEntryTime(t *testing.T) {
 	require.Equal(t, at, Entry[int]{ID: "1526919030474-55"}.Time())
 	require.Equal(t, "1526919030474-0", IDAt(at))
 	require.Equal(t, "0-0", IDAt(time.Time{}))
+	require.Equal(t, "0-0", IDAt(time.Unix(-1, 0)))
+	require.Equal(t, "0-0", IDAt(time.Unix(math.MinInt64/1000-1, 0)))
+	// The milliseconds of a time this far away do not fit into an int64. The ID was 0-0, from which
+	// KeepFrom keeps everything.
+	require.Equal(t, "253402300800000-0", IDAt(time.Unix(math.MaxInt64, 0)))
+	require.Equal(t, "253402300799999-0", IDAt(time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC)))
 	require.True(t, Entry[int]{ID: "none"}.Time().IsZero())
 }
 

@@ -9,24 +9,26 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// Names of groups and consumers are free texts. A group that does not exist, and a stream that
-// does not, are ErrNotFound to the operations of this file.
+// Names of groups and consumers are arbitrary text. To the operations of this file, a group or a
+// stream that does not exist is ErrNotFound.
 
 var errNoName = because(ErrArgument, "the name of a group or consumer is empty")
 
-// creatingGroup makes a group, and the stream where there is none, and starts the TTL.
-var creatingGroup = newScript(`local made, done = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[3], ARGV[4], 'MKSTREAM'), 1
+// creatingGroup creates a group, and the stream if it does not exist, and starts the TTL.
+var creatingGroup = newScript(starts + `local start, denied = starts(KEYS[1], ARGV[1], ARGV[2] == '1')
+if denied then return denied end
+local made, done = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[3], ARGV[4], 'MKSTREAM'), 1
 if made.err then
 	if not string.find(made.err, 'BUSYGROUP', 1, true) then return made end
 	done = 0
 end
-if ARGV[1] ~= '0' and (ARGV[2] == '1' or redis.call('PTTL', KEYS[1]) == -1) then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+if start then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return done`)
 
-// CreateGroup makes a group of consumers and tells whether it did: an existing one is left as it
-// is. The group sees the entries after an ID, "" for all, [NewEntries] for those that are added
-// from now on. A stream that does not exist is made, empty, with the declared TTL (XGROUP CREATE
-// MKSTREAM).
+// CreateGroup creates a group of consumers and reports whether it did: an existing one is left as
+// it is. The group sees the entries after an ID: "" stands for all, [NewEntries] for those that are
+// added from now on. A stream that does not exist is created, empty, with the declared TTL (XGROUP
+// CREATE MKSTREAM).
 func (r StreamRef[T]) CreateGroup(ctx context.Context, group, after string) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return r.at.createGroup(group, after) })
 }
@@ -44,14 +46,14 @@ func (r address) createGroup(group, after string) command[bool] {
 		millis(r.m.ttl()), bit(r.m.settings.autoRenew), group, after)}
 }
 
-// DestroyGroup removes a group with all that it knows of pending entries, and tells whether it
-// was there (XGROUP DESTROY).
+// DestroyGroup removes a group with its record of pending entries, and reports whether it existed
+// (XGROUP DESTROY).
 func (r StreamRef[T]) DestroyGroup(ctx context.Context, group string) (bool, error) {
 	return call(ctx, r.at, func() command[bool] { return inGroup(r.at, &opDestroyGroup, "XGROUP", "DESTROY", group) })
 }
 
-// SetGroupID lets a group go on after an ID, "" for the beginning, [NewEntries] for the end
-// (XGROUP SETID).
+// SetGroupID makes a group continue after an ID: "" stands for the beginning, [NewEntries] for the
+// end (XGROUP SETID).
 func (r StreamRef[T]) SetGroupID(ctx context.Context, group, after string) error {
 	_, err := call(ctx, r.at, func() command[struct{}] { return r.at.setGroupID(group, after) })
 	return err
@@ -65,23 +67,24 @@ func (r address) setGroupID(group, after string) command[struct{}] {
 	return inGroup(r, &opSetGroupID, "XGROUP", "SETID", group, after)
 }
 
-// CreateConsumer makes a consumer of a group and tells whether it did (XGROUP CREATECONSUMER,
-// Redis 6.2). Reading makes one too.
+// CreateConsumer creates a consumer of a group and reports whether it did (XGROUP CREATECONSUMER,
+// Redis 6.2). Reading creates one too.
 func (r StreamRef[T]) CreateConsumer(ctx context.Context, group, consumer string) (bool, error) {
 	return call(ctx, r.at, func() command[bool] {
 		return inGroup(r.at, &opCreateConsumer, "XGROUP", "CREATECONSUMER", group, consumer)
 	})
 }
 
-// DeleteConsumer removes a consumer and tells how many entries were pending for it. Nobody will
-// be given these any more: claim them first (XGROUP DELCONSUMER).
+// DeleteConsumer removes a consumer and returns the number of entries that were pending for it.
+// They are never delivered again: claim them first (XGROUP DELCONSUMER).
 func (r StreamRef[T]) DeleteConsumer(ctx context.Context, group, consumer string) (int64, error) {
 	return call(ctx, r.at, func() command[int64] {
 		return inGroup(r.at, &opDeleteConsumer, "XGROUP", "DELCONSUMER", group, consumer)
 	})
 }
 
-// inGroup makes a command of two words about a group that exists, and what follows its name.
+// inGroup makes a command of two words on a group that exists. more are the arguments after the
+// group's name.
 //
 //nest:ttl changes
 func inGroup[R any](r address, op *operation[R], word, subcommand, group string, more ...string) command[R] {
@@ -94,26 +97,29 @@ func inGroup[R any](r address, op *operation[R], word, subcommand, group string,
 	return command[R]{op: op, cmd: r.b().Arbitrary(word, subcommand).Keys(r.key).Args(group).Args(more...).Build()}
 }
 
-// renewingSub is renewing for commands of two words.
-var renewingSub = newScript(`local reply = redis.call(ARGV[2], ARGV[3], KEYS[1], unpack(ARGV, 4))
+// renewingSub is the script renewing for commands of two words.
+var renewingSub = newScript(asking + `local denied = lacks('PEXPIRE', KEYS[1], ARGV[1])
+if denied then return denied end
+local reply = redis.call(ARGV[2], ARGV[3], KEYS[1], unpack(ARGV, 4))
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return reply`)
 
-// ReadGroup gives a consumer entries that no other consumer of its group was given, oldest
-// first; they are pending until [StreamRef.Ack] (XREADGROUP). [Count] limits how many, [Block]
-// lets it wait for some. Without any it gives none and no error. When one of them cannot be
-// decoded the error is [ErrDecode], and all are pending. [StreamRef.Consume] does all this.
+// ReadGroup reads entries that were not yet delivered to any consumer of the group, oldest first,
+// and delivers them to this consumer. They are pending until [StreamRef.Ack] (XREADGROUP). [Count]
+// limits how many, and [Block] waits for some. When there are none, it returns none and no error.
+// When one of them cannot be decoded the error is [ErrDecode], and all are pending.
+// [StreamRef.Consume] does all this.
 func (r StreamRef[T]) ReadGroup(ctx context.Context, group, consumer string, opts ...ReadOption) ([]Entry[T], error) {
-	if err := r.at.ready(ctx, "read group"); err != nil {
+	if err := r.at.admit(ctx, "read group"); err != nil {
 		return nil, err
 	}
 	return readGroup(ctx, r.at, &r.stream().readGroup, group, consumer, ">", opts)
 }
 
-// ReadPending gives a consumer once more the entries after an ID, "" for all, that it was given
-// and has not acknowledged (XREADGROUP). Entries that were removed meanwhile are left out.
+// ReadPending returns again the entries after an ID, "" for all, that a consumer has read and not
+// acknowledged (XREADGROUP). Entries that have been removed since are left out.
 func (r StreamRef[T]) ReadPending(ctx context.Context, group, consumer, after string, opts ...ReadOption) ([]Entry[T], error) {
-	if err := r.at.ready(ctx, "read pending"); err != nil {
+	if err := r.at.admit(ctx, "read pending"); err != nil {
 		return nil, err
 	}
 	op := &r.stream().readPending
@@ -138,7 +144,7 @@ func readGroup[R any](ctx context.Context, r address, op *operation[R], group, c
 	return readStream(ctx, r, op, o, after, "XREADGROUP", "GROUP", group, consumer)
 }
 
-// Ack acknowledges entries and tells how many of them were pending (XACK).
+// Ack acknowledges entries and returns the number of those that were pending (XACK).
 func (r StreamRef[T]) Ack(ctx context.Context, group string, ids ...string) (int64, error) {
 	return call(ctx, r.at, func() command[int64] { return r.at.ack(group, ids) })
 }
@@ -157,8 +163,9 @@ func (r address) ack(group string, ids []string) command[int64] {
 	return command[int64]{op: &opAck, cmd: r.modifyMany("XACK", joinSum, []string{group}, ids)}
 }
 
-// Claim gives a consumer those of the entries that have been pending for at least idle, and
-// makes them pending for it (XCLAIM). idle is 0 or at least a millisecond.
+// Claim transfers to a consumer those of the entries that have been pending for at least idle, and
+// returns them (XCLAIM). They are then pending for this consumer. idle is 0 or at least a
+// millisecond.
 func (r StreamRef[T]) Claim(ctx context.Context, group, consumer string, idle time.Duration, ids ...string) ([]Entry[T], error) {
 	return call(ctx, r.at, func() command[[]Entry[T]] { return claim(r.at, &r.stream().claim, group, consumer, idle, ids) })
 }
@@ -194,19 +201,19 @@ func checkIdle(idle time.Duration) error {
 	return nil
 }
 
-// Claimed is what [StreamRef.AutoClaim] gives.
+// Claimed is the result of [StreamRef.AutoClaim].
 type Claimed[T any] struct {
 	Entries []Entry[T]
-	// Next is the ID to go on from, "0-0" when all pending entries have been looked at.
+	// Next is the ID to continue from, "0-0" when all pending entries have been looked at.
 	Next string
-	// Deleted are IDs that were pending although their entries had been removed; they are
-	// pending no more (Redis 7.0).
+	// Deleted are the IDs that were pending although their entries had been removed. They are no
+	// longer pending (Redis 7.0).
 	Deleted []string
 }
 
-// AutoClaim looks at up to count pending entries from an ID on, "" for the first, and gives a
-// consumer those that have been pending for at least idle, which is 0 or at least a millisecond
-// (XAUTOCLAIM, Redis 6.2).
+// AutoClaim looks at up to count pending entries, starting at the ID from, "" for the first. It
+// transfers to a consumer those that have been pending for at least idle, which is 0 or at least a
+// millisecond (XAUTOCLAIM, Redis 6.2).
 func (r StreamRef[T]) AutoClaim(ctx context.Context, group, consumer string, idle time.Duration, from string, count int64) (Claimed[T], error) {
 	return call(ctx, r.at, func() command[Claimed[T]] { return r.autoClaim(group, consumer, idle, from, count) })
 }

@@ -8,58 +8,58 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// StreamInfo is what a server tells of a stream. Servers before Redis 7.0, and the embedded one,
-// leave out some of it: what is not told is 0 or "".
+// StreamInfo is what the server reports about a stream. Servers before Redis 7.0, and the embedded
+// one, leave out some of it: fields that are not reported are 0 or "".
 type StreamInfo struct {
 	Len       int64  // entries now
 	Added     int64  // entries ever added (Redis 7.0)
 	Groups    int64  // groups of consumers
 	FirstID   string // of the oldest entry
-	LastID    string // of the newest entry that ever was
-	DeletedID string // the greatest of an entry that was removed (Redis 7.0)
+	LastID    string // of the newest entry ever added
+	DeletedID string // the greatest ID of a removed entry (Redis 7.0)
 }
 
-// GroupInfo is what a server tells of a group of consumers.
+// GroupInfo is what the server reports about a group of consumers.
 type GroupInfo struct {
 	Name      string
 	Consumers int64
-	Pending   int64  // entries given and not acknowledged
-	LastID    string // of the last entry that was given
-	Lag       int64  // entries not yet given, -1 when the server does not know (Redis 7.0)
+	Pending   int64  // entries delivered and not acknowledged
+	LastID    string // of the last entry that was delivered
+	Lag       int64  // entries not yet delivered, -1 when the server does not know (Redis 7.0)
 }
 
-// ConsumerInfo is what a server tells of a consumer.
+// ConsumerInfo is what the server reports about a consumer.
 type ConsumerInfo struct {
 	Name    string
 	Pending int64
-	Idle    time.Duration // since it last asked for anything
+	Idle    time.Duration // since its last request
 }
 
-// PendingSummary is what is pending in a group.
+// PendingSummary summarizes the pending entries of a group.
 type PendingSummary struct {
 	Count           int64
 	FirstID, LastID string
 	Consumers       map[string]int64 // how many entries are pending for each
 }
 
-// PendingEntry is an entry that a consumer was given and has not acknowledged.
+// PendingEntry is an entry that was delivered to a consumer and not acknowledged.
 type PendingEntry struct {
 	ID         string
 	Consumer   string
-	Idle       time.Duration // since it was last given to a consumer
-	Deliveries int64         // how many times it was given to one
+	Idle       time.Duration // since it was last delivered
+	Deliveries int64         // how many times it was delivered
 }
 
-// PendingQuery says which pending entries are asked for; the zero value, the first hundred.
+// PendingQuery selects pending entries. The zero value selects the first hundred.
 type PendingQuery struct {
-	Consumer string        // of this one only
-	Idle     time.Duration // pending for at least so long, 0 or a millisecond and more (Redis 6.2)
-	From, To string        // of these IDs, both included
-	Limit    int64         // at most so many; 0 stands for 100
+	Consumer string        // only those of this consumer
+	Idle     time.Duration // pending at least this long; 0 or at least a millisecond (Redis 6.2)
+	From, To string        // the range of IDs, inclusive
+	Limit    int64         // at most this many; 0 stands for 100
 }
 
-// Info tells about the stream (XINFO STREAM). The error wraps [ErrNotFound] when it does not
-// exist.
+// Info returns information about the stream (XINFO STREAM). The error wraps [ErrNotFound] when it
+// does not exist.
 func (r StreamRef[T]) Info(ctx context.Context) (StreamInfo, error) {
 	return call(ctx, r.at, r.at.info)
 }
@@ -69,8 +69,8 @@ func (r address) info() command[StreamInfo] {
 	return command[StreamInfo]{op: &opStreamInfo, cmd: r.b().Arbitrary("XINFO", "STREAM").Keys(r.key).ReadOnly()}
 }
 
-// Groups tells about the groups of consumers (XINFO GROUPS). The error wraps [ErrNotFound] when
-// the stream does not exist.
+// Groups returns information about the groups of consumers (XINFO GROUPS). The error wraps
+// [ErrNotFound] when the stream does not exist.
 func (r StreamRef[T]) Groups(ctx context.Context) ([]GroupInfo, error) {
 	return call(ctx, r.at, r.at.groups)
 }
@@ -80,7 +80,7 @@ func (r address) groups() command[[]GroupInfo] {
 	return command[[]GroupInfo]{op: &opGroups, cmd: r.b().Arbitrary("XINFO", "GROUPS").Keys(r.key).ReadOnly()}
 }
 
-// Consumers tells about the consumers of a group (XINFO CONSUMERS).
+// Consumers returns information about the consumers of a group (XINFO CONSUMERS).
 func (r StreamRef[T]) Consumers(ctx context.Context, group string) ([]ConsumerInfo, error) {
 	return call(ctx, r.at, func() command[[]ConsumerInfo] { return r.at.consumers(group) })
 }
@@ -93,7 +93,8 @@ func (r address) consumers(group string) command[[]ConsumerInfo] {
 	return command[[]ConsumerInfo]{op: &opConsumers, cmd: r.b().Arbitrary("XINFO", "CONSUMERS").Keys(r.key).Args(group).ReadOnly()}
 }
 
-// PendingSummary tells how much is pending in a group, and for whom (XPENDING).
+// PendingSummary returns how many entries are pending in a group, and for which consumers
+// (XPENDING).
 func (r StreamRef[T]) PendingSummary(ctx context.Context, group string) (PendingSummary, error) {
 	return call(ctx, r.at, func() command[PendingSummary] { return r.at.pendingSummary(group) })
 }
@@ -106,7 +107,7 @@ func (r address) pendingSummary(group string) command[PendingSummary] {
 	return command[PendingSummary]{op: &opPendingSummary, cmd: r.b().Arbitrary("XPENDING").Keys(r.key).Args(group).ReadOnly()}
 }
 
-// Pending gives the pending entries of a group, those of the least ID first (XPENDING).
+// Pending returns the pending entries of a group, lowest ID first (XPENDING).
 func (r StreamRef[T]) Pending(ctx context.Context, group string, query PendingQuery) ([]PendingEntry, error) {
 	return call(ctx, r.at, func() command[[]PendingEntry] { return r.at.pending(group, query) })
 }
@@ -148,8 +149,8 @@ var (
 	opPending        = operation[[]PendingEntry]{"pending", replyPending}
 )
 
-// facts are the names and values that XINFO gives. One that is missing, or of another type than
-// is expected, is the zero value.
+// facts are the names and values in a reply of XINFO. One that is missing, or not of the expected
+// type, reads as the zero value.
 type facts map[string]rueidis.RedisMessage
 
 func factsOf(a rueidis.RedisMessage) (facts, error) {
@@ -217,7 +218,7 @@ func replyGroups(_ *mounted, a rueidis.RedisMessage) ([]GroupInfo, error) {
 func replyConsumers(_ *mounted, a rueidis.RedisMessage) ([]ConsumerInfo, error) {
 	return replyEach(a, func(a rueidis.RedisMessage) (ConsumerInfo, error) {
 		f, err := factsOf(a)
-		return ConsumerInfo{f.text("name"), f.number("pending"), time.Duration(f.number("idle")) * time.Millisecond}, err
+		return ConsumerInfo{f.text("name"), f.number("pending"), fromMillis(f.number("idle"))}, err
 	})
 }
 
@@ -234,7 +235,7 @@ func replyPending(_ *mounted, a rueidis.RedisMessage) ([]PendingEntry, error) {
 		if err1 != nil || err2 != nil || err3 != nil || err4 != nil {
 			return p, errAnswer
 		}
-		return PendingEntry{id, consumer, time.Duration(idle) * time.Millisecond, deliveries}, nil
+		return PendingEntry{id, consumer, fromMillis(idle), deliveries}, nil
 	})
 }
 

@@ -23,8 +23,8 @@ type entryOption func(o *entryOptions) error
 
 func (f entryOption) applyEntry(o *entryOptions) error { return f(o) }
 
-// WithID gives the new entry an ID: "1526919030474-55", or "1526919030474-*" for the next one of
-// that millisecond (Redis 7.0). It must be greater than the stream's last one, else the error
+// WithID sets the ID of the new entry: "1526919030474-55", or "1526919030474-*" for the next ID of
+// that millisecond (Redis 7.0). It must be greater than the stream's last ID; otherwise the error
 // wraps [ErrArgument], as it does for 0-0, which no entry can have.
 func WithID(id string) EntryOption {
 	return entryOption(func(o *entryOptions) error {
@@ -37,24 +37,6 @@ func WithID(id string) EntryOption {
 	})
 }
 
-// IfStreamExists adds nothing to a stream that does not exist; the ID is "" then (Redis 6.2).
-func IfStreamExists() EntryOption {
-	return entryOption(func(o *entryOptions) error {
-		o.ifExists = true
-		return nil
-	})
-}
-
-// TrimOption says which entries of a stream are kept. It is an option of [StreamRef.Add], the
-// argument of [StreamRef.Trim], and an option of [Stream] that holds for every Add. [KeepLast] and
-// [KeepFrom] make one.
-type TrimOption struct {
-	by, threshold string
-	approx        bool
-	limit         int64
-	err           error
-}
-
 // KeepLast keeps the newest n entries.
 func KeepLast(n int64) TrimOption {
 	if n < 0 {
@@ -63,7 +45,8 @@ func KeepLast(n int64) TrimOption {
 	return TrimOption{by: "MAXLEN", threshold: strconv.FormatInt(n, 10)}
 }
 
-// KeepFrom keeps the entries from this ID on; [IDAt] makes one of a time. It needs Redis 6.2.
+// KeepFrom keeps the entries from this ID on. [IDAt] returns the ID for a time. KeepFrom needs
+// Redis 6.2.
 func KeepFrom(id string) TrimOption {
 	if _, err := parseID(id); err != nil {
 		return TrimOption{err: errID}
@@ -71,13 +54,14 @@ func KeepFrom(id string) TrimOption {
 	return TrimOption{by: "MINID", threshold: id}
 }
 
-// Approx lets the server keep some more where that is much cheaper, which is the usual way.
+// Approx lets the server keep a few more entries where that is much cheaper. This is the usual way
+// to trim.
 func (o TrimOption) Approx() TrimOption {
 	o.approx = true
 	return o
 }
 
-// Limit lets one call remove at most n entries. It needs Approx, and Redis 6.2.
+// Limit makes one call remove at most n entries. It needs Approx and Redis 6.2.
 func (o TrimOption) Limit(n int64) TrimOption {
 	o.limit = n
 	if n < 1 && o.err == nil {
@@ -107,7 +91,7 @@ func (o TrimOption) applyKey(c *config) error {
 	return o.check()
 }
 
-// args gives the words of the command, none for the zero TrimOption.
+// args returns the words of the command, none for the zero TrimOption.
 func (o TrimOption) args() []string {
 	if o.by == "" {
 		return nil
@@ -138,22 +122,15 @@ const DefaultReadCount = 100
 
 func readOptionsOf(opts []ReadOption) (readOptions, error) {
 	o := readOptions{count: DefaultReadCount}
-	for _, opt := range opts {
-		if opt == nil {
-			continue
-		}
-		if err := opt.applyRead(&o); err != nil {
-			return o, err
-		}
-	}
-	return o, nil
+	err := eachOption(opts, func(opt ReadOption) error { return opt.applyRead(&o) })
+	return o, err
 }
 
 // CountOption is the result of [Count]: a [ReadOption] and a [ConsumeOption].
 type CountOption int64
 
-// Count sets how many entries one read gives at most. The default is [DefaultReadCount], of
-// [StreamRef.Consume] 16.
+// Count sets how many entries one read returns at most. The default is [DefaultReadCount], and 16
+// for [StreamRef.Consume].
 func Count(n int64) CountOption { return CountOption(n) }
 
 func (n CountOption) applyRead(o *readOptions) error {
@@ -176,9 +153,9 @@ type readOption func(o *readOptions) error
 
 func (f readOption) applyRead(o *readOptions) error { return f(o) }
 
-// Block lets a read that finds nothing wait up to d, at least a millisecond, for an entry to
-// come. It waits on a connection of its own, and ends when the context does. The default is not
-// to wait.
+// Block makes a read that finds nothing wait for an entry, for up to d, which is at least one
+// millisecond. The read waits on a connection of its own, and ends when the context does. The
+// default is not to wait.
 func Block(d time.Duration) ReadOption {
 	return readOption(func(o *readOptions) error {
 		o.block = d
@@ -189,8 +166,8 @@ func Block(d time.Duration) ReadOption {
 	})
 }
 
-// NoAck lets a group's read take entries as acknowledged at once: what the reader does not come
-// to handle is lost. The default is to wait for [StreamRef.Ack].
+// NoAck makes a group's read acknowledge entries at once. Entries that the reader then fails to
+// handle are lost. The default is to wait for [StreamRef.Ack].
 func NoAck() ReadOption {
 	return readOption(func(o *readOptions) error {
 		o.noAck = true

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"sync"
-	"sync/atomic"
-
-	"github.com/redis/rueidis"
+	"time"
 )
 
 // SubscribeOption is an option of [ChannelRef.Subscribe].
@@ -28,8 +26,8 @@ func (f subscribeOption) applySubscribe(o *subscribeOptions) error { return f(o)
 // DefaultBuffer is the default of [Buffer].
 const DefaultBuffer = 256
 
-// Buffer sets how many messages wait for a subscriber that is slower than they come; those that
-// find no room are dropped. The default is [DefaultBuffer].
+// Buffer sets how many messages are kept for a subscriber that is slower than they arrive. Messages
+// that find no room are dropped. The default is [DefaultBuffer].
 func Buffer(n int) SubscribeOption {
 	return subscribeOption(func(o *subscribeOptions) error {
 		o.buffer = n
@@ -40,9 +38,9 @@ func Buffer(n int) SubscribeOption {
 	})
 }
 
-// OnSubscribed is called each time the server has confirmed the subscription, the first time and
-// after each reconnect: what is published from then on arrives. It must return soon and send no
-// command.
+// OnSubscribed sets a function that is called each time the server has confirmed the subscription,
+// the first time and after each reconnect. Messages that are published after that arrive. The
+// loop's goroutine calls the function between two messages, before any that are buffered.
 func OnSubscribed(f func()) SubscribeOption {
 	return subscribeOption(func(o *subscribeOptions) error {
 		o.onSubscribed = f
@@ -50,19 +48,19 @@ func OnSubscribed(f func()) SubscribeOption {
 	})
 }
 
-// ErrGap tells that messages of a subscription are missing. [GapError] tells how many and why.
+// ErrGap means that messages of a subscription are missing. [GapError] says how many and why.
 var ErrGap = errors.New("messages are missing")
 
-// GapError stands in a subscription where messages are missing. It wraps [ErrGap].
+// GapError appears in a subscription where messages are missing. It wraps [ErrGap].
 type GapError struct {
 	// Dropped is how many messages found no room in the buffer.
 	Dropped int64
-	// Reconnected tells that the connection was lost: nobody knows what was published until
-	// the subscription stood again.
+	// Reconnected means that the connection was lost. It is unknown what was published until the
+	// subscription was established again.
 	Reconnected bool
 }
 
-// Error tells what is missing and why.
+// Error says what is missing and why.
 func (e *GapError) Error() string {
 	switch {
 	case e.Reconnected && e.Dropped > 0:
@@ -73,12 +71,12 @@ func (e *GapError) Error() string {
 	return fmt.Sprintf("%v: %d were dropped for want of room in the buffer", ErrGap, e.Dropped)
 }
 
-// Unwrap gives [ErrGap].
+// Unwrap returns [ErrGap].
 func (e *GapError) Unwrap() error { return ErrGap }
 
-// Subscribe streams the messages that are published from now on, in order (SUBSCRIBE, or
-// SSUBSCRIBE on a Redis Cluster), over a connection of its own, which is closed when the loop
-// ends. The subscription begins with the loop; [OnSubscribed] tells when it stands.
+// Subscribe streams the messages that are published from now on, in order (SUBSCRIBE, or SSUBSCRIBE
+// on a Redis Cluster, Redis 7.0). The subscription begins and ends with the loop. [OnSubscribed]
+// reports when it is established.
 //
 //	for m, err := range news.Subscribe(ctx) {
 //		if errors.Is(err, nest.ErrGap) {
@@ -90,39 +88,51 @@ func (e *GapError) Unwrap() error { return ErrGap }
 //		handle(m)
 //	}
 //
-// Two errors are told in the place of a message and leave the stream going: [ErrGap], where
+// All subscriptions of a tree share one connection, which the operations do not use. On a Redis
+// Cluster they share one to each node that has some of their channels. The connection is one of the
+// client's BlockingPoolSize. It is closed when the last subscription ends. Subscriptions do not
+// wait for each other: each has its own [Buffer].
+//
+// Two errors take the place of a message, and the stream goes on after them. [ErrGap] means that
 // messages were dropped because the loop was too slow for its [Buffer], or may have been missed
-// while the connection was away, and [ErrDecode] for a message that is no T. A lost connection
-// is made anew until the context ends. Any other error ends the stream: that the subscription
-// could not be made at the start, that the server refuses it, that the client is closed. The
-// stream ends, without an error, when the context does.
+// while the connection was lost. [ErrDecode] is for a message that is not a T. A lost connection is
+// made again until the context ends: after a failover by Sentinel to the new primary, and on a
+// Redis Cluster to the node that has the channel by then. Any other error ends the stream: the
+// subscription could not be established within 5 seconds at the start ([ErrUnsent] if the client
+// had no connection for it), the server refuses it, or the client is closed. When the context ends,
+// the stream ends without an error.
 //
 //nest:ttl keeps
 func (r ChannelRef[T]) Subscribe(ctx context.Context, opts ...SubscribeOption) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
-		if err := r.at.ready(ctx, opSubscribe); err != nil {
+		if err := r.at.admit(ctx, opSubscribe); err != nil {
 			yield(zero, err)
 			return
 		}
 		o := subscribeOptions{buffer: DefaultBuffer}
-		for _, opt := range opts {
-			if opt == nil {
-				continue
-			}
-			if err := opt.applySubscribe(&o); err != nil {
-				yield(zero, r.at.fail(opSubscribe, err))
-				return
-			}
+		if err := eachOption(opts, func(opt SubscribeOption) error { return opt.applySubscribe(&o) }); err != nil {
+			yield(zero, r.at.fail(opSubscribe, err))
+			return
 		}
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		s := &subscription{ref: r.at, sharded: r.sharded(), options: o, box: mailbox{room: o.buffer, news: make(chan struct{}, 1)}}
-		go s.run(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		t := r.at.m.tree
+		s := &subscription{channel: r.at.key, box: mailbox{room: o.buffer, news: make(chan struct{}, 1)}}
+		t.hubs.join(t, s)
+		defer t.hubs.leave(s)
+		defer time.AfterFunc(subscribeTimeout, func() { t.hubs.late(s) }).Stop()
 		for {
 			l, ok := s.box.take(ctx)
 			if !ok {
 				return
+			}
+			if l.stood {
+				if o.onSubscribed != nil {
+					o.onSubscribed()
+				}
+				continue
 			}
 			v, err := zero, l.err
 			if err == nil {
@@ -142,88 +152,50 @@ func (r ChannelRef[T]) Subscribe(ctx context.Context, opts ...SubscribeOption) i
 
 const opSubscribe = "subscribe"
 
+// subscribeTimeout is how long a subscription waits for a connection, and for the server to confirm
+// it.
+const subscribeTimeout = 5 * time.Second
+
 // subscription receives for one loop.
 type subscription struct {
-	ref     address
-	sharded bool
-	options subscribeOptions
-	box     mailbox
-	stood   atomic.Bool // the server has confirmed it once
+	channel  string
+	audience *audience // nil when it has ended
+	stood    bool      // the server has confirmed it once
+	box      mailbox
 }
 
-// run keeps the subscription up until the context ends or going on makes no sense.
-func (s *subscription) run(ctx context.Context) {
-	for failures := 0; ; failures++ {
-		stood, err := s.receive(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		if stood {
-			failures = 0
-		}
-		if !s.stood.Load() || !passing(err) {
-			if err == nil {
-				err = errUnsubscribed
-			}
-			s.box.put(letter{err: err, last: true})
-			return
-		}
-		if pause(ctx, failures+4) != nil {
-			return
-		}
-	}
-}
-
-// errUnsubscribed is how a subscription ends that the server takes back, as it does when a slot
-// of a Redis Cluster moves.
-var errUnsubscribed = errors.New("the server has ended the subscription")
-
-// receive subscribes on a connection of its own and receives until that fails. It tells whether
-// the server had confirmed the subscription.
-func (s *subscription) receive(ctx context.Context) (stood bool, err error) {
-	client, _ := s.ref.m.tree.client.Dedicate()
-	// Given back, the connection could still be subscribed; closed, it cannot.
-	defer client.Close()
-	var confirmed atomic.Bool
-	ctx = rueidis.WithOnSubscriptionHook(ctx, func(e rueidis.PubSubSubscription) {
-		if ctx.Err() != nil || e.Kind != "subscribe" && e.Kind != "ssubscribe" {
-			return
-		}
-		if !confirmed.Swap(true) {
-			s.confirmed()
-		}
-	})
-	cmd := client.B().Subscribe().Channel(s.ref.key).Build()
-	if s.sharded {
-		cmd = client.B().Ssubscribe().Channel(s.ref.key).Build()
-	}
-	err = client.Receive(ctx, cmd, func(m rueidis.PubSubMessage) { s.box.put(letter{text: m.Message}) })
-	return confirmed.Load(), serverError(err)
-}
-
-func (s *subscription) confirmed() {
-	if s.stood.Swap(true) {
+// stand records that the server has confirmed the subscription.
+func (s *subscription) stand() {
+	if s.stood {
 		s.box.put(letter{err: &GapError{Reconnected: true}})
 	}
-	if s.options.onSubscribed != nil {
-		s.options.onSubscribed()
-	}
+	s.stood = true
+	s.box.put(letter{stood: true})
 }
 
-// letter is a message, or what is told in its place.
+// fail ends the subscription with an error.
+func (s *subscription) fail(err error) {
+	delete(s.audience.members, s)
+	s.audience = nil
+	s.box.put(letter{err: err, last: true})
+}
+
+// letter is a message, or an error or a confirmation in its place.
 type letter struct {
-	text string
-	err  error
-	last bool
+	text  string
+	err   error
+	last  bool
+	stood bool // the subscription is established; needs no room, comes first
 }
 
-// mailbox keeps letters for a reader. It never lets the writer wait, which holds up a whole
-// connection: for what finds no room it keeps one letter that tells how much was dropped.
+// mailbox keeps letters for a reader. It never blocks the writer, which would delay a whole
+// connection. For letters that find no room it keeps one letter with the number that was dropped.
 type mailbox struct {
 	room int
-	news chan struct{} // holds one when there may be letters
+	news chan struct{} // has a value when there may be letters
 
 	mu      sync.Mutex
+	stood   int // how many confirmations are waiting
 	letters []letter
 }
 
@@ -236,13 +208,17 @@ func (b *mailbox) put(l letter) {
 		default:
 		}
 	}()
+	if l.stood {
+		b.stood++
+		return
+	}
 	var gap *GapError
 	if n := len(b.letters); n > 0 {
 		gap, _ = errors.AsType[*GapError](b.letters[n-1].err)
 	}
 	more, isGap := errors.AsType[*GapError](l.err)
 	switch {
-	case isGap && gap != nil: // two gaps side by side are one
+	case isGap && gap != nil: // two adjacent gaps become one
 		gap.Reconnected = gap.Reconnected || more.Reconnected
 	case l.err != nil || len(b.letters) < b.room:
 		b.letters = append(b.letters, l)
@@ -253,13 +229,18 @@ func (b *mailbox) put(l letter) {
 	}
 }
 
-// take gives the next letter, and false when the context has ended.
+// take returns the next letter, or false if the context has ended.
 func (b *mailbox) take(ctx context.Context) (letter, bool) {
 	for {
 		if ctx.Err() != nil {
 			return letter{}, false
 		}
 		b.mu.Lock()
+		if b.stood > 0 {
+			b.stood--
+			b.mu.Unlock()
+			return letter{stood: true}, true
+		}
 		if len(b.letters) > 0 {
 			l := b.letters[0]
 			b.letters[0] = letter{}

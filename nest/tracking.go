@@ -5,20 +5,22 @@ import (
 	"strings"
 )
 
-// TrackingOptions gives rueidis' ClientTrackingOptions for client-side caching in broadcasting
-// mode (CLIENT TRACKING … BCAST, Redis 6.0): the prefixes below which the tree, opened with opts,
-// has keys that are [Cached], up to their first parameter. None of them begins with another one,
-// which Redis would refuse. It is nil, which stands for the usual mode, when no key is Cached.
+// TrackingOptions returns rueidis' ClientTrackingOptions for client-side caching in broadcasting
+// mode (CLIENT TRACKING … BCAST, Redis 6.0). They name the prefixes of the keys that are [Cached]
+// in the tree, opened with opts. The prefix of a key ends at its first parameter. No prefix begins
+// with another one, since Redis would refuse that. The result is nil, which stands for the usual
+// mode, when no key is Cached.
 //
 //	option.ClientTrackingOptions, err = nest.TrackingOptions(Root)
 //	client, err := rueidis.NewClient(option)
 //	root, err := nest.Open(client, Root, nest.WithBroadcast())
 //
-// In the usual mode the server remembers for each client which keys it has read, in a table of
-// limited size (tracking-table-max-keys), and tells it of those. In broadcasting mode it remembers
-// nothing, and tells every client of every change below the prefixes, also of keys that it has
-// never read: less memory in the server, more messages to the clients. It suits keys that are
-// read often and written seldom. Package env does all this where REDIS_CACHE_BROADCAST is set.
+// In the usual mode the server remembers which keys each client has read, in a table of limited
+// size (tracking-table-max-keys), and tells the client of changes to those. In broadcasting mode it
+// remembers nothing, and tells every client of every change below the prefixes, even to keys that
+// the client has never read. This takes less memory in the server and more messages to the clients.
+// It suits keys that are read often and written seldom. Package env does all this where
+// REDIS_CACHE_BROADCAST is set.
 //
 // The errors are those of [Check].
 func TrackingOptions(root *ClusterDef, opts ...OpenOption) ([]string, error) {
@@ -49,19 +51,20 @@ func TrackingOptions(root *ClusterDef, opts ...OpenOption) ([]string, error) {
 	return append(words, "BCAST"), nil
 }
 
-// literalPrefix is what all names of a key have in common at their beginning.
+// literalPrefix returns what all names of a key begin with.
 func (m *mounted) literalPrefix() string {
-	if len(m.pieces) > 0 {
-		return m.pieces[0].literal
+	if len(m.name.Pieces) > 0 {
+		return m.name.Pieces[0].Literal
 	}
-	return m.end
+	return m.name.End
 }
 
-// WithBroadcast says that the client was made with the [TrackingOptions] of this tree: the
-// server tells it of every change below their prefixes, in broadcasts. The only difference for
-// a tree is after its own writes to keys that are [Cached]. A broadcast goes out once the server
-// has answered all that it has read, so what waits for it is sent after the write's answer, in a
-// round trip of its own. Without this option such a client can read what it has just overwritten.
+// WithBroadcast says that the client was made with the [TrackingOptions] of this tree. The server
+// then tells it of every change below their prefixes, in broadcasts. This matters to a tree only
+// after its own writes to keys that are [Cached]. The server sends a broadcast after it has
+// answered everything that it has read. So the command that waits for the broadcast is sent after
+// the write's answer, in a round trip of its own. Without this option such a client can read a
+// value that it has just overwritten.
 func WithBroadcast() OpenOption {
 	return openOption(func(o *openOptions) error {
 		o.broadcast = true

@@ -8,11 +8,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/redis/rueidis"
 )
 
-// Tx is one try of a transaction, see [Transact]. It ends when the function that was given it
+// Tx is one try of a transaction, see [Transact]. It ends when the function that it was passed to
 // returns. It is safe for concurrent use.
 type Tx struct {
 	scope  Scope
@@ -22,18 +23,18 @@ type Tx struct {
 	line    *line
 	slot    int                 // of all keys, or -1
 	watched map[string]struct{} // keys that may not change
-	renew   map[string]address  // keys read whose TTL every read restarts
-	reads   *Batch              // the one that comes next
+	renew   map[string]address  // keys that were read and whose TTL every read restarts
+	reads   *Batch              // the next one to run
 	count   int                 // how many operations were read
 	over    bool
-	// unproven tells that it takes an EXEC to know that all that was read is of one state.
+	// unproven says that only an EXEC can show whether everything that was read is of one state.
 	unproven bool
-	// broken is why this try comes to nothing, and again whether another one may do better.
+	// broken is why this try failed. again says whether another try may succeed.
 	broken error
 	again  bool
 }
 
-// String says of which scope it is a transaction, and nothing of its keys.
+// String says which scope the transaction belongs to, and nothing about its keys.
 func (tx *Tx) String() string {
 	if tx == nil {
 		return ""
@@ -41,38 +42,71 @@ func (tx *Tx) String() string {
 	return "transaction of " + tx.scope.String()
 }
 
-// Format prints what String gives, whatever the verb and the flags.
+// Format prints what String returns, whatever the verb and the flags.
 func (tx *Tx) Format(s fmt.State, verb rune) { formatted(s, verb, tx.String()) }
+
+// txReads is the way of [Tx.Reads]: over the connection of the transaction.
+type txReads struct{ tx *Tx }
+
+func (txReads) refuses(cmd rueidis.Completed) error {
+	if cmd.IsReadOnly() {
+		return nil
+	}
+	return errNoRead
+}
+
+func (txReads) mayRun() error { return nil }
+
+func (w txReads) exec(ctx context.Context, _ *Batch, items []item, _ time.Time) ([]error, error) {
+	return w.tx.read(ctx, items)
+}
+
+// txWrites is the way of [Tx.Writes], which [Transact] sends with the end of the transaction.
+type txWrites struct{}
+
+func (txWrites) refuses(rueidis.Completed) error { return nil }
+func (txWrites) mayRun() error                   { return errTxWrites }
+
+func (txWrites) exec(context.Context, *Batch, []item, time.Time) ([]error, error) {
+	return nil, errTxWrites
+}
 
 func newTx(s Scope, l *line, slot int) *Tx {
 	tx := &Tx{scope: s, line: l, slot: slot, watched: make(map[string]struct{})}
-	tx.writes = s.batch(opTransact, inWrites)
-	tx.writes.tx = tx
+	tx.writes = s.batch(opTransact, txWrites{})
 	return tx
 }
 
-// Reads gives a batch whose Exec reads over the transaction's connection, and watches the keys
-// that it reads from then on. Until it is run, Reads gives the same one; then another. It takes
-// operations that Redis calls reads: anything else, [Ref.Do] too, is refused with [ErrBatch], and
-// then nothing is sent. What [AutoRenew] renews when it is read is renewed at the end of the
-// transaction. Reads of keys that are declared [Cached] go to the server.
+// Reads returns a batch whose Exec reads over the transaction's connection, and watches the keys
+// that it reads from then on. Reads returns the same batch until that is run, then a new one. The
+// batch takes operations that Redis counts as reads. Anything else, [Ref.Do] included, is refused
+// with [ErrBatch], and then nothing is sent. A TTL that [AutoRenew] restarts on a read is restarted
+// at the end of the transaction. Reads of keys that are declared [Cached] go to the server.
 //
-// An Exec that finds that something read before has changed returns [ErrConflict]: the function
-// should return that, and is run again whatever it returns.
+// Exec returns [ErrConflict] when something that was read before has changed. The function should
+// return that error. Transact runs the function again whatever it returns.
 func (tx *Tx) Reads() *Batch {
+	if tx == nil {
+		return nil
+	}
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
 	if tx.reads == nil || tx.reads.spent() {
-		tx.reads = tx.scope.batch(opTransact, inReads)
-		tx.reads.tx = tx
+		tx.reads = tx.scope.batch(opTransact, txReads{tx})
 	}
 	return tx.reads
 }
 
-// Writes gives the batch that is applied when the function has returned nil. Each call gives the
-// same one. It is not to be run: its futures are there when [Transact] has returned. It takes
-// operations of all kinds; a read among them gives what is there after the writes before it.
-func (tx *Tx) Writes() *Batch { return tx.writes }
+// Writes returns the batch that is applied when the function has returned nil. Each call returns
+// the same one. Do not run it: its futures have their results when [Transact] has returned. It
+// takes operations of all kinds; a read among them returns what is there after the writes before
+// it.
+func (tx *Tx) Writes() *Batch {
+	if tx == nil {
+		return nil
+	}
+	return tx.writes
+}
 
 var (
 	errNoRead   = because(ErrBatch, "it is no read: what a transaction writes goes into its Writes")
@@ -80,7 +114,8 @@ var (
 	errTxOver   = &Error{Op: opTransact, Err: because(ErrBatch, "the transaction is over")}
 )
 
-// run is the try. It tells whether there should be another one, and gives what it came to.
+// run performs the try. It reports whether there should be another one, and returns the result of
+// this one.
 func (tx *Tx) run(ctx context.Context, do func(*Tx) error, refs []string) (again bool, err error) {
 	ended := false
 	defer func() {
@@ -101,14 +136,14 @@ func (tx *Tx) run(ctx context.Context, do func(*Tx) error, refs []string) (again
 	return tx.finish(ctx, err)
 }
 
-// end lets nothing be read any more. It waits for what is being read.
+// end keeps anything more from being read. It waits for a read that is in progress.
 func (tx *Tx) end() {
 	tx.mu.Lock()
 	tx.over = true
 	tx.mu.Unlock()
 }
 
-// watch begins the transaction with keys that are to be watched unread.
+// watch begins the transaction with keys that are to be watched without being read.
 func (tx *Tx) watch(ctx context.Context, keys []string) {
 	if err := tx.line.open(ctx); err != nil {
 		tx.fail(ctx, err)
@@ -127,7 +162,7 @@ func (tx *Tx) watching(keys []string) rueidis.Completed {
 	return tx.line.conn.B().Watch().Key(keys...).Build()
 }
 
-// fail notes that the try comes to nothing, because of err, which a command got.
+// fail notes that the try has failed because of err, which a command returned.
 func (tx *Tx) fail(ctx context.Context, err error) {
 	tx.again = elsewhere(err)
 	if tx.broken = err; unanswered(err) {
@@ -137,26 +172,12 @@ func (tx *Tx) fail(ctx context.Context, err error) {
 	tx.line.drop()
 }
 
-// elsewhere tells whether an answer means that the server is not, or not yet, the one to ask. What
-// is answered so was not executed.
-func elsewhere(err error) bool {
-	answer, ok := rueidis.IsRedisErr(err)
-	if !ok {
-		return false
-	}
-	switch first, _, _ := strings.Cut(answer.Error(), " "); first {
-	case "MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "LOADING", "READONLY", "MASTERDOWN":
-		return true
-	}
-	return false
-}
-
 // read runs a batch of Reads.
 func (tx *Tx) read(ctx context.Context, items []item) ([]error, error) {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
 	slot := tx.slot
-	switch bad := unsendable(items, &slot); {
+	switch bad := tx.writes.unsendable(items, &slot); {
 	case tx.over:
 		return declineAll(items, errTxOver), errTxOver
 	case bad != nil:
@@ -176,9 +197,10 @@ func (tx *Tx) read(ctx context.Context, items []item) ([]error, error) {
 	return tx.settle(ctx, items, tx.line.send(ctx, cmds...), begin)
 }
 
-// reading makes the commands of a batch of Reads: first the WATCH of the keys that are new, then
-// from begin on those of the items, then, when it is not the only thing read, EXISTS of all that
-// is watched and the question whether anything has changed.
+// reading returns the commands of a batch of Reads: first the WATCH of the keys that are new, then,
+// from index begin on, those of the items. Unless the transaction has read only one thing, an
+// EXISTS of all watched keys follows, and then a CLIENT INFO, which shows whether any of them has
+// changed.
 func (tx *Tx) reading(items []item) (cmds []rueidis.Completed, begin int) {
 	var fresh []string
 	for i := range items {
@@ -188,7 +210,7 @@ func (tx *Tx) reading(items []item) (cmds []rueidis.Completed, begin int) {
 			continue
 		}
 		cmds = append(cmds, it.cmd)
-		for key := range it.keys {
+		for key := range it.watches {
 			if _, ok := tx.watched[key]; !ok {
 				tx.watched[key] = struct{}{}
 				fresh = append(fresh, key)
@@ -207,14 +229,14 @@ func (tx *Tx) reading(items []item) (cmds []rueidis.Completed, begin int) {
 		cmds, begin = append([]rueidis.Completed{tx.watching(fresh)}, cmds...), 1
 	}
 	if tx.count > 1 {
-		// A key whose time is over has not changed until somebody looks for it.
+		// An expired key does not count as changed until a command looks it up.
 		b, watched := tx.line.conn.B(), slices.Collect(maps.Keys(tx.watched))
 		cmds = append(cmds, b.Exists().Key(watched...).Build(), b.Arbitrary("CLIENT", "INFO").Build())
 	}
 	return cmds, begin
 }
 
-// settle gives a batch of Reads what came back.
+// settle hands the answers to a batch of Reads.
 func (tx *Tx) settle(ctx context.Context, items []item, answers []rueidis.RedisResult, begin int) ([]error, error) {
 	for _, a := range answers {
 		if err := a.Error(); unanswered(err) || elsewhere(err) {
@@ -227,6 +249,13 @@ func (tx *Tx) settle(ctx context.Context, items []item, answers []rueidis.RedisR
 		return tx.declined(items)
 	}
 	answers = answers[begin:]
+	for _, a := range answers {
+		if standsUnderFormer(a.Error()) {
+			// Another program has moved a sealed value back. The next try moves it first.
+			tx.broken, tx.again = tx.scope.fail(opTransact, ErrConflict), true
+			return tx.declined(items)
+		}
+	}
 	if tx.count > 1 {
 		switch changed, known := changedSince(answers[len(answers)-1]); {
 		case changed:
@@ -248,7 +277,7 @@ func (tx *Tx) settle(ctx context.Context, items []item, answers []rueidis.RedisR
 	return errs, nil
 }
 
-// declined gives items the reason why the try comes to nothing.
+// declined hands the items the reason why the try failed.
 func (tx *Tx) declined(items []item) ([]error, error) {
 	for i := range items {
 		it := &items[i]
@@ -260,7 +289,7 @@ func (tx *Tx) declined(items []item) ([]error, error) {
 	return declineAll(items, bareReason(whole)), whole
 }
 
-// failed is the error of a try that came to nothing.
+// failed returns the error of a try that failed.
 func (tx *Tx) failed() error {
 	if e, ok := errors.AsType[*Error](tx.broken); ok {
 		return e
@@ -272,9 +301,9 @@ func (tx *Tx) failed() error {
 	return tx.scope.fail(opTransact, err)
 }
 
-// changedSince tells from CLIENT INFO whether a key has changed since this connection has
-// watched it: "d" among the flags (CLIENT LIST, "EXEC will fail"). A server may not know the
-// command, or not allow it.
+// changedSince reports, from CLIENT INFO, whether a key has changed since this connection began to
+// watch it: "d" among the flags (CLIENT LIST, "EXEC will fail"). known is false if the server does
+// not know the command or does not allow it.
 func changedSince(answer rueidis.RedisResult) (changed, known bool) {
 	info, err := answer.ToString()
 	_, rest, ok := strings.Cut(info, " flags=")
@@ -285,7 +314,7 @@ func changedSince(answer rueidis.RedisResult) (changed, known bool) {
 	return strings.Contains(flags, "d"), true
 }
 
-// renewing notes that a key was read whose TTL every read restarts.
+// renewing notes a key that was read and whose TTL every read restarts.
 func (tx *Tx) renewing(r address) {
 	if r.m.renewed == nil {
 		return
@@ -296,7 +325,7 @@ func (tx *Tx) renewing(r address) {
 	tx.renew[r.key] = address{m: r.m.renewed, key: r.key}
 }
 
-// finish ends the try after do returned failed.
+// finish ends the try after do has returned the error failed, which may be nil.
 func (tx *Tx) finish(ctx context.Context, failed error) (again bool, err error) {
 	watching := len(tx.watched) > 0
 	items, _ := tx.writes.take()
@@ -318,8 +347,9 @@ func (tx *Tx) finish(ctx context.Context, failed error) (again bool, err error) 
 		tx.line.giveBack(watching)
 		return false, tx.writes.err
 	}
+	late(ctx, items)
 	if !watching && failed == nil && len(items) > 0 {
-		tx.line.giveBack(false) // of a try before
+		tx.line.giveBack(false) // the connection of an earlier try
 		errs, whole := tx.writes.transact(ctx, items)
 		if whole == nil {
 			whole = failures(errs)
@@ -330,7 +360,7 @@ func (tx *Tx) finish(ctx context.Context, failed error) (again bool, err error) 
 		tx.line.giveBack(watching)
 		return false, failed
 	}
-	if bad := unsendable(items, &tx.slot); bad != nil {
+	if bad := tx.writes.unsendable(items, &tx.slot); bad != nil {
 		declineAll(items, &declined{ErrUnsent, bareReason(bad)})
 		tx.line.giveBack(watching)
 		return false, bad
@@ -378,20 +408,7 @@ func (tx *Tx) commit(ctx context.Context, items []item, failed error) (again boo
 	return false, failures(m.errs)
 }
 
-// misdirected gives the answer by which a transaction was refused because another server is to be
-// asked, or nil.
-func misdirected(answers []rueidis.RedisResult) error {
-	if answers[0].Error() == nil { // else each was executed or refused by itself
-		for _, a := range answers {
-			if err := a.Error(); elsewhere(err) {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// renewals restart the TTLs that reads have not.
+// renewals returns the commands that restart the TTLs which the reads did not restart.
 func (tx *Tx) renewals() []rueidis.Completed {
 	cmds := make([]rueidis.Completed, 0, len(tx.renew))
 	for key, r := range tx.renew {
@@ -407,30 +424,20 @@ func (tx *Tx) unwatch(ctx context.Context) {
 	}
 }
 
-// discard gives the futures of the writes a reason why there is no result.
+// discard hands the futures of the writes a reason why there is no result.
 func (tx *Tx) discard(reason error) {
 	items, _ := tx.writes.take()
 	declineAll(items, reason)
 }
 
-// takes gives the reference as it stands in the batch: in a transaction's Reads, reading does not
-// renew the TTL, because that would be a change of the key that the transaction watches.
+// takes returns the reference as it is used in the batch. In a transaction's Reads, reading does
+// not renew the TTL, because that would change the key that the transaction watches.
 func (b *Batch) takes(r address) address {
-	if b == nil || b.way != inReads || r.m == nil {
+	if b == nil || r.m == nil {
+		return r
+	}
+	if _, reading := b.way.(txReads); !reading {
 		return r
 	}
 	return r.plain()
-}
-
-func (r address) plain() address {
-	if r.m.plain {
-		return r
-	}
-	m := *r.m
-	m.plain = true
-	if r.renews() {
-		m.settings.autoRenew, m.renewed = false, r.m
-	}
-	r.m = &m
-	return r
 }

@@ -2,7 +2,7 @@ package nest
 
 import "strings"
 
-// needs tells since when servers know the commands that not every supported one knows.
+// needs maps each command that not every supported server knows to the first versions that know it.
 var needs = map[string]string{
 	"HPEXPIRE":       "redis 7.4, valkey 9",
 	"HPEXPIREAT":     "redis 7.4, valkey 9",
@@ -34,11 +34,15 @@ var needs = map[string]string{
 	"BLMPOP":         "redis 7.0, valkey 7.2",
 	"BZMPOP":         "redis 7.0, valkey 7.2",
 	"PEXPIRETIME":    "redis 7.0, valkey 7.2",
+	"LPOS":           "redis 6.0.6, valkey 7.2",
+	"BITFIELD_RO":    "redis 6.0, valkey 7.2",
+	"UNLINK":         "redis 4.0, valkey 7.2",
+	"MEMORY":         "redis 4.0, valkey 7.2",
 }
 
-// unsupported makes the error of a command that the server does not know out of its answer,
-// "unknown command 'HPTTL', with args beginning with ...". Of the answer only a name that stands
-// in the table is kept: what else it repeats can be a key or a value.
+// unsupported returns the error for a command that the server does not know, made from the server's
+// answer: "unknown command 'HPTTL', with args beginning with ...". It keeps only a command's name
+// that is in the table. Whatever else the answer repeats can be a key or a value.
 func unsupported(answer string) error {
 	words, _, _ := strings.Cut(answer, ", with args")
 	name := strings.ToUpper(strings.Trim(strings.TrimPrefix(words, "unknown command "), "'`\" "))

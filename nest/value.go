@@ -9,18 +9,19 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/redisimnest/redisimnest/codec"
+	"github.com/redisimnest/redisimnest/nest/internal/names"
 )
 
-// value is what Open prepares for a key that holds a T: the codec, chosen once, the default,
-// and the operations whose results are Ts.
+// value is what Open prepares for a key that holds a T: the codec, chosen once, the default, and
+// the operations whose results are Ts.
 type value[T any] struct {
 	typed codec.Typed[T]
 
-	plain      bool // a T is stored as the bytes that it is
-	shareable  bool // a T cannot be changed by who holds it
+	plain      bool // the bytes of a T are stored as they are
+	shareable  bool // whoever holds a T cannot change it
 	hasDefault bool
-	fallback   T      // when it is shareable
-	stored     string // otherwise the encoded default, decoded anew for each caller
+	fallback   T      // if it is shareable
+	stored     string // otherwise: the encoded default, decoded again for each caller
 
 	get, span          operation[T]
 	lookup, swap, take operation[found[T]]
@@ -57,7 +58,7 @@ func bindValue[T any](m *mounted, fallback T, hasDefault bool) (any, error) {
 	return v, nil
 }
 
-// defaultValue gives the default, a copy of its own for each caller.
+// defaultValue returns the default, with a copy of its own for each caller.
 func (v *value[T]) defaultValue() (T, error) {
 	if !v.shareable {
 		return v.typed.Decode(v.stored)
@@ -103,7 +104,7 @@ func replyStoredType[T any](m *mounted, a rueidis.RedisMessage) (string, error) 
 	}
 	name, err := codec.StoredType(m.settings.codec, []byte(text))
 	switch {
-	case errors.Is(err, codec.ErrNoType): // so it is the key's type, if the value is one
+	case errors.Is(err, codec.ErrNoType): // it is then the key's type, if the value decodes as one
 		if _, err = m.bound.(*value[T]).typed.Decode(text); err == nil {
 			return m.def.goType, nil
 		}
@@ -125,20 +126,29 @@ func (v *value[T]) decode(m *mounted, a rueidis.RedisMessage) (t T, err error) {
 	return t, nil
 }
 
-// decodeError and encodeError make the sentinel of this package out of a codec's error. Its
-// words are kept only when the codec keeps the rule of package codec not to quote values.
+// decodeError and encodeError turn a codec's error into the sentinel error of this package. They
+// keep the codec's words only if the codec follows the rule of package codec not to quote values.
 func decodeError(m *mounted, err error) error { return codecError(m, ErrDecode, codec.ErrDecode, err) }
 func encodeError(m *mounted, err error) error { return codecError(m, ErrEncode, codec.ErrEncode, err) }
 
 func codecError(m *mounted, kind, kept, err error) error {
+	if errors.Is(err, codec.ErrShape) {
+		return &shapeError{because(kind, err.Error())}
+	}
 	if errors.Is(err, kept) {
 		return because(kind, err.Error())
 	}
-	return because(kind, "codec "+m.settings.codec.Name()+" failed on "+article(m.def.goType))
+	return because(kind, "codec "+m.settings.codec.Name()+" failed on "+names.Article(m.def.goType))
 }
 
-// fitDefault gives a default as a T: a T itself, a number that T can represent, or a value of
-// T's string or boolean kind. It is a copy, which the caller of the declaration cannot change.
+// shapeError is an ErrDecode that also wraps codec.ErrShape.
+type shapeError struct{ error }
+
+func (e *shapeError) Unwrap() []error { return []error{e.error, codec.ErrShape} }
+
+// fitDefault returns a default as a T. v is a T itself, a number that a T can represent, or a value
+// of T's string or boolean kind. The result is a copy, which the caller of the declaration cannot
+// change.
 func fitDefault[T any](v any) (T, error) {
 	if t, ok := v.(T); ok {
 		return clone(t), nil
@@ -156,12 +166,13 @@ func fitDefault[T any](v any) (T, error) {
 		if isNumber(to.Kind()) && isNumber(from.Kind()) {
 			return t, fmt.Errorf("Default: %s cannot hold this %s exactly", to.Type(), from.Type())
 		}
-		return t, fmt.Errorf("Default: a value of type %s does not fit %s", from.Type(), article(to.Type().String()))
+		return t, fmt.Errorf("Default: a value of type %s does not fit %s", from.Type(), names.Article(to.Type().String()))
 	}
 	return t, nil
 }
 
-// convert sets to from a number, string or boolean of another type, if it holds it exactly.
+// convert stores in to the value of from, a number, string or boolean of another type, and reports
+// whether it fits exactly.
 func convert(to, from reflect.Value) bool {
 	switch {
 	case to.Kind() == reflect.String && from.Kind() == reflect.String:
@@ -179,8 +190,8 @@ func convert(to, from reflect.Value) bool {
 	}
 	converted := from.Convert(to.Type())
 	to.Set(converted)
-	// Converting back tells whether anything was lost; the sign and the limits tell what
-	// wraps around unseen.
+	// Converting back shows whether anything was lost. The sign and the limits show a wrap-around
+	// that converting back does not.
 	back := converted.Convert(from.Type())
 	return back.Equal(from) && negative(to) == negative(from) && !outOfRange(to, from) && !outOfRange(from, to)
 }
@@ -193,12 +204,34 @@ func negative(v reflect.Value) bool {
 	return v.CanInt() && v.Int() < 0 || v.CanFloat() && v.Float() < 0
 }
 
-// outOfRange tells whether a float lies outside of the integers of to's kind, where conversion
-// is not defined.
+// outOfRange reports whether a float lies outside of the integers of to's kind, where conversion is
+// not defined.
 func outOfRange(to, from reflect.Value) bool {
 	if !from.CanFloat() {
 		return false
 	}
 	f := from.Float()
 	return to.CanInt() && (f < math.MinInt64 || f >= math.MaxInt64) || to.CanUint() && (f < 0 || f >= math.MaxUint64)
+}
+
+// plainly reports whether the bytes of Ts are stored as they are.
+func plainly[T any](typed codec.Typed[T]) bool {
+	t := reflect.TypeFor[T]()
+	if t.Kind() != reflect.String && (t.Kind() != reflect.Slice || t.Elem().Kind() != reflect.Uint8) {
+		return false
+	}
+	// The probe comes out changed where text is stored as JSON, bytes in base64 or compressed, or a
+	// value with its type.
+	const probe = "a\"\x00\xff"
+	var v T
+	switch p := any(&v).(type) {
+	case *string:
+		*p = probe
+	case *[]byte:
+		*p = []byte(probe)
+	default:
+		return false // a named type can have an encoding of its own
+	}
+	text, err := typed.Encode(v)
+	return err == nil && text == probe
 }

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// waitFor calls ready every few milliseconds until it gives no error, and returns its last
-// error after startTimeout or when gone is closed. gone may be nil.
+// waitFor calls ready every few milliseconds until it returns nil. After startTimeout, or when gone
+// is closed, it returns the last error. gone may be nil.
 func waitFor(gone <-chan struct{}, ready func() error) error {
 	deadline := time.After(startTimeout)
 	for {
@@ -30,16 +30,20 @@ func waitFor(gone <-chan struct{}, ready func() error) error {
 	}
 }
 
-// ask sends one command on a connection of its own, and gives the reply, which must be a
-// string, a status or a number. It does what no client can while a server starts: it neither
-// retries nor looks for a Redis Cluster that is only being made.
+// askTimeout is how long a server that was reached may take for one reply. It allows for a node
+// that is starting on a busy machine.
+const askTimeout = 10 * time.Second
+
+// ask sends one command on a connection of its own and returns the reply, which must be a string, a
+// status or a number. Unlike any client, it works while a server starts: it does not retry, and
+// does not look for a Redis Cluster that is still being formed.
 func ask(addr string, args ...string) (string, error) {
-	conn, err := net.DialTimeout("tcp", addr, time.Second)
+	conn, err := net.DialTimeout("tcp", addr, askTimeout)
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = conn.Close() }()
-	if err := conn.SetDeadline(time.Now().Add(time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(askTimeout)); err != nil {
 		return "", err
 	}
 	var cmd strings.Builder
@@ -80,7 +84,7 @@ func readReply(r *bufio.Reader) (string, error) {
 	return "", fmt.Errorf("a reply of type %q", kind)
 }
 
-// field gives the value of a line "name:value" in a reply to INFO or CLUSTER INFO.
+// field returns the value of a line "name:value" in a reply to INFO or CLUSTER INFO.
 func field(info, name string) string {
 	for line := range strings.Lines(info) {
 		if key, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok && key == name {
@@ -90,7 +94,7 @@ func field(info, name string) string {
 	return ""
 }
 
-// expect asks for INFO or CLUSTER INFO, and gives an error unless the field has that value.
+// expect sends INFO or CLUSTER INFO, and returns an error unless the field has the given value.
 func expect(addr, name, want string, command ...string) error {
 	info, err := ask(addr, command...)
 	if err != nil {

@@ -10,12 +10,13 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// Capability is something that not every server has: a test names what it needs, and runs only
-// where it is. The value is the command that shows it; a server has the capability when it
-// knows that command.
+// Capability is something that some servers lack. A test names the capabilities that it needs, and
+// runs only on servers that have them. The value is a command that shows the capability: a server
+// that knows the command has it.
 type Capability string
 
-// What servers differ in. The versions are the first ones of Redis; Valkey has its own.
+// The capabilities in which servers differ. The versions are the first ones of Redis to have them;
+// Valkey's versions differ.
 const (
 	// Tracking is client-side caching with invalidations (Redis 6.0).
 	Tracking Capability = "CLIENT TRACKINGINFO"
@@ -25,7 +26,7 @@ const (
 	Functions Capability = "FUNCTION LIST"
 	// ShardedPubSub is SPUBLISH and SSUBSCRIBE (Redis 7.0).
 	ShardedPubSub Capability = "SPUBLISH nesttest x"
-	// ACL is users with rights of their own (Redis 6.0).
+	// ACL is users with permissions of their own (Redis 6.0).
 	ACL Capability = "ACL WHOAMI"
 	// BitFields is BITFIELD.
 	BitFields Capability = "BITFIELD {nesttest} GET u1 0"
@@ -35,7 +36,7 @@ const (
 	ObjectEncoding Capability = "OBJECT ENCODING {nesttest}"
 	// MemorySamples is MEMORY USAGE with SAMPLES.
 	MemorySamples Capability = "MEMORY USAGE {nesttest} SAMPLES 0"
-	// Snapshots is the format RDB, in which DUMP gives a value and which RESTORE checks.
+	// Snapshots is the RDB format, in which DUMP returns a value and which RESTORE checks.
 	Snapshots Capability = "LASTSAVE"
 	// HashFieldTTL is HPEXPIRE and its relatives (Redis 7.4).
 	HashFieldTTL Capability = "HPEXPIRE {nesttest} 1000 FIELDS 1 f"
@@ -45,16 +46,16 @@ const (
 	SetIfEqual Capability = "SET {nesttest} x IFEQ y"
 )
 
-// Need goes on with the test only if the shared server has all of these capabilities;
-// [Server.Need] says what happens else.
+// Need continues the test only if the shared server has all of these capabilities. For what happens
+// otherwise, see [Server.Need].
 func Need(t testing.TB, capabilities ...Capability) {
 	t.Helper()
 	Shared(t).Need(t, capabilities...)
 }
 
-// Need goes on with the test only if the server has all of these capabilities. Else the test is
-// skipped; in CI (CI=true) it fails when the embedded server was not picked but is all that
-// could be had.
+// Need continues the test only if the server has all of these capabilities. Otherwise it skips the
+// test. In CI (CI=true) it fails the test instead, if the embedded server was not chosen but is the
+// only one available.
 func (s *Server) Need(t testing.TB, capabilities ...Capability) {
 	t.Helper()
 	for _, c := range capabilities {
@@ -66,7 +67,8 @@ func (s *Server) Need(t testing.TB, capabilities ...Capability) {
 	}
 }
 
-// Has tells if the server has the capability. It fails the test when the server does not say.
+// Has reports whether the server has the capability. It fails the test if that cannot be
+// determined.
 func (s *Server) Has(t testing.TB, c Capability) bool {
 	t.Helper()
 	err := s.probe(c)
@@ -84,12 +86,12 @@ func (s *Server) lacks(t testing.TB, what string) {
 	t.Skipf("nesttest: SKIPPED, not passed: %s lacks %s", s, what)
 }
 
-// inCI tells if a missing server is a fault of the set-up.
+// inCI reports whether a missing server is an error in the setup.
 func inCI() bool { return os.Getenv("CI") == "true" }
 
 var errLacks = errors.New("unknown command")
 
-// probe sends the capability's command, once for each server.
+// probe sends the capability's command, once per server.
 func (s *Server) probe(c Capability) error {
 	if known, ok := s.probes.Load(c); ok {
 		err, _ := known.(error)

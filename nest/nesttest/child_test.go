@@ -14,9 +14,9 @@ import (
 	"github.com/redisimnest/redisimnest/nest/nesttest"
 )
 
-// Some things can only be seen from outside of a test binary: how it chooses a server, what a
-// skip looks like, and that its server ends with it. These tests run this binary again, with
-// one of the small tests below and other environment variables.
+// Some things can be seen only from outside a test binary: how it chooses a server, what a skip
+// looks like, and that its server ends with it. These tests run this binary again, with one of the
+// small tests below and different environment variables.
 
 // rerun runs one test of this binary.
 func rerun(t *testing.T, test string, env ...string) (output string, err error) {
@@ -32,10 +32,10 @@ func rerun(t *testing.T, test string, env ...string) (output string, err error) 
 	return string(out), err
 }
 
-// nowhere is an environment in which no real server can be had.
+// nowhere is an environment in which no real server is available.
 var nowhere = []string{"PATH=", "DOCKER_HOST=unix:///nonexistent/docker.sock"}
 
-// TestAnswers tells its server's address, and ends as NESTTEST_END says.
+// TestAnswers prints its server's address, and ends as NESTTEST_END says.
 func TestAnswers(t *testing.T) {
 	server := nesttest.Shared(t)
 	client := server.Client(t)
@@ -52,7 +52,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// TestNeedsTracking passes where there is client-side caching.
+// TestNeedsTracking passes if the server has client-side caching.
 func TestNeedsTracking(t *testing.T) {
 	nesttest.Need(t, nesttest.Tracking)
 }
@@ -61,7 +61,7 @@ func TestServerEndsWithTheTests(t *testing.T) {
 	t.Parallel()
 	kind := nesttest.Shared(t).Kind()
 	if kind == nesttest.KindAddr {
-		t.Skip("nesttest: SKIPPED, not passed: the server at REDIS_TEST_ADDR is somebody else's")
+		t.Skip("nesttest: SKIPPED, not passed: the server at REDIS_TEST_ADDR belongs to others")
 	}
 	for _, end := range []string{"", "panic", "kill"} {
 		t.Run("by "+end, func(t *testing.T) {
@@ -118,7 +118,7 @@ func TestWhatIsPickedMustBeThere(t *testing.T) {
 func TestAddress(t *testing.T) {
 	t.Parallel()
 	server := nesttest.Start(t)
-	server.Need(t, nesttest.Tracking) // the embedded server takes special clients only
+	server.Need(t, nesttest.Tracking) // the embedded server accepts only special clients
 	for _, addr := range []string{server.Addr(), "redis://" + server.Addr() + "/0"} {
 		out, err := rerun(t, "TestOpenGivesEachTestItsOwnKeyspace", "REDIS_TEST_ADDR="+addr)
 		require.NoError(t, err, out)

@@ -9,7 +9,7 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// starters are the ways to come by a server that need no picking, best first.
+// starters are the ways to start a server if none is chosen, best first.
 var starters = []struct {
 	kind  Kind
 	start func(o startOptions) (*Server, error)
@@ -19,8 +19,8 @@ var starters = []struct {
 	{KindEmbedded, startEmbedded},
 }
 
-// choose comes by a server in the order that the package's documentation gives. It reports
-// what it could not have before it tries the next.
+// choose finds a server in the order that the package's documentation describes. It reports each
+// one that is not available before it tries the next.
 func choose(o startOptions, report func(error)) (*Server, error) {
 	addr, kind := os.Getenv("REDIS_TEST_ADDR"), Kind(os.Getenv("REDIS_TEST_SERVER"))
 	if kind == "" && addr != "" {
@@ -44,7 +44,7 @@ func choose(o startOptions, report func(error)) (*Server, error) {
 	return nil, fmt.Errorf("nesttest: REDIS_TEST_SERVER=%s is not a kind of server; want addr, docker, path, embedded or cluster", kind)
 }
 
-// first starts the first server that can be had.
+// first starts the first server that is available.
 func first(o startOptions, report func(error)) (*Server, error) {
 	var failed []error
 	for _, st := range starters {
@@ -59,7 +59,7 @@ func first(o startOptions, report func(error)) (*Server, error) {
 	return nil, fmt.Errorf("nesttest: no server can be had: %w", errors.Join(failed...))
 }
 
-// pick marks the server as the one that was asked for.
+// pick marks the server as explicitly chosen.
 func pick(s *Server, err error) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("nesttest: the server that REDIS_TEST_SERVER or REDIS_TEST_ADDR asks for cannot be had: %w", err)
@@ -68,8 +68,8 @@ func pick(s *Server, err error) (*Server, error) {
 	return s, nil
 }
 
-// connect gives the server that somebody else runs at addr, which is not shown in errors when
-// it is a URL, because that may hold a password.
+// connect returns an existing server at addr. Errors do not show addr if it is a URL, because a URL
+// may contain a password.
 func connect(addr string) (*Server, error) {
 	if addr == "" {
 		return nil, errors.New("REDIS_TEST_ADDR is not set")

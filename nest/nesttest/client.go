@@ -8,13 +8,13 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// ClientOption is what [Server.Client] connects with, for tests that need a client which
-// differs in something.
+// ClientOption returns the options with which [Server.Client] connects, for tests that need a
+// client with different ones.
 //
-// One connection a node: it is faster than several, and a write and the invalidation that
-// follows it stay in order. Buffers are small, because each test has a client of its own. The
-// time-outs are long, and do not matter while the server answers: on a machine that runs many
-// tests with the race detector a second without an answer is no fault. A service's are shorter.
+// There is one connection per node: that is faster than several, and keeps a write and the
+// invalidation that follows it in order. Buffers are small, because each test has its own client.
+// Timeouts are longer than those of a service, and do not matter while the server replies: on a
+// machine that runs many tests with the race detector, a second without a reply is not an error.
 func (s *Server) ClientOption() rueidis.ClientOption {
 	o := s.option
 	o.InitAddress = s.Addrs()
@@ -33,7 +33,7 @@ func (s *Server) Client(t testing.TB) rueidis.Client {
 	t.Helper()
 	client, err := rueidis.NewClient(s.ClientOption())
 	if client != nil {
-		// With the server down rueidis may give both a client and an error.
+		// If the server is down, rueidis may return both a client and an error.
 		t.Cleanup(client.Close)
 	}
 	if err != nil {

@@ -13,29 +13,29 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// A Redis Cluster here has as many primaries as it needs to agree that one of them failed, and
-// a replica for each.
+// A Redis Cluster here has as many primaries as are needed to agree that one of them failed, and a
+// replica for each.
 const (
 	clusterPrimaries = 3
 	clusterNodes     = 2 * clusterPrimaries
 	clusterSlots     = 16384
 )
 
-// How long a node may be silent before the others take it for dead, in milliseconds. Tests that
-// kill nodes want to see the replica take over soon; on the server that all tests share a busy
-// machine must not look like a dead node.
+// How long a node may be silent before the others consider it dead, in milliseconds. Tests that
+// kill nodes want the replica to take over soon. On the server that all tests share, a busy machine
+// must not look like a dead node.
 const (
 	impatient = 3_000
 	patient   = 60_000
 )
 
-// Cluster starts a Redis Cluster of three primaries and three replicas for this test alone, and
-// returns when every node knows all slots and the replicas follow their primaries; that takes
-// about three seconds. It ends with the test.
+// Cluster starts a Redis Cluster of three primaries and three replicas for this test alone. It
+// returns when every node knows all slots and the replicas follow their primaries, which takes
+// about three seconds. The cluster ends with the test.
 //
-// Its nodes run in a container of REDIS_TEST_IMAGE where a Docker engine on this machine answers
-// and has the image, else they are processes of redis-server or valkey-server from PATH.
-// REDIS_TEST_SERVER=docker or path picks one of the two. Where neither can be had the test is
+// If a Docker engine on this machine is available and has the image REDIS_TEST_IMAGE, the nodes run
+// in a container. Otherwise they are processes of redis-server or valkey-server from PATH.
+// REDIS_TEST_SERVER=docker or path chooses one of the two. If neither is available, the test is
 // skipped; in CI (CI=true) it fails.
 func Cluster(t testing.TB) *Server {
 	t.Helper()
@@ -54,7 +54,7 @@ func Cluster(t testing.TB) *Server {
 type node interface {
 	engine
 	address() string
-	// ended is closed when the node has ended, nil where that is not known.
+	// ended is closed when the node has ended; it is nil if that is not known.
 	ended() <-chan struct{}
 }
 
@@ -62,10 +62,10 @@ type node interface {
 type cluster struct {
 	kind  Kind // of the nodes
 	nodes []node
-	home  engine // what the nodes live in, or nil
+	home  engine // where the nodes run, or nil
 }
 
-// startCluster starts a Redis Cluster in Docker or, where that cannot be, from PATH.
+// startCluster starts a Redis Cluster in Docker or, if that is not possible, from PATH.
 func startCluster(o startOptions, report func(error)) (*Server, error) {
 	timeout := patient
 	if o.private {
@@ -83,7 +83,7 @@ func startCluster(o startOptions, report func(error)) (*Server, error) {
 	return formed(startPathCluster(o))
 }
 
-// formed makes one Redis Cluster of nodes that were just started.
+// formed joins nodes that were just started into one Redis Cluster.
 func formed(c *cluster, err error) (*Server, error) {
 	if err == nil {
 		if err = c.form(); err != nil {
@@ -107,13 +107,13 @@ func startPathCluster(o startOptions) (*cluster, error) {
 	return startNodes(&cluster{kind: KindPath}, func(int) (node, error) {
 		p, err := startProcess(o.serverArgs())
 		if err != nil {
-			return nil, err // and no node that is a nil process
+			return nil, err // return a nil interface, not a nil process
 		}
 		return p, nil
 	})
 }
 
-// startNodes fills a cluster with nodes that are started at the same time.
+// startNodes fills a cluster with nodes, which it starts at the same time.
 func startNodes(c *cluster, start func(i int) (node, error)) (*cluster, error) {
 	var (
 		failed = make([]error, clusterNodes)
@@ -132,7 +132,8 @@ func startNodes(c *cluster, start func(i int) (node, error)) (*cluster, error) {
 
 func (c *cluster) kill() error { return c.each(node.kill) }
 
-// restart starts the nodes again. Each still has the file that names the others and its slots.
+// restart starts the nodes again. Each still has the file that records its slots and the other
+// nodes.
 func (c *cluster) restart() error {
 	if err := c.each(node.restart); err != nil {
 		return err
@@ -158,11 +159,11 @@ func (c *cluster) each(do func(node) error) error {
 	return errors.Join(errs...)
 }
 
-// form makes one Redis Cluster of the nodes, by the same commands as redis-cli --cluster create,
+// form joins the nodes into one Redis Cluster with the same commands as redis-cli --cluster create,
 // but without its pauses.
 func (c *cluster) form() error {
 	for i, p := range c.nodes {
-		// Different epochs settle at once who is right about a slot.
+		// Different epochs settle at once which node is right about a slot.
 		if _, err := ask(p.address(), "CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1)); err != nil {
 			return err
 		}
@@ -173,16 +174,13 @@ func (c *cluster) form() error {
 			}
 		}
 	}
-	// Everybody introduces everybody: waiting for gossip takes seconds.
-	for _, p := range c.nodes {
-		for _, other := range c.nodes {
-			host, port, err := net.SplitHostPort(other.address())
-			if err != nil {
-				return err
-			}
-			if _, err := ask(p.address(), "CLUSTER", "MEET", host, port); err != nil {
-				return err
-			}
+	for _, pair := range introductions(len(c.nodes)) {
+		host, port, err := net.SplitHostPort(c.nodes[pair[1]].address())
+		if err != nil {
+			return err
+		}
+		if _, err := ask(c.nodes[pair[0]].address(), "CLUSTER", "MEET", host, port); err != nil {
+			return err
 		}
 	}
 	for i, p := range c.nodes[clusterPrimaries:] {
@@ -190,7 +188,7 @@ func (c *cluster) form() error {
 		if err != nil {
 			return err
 		}
-		// Refused until the replica has heard of its primary.
+		// The command fails until the replica has heard of its primary.
 		err = waitFor(p.ended(), func() error {
 			_, err := ask(p.address(), "CLUSTER", "REPLICATE", id)
 			return err
@@ -202,7 +200,23 @@ func (c *cluster) form() error {
 	return c.settled()
 }
 
-// settled waits until all nodes agree: on all nodes, on who has which slots, and on who
+// introductions returns the pairs of n nodes, each pair once. The first node of a pair is told to
+// meet the second; then both know each other. Waiting for gossip instead takes seconds.
+//
+// No node may meet itself. A node believes what others say of their role, itself included. Suppose
+// that it is made a replica while its own greeting, sent as a primary, is on its way to it: the
+// node then considers itself a primary again, and stays one.
+func introductions(n int) [][2]int {
+	var pairs [][2]int
+	for i := range n {
+		for j := range i {
+			pairs = append(pairs, [2]int{i, j})
+		}
+	}
+	return pairs
+}
+
+// settled waits until all nodes agree on the set of nodes, on who has which slots, and on who
 // replicates whom.
 func (c *cluster) settled() error {
 	for _, p := range c.nodes {
@@ -213,7 +227,7 @@ func (c *cluster) settled() error {
 	return nil
 }
 
-// agrees tells if this node sees the whole Redis Cluster.
+// agrees returns nil if this node sees the whole Redis Cluster.
 func (c *cluster) agrees(p node) error {
 	if err := expect(p.address(), "cluster_state", "ok", "CLUSTER", "INFO"); err != nil {
 		return err

@@ -1,4 +1,4 @@
-// Package nesttest gives tests a Redis to run on, and each test a keyspace of its own on it.
+// Package nesttest provides a Redis server for tests, on which each test has its own keyspace.
 //
 //	func TestAge(t *testing.T) {
 //		t.Parallel()
@@ -6,43 +6,46 @@
 //		require.NoError(t, users.Age.At(root, 42).Set(t.Context(), 7))
 //	}
 //
-// [Open] mounts the tree under a random prefix and deletes what was written there when the
-// test ends, so tests run in parallel on one server and never see each other's keys. The
-// server is started once per test binary, when the first test asks for it, and ends with the
-// binary, also when that panics, times out or is killed.
+// [Open] mounts the tree under a random prefix and deletes what was written there when the test
+// ends, so tests run in parallel on one server and never see each other's keys. The server is
+// started once per test binary, when the first test asks for it. It ends with the binary, even if
+// the binary panics, times out or is killed.
 //
 // # Which server
 //
-// The first of these that can be had:
+// Tests run on the first of these that is available:
 //
 //  1. the server at REDIS_TEST_ADDR: a host:port, several of a Redis Cluster separated by
 //     commas, or a redis:// URL;
-//  2. a container of the image REDIS_TEST_IMAGE (default redis:8), where a Docker engine
-//     answers. An image that the engine has is not pulled; the image needs redis-server or
-//     valkey-server and sh;
+//  2. a container of the image REDIS_TEST_IMAGE (default redis:8), if a Docker engine is available.
+//     The image is not pulled if the engine already has it. It needs redis-server or valkey-server,
+//     and sh;
 //  3. redis-server or valkey-server from PATH, on a free port of the loopback address,
 //     without persistence;
 //  4. the embedded server, miniredis, in this process.
 //
-// REDIS_TEST_SERVER picks one of them instead: addr, docker, path, embedded; or cluster, a
-// Redis Cluster of three primaries and three replicas, in a container of that image where that
-// can be had, else made of the server from PATH. What was
-// picked and cannot be had fails the test; what was not picked and cannot be had is reported
-// on standard error, and the next one is tried.
+// REDIS_TEST_SERVER chooses one of them instead: addr, docker, path or embedded. It can also be
+// cluster: a Redis Cluster of three primaries and three replicas, in a container of that image if
+// possible, or otherwise of processes of the server from PATH. If a chosen server is not available,
+// the test fails. If a server that was not chosen is not available, that is reported on standard
+// error and the next one is tried.
+//
+// With REDIS_TEST_ACL=on, [Open] opens each tree as a user with no other rights than those that
+// package acl lists for it.
 //
 // # What the embedded server lacks
 //
-// A test says what it needs beyond the common commands, and need not know where it runs:
+// A test says what it needs beyond the common commands, and need not know which server it runs on:
 //
 //	nesttest.Need(t, nesttest.Tracking)
 //
-// Where the server does not have it the test is skipped. In CI (CI=true) it fails instead,
-// when the embedded server was not picked but is all that could be had: there a missing
-// server is a fault of the set-up, which a skip would hide.
+// If the server lacks it, the test is skipped. In CI (CI=true) the test fails instead if the
+// embedded server was not chosen but is the only one available: a missing server in CI is an error
+// in the setup, which a skip would hide.
 //
 // # Servers of one's own
 //
-// [Start] gives a test a server of its own, to kill, restart, or move forward in time
-// ([Server.Advance]); [Cluster] gives it a Redis Cluster. A [Relay] stands between a client and a
-// server and cuts, delays or silences what goes between them.
+// [Start] starts a server for one test, which the test can kill, restart, or move forward in time
+// ([Server.Advance]). [Cluster] starts a Redis Cluster for one test. A [Relay] sits between a
+// client and a server, and cuts, delays or silences the traffic between them.
 package nesttest

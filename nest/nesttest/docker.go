@@ -25,8 +25,8 @@ const (
 	label = "redisimnest.nesttest"
 )
 
-// dockerEngine gives the pool of the Docker engine that this process talks to, or why there is
-// none. Making a pool does not tell: an engine is there when it answers.
+// dockerEngine returns a pool for the Docker engine that this process uses, or an error if there is
+// none. Creating a pool does not show that: an engine exists if it responds.
 var dockerEngine = sync.OnceValues(func() (*dockertest.Pool, error) {
 	pool, err := dockertest.NewPool("")
 	if err != nil {
@@ -52,7 +52,7 @@ func startDocker(o startOptions) (*Server, error) {
 	return newServer(KindDocker, c, rueidis.ClientOption{}, c.addr), nil
 }
 
-// serverCommand runs the server of any image under the name that picks its mode.
+// serverCommand runs the server of any image, under the name that selects its mode.
 const serverCommand = `exec "$(command -v redis-server || command -v valkey-server)" "$@"`
 
 // container is an engine: a Docker container.
@@ -63,8 +63,8 @@ type container struct {
 	guard    *io.PipeWriter
 }
 
-// startContainer starts a container with a server in it, and opens further ports, which have the
-// same number inside and outside.
+// startContainer starts a container with a server in it, and publishes the given ports under the
+// same numbers.
 func startContainer(pool *dockertest.Pool, o startOptions, ports []string) (*container, error) {
 	image := cmp.Or(os.Getenv("REDIS_TEST_IMAGE"), defaultImage)
 	repository, tag := docker.ParseRepositoryTag(image)
@@ -81,7 +81,7 @@ func startContainer(pool *dockertest.Pool, o startOptions, ports []string) (*con
 		Labels:       map[string]string{label: strconv.Itoa(os.Getpid())},
 	}
 	if o.private {
-		// A container that is started again gets another port, unless it has a fixed one.
+		// A container that is started again gets a different port, unless its port is fixed.
 		port, err := freePort()
 		if err != nil {
 			return nil, err
@@ -94,7 +94,7 @@ func startContainer(pool *dockertest.Pool, o startOptions, ports []string) (*con
 		run.PortBindings[port] = []docker.PortBinding{{HostIP: bind, HostPort: p}}
 	}
 	resource, err := pool.RunWithOptions(run, func(host *docker.HostConfig) {
-		host.AutoRemove = !o.private // a private one can be killed and started again
+		host.AutoRemove = !o.private // a private container can be killed and started again
 	})
 	if err != nil {
 		return nil, fmt.Errorf("run a container of %s: %w", image, err)
@@ -110,7 +110,8 @@ func startContainer(pool *dockertest.Pool, o startOptions, ports []string) (*con
 	return c, nil
 }
 
-// ready guards a container that was just started, and waits for the server in it.
+// ready makes a container that was just started end with this process, and waits for the server in
+// it.
 func (c *container) ready() error {
 	if err := c.watch(); err != nil {
 		return err
@@ -121,10 +122,10 @@ func (c *container) ready() error {
 	})
 }
 
-// watch makes the container end when this process is gone, however it went: a shell in it
-// waits for the end of its standard input, which is a connection of this process. It says when it
-// stands: the engine may never start it for a process that has gone meanwhile. Should that fail,
-// the engine ends the container when no test can be running any more.
+// watch makes the container end when this process is gone, for whatever reason. A shell in the
+// container waits for the end of its standard input, which is a connection of this process. The
+// shell reports that it is running, because the engine may never start it. If watch fails, the
+// engine ends the container when no test can be running any more.
 func (c *container) watch() error {
 	id := c.resource.Container.ID
 	exec, err := c.pool.Client.CreateExec(docker.CreateExecOptions{
@@ -150,7 +151,7 @@ func (c *container) watch() error {
 	return c.resource.Expire(uint(lifetime().Seconds()))
 }
 
-// signal is a writer that tells of the first bytes written to it.
+// signal is a writer that signals the first bytes written to it.
 type signal struct{ came chan struct{} }
 
 func (w signal) Write(p []byte) (int, error) {
@@ -171,8 +172,8 @@ func lifetime() time.Duration {
 	return 24 * time.Hour // -timeout 0
 }
 
-// engineHost is where the ports of containers are found, and the address to bind them to there:
-// the loopback address for an engine on this machine.
+// engineHost returns the host on which containers' ports are reachable and the address to bind them
+// to, which is the loopback address for an engine on this machine.
 func engineHost(pool *dockertest.Pool) (host, bind string) {
 	u, err := url.Parse(pool.Client.Endpoint())
 	if err != nil || u.Hostname() == "" || u.Scheme == "unix" || u.Hostname() == "localhost" {
@@ -209,9 +210,8 @@ func (c *container) close() error {
 	return err
 }
 
-// sweep removes what tests that were killed in an unlucky moment left behind: containers of
-// this package that have ended and are older than any test. It is a courtesy, so it goes on
-// without what it cannot do.
+// sweep removes containers that tests left behind when they were killed: containers of this package
+// that have ended and are older than any test. It ignores errors, because it is only a courtesy.
 func sweep(pool *dockertest.Pool) {
 	old, err := pool.Client.ListContainers(docker.ListContainersOptions{
 		All:     true,

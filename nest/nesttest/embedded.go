@@ -13,7 +13,7 @@ import (
 // embedded is an engine: miniredis in this process.
 type embedded struct {
 	mini *miniredis.Miniredis
-	keep bool // the data, over a restart
+	keep bool // keep the data on a restart
 }
 
 func startEmbedded(o startOptions) (*Server, error) {
@@ -22,8 +22,8 @@ func startEmbedded(o startOptions) (*Server, error) {
 		return nil, err
 	}
 	return newServer(KindEmbedded, e, rueidis.ClientOption{
-		// miniredis knows no tracking, answers CLUSTER SLOTS although it is no Redis Cluster,
-		// and does not let a RESP3 connection go on after a SUBSCRIBE.
+		// miniredis does not support tracking, answers CLUSTER SLOTS although it is not a Redis
+		// Cluster, and does not let a RESP3 connection go on after a SUBSCRIBE.
 		DisableCache:      true,
 		ForceSingleClient: true,
 		AlwaysRESP2:       true,
@@ -44,7 +44,7 @@ func (e *embedded) kill() error {
 }
 
 func (e *embedded) restart() error {
-	// miniredis ends its context when it is closed, and then blocks no command ever again.
+	// miniredis ends its context when it is closed; after that, no command ever blocks again.
 	e.mini.Ctx, e.mini.CtxCancel = context.WithCancel(context.Background()) //nolint:gosec // miniredis cancels it
 	if !e.keep {
 		e.mini.FlushAll()
@@ -54,10 +54,10 @@ func (e *embedded) restart() error {
 
 func (e *embedded) close() error { return e.kill() }
 
-// tamePatterns is called before each command, and changes the pattern of a scan in place where
-// miniredis would panic: it makes a regular expression of it, in which neither bytes that are
-// not UTF-8 nor a backslash before an E can stand. They are replaced by the sign for any
-// character, so that the scan gives what it should and possibly more.
+// tamePatterns is called before each command. It changes the pattern of a scan in place where
+// miniredis would panic. miniredis turns the pattern into a regular expression, which cannot
+// contain bytes that are not UTF-8 or a backslash before an E. tamePatterns replaces them with the
+// wildcard for one character, so that the scan returns what it should and possibly more.
 func tamePatterns(_ *server.Peer, _ string, args ...string) (done bool) {
 	for i := range len(args) - 1 {
 		if strings.EqualFold(args[i], "MATCH") {

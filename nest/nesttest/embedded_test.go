@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A scan for a name with its glob characters escaped finds it, whatever bytes it has, and the
-// embedded server survives it.
+// A scan for a name with its glob characters escaped finds the name, whatever bytes it contains,
+// and the embedded server survives it.
 func FuzzTame(f *testing.F) {
 	for _, name := range []string{"a", "", `\`, `\E(`, `\\E`, "\xff", "\xc3(", "é", "[", "]", "*?", "{2}", ".", "\x00", "\n", "(?i)", `\Q`} {
 		f.Add(name)
@@ -29,7 +29,7 @@ func FuzzTame(f *testing.F) {
 	})
 }
 
-// Whatever answers on a port that was just free, reading its reply ends in a reply or an error.
+// Whatever replies on a port that was just free, reading the reply ends in a reply or an error.
 func FuzzReadReply(f *testing.F) {
 	for _, reply := range []string{"+PONG\r\n", ":1\r\n", "-ERR no\r\n", "$3\r\nabc\r\n", "$-1\r\n", "$99\r\nabc", "$x\r\n", "*0\r\n", "\n", "", "HTTP/1.1 400 Bad Request\r\n"} {
 		f.Add(reply)

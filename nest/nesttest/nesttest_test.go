@@ -15,7 +15,7 @@ var (
 	root   = nest.Cluster("root", nest.Sub(users))
 )
 
-// Two tests that open one tree do not see each other's keys, and leave none behind.
+// Two tests that open one tree do not see each other's keys, and leave no keys behind.
 func TestOpenGivesEachTestItsOwnKeyspace(t *testing.T) {
 	t.Parallel()
 	client := nesttest.Client(t)

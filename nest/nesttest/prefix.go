@@ -12,8 +12,8 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// Prefix gives a prefix that no other test has: "t:" and twelve random letters and digits. The
-// keys below it are deleted when the test ends. Each call gives another one.
+// Prefix returns a prefix that no other test has: "t:" and twelve random letters and digits. The
+// keys below it are deleted when the test ends. Each call returns a different one.
 func (s *Server) Prefix(t testing.TB) string {
 	t.Helper()
 	prefix := "t:" + strings.ToLower(rand.Text()[:12])
@@ -27,8 +27,10 @@ func (s *Server) Prefix(t testing.TB) string {
 	return prefix
 }
 
-// delete deletes all keys whose names begin with prefix, which has no glob characters, or with a
-// brace and prefix, as those of what package nest keeps beside keys. It does so with commands of its own, because it must not depend on what it helps to test.
+// delete deletes all keys whose names begin with prefix, which must not contain glob characters. It
+// also deletes those that begin with a brace and prefix, as the keys that package nest keeps beside
+// others do. It sends its own commands, because it must not depend on the package that it helps to
+// test.
 func (s *Server) delete(prefix string) error {
 	janitor, err := s.janitor()
 	if err != nil {
@@ -58,7 +60,7 @@ func deleteOn(ctx context.Context, node rueidis.Client, prefix string) error {
 		if err != nil {
 			return err
 		}
-		// One command a key: in a Redis Cluster a command takes keys of one slot only.
+		// Use one command per key: in a Redis Cluster, a command takes keys of one slot only.
 		unlinks := make(rueidis.Commands, len(page.Elements))
 		for i, key := range page.Elements {
 			unlinks[i] = node.B().Unlink().Key(key).Build()
@@ -74,7 +76,7 @@ func deleteOn(ctx context.Context, node rueidis.Client, prefix string) error {
 	}
 }
 
-// isReplica tells if the node follows another one, so that its keys are not its own.
+// isReplica reports whether the node follows another one, so that its keys are not its own.
 func isReplica(ctx context.Context, node rueidis.Client) (bool, error) {
 	info, err := node.Do(ctx, node.B().Info().Section("replication").Build()).ToString()
 	return strings.Contains(info, "role:slave"), err

@@ -15,12 +15,12 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// programs are the servers looked for on PATH. They are started under these names: Debian's
-// redis-server is a link whose name picks the mode.
+// programs are the servers to look for on PATH. They are started under these names, because
+// Debian's redis-server is a link whose name selects the mode.
 var programs = []string{"redis-server", "valkey-server"}
 
-// startTimeout is how long a server may take until it answers. It takes milliseconds; a loaded
-// machine gets all the time that does not keep somebody waiting for a failure.
+// startTimeout is how long a server may take to start responding. That usually takes milliseconds.
+// On a busy machine it may take as long as users can reasonably wait for a failure.
 const startTimeout = 20 * time.Second
 
 // startPath starts a server from PATH on a free port.
@@ -32,10 +32,11 @@ func startPath(o startOptions) (*Server, error) {
 	return newServer(KindPath, p, rueidis.ClientOption{}, p.addr), nil
 }
 
-// process is an engine: a process of this one, in a folder of its own.
+// process is an engine: a child process, in a folder of its own.
 type process struct {
 	program string
 	args    []string
+	users   []string // more of args: users that were made since it was started
 	addr    string
 	dir     string
 
@@ -44,8 +45,8 @@ type process struct {
 	done   chan struct{} // closed when the process has ended
 }
 
-// startProcess starts a server on a free port. Another program may take the port between the
-// moment it was found free and the moment the server binds it, so it tries more than one.
+// startProcess starts a server on a free port. Another program may take the port after it was found
+// free and before the server binds it, so startProcess tries several.
 func startProcess(args []string) (*process, error) {
 	program, err := lookProgram()
 	if err != nil {
@@ -87,11 +88,11 @@ func lookProgram() (string, error) {
 	return "", errNoProgram
 }
 
-// maxPort leaves room for the port that the nodes of a Redis Cluster talk to each other on,
-// 10000 above the one for clients.
+// maxPort leaves room for the port on which the nodes of a Redis Cluster talk to each other, 10000
+// above the one for clients.
 const maxPort = 65535 - 10000
 
-// freePort finds a port of the loopback address that nobody listens on.
+// freePort finds a port of the loopback address on which nothing listens.
 func freePort() (int, error) {
 	for range 100 {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -115,7 +116,7 @@ func (p *process) ended() <-chan struct{} { return p.done }
 
 func (p *process) restart() error {
 	p.output.reset()
-	p.cmd = exec.Command(p.program, p.args...)
+	p.cmd = exec.Command(p.program, slices.Concat(p.args, p.users)...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
 	if err := p.cmd.Start(); err != nil {
 		return err
@@ -127,26 +128,32 @@ func (p *process) restart() error {
 	done := make(chan struct{})
 	p.done = done
 	go func() {
-		// How it ended is of no interest: killed is what it usually is.
+		// How it ended does not matter: usually it was killed.
 		_ = p.cmd.Wait()
 		dismiss()
 		close(done)
 	}()
 
-	// Only the answer of this very process counts. On a port that somebody else took, somebody
-	// else's server may answer.
+	// Only a reply from this very process counts. If another program took the port, another server
+	// may reply.
 	pid := strconv.Itoa(p.cmd.Process.Pid)
 	err = waitFor(done, func() error {
 		if err := expect(p.addr, "process_id", pid, "INFO", "server"); err != nil {
 			return err
 		}
-		_, err := ask(p.addr, "PING") // refused until the data are loaded, which INFO is not
+		_, err := ask(p.addr, "PING") // PING fails until the data are loaded; INFO does not
 		return err
 	})
 	if err != nil {
 		return errors.Join(fmt.Errorf("start %s at %s: %w; it printed: %s", p.program, p.addr, err, p.output.String()), p.kill())
 	}
 	return nil
+}
+
+// remember makes the server begin with a user when it is restarted: a client that connects before
+// the user is there is refused for good.
+func (p *process) remember(setUser []string) {
+	p.users = slices.Concat(p.users, []string{"--user"}, setUser[2:])
 }
 
 func (p *process) kill() error {
@@ -166,11 +173,10 @@ func (p *process) close() error {
 	return errors.Join(p.kill(), os.RemoveAll(p.dir))
 }
 
-// guard starts a shell that kills process pid and removes its folder when this process is
-// gone, however it went: the shell waits for the end of its standard input, which only this
-// process holds open. It ignores what a terminal sends to all processes in it. The returned
-// function ends the guard, and is to be called when pid is gone, because its number may then
-// become another's.
+// guard starts a shell that kills process pid and removes its folder when this process is gone, for
+// whatever reason. The shell waits for the end of its standard input, which only this process holds
+// open. It ignores signals that a terminal sends to all its processes. The returned function ends
+// the guard. Call it when pid is gone, because its number may then be reused.
 func guard(pid int, dir string) (dismiss func(), err error) {
 	const script = `trap "" HUP INT TERM; read _; kill -9 "$1"; rm -rf "$2"`
 	cmd := exec.Command("sh", "-c", script, "nesttest-guard", strconv.Itoa(pid), dir)
@@ -186,7 +192,7 @@ func guard(pid int, dir string) (dismiss func(), err error) {
 	}, nil
 }
 
-// tail is a writer that keeps the end of what was written.
+// tail is a writer that keeps the end of what was written to it.
 type tail struct {
 	mu  sync.Mutex
 	buf []byte

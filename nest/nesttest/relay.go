@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// Relay stands between clients and a server, and fails as networks do: a test sees what its code
-// makes of a connection that is cut, slow or silent. It hands on bytes as they are, so it works for
-// any server of TCP. It is safe for concurrent use.
+// Relay sits between clients and a server, and fails as networks do. It lets a test see how its
+// code handles a connection that is cut, slow or silent. It passes bytes on unchanged, so it works
+// for any TCP server. It is safe for concurrent use.
 //
 //	relay := nesttest.NewRelay(t, server.Addr())
 //	option := server.ClientOption()
@@ -21,8 +21,8 @@ import (
 //	...
 //	relay.Cut()
 //
-// A client of a Redis Cluster learns the addresses of its nodes from them, and goes past the relay
-// unless ForceSingleClient holds it to one node.
+// A client of a Redis Cluster learns the addresses of the nodes from the nodes themselves. It
+// bypasses the relay unless ForceSingleClient restricts it to one node.
 type Relay struct {
 	addr   string
 	muted  atomic.Bool
@@ -31,14 +31,14 @@ type Relay struct {
 	mu     sync.Mutex
 	live   map[*passage]struct{}
 	closed bool
-	stall  time.Time // nothing moves before
+	stall  time.Time // nothing moves before this time
 	chance float64   // of being cut, for each piece
 }
 
 // passage is one connection through a relay.
 type passage struct {
 	client, server net.Conn
-	swallow        atomic.Bool // what the server answers gets lost
+	swallow        atomic.Bool // discard what the server replies
 }
 
 func (p *passage) close() {
@@ -47,7 +47,7 @@ func (p *passage) close() {
 }
 
 // NewRelay starts a relay to the server at addr, a host:port, on a free port of the loopback
-// address. It ends with the test, and its connections with it.
+// address. The relay and its connections end with the test.
 func NewRelay(t testing.TB, addr string) *Relay {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -86,10 +86,10 @@ func NewRelay(t testing.TB, addr string) *Relay {
 	return r
 }
 
-// Addr is where clients connect to, as host:port.
+// Addr returns the address for clients to connect to, as host:port.
 func (r *Relay) Addr() string { return r.addr }
 
-// Cut ends all connections at once. New ones pass.
+// Cut ends all connections at once. New connections pass.
 func (r *Relay) Cut() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -98,8 +98,9 @@ func (r *Relay) Cut() {
 	}
 }
 
-// LoseAnswers ends all connections at what the server sends next, which is not handed on: it does
-// all that it was sent, and its client does not get to know of that. New connections pass.
+// LoseAnswers ends each connection when the server next sends something, which is discarded. The
+// server executes everything that it was sent, but its client does not learn of that. New
+// connections pass.
 func (r *Relay) LoseAnswers() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -108,11 +109,11 @@ func (r *Relay) LoseAnswers() {
 	}
 }
 
-// Mute hands on nothing any more that the server sends, on old connections and on new ones, which
-// all stay open.
+// Mute stops passing on what the server sends, on existing connections and on new ones. All of them
+// stay open.
 func (r *Relay) Mute() { r.muted.Store(true) }
 
-// Hold keeps everything back for d, in both directions, and lets it go then.
+// Hold holds back everything for d, in both directions, and then lets it go.
 func (r *Relay) Hold(d time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -120,17 +121,17 @@ func (r *Relay) Hold(d time.Duration) {
 }
 
 // Sever cuts connections in the middle of what they carry: each piece of up to 4 KiB, in either
-// direction, with this chance, from 0, which ends it, to 1.
+// direction, is cut with the given chance. A chance of 1 cuts every piece; 0 stops the cutting.
 func (r *Relay) Sever(chance float64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.chance = chance
 }
 
-// Severed is how many connections [Relay.Sever] has cut.
+// Severed returns the number of connections that [Relay.Sever] has cut.
 func (r *Relay) Severed() int64 { return r.severs.Load() }
 
-// enter notes a connection, unless the relay has ended.
+// enter records a connection, unless the relay has ended.
 func (r *Relay) enter(p *passage) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -142,7 +143,7 @@ func (r *Relay) enter(p *passage) bool {
 	return true
 }
 
-// pass hands on what comes from one end until something ends the connection.
+// pass passes on what comes from one end until something ends the connection.
 func (r *Relay) pass(p *passage, to, from net.Conn, answers bool) {
 	defer func() {
 		p.close()
@@ -165,7 +166,7 @@ func (r *Relay) pass(p *passage, to, from net.Conn, answers bool) {
 			continue
 		case answers && p.swallow.Load():
 			if server, ok := p.server.(*net.TCPConn); ok {
-				_ = server.CloseWrite() // it does what it was sent, and ends the connection then
+				_ = server.CloseWrite() // it executes what it received, and then closes
 				_, _ = io.Copy(io.Discard, server)
 			}
 			return

@@ -10,36 +10,37 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// Kind tells where a server comes from. Its values are those of REDIS_TEST_SERVER.
+// Kind is where a server comes from. Its values are those of REDIS_TEST_SERVER.
 type Kind string
 
-// The kinds of servers, in the order in which they are tried. Redis Cluster is never tried,
-// only picked.
+// The kinds of servers, in the order in which they are tried. A Redis Cluster is never tried, only
+// chosen.
 const (
-	KindAddr     Kind = "addr"     // somebody else's, at REDIS_TEST_ADDR
+	KindAddr     Kind = "addr"     // an existing server, at REDIS_TEST_ADDR
 	KindDocker   Kind = "docker"   // a container
 	KindPath     Kind = "path"     // a process of redis-server or valkey-server
 	KindEmbedded Kind = "embedded" // miniredis, in this process
 	KindCluster  Kind = "cluster"  // a Redis Cluster, in a container or of processes
 )
 
-// Server is a Redis that tests run on: the one that all tests of a binary share ([Shared]), or
-// one that a single test started for itself ([Start], [Cluster]). It is safe for concurrent use.
+// Server is a Redis server that tests run on: the one that all tests of a binary share ([Shared]),
+// or one that a single test started for itself ([Start], [Cluster]). It is safe for concurrent use.
 type Server struct {
 	kind    Kind
 	addrs   []string
-	option  rueidis.ClientOption // beyond the addresses: credentials, what the kind needs
-	engine  engine               // nil for a server that somebody else runs
+	option  rueidis.ClientOption // in addition to the addresses: credentials, what the kind needs
+	engine  engine               // nil for an existing server
 	private bool
-	picked  bool // by REDIS_TEST_SERVER or REDIS_TEST_ADDR, not because nothing else was there
+	picked  bool // chosen by REDIS_TEST_SERVER or REDIS_TEST_ADDR, not for lack of others
 
 	janitor func() (rueidis.Client, error) // for probes and for deleting keys
 	probes  sync.Map                       // Capability to error
+	users   *users
 }
 
 // engine is what runs a server.
 type engine interface {
-	// kill ends the server at once, as a crash would.
+	// kill ends the server at once, as a crash does.
 	kill() error
 	// restart starts a killed server on the same address.
 	restart() error
@@ -47,47 +48,60 @@ type engine interface {
 	close() error
 }
 
-// newServer makes the Server that the engine runs at addrs.
+// newServer returns a Server that the engine runs at addrs.
 func newServer(kind Kind, e engine, option rueidis.ClientOption, addrs ...string) *Server {
-	s := &Server{kind: kind, addrs: addrs, option: option, engine: e}
+	s := &Server{kind: kind, addrs: addrs, option: option, engine: e, users: &users{}}
 	s.janitor = sync.OnceValues(func() (rueidis.Client, error) {
 		return rueidis.NewClient(s.ClientOption())
 	})
 	return s
 }
 
-// Kind tells where the server comes from. It is for messages and for choosing a benchmark's
-// title; a test that needs something of a server asks for it with [Server.Need].
+// Kind returns where the server comes from. Use it in messages and to choose a benchmark's title.
+// If a test needs a capability of the server, use [Server.Need].
 func (s *Server) Kind() Kind { return s.kind }
 
-// Addr is the host and port of the server, of a Redis Cluster's first node.
+// Addr returns the host and port of the server. For a Redis Cluster, they are those of the first
+// node.
 func (s *Server) Addr() string { return s.addrs[0] }
 
-// Addrs are the hosts and ports of all nodes that the server was started with.
+// Addrs returns the hosts and ports of all nodes with which the server was started.
 func (s *Server) Addrs() []string { return append([]string(nil), s.addrs...) }
 
-// Nodes are the nodes of a Redis Cluster that the test started, each a server to be killed and
-// restarted alone: at first three primaries, then their replicas in the same order. Any other
-// server is its own only node.
+// Nodes returns the nodes of a Redis Cluster that the test started, each as a server that can be
+// killed and restarted alone: at first three primaries, then their replicas in the same order. For
+// [Replicas] it returns the primary and its replicas. Any other server is its own only node.
 func (s *Server) Nodes() []*Server {
-	c, ok := s.engine.(*cluster)
-	if !ok {
-		return []*Server{s}
+	var nodes []*Server
+	add := func(kind Kind, e engine, addr string) {
+		n := newServer(kind, e, clientOptionOfOne, addr)
+		n.private, n.users = s.private, s.users
+		nodes = append(nodes, n)
 	}
-	nodes := make([]*Server, len(c.nodes))
-	for i, n := range c.nodes {
-		nodes[i] = newServer(c.kind, n, rueidis.ClientOption{ForceSingleClient: true}, n.address())
-		nodes[i].private = s.private
+	switch e := s.engine.(type) {
+	case *cluster:
+		for _, n := range e.nodes {
+			add(e.kind, n, n.address())
+		}
+	case *replicated:
+		for _, p := range append([]*process{e.primary}, e.replicas...) {
+			add(KindPath, p, p.addr)
+		}
+	default:
+		nodes = append(nodes, s)
 	}
 	return nodes
 }
 
-// String names the server in messages: "path 127.0.0.1:40001".
+// clientOptionOfOne is the option for a client of one server among several.
+var clientOptionOfOne = rueidis.ClientOption{ForceSingleClient: true}
+
+// String returns the server's name for messages: "path 127.0.0.1:40001".
 func (s *Server) String() string { return string(s.kind) + " " + strings.Join(s.addrs, ",") }
 
-// Kill ends the server at once, as kill -9 does. Clients lose their connections, and further
-// ones are refused until [Server.Restart]. It fails the test on a server that the test did not
-// start itself.
+// Kill ends the server at once, as kill -9 does. Clients lose their connections, and new
+// connections are refused until [Server.Restart]. Kill fails the test if the test did not start the
+// server itself.
 func (s *Server) Kill(t testing.TB) {
 	t.Helper()
 	s.mustOwn(t, "Kill")
@@ -96,18 +110,22 @@ func (s *Server) Kill(t testing.TB) {
 	}
 }
 
-// Restart starts a killed server again on the same address, with the data that it had if it
-// was started as [Persistent], else empty. It returns when the server answers.
+// Restart starts a killed server again on the same address. If the server was started as
+// [Persistent], it has the data that it had; otherwise it is empty. Restart returns when the server
+// responds.
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
 	s.mustOwn(t, "Restart")
 	if err := s.engine.restart(); err != nil {
 		t.Fatalf("nesttest: restart %s: %v", s, err)
 	}
+	if err := s.users.makeAgain(s.addrs); err != nil {
+		t.Fatalf("nesttest: restart %s: %v", s, err)
+	}
 }
 
-// Advance lets d pass on the server's clock: the embedded server's is moved, for the others
-// it waits. It fails the test on a server that the test did not start itself, because other
+// Advance lets d pass on the server's clock. It moves the clock of the embedded server; for other
+// servers, it waits. It fails the test if the test did not start the server itself, because other
 // tests' keys would expire too.
 func (s *Server) Advance(t testing.TB, d time.Duration) {
 	t.Helper()
@@ -130,7 +148,7 @@ func (s *Server) mustOwn(t testing.TB, op string) {
 	}
 }
 
-// own makes the server the test's own: it ends with the test.
+// own makes the server the test's own: the server ends with the test.
 func (s *Server) own(t testing.TB) *Server {
 	s.private = true
 	t.Cleanup(func() {

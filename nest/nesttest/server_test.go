@@ -23,8 +23,8 @@ func exists(ctx context.Context, client rueidis.Client) (bool, error) {
 	return n == 1, err
 }
 
-// A killed server refuses connections; the restarted one answers at the same address, with its
-// data if it was asked to keep them.
+// A killed server refuses connections. When it is restarted, it answers at the same address, with
+// its data if it was asked to keep them.
 func TestKillAndRestart(t *testing.T) {
 	t.Parallel()
 	for _, persistent := range []bool{false, true} {
@@ -86,7 +86,7 @@ func TestEmbeddedIsEmbedded(t *testing.T) {
 	require.False(t, server.Has(t, nesttest.Tracking))
 }
 
-// What would spoil the other tests' server fails the test that tries.
+// Operations that would spoil the shared server for other tests fail the test that tries them.
 func TestSharedServerIsNobodysOwn(t *testing.T) {
 	t.Parallel()
 	server := nesttest.Shared(t)
@@ -101,7 +101,7 @@ func TestSharedServerIsNobodysOwn(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// failing is a test that remembers how it was ended.
+// failing is a test that records how it ended.
 type failing struct {
 	testing.TB
 	message string
@@ -114,7 +114,7 @@ func (f *failing) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// fails gives the message with which do fails its test.
+// fails returns the message with which do fails its test.
 func fails(t *testing.T, do func(testing.TB)) string {
 	t.Helper()
 	f := &failing{TB: t}

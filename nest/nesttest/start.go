@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// StartOption says how a server of the test's own is started.
+// StartOption is an option for how a test's own server is started.
 type StartOption interface{ applyStart(o *startOptions) }
 
 type startOptions struct {
@@ -20,20 +20,20 @@ type startOptionFunc func(o *startOptions)
 
 func (f startOptionFunc) applyStart(o *startOptions) { f(o) }
 
-// Persistent makes the server keep what was written over [Server.Kill] and [Server.Restart]:
-// every write is in its append-only file before it is acknowledged. The default is to keep
+// Persistent makes the server keep what was written across [Server.Kill] and [Server.Restart]:
+// every write is in its append-only file before it is acknowledged. By default, the server keeps
 // nothing.
 func Persistent() StartOption {
 	return startOptionFunc(func(o *startOptions) { o.persistent = true })
 }
 
-// Args adds options of redis-server's command line: Args("--maxmemory", "2mb"). The embedded
-// server has no command line; a test that uses Args is skipped there, as [Need] would.
+// Args adds options to redis-server's command line: Args("--maxmemory", "2mb"). The embedded server
+// has no command line; a test that uses Args is skipped there, as with [Need].
 func Args(args ...string) StartOption {
 	return startOptionFunc(func(o *startOptions) { o.args = append(o.args, args...) })
 }
 
-// serverArgs are the options of redis-server that do not depend on where it runs.
+// serverArgs returns the options of redis-server that do not depend on where it runs.
 func (o startOptions) serverArgs() []string {
 	args := []string{"--save", "", "--appendonly", "no"}
 	if o.persistent {
@@ -42,9 +42,9 @@ func (o startOptions) serverArgs() []string {
 	return append(args, o.args...)
 }
 
-// Start starts a server for this test alone, of the kind that the other tests run on: one from
-// PATH where they run on a Redis Cluster, the first that can be had where they run on somebody
-// else's server. It ends with the test.
+// Start starts a server for this test alone, of the same kind as the one that the other tests run
+// on. If they run on a Redis Cluster, the new server is one from PATH; if they run on an existing
+// server, it is the first kind that is available. The server ends with the test.
 func Start(t testing.TB, opts ...StartOption) *Server {
 	t.Helper()
 	o := startOptions{private: true}
@@ -62,8 +62,8 @@ func Start(t testing.TB, opts ...StartOption) *Server {
 	return s
 }
 
-// Embedded starts an embedded server for this test alone, whatever the other tests run on. It
-// ends with the test.
+// Embedded starts an embedded server for this test alone, whatever the other tests run on. The
+// server ends with the test.
 func Embedded(t testing.TB) *Server {
 	t.Helper()
 	s, err := startEmbedded(startOptions{private: true})
@@ -74,16 +74,16 @@ func Embedded(t testing.TB) *Server {
 	return s.own(t)
 }
 
-// shared starts the server that all tests of this binary share. Nothing ends it: it ends with
-// this process.
+// shared starts the server that all tests of this binary share. Nothing stops it explicitly: it
+// ends with this process.
 var shared = sync.OnceValues(func() (*Server, error) {
 	return choose(startOptions{}, func(err error) {
 		fmt.Fprintf(os.Stderr, "nesttest: %v; trying the next kind of server\n", err)
 	})
 })
 
-// Shared gives the server that all tests of this binary share, and starts it for the first one
-// that asks. It fails the test when no server can be had.
+// Shared returns the server that all tests of this binary share, and starts it on the first call.
+// It fails the test if no server is available.
 func Shared(t testing.TB) *Server {
 	t.Helper()
 	s, err := shared()

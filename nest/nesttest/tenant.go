@@ -7,13 +7,15 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ory/dockertest/v3/docker"
 )
 
-// startDockerCluster starts the nodes of a Redis Cluster in one container. Each tells the others
-// and its clients the loopback address and a port that is the same inside and outside: so both
-// reach it, whatever the network between this machine and its containers looks like.
+// startDockerCluster starts the nodes of a Redis Cluster in one container. Each node announces to
+// the others and to clients the loopback address and a port that is the same inside and outside the
+// container. So both can reach it, whatever the network between this machine and its containers
+// looks like.
 func startDockerCluster(o startOptions) (*cluster, error) {
 	pool, err := dockerEngine()
 	if err != nil {
@@ -40,8 +42,8 @@ func startDockerCluster(o startOptions) (*cluster, error) {
 	})
 }
 
-// tenant is an engine: one of several servers in a container. The image need not have any program
-// but the server and a shell.
+// tenant is an engine: one of several servers in a container. The image needs no programs other
+// than the server and a shell.
 type tenant struct {
 	home *container
 	port string
@@ -50,7 +52,7 @@ type tenant struct {
 
 func (n *tenant) address() string { return net.JoinHostPort("127.0.0.1", n.port) }
 
-// ended tells nothing: that the server starts as a daemon hides its end.
+// ended returns nil: the server starts as a daemon, which hides its end.
 func (n *tenant) ended() <-chan struct{} { return nil }
 
 func (n *tenant) pidFile() string { return "/tmp/" + n.port + ".pid" }
@@ -61,10 +63,17 @@ func (n *tenant) restart() error {
 		"--dir", "/tmp", "--cluster-config-file", n.port + ".nodes", "--dbfilename", n.port + ".rdb", "--appenddirname", n.port + ".aof",
 		"--pidfile", n.pidFile(), "--logfile", "/tmp/" + n.port + ".log", "--daemonize", "yes",
 	}, n.args...)
-	if err := n.sh(serverCommand, args...); err != nil {
-		return err
-	}
+	// A killed process may hold the lock on its node's file for a moment longer than its port. The
+	// new one then ends at once, which nothing tells from a server that is slow to start: another
+	// start does no harm beside it.
+	var started time.Time
 	return waitFor(nil, func() error {
+		if time.Since(started) > 2*time.Second {
+			if err := n.sh(serverCommand, args...); err != nil {
+				return err
+			}
+			started = time.Now()
+		}
 		_, err := ask(n.address(), "PING")
 		return err
 	})
@@ -82,7 +91,7 @@ func (n *tenant) kill() error {
 	})
 }
 
-// close does nothing: the container goes, and the servers with it.
+// close does nothing: the servers end with the container.
 func (n *tenant) close() error { return nil }
 
 // sh runs a shell in the container.

@@ -1,11 +1,18 @@
-// Command batchgen writes the batch methods of package nest. A method of a reference that runs
-// one command,
+// Command batchgen writes the batch methods of package nest. For a method of a reference that runs
+// one command, such as
 //
 //	func (r KeyRef[T]) Get(ctx context.Context) (T, error) { return call(ctx, r.at, r.get) }
 //
-// has a twin without the context that puts the same command into a batch:
+// it writes a counterpart without the context, which puts the same command into a batch:
 //
 //	func (q KeyBatch[T]) Get() *Future[T] { r := q.ref; return add(q.b, r.at, r.get) }
+//
+// Two kinds of methods say with a directive what a batch does with them:
+//
+//	//nest:batch late   the command is built when the batch runs, because that takes its context
+//	//nest:batch rest   the if statement at the beginning is for a call alone: a batch runs the rest
+//
+// A method that needs a directive and has none is an error.
 package main
 
 import (
@@ -41,7 +48,7 @@ func main() {
 	}
 }
 
-// reference is a type whose name ends in Ref, with the methods that have a twin.
+// reference is a type whose name ends in Ref, with the methods that have a counterpart.
 type reference struct {
 	name    string // "KeyRef"
 	params  string // "[T any]"
@@ -54,11 +61,12 @@ type method struct {
 	name    string
 	params  string // without the context
 	results []string
-	build   string // what is given to call as the command's builder
-	ref     string // what is given to call as the reference
+	build   string // the builder of the command, as passed to call
+	late    bool   // the builder takes the context; a batch has one when it is run
+	ref     string // the reference, as passed to call
 }
 
-// Generate reads the package in dir and gives the source of its batch methods.
+// Generate reads the package in dir and returns the source of its batch methods.
 func Generate(dir string) ([]byte, error) {
 	fset := token.NewFileSet()
 	names, err := filepath.Glob(filepath.Join(dir, "*.go"))
@@ -72,7 +80,7 @@ func Generate(dir string) ([]byte, error) {
 		if strings.HasSuffix(name, "_test.go") || filepath.Base(name) == Output {
 			continue
 		}
-		file, err := parser.ParseFile(fset, name, nil, parser.SkipObjectResolution)
+		file, err := parser.ParseFile(fset, name, nil, parser.ParseComments|parser.SkipObjectResolution)
 		if err != nil {
 			return nil, err
 		}
@@ -132,7 +140,7 @@ func addTypes(fset *token.FileSet, refs map[string]*reference, d *ast.GenDecl) {
 	}
 }
 
-// addMethod takes a method up that does nothing but run one command.
+// addMethod records a method if it does nothing but run one command.
 func addMethod(fset *token.FileSet, refs map[string]*reference, d *ast.FuncDecl) error {
 	if d.Recv == nil || !d.Name.IsExported() || d.Body == nil || len(d.Type.Params.List) == 0 {
 		return nil
@@ -144,14 +152,23 @@ func addMethod(fset *token.FileSet, refs map[string]*reference, d *ast.FuncDecl)
 	if r == nil || source(fset, d.Type.Params.List[0].Type) != "context.Context" {
 		return nil
 	}
-	run := theCall(d.Body)
+	run, begins := theCall(d.Body)
 	if run == nil {
 		return nil
+	}
+	late := usesContext(run.Args[2])
+	for directive, needed := range map[string]bool{"late": late, "rest": begins} {
+		if directed(d, directive) != needed {
+			return fmt.Errorf("%s: %s.%s: the directive //nest:batch %s belongs to methods that need it, and to no others", fset.Position(d.Pos()), base, d.Name.Name, directive)
+		}
 	}
 	if len(recv.Names) != 1 || recv.Names[0].Name != "r" {
 		return fmt.Errorf("%s: the receiver of %s.%s must be named r", fset.Position(d.Pos()), base, d.Name.Name)
 	}
-	m := method{name: d.Name.Name, ref: source(fset, run.Args[1]), build: withoutContext(fset, run.Args[2])}
+	m := method{name: d.Name.Name, ref: source(fset, run.Args[1]), build: source(fset, run.Args[2])}
+	if m.late = late; late {
+		m.build = strings.Replace(m.build, "func()", "func(ctx context.Context)", 1)
+	}
 	var params []string
 	for _, p := range d.Type.Params.List[1:] {
 		for _, n := range p.Names {
@@ -168,12 +185,17 @@ func addMethod(fset *token.FileSet, refs map[string]*reference, d *ast.FuncDecl)
 	return nil
 }
 
-// theCall gives the one call of call in a body that is made of nothing else: "return call(…)",
-// "return both(call(…))" or "_, err := call(…); return err". Before it may stand an if: a case
-// that takes several commands, which the one of the batch then refuses.
-func theCall(body *ast.BlockStmt) *ast.CallExpr {
+// directed reports whether a method's comment has a directive.
+func directed(d *ast.FuncDecl, directive string) bool {
+	return d.Doc != nil && slices.ContainsFunc(d.Doc.List, func(c *ast.Comment) bool { return c.Text == "//nest:batch "+directive })
+}
+
+// theCall returns the single call of call in a body that is nothing but "return call(…)", "return
+// both(call(…))" or "_, err := call(…); return err", and whether the body begins with an if
+// statement.
+func theCall(body *ast.BlockStmt) (run *ast.CallExpr, begins bool) {
 	list := body.List
-	if _, ok := list[0].(*ast.IfStmt); ok && len(list) > 1 {
+	if _, begins = list[0].(*ast.IfStmt); begins && len(list) > 1 {
 		list = list[1:]
 	}
 	var expr ast.Expr
@@ -192,21 +214,19 @@ func theCall(body *ast.BlockStmt) *ast.CallExpr {
 		outer, ok = outer.Args[0].(*ast.CallExpr)
 	}
 	if !ok || !named(outer.Fun, "call") || len(outer.Args) != 3 || !named(outer.Args[0], "ctx") {
-		return nil
+		return nil, false
 	}
-	return outer
+	return outer, begins
 }
 
-// withoutContext gives the source of a builder in a batch, which has no context yet: what must
-// be computed to build the command is then computed to its end.
-func withoutContext(fset *token.FileSet, build ast.Expr) string {
+// usesContext reports whether a builder takes the context of the call.
+func usesContext(build ast.Expr) (uses bool) {
 	ast.Inspect(build, func(n ast.Node) bool {
-		if id, ok := n.(*ast.Ident); ok && id.Name == "ctx" {
-			id.Name = "context.Background()"
-		}
+		id, ok := n.(*ast.Ident)
+		uses = uses || ok && id.Name == "ctx"
 		return true
 	})
-	return source(fset, build)
+	return uses
 }
 
 func named(e ast.Expr, name string) bool {
@@ -266,12 +286,10 @@ func write(refs map[string]*reference, imports map[string]string) ([]byte, error
 }
 
 func writeReference(w *bytes.Buffer, r *reference) {
-	batch := strings.TrimSuffix(r.name, "Ref") + "Batch"
-	if r.name == "Ref" {
-		batch = "RefBatch"
-		fmt.Fprintf(w, "// RefBatch holds the operations that every reference has, in a batch. It is embedded in the\n// batch types of all kinds.\ntype RefBatch struct {\n\tb *Batch\n\tref Ref\n}\n\n")
-	} else {
-		fmt.Fprintf(w, "// %s holds the operations of a [%s] in a batch. They have the same names and results;\n// their futures are settled when [Batch.Exec] returns.\n", batch, r.name)
+	batch := "RefBatch" // written by hand, beside Ref
+	if r.name != "Ref" {
+		batch = strings.TrimSuffix(r.name, "Ref") + "Batch"
+		fmt.Fprintf(w, "// %s has the operations of a [%s] for a batch.\n// They have the same names and results. Their futures are settled when [Batch.Exec] returns.\n", batch, r.name)
 		fmt.Fprintf(w, "type %s%s struct {\n\tRefBatch\n\tref %s%s\n}\n\n", batch, r.params, r.name, r.args)
 		fmt.Fprintf(w, "// In puts the reference into a batch.\nfunc (r %s%s) In(b *Batch) %s%s {\n\tr.at = b.takes(r.at)\n\treturn %s%s{RefBatch{b, r.Ref}, r}\n}\n\n", r.name, r.args, batch, r.args, batch, r.args)
 	}
@@ -282,6 +300,9 @@ func writeReference(w *bytes.Buffer, r *reference) {
 			future = "*Done"
 		case len(m.results) == 3:
 			future, put = "*FoundFuture["+m.results[0]+"]", "addFound"
+		}
+		if m.late {
+			put += "Late"
 		}
 		fmt.Fprintf(w, "// %s is [%s.%s] in a batch.\n", m.name, r.name, m.name)
 		fmt.Fprintf(w, "func (q %s%s) %s(%s) %s {\n\tr := q.ref\n\treturn %s(q.b, %s, %s)\n}\n\n", batch, r.args, m.name, m.params, future, put, m.ref, m.build)

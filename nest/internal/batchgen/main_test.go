@@ -22,7 +22,7 @@ func TestTheBatchMethodsAreUpToDate(t *testing.T) {
 	require.Equal(t, string(want), string(got), "run go generate ./nest")
 }
 
-// alone are the methods that take a context and have no twin in a batch, with the reason.
+// alone lists the methods that take a context and have no counterpart in a batch, with the reason.
 var alone = map[string]string{
 	"ChannelRef.Subscribe":     "goes on until its context ends",
 	"StreamRef.Consume":        "goes on until its context ends",
@@ -71,7 +71,7 @@ var alone = map[string]string{
 	"ListRef.WaitMove":         "waits on a connection of its own",
 }
 
-// Every operation has its twin, or a reason to have none.
+// Every operation has a counterpart, or a reason to have none.
 func TestEveryOperationGoesIntoABatch(t *testing.T) {
 	dir := filepath.Join("..", "..")
 	names, err := filepath.Glob(filepath.Join(dir, "*.go"))
@@ -112,5 +112,34 @@ func TestEveryOperationGoesIntoABatch(t *testing.T) {
 	}
 	for operation := range alone {
 		require.True(t, operations[operation], "%s is no operation", operation)
+	}
+}
+
+// A method that does more than its call says so, and no other does.
+func TestDirectives(t *testing.T) {
+	generate := func(method string) (string, error) {
+		dir := t.TempDir()
+		source := "package nest\n\nimport \"context\"\n\ntype Ref struct{}\n\ntype KeyRef[T any] struct{ Ref }\n\n" + method
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "nest.go"), []byte(source), 0o600))
+		text, err := Generate(dir)
+		return string(text), err
+	}
+	const (
+		late = "func (r KeyRef[T]) Set(ctx context.Context, v T) error {\n\t_, err := call(ctx, r.at, func() command[none] { return r.set(ctx, v) })\n\treturn err\n}\n"
+		rest = "func (r KeyRef[T]) Move(ctx context.Context) (bool, error) {\n\tif r.secret() {\n\t\treturn r.moveSecret(ctx)\n\t}\n\treturn call(ctx, r.at, r.move)\n}\n"
+		get  = "func (r KeyRef[T]) Get(ctx context.Context) (T, error) { return call(ctx, r.at, r.get) }\n"
+	)
+	for method, want := range map[string]string{
+		"//nest:batch late\n" + late: "return addLate(q.b, r.at, func(ctx context.Context) command[none]",
+		"//nest:batch rest\n" + rest: "return add(q.b, r.at, r.move)",
+		get:                          "return add(q.b, r.at, r.get)",
+	} {
+		text, err := generate(method)
+		require.NoError(t, err, method)
+		require.Contains(t, text, want)
+	}
+	for _, method := range []string{late, rest, "//nest:batch rest\n" + late, "//nest:batch late\n" + get, "//nest:batch rest\n" + get} {
+		_, err := generate(method)
+		require.ErrorContains(t, err, "the directive //nest:batch", method)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -12,12 +13,13 @@ var (
 	parentheses = regexp.MustCompile(`\(([^()]*)\)`)
 	commandWord = regexp.MustCompile(`^[A-Z]{3,}(?:_RO)?\b`)
 	needed      = regexp.MustCompile(`,? *(Redis \d+\.\d+(?:\.\d+)?(?: or Valkey \d+(?:\.\d+)?)?)$`)
+	number      = regexp.MustCompile(`^-?\d+$`)
 	sentences   = regexp.MustCompile(`Commands?: (.*?)\.(?: |$)`)
 )
 
-// described gives the commands that a doc comment names in parentheses, or in a sentence that
-// begins with "Commands:", and the version that it says they need. Where it names several
-// versions, the last one holds for all.
+// described returns the commands that a doc comment names in parentheses, or in a sentence that
+// begins with "Commands:", and the version that it says they need. If the comment names several
+// versions, the last one holds for all commands.
 func described(doc *ast.CommentGroup) (command, needs string, err error) {
 	if doc == nil {
 		return "", "", errors.New("no doc comment")
@@ -44,18 +46,21 @@ func described(doc *ast.CommentGroup) (command, needs string, err error) {
 	return strings.Join(parts, "; "), needs, nil
 }
 
-// Commands are the names of the Redis commands: "SET", "XGROUP". A word in capitals that follows
-// one, or follows "with", is an option of it.
+// Commands returns the names of the Redis commands: "SET", "XGROUP". A capitalized word that
+// follows a command or a number, or follows "with", is an option of the command.
 func (o Operation) Commands() []string {
 	var names []string
 	before := ""
 	for word := range strings.FieldsSeq(o.Command) {
 		name := strings.TrimRight(word, ",;")
+		if _, err := strconv.Atoi(name); err == nil {
+			continue
+		}
 		if commandWord.FindString(name) != name {
 			before = word
 			continue
 		}
-		if before != "with" && commandWord.FindString(before) == "" && !slices.Contains(names, name) {
+		if before != "with" && commandWord.FindString(before) == "" && !number.MatchString(before) && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 		if before = name; name != word {

@@ -9,22 +9,22 @@ import (
 	"strings"
 )
 
-// Effect is what an operation does to the expiry of its key. Of two that an operation comes to,
-// the later one counts.
+// Effect is what an operation does to the expiry of its key. If an operation reaches two effects,
+// the later one in the list below counts.
 type Effect uint8
 
 // The effects, and the words of their directives.
 const (
 	unknown  Effect = iota
-	Keeps           // keeps: nothing, whatever is declared
-	Renews          // renews: a read, which restarts it where AutoRenew is declared
-	Changes         // changes: a write that creates no key; AutoRenew restarts it
+	Keeps           // keeps: the expiry stays, whatever is declared
+	Renews          // renews: a read, which restarts the expiry if AutoRenew is declared
+	Changes         // changes: a write that creates no key; AutoRenew restarts the expiry
 	Removes         // removes: the key is gone afterwards, if the operation does anything
-	Starts          // starts: a new key gets it, a running one goes on; AutoRenew restarts it
-	Restarts        // restarts: whatever is written gets a new one
-	Carries         // carries: what is left goes along to another key
-	Sets            // sets: the caller says which one
-	Ends            // ends: the caller takes it away
+	Starts          // starts: a new key gets an expiry, an old one continues; AutoRenew restarts it
+	Restarts        // restarts: whatever is written gets a new expiry
+	Carries         // carries: the remaining time goes along to another key
+	Sets            // sets: the caller says which expiry
+	Ends            // ends: the caller removes the expiry
 	Free            // free: whatever the caller's own command does
 )
 
@@ -42,12 +42,12 @@ func (e Effect) String() string {
 	return "unknown"
 }
 
-// Creates tells whether the operation may make a key out of nothing.
+// Creates reports whether the operation may create a key.
 func (e Effect) Creates() bool { return e == Starts || e == Restarts }
 
 const directivePrefix = "//nest:ttl "
 
-// directive gives what is said above a function about the expiry.
+// directive returns the directive about the expiry in the comment of a function.
 func directive(doc *ast.CommentGroup) (Effect, bool, error) {
 	if doc == nil {
 		return unknown, false, nil
@@ -64,22 +64,26 @@ func directive(doc *ast.CommentGroup) (Effect, bool, error) {
 	return unknown, false, nil
 }
 
-// builder is the method of Ref through which every command is built; usesOf says what a command
-// does to each of several keys.
+// builder is the method of Ref that builds every command; usesOf states what a command does to each
+// of several keys.
 const (
 	builder = "b"
 	usesOf  = "usesOf"
 )
 
-// runners send commands that were built elsewhere. What they send beside those is not followed.
-var runners = map[string]bool{"call": true, "run": true, "send": true}
+// runners send commands that were built elsewhere, or move a key from a former name before that.
+// They are not followed further.
+var runners = map[string]bool{
+	"call": true, "run": true, "send": true, "deliver": true, "untilMoved": true, "moved": true, "moveAll": true, "reseatAll": true,
+	"exchangeMoving": true,
+}
 
-// modes are the effects of the modes that usesOf is given, on the reference's own key.
+// modes are the effects on the reference's own key of the modes passed to usesOf.
 var modes = map[string]Effect{"reads": Renews, "changes": Changes, "creates": Starts, "overwrites": Restarts}
 
 var errUndirected = errors.New("builds a command without a " + strings.TrimSpace(directivePrefix) + " directive on the way")
 
-// effectOf follows a function to the directives that it comes to, and gives the effect on the
+// effectOf follows a function to the directives that it reaches, and returns the effect on the
 // reference's own key and the one on a target.
 func (s *source) effectOf(from types.Object) (effect, target Effect, err error) {
 	seen := map[types.Object]bool{}
@@ -126,8 +130,8 @@ func (s *source) effectOf(from types.Object) (effect, target Effect, err error) 
 	return effect, target, nil
 }
 
-// modesIn gives what a function that calls usesOf says about the reference's own key, and about
-// the others if it writes them.
+// modesIn returns what a function that calls usesOf states about the reference's own key, and about
+// the other keys if it writes them.
 func modesIn(d *ast.FuncDecl) (effect, target Effect, found bool) {
 	ast.Inspect(d.Body, func(n ast.Node) bool {
 		call, ok := n.(*ast.CallExpr)
@@ -145,7 +149,7 @@ func modesIn(d *ast.FuncDecl) (effect, target Effect, found bool) {
 	return effect, target, found
 }
 
-// Effects are all effects, in their order.
+// Effects returns all effects in order.
 func Effects() []Effect {
 	all := make([]Effect, 0, len(directives))
 	for _, e := range directives {

@@ -1,18 +1,18 @@
-// Package operations reads out of the source of package nest what the operations of its
-// references are: the Redis commands that each sends, what it does to the key's expiry, and
-// the version of the server that it needs. The documentation's table is written from it, and
-// the behaviour suite holds servers against it.
+// Package operations reads the operations of package nest's references from its source: the Redis
+// commands that each operation sends, its effect on the key's expiry, and the server version that
+// it needs. The table in the documentation is generated from it, and the behaviour suite checks
+// servers against it.
 //
-// Commands and versions stand in the doc comments, in parentheses: "(GETDEL, Redis 6.2)". What
-// becomes of the expiry is decided by the function that builds the command, and stands above
-// that function as a directive:
+// Commands and versions are in the doc comments, in parentheses: "(GETDEL, Redis 6.2)". The effect
+// on the expiry is decided by the function that builds the command, and is stated above that
+// function as a directive:
 //
 //	//nest:ttl starts
 //	func (r Ref) write(command string, args ...string) rueidis.Completed {
 //
-// An operation is followed through the functions that it calls down to those that say so. One
-// that comes to build a command without having met a directive is an error, so that none is
-// left out.
+// An operation is followed through the functions that it calls, down to those with a directive. An
+// operation that builds a command without meeting a directive is an error, so that none is left
+// out.
 package operations
 
 import (
@@ -32,18 +32,19 @@ import (
 
 // Operation is one exported method of a reference that takes a context.
 type Operation struct {
-	Type    string // "KeyRef"; "Ref" for what all references have
+	Type    string // "KeyRef"; "Ref" for operations of all references
 	Name    string // "SetIfAbsent"
-	Command string // "SET NX", as the doc comment says it
-	Needs   string // "Redis 7.4 or Valkey 9"; "" when every supported server has it
+	Command string // "SET NX", as in the doc comment
+	Needs   string // "Redis 7.4 or Valkey 9"; "" if every supported server has it
 	Effect  Effect
-	Target  Effect // on another key that the operation writes; unknown when there is none
+	Target  Effect // on another key that the operation writes; unknown if there is none
 	Options bool   // it takes SetOptions, with which the caller decides about the expiry
-	InBatch bool   // there is a twin for batches
+	InBatch bool   // it has a counterpart for batches
+	Scripts []Script
 }
 
-// Read reads the operations of the package in dir: those of all references first, then by type
-// and in the order of the source.
+// Read reads the operations of the package in dir. Those of all references come first; the others
+// follow by type and in the order of the source.
 func Read(dir string) ([]Operation, error) {
 	s, err := parse(dir)
 	if err != nil {
@@ -59,6 +60,13 @@ func Read(dir string) ([]Operation, error) {
 		}
 		ops = append(ops, op)
 	}
+	for i := range ops {
+		if of := s.aides[ops[i].Type]; ops[i].Name == aided[ops[i].Type] {
+			for _, method := range of {
+				ops[i].Scripts = append(ops[i].Scripts, s.scriptsOf(method)...)
+			}
+		}
+	}
 	if len(ops) == 0 && len(errs) == 0 {
 		errs = append(errs, errors.New("no operations in "+dir))
 	}
@@ -71,7 +79,7 @@ func Read(dir string) ([]Operation, error) {
 	return ops, errors.Join(errs...)
 }
 
-// source is a package as far as it can be understood without those that it imports.
+// source is a package, as far as it can be understood without its imports.
 type source struct {
 	fset    *token.FileSet
 	info    types.Info
@@ -79,15 +87,21 @@ type source struct {
 	methods []*ast.FuncDecl // the operations
 	twins   map[string]bool // "KeyBatch.Set"
 	effects map[types.Object]Effect
+	scripts map[types.Object]*Script
+	aides   map[string][]types.Object // methods that belong to the operations of a type
 }
 
 func parse(dir string) (*source, error) {
 	s := &source{
-		fset:    token.NewFileSet(),
-		info:    types.Info{Defs: make(map[*ast.Ident]types.Object), Uses: make(map[*ast.Ident]types.Object)},
+		fset: token.NewFileSet(),
+		info: types.Info{
+			Defs: make(map[*ast.Ident]types.Object), Uses: make(map[*ast.Ident]types.Object),
+			Types: make(map[ast.Expr]types.TypeAndValue),
+		},
 		bodies:  make(map[types.Object]*ast.FuncDecl),
 		twins:   make(map[string]bool),
 		effects: make(map[types.Object]Effect),
+		aides:   make(map[string][]types.Object),
 	}
 	names, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
@@ -107,10 +121,11 @@ func parse(dir string) (*source, error) {
 	if len(files) == 0 {
 		return nil, fs.ErrNotExist
 	}
-	// What other packages declare stays unknown, and every use of it is an error that is of no
-	// interest: all that is asked for is which function of this package calls which.
+	// Declarations of other packages stay unknown, and the errors from using them are ignored. All
+	// that is needed is which function of this package calls which.
 	conf := types.Config{Importer: emptyPackages{}, Error: func(error) {}}
 	_, _ = conf.Check("nest", s.fset, files, &s.info)
+	s.readScripts(files)
 	for _, file := range files {
 		for _, decl := range file.Decls {
 			if d, ok := decl.(*ast.FuncDecl); ok && d.Body != nil {
@@ -123,7 +138,7 @@ func parse(dir string) (*source, error) {
 	return s, nil
 }
 
-// emptyPackages imports every package as one that declares nothing.
+// emptyPackages imports every package as one without declarations.
 type emptyPackages struct{}
 
 func (emptyPackages) Import(at string) (*types.Package, error) {
@@ -132,7 +147,7 @@ func (emptyPackages) Import(at string) (*types.Package, error) {
 	return p, nil
 }
 
-// add takes a function up.
+// add records a function.
 func (s *source) add(d *ast.FuncDecl) error {
 	obj := s.info.Defs[d.Name]
 	s.bodies[obj] = d
@@ -148,13 +163,15 @@ func (s *source) add(d *ast.FuncDecl) error {
 	case !d.Name.IsExported():
 	case strings.HasSuffix(typ, "Batch"):
 		s.twins[typ+"."+d.Name.Name] = true
+	case aides[typ] != "" && takesContext(d):
+		s.aides[aides[typ]] = append(s.aides[aides[typ]], obj)
 	case strings.HasSuffix(typ, "Ref") && takesContext(d):
 		s.methods = append(s.methods, d)
 	}
 	return nil
 }
 
-// receiver names the type whose method d is, or "".
+// receiver returns the name of the type whose method d is, or "".
 func receiver(d *ast.FuncDecl) string {
 	if d.Recv == nil {
 		return ""
@@ -198,6 +215,7 @@ func (s *source) operation(d *ast.FuncDecl) (Operation, error) {
 		op.Command = "any"
 		return op, nil
 	}
+	op.Scripts = s.scriptsOf(s.info.Defs[d.Name])
 	op.Command, op.Needs, err = described(d.Doc)
 	return op, err
 }

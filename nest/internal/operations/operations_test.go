@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fixture is a package in the manner of nest, with one operation of this body.
+// fixture writes a package in the style of nest, with one operation that has this body.
 func fixture(t *testing.T, doc, body string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -81,6 +81,7 @@ func TestReadRefusesWhatItCannotTell(t *testing.T) {
 func TestCommandsAreNamesOnly(t *testing.T) {
 	for command, want := range map[string][]string{
 		"SET NX":                                {"SET"},
+		"ZRANGE 0 -1 WITHSCORES":                {"ZRANGE"},
 		"RENAMENX or RENAME":                    {"RENAMENX", "RENAME"},
 		"BITFIELD, or BITFIELD_RO where all":    {"BITFIELD", "BITFIELD_RO"},
 		"XGROUP CREATE MKSTREAM":                {"XGROUP"},
@@ -90,4 +91,43 @@ func TestCommandsAreNamesOnly(t *testing.T) {
 	} {
 		require.Equal(t, want, Operation{Command: command}.Commands(), command)
 	}
+}
+
+// A script's commands are those that are written out in its text; an operation has the scripts that
+// it reaches.
+func TestReadFollowsAnOperationToItsScripts(t *testing.T) {
+	dir := fixture(t, "// Op writes (XGROUP CREATE, or XADD with AutoRenew).", `return r.ask() + r.write("XADD"), nil`)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "scripts.go"), []byte(`package nest
+
+type script struct{ text string }
+
+func newScript(text string) script { return script{text} }
+
+const head = "local t = redis.call('TIME') "
+
+var asking = newScript(head + `+"`return redis.pcall('XGROUP', 'CREATE', KEYS[1]) or redis.call('GET', KEYS[1]) or redis.call(ARGV[1])`"+`)
+
+var other = newScript("redis.call('SET')")
+
+func (r Ref) ask() int { _ = asking; return r.b2() }
+
+//nest:ttl keeps
+func (r Ref) b2() int { return r.b() }
+`), 0o600))
+	ops, err := Read(dir)
+	require.NoError(t, err)
+	require.Equal(t, []Script{{"asking", []string{"GET", "TIME", "XGROUP|CREATE"}}}, ops[0].Scripts)
+	require.Equal(t, []string{"XGROUP|CREATE", "XADD"}, ops[0].Rights())
+	require.True(t, ops[0].OnlyWithAutoRenew("XADD"))
+	require.False(t, ops[0].OnlyWithAutoRenew("XGROUP"))
+
+	code, err := Go(ops, "package acl\n\nvar table = map[nest.Kind][]operation{\n")
+	require.NoError(t, err)
+	require.Contains(t, string(code), `nest.KindValue: {
+		{name: "Op", commands: "xgroup|create", renewing: "xadd", scripts: "asking", inside: "get time xgroup|create"},`)
+}
+
+func TestCommandsLeavesOutOptions(t *testing.T) {
+	require.Equal(t, []string{"ZRANGE"}, Operation{Command: "ZRANGE 0 -1 WITHSCORES"}.Commands())
+	require.Equal(t, []string{"SET"}, Operation{Command: "SET NX"}.Commands())
 }

@@ -23,11 +23,11 @@ import (
 	"github.com/redisimnest/redisimnest/secure"
 )
 
-// What somebody tries who reads and writes Redis, one test for each. What they try with the
-// sealed form itself is in package secure's tests of the same names; with values of another
-// context, TestSecretsThatWereMovedDoNotOpen; with writes while keys rotate or passwords are
-// hashed anew, TestRotateLeavesConcurrentWritesAlone, TestRotateLeavesConcurrentWritesOfFieldsAlone
-// and TestPasswordRehash; by asking for users that do not exist, TestPasswordVerifyDetail.
+// Each test plays one attack of an adversary who reads and writes Redis. Attacks on the sealed form
+// itself are in package secure's tests of the same names. Values of another context are in
+// TestSecretsThatWereMovedDoNotOpen. Writes while keys rotate or passwords are rehashed are in
+// TestRotateLeavesConcurrentWritesAlone, TestRotateLeavesConcurrentWritesOfFieldsAlone and
+// TestPasswordRehash. Requests for users that do not exist are in TestPasswordVerifyDetail.
 
 type badge struct {
 	Name string `nest:"name,secret"`
@@ -42,15 +42,15 @@ var (
 	lairs      = nest.Cluster("lair:<l>", nest.HashTag(), nest.Sub(lairSecret, lairHash, lairRecord, lairPass))
 )
 
-// lair is a place where something sealed is stored.
+// lair is a place where a sealed value is stored.
 type lair struct {
 	name  string
 	db    redis
 	key   string
 	field string // "" for a string
-	// read reads what is there in every way that there is, and gives what came of each.
+	// read reads the value in every possible way and returns the error of each.
 	read func() []error
-	// move seals a password anew, here and elsewhere.
+	// move seals a password again, here and elsewhere.
 	move func() []error
 }
 
@@ -70,7 +70,7 @@ func (l lair) plant(text string) {
 	l.db.hset(l.key, l.field, text)
 }
 
-// refuses plants a text and requires that nothing reads it, and that it stays.
+// refuses plants a text and requires that no read accepts it and that it stays.
 func (l lair) refuses(t *testing.T, text, what string) {
 	t.Helper()
 	l.plant(text)
@@ -82,11 +82,11 @@ func (l lair) refuses(t *testing.T, text, what string) {
 	require.Equal(t, text, l.stored(), "%s: %s", l.name, what)
 }
 
-// sealedHead is how long the head of a sealed value is, which names the key that sealed it. An
-// error may tell that name.
+// sealedHead is the length of the head of a sealed value. The head names the key that sealed it,
+// and an error may contain that name.
 const sealedHead = 11
 
-// hidesAll requires that no piece of what is stored shows in a text, in any of its spellings.
+// hidesAll requires that a text contains no piece of the stored value, in any of its spellings.
 func hidesAll(t *testing.T, text, stored, where string) {
 	t.Helper()
 	for i := sealedHead; i+8 <= len(stored); i += 8 {
@@ -98,7 +98,7 @@ func hidesAll(t *testing.T, text, stored, where string) {
 			base64.StdEncoding.EncodeToString([]byte(piece[2:8])), strings.Trim(fmt.Sprint([]byte(piece)), "[]"),
 		} {
 			if strings.Contains(text, spelling) {
-				t.Fatalf("%s: a piece of what is stored shows as %q", where, spelling)
+				t.Fatalf("%s: a piece of the stored value shows as %q", where, spelling)
 			}
 		}
 	}
@@ -164,7 +164,7 @@ func TestAttackEveryBitInRedis(t *testing.T) {
 		good := l.stored()
 		for i := range len(good) * 8 {
 			if n > 0 && i%8 != i/8%8 {
-				continue // one bit of each byte is enough elsewhere: package secure flips them all
+				continue // one bit of each byte is enough here: package secure flips them all
 			}
 			forged := []byte(good)
 			forged[i/8] ^= 1 << (i % 8)
@@ -187,7 +187,7 @@ func TestAttackEveryLengthInRedis(t *testing.T) {
 	}
 }
 
-// Every value is put into every other place: of another key, another field, another kind.
+// Every value is put into every other place: another key, another field, another kind.
 func TestAttackEveryOtherPlaceInRedis(t *testing.T) {
 	t.Parallel()
 	_, all := openLairs(t)
@@ -203,13 +203,13 @@ func TestAttackEveryOtherPlaceInRedis(t *testing.T) {
 		}
 		l.plant(values[i])
 		for _, err := range l.read() {
-			require.NotErrorIs(t, err, nest.ErrOpen, "%s: in its own place it opens", l.name)
+			require.NotErrorIs(t, err, nest.ErrOpen, "%s: it must open in its own place", l.name)
 		}
 		values[i] = l.stored()
 	}
 }
 
-// Long values do not get read where many can ask for them.
+// Long values are not read where many can ask for them.
 func TestAttackLongPasswordInRedis(t *testing.T) {
 	t.Parallel()
 	s, all := openLairs(t)
@@ -228,10 +228,10 @@ func TestAttackLongPasswordInRedis(t *testing.T) {
 	}
 	report, err := nest.Rotate(t.Context(), s)
 	require.NoError(t, err)
-	require.Equal(t, map[string]int64{nest.ErrOpen.Error(): 2}, report.FailuresByKind, "their text is not looked at")
+	require.Equal(t, map[string]int64{nest.ErrOpen.Error(): 2}, report.FailuresByKind, "their text is not read")
 }
 
-// wire collects what a connection of its own receives after a command.
+// wire collects what its own connection receives after a command.
 type wire struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -266,7 +266,7 @@ func (w *wire) String() string {
 	return w.text.String()
 }
 
-// chronicle remembers all that observers are told, as printers show it.
+// chronicle records everything that observers receive, as it is printed.
 type chronicle struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -288,9 +288,9 @@ func (r *chronicle) Write(p []byte) (int, error) {
 	return r.text.Write(p)
 }
 
-// A secret of which each use is made shows in nothing that Redis or an operator sees: commands
-// (MONITOR, SLOWLOG), the snapshot and the stream that replicas get (SYNC), logs, observers'
-// events, errors, reports, and printed references.
+// A secret is used in every way. It must not show in anything that Redis or an operator sees:
+// commands (MONITOR, SLOWLOG), the snapshot and the stream that replicas get (SYNC), logs,
+// observers' events, errors, reports and printed references.
 func TestAttackReadEverything(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -359,7 +359,7 @@ func TestAttackReadEverything(t *testing.T) {
 	use(1, s.Batch())
 	keep()
 	holder.Store(newRing(t, nowKey, secure.AcceptOnly(oldKey)))
-	_, err = secret.Get(ctx) // sealed anew
+	_, err = secret.Get(ctx) // sealed again
 	seen.note(err)
 	report, err := nest.Rotate(ctx, root)
 	require.NoError(t, err)
@@ -368,7 +368,7 @@ func TestAttackReadEverything(t *testing.T) {
 	keep()
 	use(2, s.Atomic())
 	keep()
-	holder.Store(newRing(t, secure.GenerateKey())) // nothing opens any more
+	holder.Store(newRing(t, secure.GenerateKey())) // nothing opens after this
 	seen.note(secret, hash, record, pass, s, root.Describe(), root.Describe().Markdown(), holder)
 	_, err1 := secret.Get(ctx)
 	_, err2 := hash.All(ctx)
@@ -399,7 +399,7 @@ func TestAttackReadEverything(t *testing.T) {
 		"MONITOR": monitor.String(), "SLOWLOG": fmt.Sprint(slow), "SYNC": replica.String(), "logs, events and errors": seen.text.String(),
 	} {
 		if where != "logs, events and errors" {
-			require.Contains(t, text, control, "%s shows what is not secret", where)
+			require.Contains(t, text, control, "%s must show what is not secret", where)
 		}
 		for _, spelling := range []string{
 			sentinel, sentinel[:9], hex.EncodeToString([]byte(sentinel)), base64.StdEncoding.EncodeToString([]byte(sentinel))[:18],

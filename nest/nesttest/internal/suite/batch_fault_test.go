@@ -21,7 +21,7 @@ import (
 	"github.com/redisimnest/redisimnest/nest/nesttest"
 )
 
-// A batch that several goroutines run at once is run by one of them.
+// When several goroutines run a batch at once, only one of them runs it.
 func TestABatchIsRunByOneOfManyGoroutines(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -41,7 +41,8 @@ func TestABatchIsRunByOneOfManyGoroutines(t *testing.T) {
 	}
 }
 
-// A transaction whose answer is lost was applied or not: that is what is told, and never success.
+// A transaction whose answer is lost may have been applied. The error says so, and it is never
+// reported as a success.
 func TestALostAnswerIsAnUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -61,7 +62,7 @@ func TestALostAnswerIsAnUnknownOutcome(t *testing.T) {
 		for n := 1; n <= 2; n++ {
 			got, err := linearPlain.At(seen, n).Get(ctx)
 			require.NoError(t, err)
-			require.Equal(t, want, got, "it was applied, as it happens")
+			require.Equal(t, want, got, "this one was applied")
 		}
 	}
 
@@ -93,7 +94,7 @@ func TestALostAnswerIsAnUnknownOutcome(t *testing.T) {
 	require.ErrorIs(t, g.Err(), nest.ErrOutcomeUnknown)
 	check(2)
 
-	// Before anything is written, a lost connection is no more than a reason to try again.
+	// Before anything is written, a lost connection is only a reason to try again.
 	tries = 0
 	require.NoError(t, nest.Transact(ctx, root, func(tx *nest.Tx) error {
 		if tries++; tries == 1 {
@@ -110,7 +111,7 @@ func TestALostAnswerIsAnUnknownOutcome(t *testing.T) {
 	require.Equal(t, 2, tries)
 	check(3)
 
-	// And a context that ends is obeyed, whoever is silent.
+	// A context that ends is obeyed even when the server is silent.
 	if server.Kind() == nesttest.KindPath {
 		pid := serverPID(ctx, server, server.Client(t))
 		require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
@@ -127,7 +128,8 @@ func TestALostAnswerIsAnUnknownOutcome(t *testing.T) {
 	}
 }
 
-// What a user may not do is refused whole, also when that is MULTI.
+// When the user lacks a right, the transaction is refused as a whole, even if the right is to
+// MULTI.
 func TestATransactionThatTheServerRefuses(t *testing.T) {
 	t.Parallel()
 	nesttest.Need(t, nesttest.ACL)
@@ -156,7 +158,7 @@ func TestATransactionThatTheServerRefuses(t *testing.T) {
 		switch rights {
 		case "-multi":
 			require.ErrorIs(t, err, nest.ErrUnsupported, "it was no transaction")
-			require.NoError(t, f.Err(), "though this ran")
+			require.NoError(t, f.Err(), "though this one ran")
 			require.True(t, there)
 		case "-set", "-exec":
 			require.ErrorIs(t, err, nest.ErrAborted, rights)
@@ -180,7 +182,7 @@ func TestATransactionThatTheServerRefuses(t *testing.T) {
 		})
 		require.Equal(t, 1, tries, rights)
 		if rights == "-client" {
-			require.NoError(t, err, "EXEC tells it too")
+			require.NoError(t, err, "EXEC reports it, too")
 		} else {
 			require.Error(t, err, rights)
 			shaped(t, err)
@@ -189,8 +191,8 @@ func TestATransactionThatTheServerRefuses(t *testing.T) {
 	}
 }
 
-// On a Redis Cluster a batch is one round trip for each node, its order is kept, and transactions
-// keep what they promise while slots move and connections are lost.
+// On a Redis Cluster a batch takes one round trip to each node and keeps its order. Transactions
+// keep their promises while slots move and connections are lost.
 func TestBatchesOnARedisCluster(t *testing.T) {
 	t.Parallel()
 	if nesttest.Shared(t).Kind() == nesttest.KindEmbedded {
@@ -223,7 +225,8 @@ func TestBatchesOnARedisCluster(t *testing.T) {
 		}
 		require.NoError(t, b.Exec(ctx))
 		for i, node := range primaries {
-			// The question itself is one, and what replicas and the client's keep-alive say meanwhile.
+			// The count includes the query itself, and traffic from replicas and the client's
+			// keep-alive.
 			require.LessOrEqual(t, stat(t, node, "total_reads_processed")-before[i], 6)
 		}
 		for id, f := range ages {
@@ -234,7 +237,7 @@ func TestBatchesOnARedisCluster(t *testing.T) {
 	})
 
 	t.Run("nothing is applied twice", func(t *testing.T) {
-		// The connection is lost after a part of the answers: the transaction was applied.
+		// The connection is lost after part of the answers, so the transaction was applied.
 		var clip atomic.Bool
 		option := server.ClientOption()
 		option.DialCtxFn = func(ctx context.Context, addr string, d *net.Dialer, _ *tls.Config) (net.Conn, error) {
@@ -257,9 +260,8 @@ func TestBatchesOnARedisCluster(t *testing.T) {
 		require.ErrorIs(t, b.Exec(ctx), nest.ErrOutcomeUnknown)
 		require.ErrorIs(t, push.Err(), nest.ErrOutcomeUnknown)
 		require.False(t, clip.Load())
-		answer, err := batchItem.At(u, 1).Do(ctx, "LLEN")
-		require.NoError(t, err)
-		n, err := answer.AsInt64()
+		other := server.Client(t) // its connections are still open
+		n, err := other.Do(ctx, other.B().Llen().Key(batchItem.At(u, 1).Key()).Build()).AsInt64()
 		require.NoError(t, err)
 		require.Equal(t, int64(1), n)
 	})
@@ -282,7 +284,7 @@ func TestBatchesOnARedisCluster(t *testing.T) {
 		require.NoError(t, add())
 		move(t, primaries, server.Addrs(), batchAge.At(u).Key(), func() {
 			err := add()
-			require.ErrorContains(t, err, "ASK", "while the keys are on their way")
+			require.ErrorContains(t, err, "ASK", "while the keys are moving")
 			shaped(t, err)
 		})
 		require.NoError(t, add(), "on the new node")
@@ -292,7 +294,7 @@ func TestBatchesOnARedisCluster(t *testing.T) {
 	})
 }
 
-// clipped is a connection that ends after the first two answers to a transaction, when it is told.
+// clipped is a connection that ends, when told to, after the first two answers to a transaction.
 type clipped struct {
 	net.Conn
 	clip *atomic.Bool
@@ -300,7 +302,7 @@ type clipped struct {
 
 func (c *clipped) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	// Other connections hear of the nodes meanwhile.
+	// Meanwhile other connections receive the list of nodes.
 	if begin := "+OK\r\n+QUEUED\r\n"; bytes.HasPrefix(p[:n], []byte(begin)) && c.clip.CompareAndSwap(true, false) {
 		_ = c.Close()
 		return len(begin), nil
@@ -308,7 +310,7 @@ func (c *clipped) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// stat is a number of a server's INFO.
+// stat returns a number from a server's INFO.
 func stat(t *testing.T, client rueidis.Client, name string) int {
 	t.Helper()
 	info, err := client.Do(t.Context(), client.B().Info().Section("stats").Build()).ToString()
@@ -320,8 +322,8 @@ func stat(t *testing.T, client rueidis.Client, name string) int {
 	return n
 }
 
-// move moves the slot of a key, with all keys in it, to another node, and calls midway when the
-// keys have gone and the slot has not.
+// move moves the slot of a key, with all keys in it, to another node. It calls midway when the keys
+// have moved and the slot has not.
 func move(t *testing.T, nodes []rueidis.Client, addrs []string, key string, midway func()) {
 	t.Helper()
 	ctx := t.Context()

@@ -3,6 +3,7 @@ package suite_test
 import (
 	"context"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/redisimnest/redisimnest/codec"
 	"github.com/redisimnest/redisimnest/nest"
 	"github.com/redisimnest/redisimnest/nest/nesttest"
 )
@@ -40,12 +42,12 @@ func TestBatchGivesWhatCallsGive(t *testing.T) {
 	gone := batchName.At(v).In(b).Delete()
 	require.Equal(t, 8, b.Len())
 
-	_, err := age.Value()
+	_, err := age.Value() //nest:ignore the batch is refused
 	require.ErrorIs(t, err, nest.ErrBatch)
-	_, _, err = other.Value()
+	_, _, err = other.Value() //nest:ignore the batch is refused
 	require.ErrorIs(t, err, nest.ErrBatch)
 
-	require.NoError(t, b.Exec(ctx), "that a key is missing is no failure of the batch")
+	require.NoError(t, b.Exec(ctx), "a missing key is no failure of the batch")
 
 	got, err := age.Value()
 	require.NoError(t, err)
@@ -72,6 +74,7 @@ func TestBatchGivesWhatCallsGive(t *testing.T) {
 
 func TestBatchErrorsAreEachOperationsOwn(t *testing.T) {
 	t.Parallel()
+	needsAnyCommand(t)
 	ctx := t.Context()
 	root := nesttest.Open(t, batchUsers)
 	u := batchUser.At(root, 1)
@@ -80,7 +83,7 @@ func TestBatchErrorsAreEachOperationsOwn(t *testing.T) {
 
 	b := root.Batch()
 	wrong := batchName.At(u).In(b).Get()
-	bad := batchItem.At(u, "").In(b).Get()
+	bad := batchItem.At(u, "").In(b).Get() //nest:ignore the error is what is tested
 	good := batchAge.At(u).In(b).Set(5)
 	err = b.Exec(ctx)
 	require.ErrorIs(t, err, nest.ErrWrongType)
@@ -101,7 +104,7 @@ func TestBatchIsRunOnce(t *testing.T) {
 	b := root.Batch()
 	batchAge.At(u).In(b).Set(1)
 	require.NoError(t, b.Exec(ctx))
-	late := batchAge.At(u).In(b).Set(2)
+	late := batchAge.At(u).In(b).Set(2) //nest:ignore the batch is refused
 	require.ErrorIs(t, late.Err(), nest.ErrBatch)
 	require.ErrorIs(t, b.Exec(ctx), nest.ErrBatch)
 	age, err := batchAge.At(u).Get(ctx)
@@ -233,7 +236,7 @@ func TestObserversSeeEachOperationOfABatch(t *testing.T) {
 	require.Equal(t, []string{"set", "get"}, seen.ops())
 }
 
-// events collects what an observer is told.
+// events collects the events that an observer receives.
 type events struct {
 	mu  sync.Mutex
 	all []nest.Event
@@ -254,7 +257,7 @@ func (e *events) ops() (names []string) {
 	return names
 }
 
-// moody is a value whose encoder panics when it is told to.
+// moody is a value whose encoder panics when told to.
 type moody struct{ Panics bool }
 
 func (m moody) MarshalJSON() ([]byte, error) {
@@ -264,7 +267,7 @@ func (m moody) MarshalJSON() ([]byte, error) {
 	return []byte("{}"), nil
 }
 
-// What an encoder that panics was to write is not in the batch: the rest is sent without it.
+// An operation whose encoder panics is not in the batch. The rest is sent without it.
 func TestBatchAfterAnEncoderPanicked(t *testing.T) {
 	t.Parallel()
 	moods := nest.Key[moody]("moods")
@@ -279,7 +282,7 @@ func TestBatchAfterAnEncoderPanicked(t *testing.T) {
 	}
 }
 
-// One list of items serves many batches, also of those that run at the same time.
+// One list of items serves many batches, even when they run at the same time.
 func TestBatchesBesideEachOther(t *testing.T) {
 	t.Parallel()
 	var seen events
@@ -291,7 +294,7 @@ func TestBatchesBesideEachOther(t *testing.T) {
 			b := s.Batch()
 			set := batchName.At(s, id).In(b).Set(strconv.FormatInt(id, 10))
 			get := batchName.At(s, id).In(b).Get()
-			together(2, func(int) { _ = b.Exec(t.Context()) }) // of which one runs it
+			together(2, func(int) { _ = b.Exec(t.Context()) }) // only one of them runs it
 			assert.ErrorIs(t, b.Exec(t.Context()), nest.ErrBatch)
 			assert.NoError(t, set.Err())
 			got, err := get.Value()
@@ -300,4 +303,55 @@ func TestBatchesBesideEachOther(t *testing.T) {
 		}
 	})
 	require.Len(t, seen.ops(), 2*goroutines*rounds)
+}
+
+// The error of a batch that failed as a whole had one line for each operation.
+func TestErrorsOfLargeBatchesAreShort(t *testing.T) {
+	t.Parallel()
+	const n = 10_000
+	root := nesttest.Open(t, batchUsers)
+	b := root.Batch()
+	futures := make([]*nest.Done, n)
+	for i := range futures {
+		if i == n-1 {
+			futures[i] = batchName.At(root).In(b).Set("no id") //nest:ignore it is what is tested
+			continue
+		}
+		futures[i] = batchName.At(root, 1).In(b).Set("Ali", nest.ExpireIn(-1))
+	}
+	err := b.Exec(t.Context())
+	require.ErrorIs(t, err, nest.ErrArgument)
+	require.ErrorIs(t, err, nest.ErrMissingParam, "the last one")
+	require.Less(t, len(err.Error()), 4000)
+	require.Equal(t, 8, strings.Count(err.Error(), "\n"))
+	require.Contains(t, err.Error(), "and 9992 more errors")
+	all, ok := err.(interface{ Unwrap() []error })
+	require.True(t, ok)
+	require.Len(t, all.Unwrap(), n)
+	for _, f := range futures {
+		require.Error(t, f.Err())
+	}
+}
+
+// using is a value whose encoder uses the batch that it is added to.
+type using struct{ b *nest.Batch }
+
+func (u using) MarshalJSON() ([]byte, error) { return []byte(strconv.Itoa(u.b.Len())), nil }
+func (u *using) UnmarshalJSON([]byte) error  { return nil }
+
+// While a value was encoded, everyone else who used the batch had to wait, including the encoder.
+func TestEncodersMayUseTheBatch(t *testing.T) {
+	t.Parallel()
+	key := nest.Key[using]("using", nest.Codec(codec.JSON))
+	s := nesttest.Open(t, nest.Cluster("encoders", nest.Sub(key)))
+	b := s.Batch()
+	filled := make(chan *nest.Done)
+	go func() { filled <- key.At(s).In(b).Set(using{b}) }()
+	select {
+	case set := <-filled:
+		require.NoError(t, b.Exec(t.Context()))
+		require.NoError(t, set.Err())
+	case <-time.After(10 * time.Second):
+		t.Fatal("filling the batch waits for itself")
+	}
 }

@@ -76,7 +76,7 @@ func TestBitmap(t *testing.T) {
 		require.False(t, ok)
 
 		if nesttest.Shared(t).Kind() == nesttest.KindEmbedded {
-			return // which counts in bytes whatever is asked for
+			return // it always counts in bytes
 		}
 		n, err = r.CountRange(ctx, 6, 9, nest.InBits)
 		require.NoError(t, err)
@@ -138,8 +138,8 @@ func mustBytes(t *testing.T, r nest.BitmapRef) []byte {
 	return got
 }
 
-// Fields of every width make the way through the plain command, and through a script, whose
-// numbers hold 53 bits.
+// Fields of every width make the round trip, both through the plain command and through a script,
+// whose numbers have 53 bits.
 func TestBitmapFields(t *testing.T) {
 	t.Parallel()
 	nesttest.Need(t, nesttest.BitFields)

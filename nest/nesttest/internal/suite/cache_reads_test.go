@@ -23,7 +23,7 @@ type pair struct {
 	C  string `nest:"c"`
 }
 
-// A tree that says nothing of caching: tests open it with and without.
+// A tree without cache settings: tests open it with and without a cache.
 var (
 	nearValue   = nest.Key[string]("value")
 	nearCounter = nest.Counter[int]("counter")
@@ -40,7 +40,7 @@ var (
 		nearRecord, nearList, nearSet, nearSorted, nearBits, nearGeo, nearStream))
 )
 
-// eventLog keeps what an observer was told.
+// eventLog keeps the events that an observer receives.
 type eventLog struct {
 	mu  sync.Mutex
 	all []nest.Event
@@ -142,8 +142,8 @@ func maybe[T any](v T, ok bool, err error) (any, error) { return fmt.Sprint(v, o
 
 func unloadable[V any](context.Context) (v V, err error) { return v, nest.ErrNotFound }
 
-// nearWrite writes every key of nearTree so that each of nearReads gives something else for
-// each of the numbers 1, 2 and 3.
+// nearWrite writes every key of nearTree. For each of the numbers 1, 2 and 3, each of nearReads
+// returns a different result.
 func nearWrite(t *testing.T, s nest.Scope, n int) {
 	t.Helper()
 	ctx := t.Context()
@@ -190,7 +190,7 @@ func nearScopes(t *testing.T) (cached, plain nest.Scope, seen *eventLog) {
 	return cached, server.Open(t, nearTree, prefix, ring), seen
 }
 
-// Bytes that a read gives belong to its caller, who may write to them: the cache keeps its own.
+// The bytes that a read returns belong to the caller, who may modify them. The cache keeps its own.
 func TestCachedBytesAreTheCallersOwn(t *testing.T) {
 	t.Parallel()
 	nesttest.Need(t, nesttest.Tracking)
@@ -219,7 +219,7 @@ func TestCachedBytesAreTheCallersOwn(t *testing.T) {
 	}
 }
 
-// TestEveryReadIsCached reads everything twice, lets this process write and then another one.
+// TestEveryReadIsCached reads everything twice; then this process writes, and then another one.
 func TestEveryReadIsCached(t *testing.T) {
 	t.Parallel()
 	nesttest.Need(t, nesttest.Tracking)
@@ -239,7 +239,7 @@ func TestEveryReadIsCached(t *testing.T) {
 			require.Equal(t, want, again, name)
 			require.True(t, seen.last().CacheHit, "%s: the server is asked each time", name)
 			if n > 1 && !strings.HasSuffix(name, "2") {
-				require.NotEqual(t, before[name], got, "%s: the writes do not change it", name)
+				require.NotEqual(t, before[name], got, "%s: the write did not change it", name)
 			}
 			before[name] = got
 		}
@@ -253,7 +253,7 @@ func TestEveryReadIsCached(t *testing.T) {
 			return err == nil && fmt.Sprint(got) == fmt.Sprint(want)
 		}, 5*time.Second, time.Millisecond, name)
 	}
-	// Batches ask the server.
+	// Batches always ask the server.
 	b := cached.Batch()
 	f := nearValue.At(cached).In(b).Get()
 	require.NoError(t, b.Exec(ctx))
@@ -263,7 +263,7 @@ func TestEveryReadIsCached(t *testing.T) {
 	require.False(t, seen.last().CacheHit)
 }
 
-// What blocks takes over another connection than the one that caches.
+// Blocking operations use another connection than the one that caches.
 func TestCachedReadsSeeWhatWaitsTook(t *testing.T) {
 	t.Parallel()
 	nesttest.Need(t, nesttest.Tracking)
@@ -284,8 +284,8 @@ func TestCachedReadsSeeWhatWaitsTook(t *testing.T) {
 	}
 }
 
-// What a connection that is dead and open can cost: the old value is given until the client
-// notices, or until Cached says that it is too old, whichever comes first.
+// A connection that is dead but open serves the old value until the client notices or until the
+// time given to Cached is over, whichever comes first.
 func TestSilentPartition(t *testing.T) {
 	t.Parallel()
 	nesttest.Need(t, nesttest.Tracking)
@@ -322,10 +322,10 @@ func TestSilentPartition(t *testing.T) {
 				if err != nil {
 					break
 				}
-				require.Less(t, time.Since(start), c.between[1], "the old value is given for ever")
+				require.Less(t, time.Since(start), c.between[1], "the old value is served forever")
 				time.Sleep(5 * time.Millisecond)
 			}
-			t.Logf("the old value was given for %v", time.Since(start))
+			t.Logf("the old value was served for %v", time.Since(start))
 			require.GreaterOrEqual(t, time.Since(start), c.between[0])
 		})
 	}
@@ -337,7 +337,7 @@ var (
 	moveTree  = nest.Cluster("moves", nest.HashTag(), nest.Sub(farSource, nearSink))
 )
 
-// What waits changes its target as well.
+// A blocking move changes its target as well.
 func TestCachedReadsSeeWhatWaitsMoved(t *testing.T) {
 	t.Parallel()
 	nesttest.Need(t, nesttest.Tracking)
@@ -354,6 +354,6 @@ func TestCachedReadsSeeWhatWaitsMoved(t *testing.T) {
 		require.True(t, ok)
 		n, err = to.Len(t.Context())
 		require.NoError(t, err)
-		require.EqualValues(t, i+1, n, "older than an own write")
+		require.EqualValues(t, i+1, n, "older than its own write")
 	}
 }

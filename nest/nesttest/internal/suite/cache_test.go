@@ -20,8 +20,8 @@ var (
 		nest.Sub(nest.Cluster("", nest.Cached(time.Minute), nest.Sub(cachedCount)), partitioned))
 )
 
-// ownWrites is how many writes the test of reading them makes: -own-writes 100000 is the number
-// that this is promised for.
+// ownWrites is the number of writes that the test of reading them back makes. The promise is for
+// 100,000: -own-writes 100000.
 var ownWrites = flag.Int("own-writes", 10_000, "how many writes are read back through the cache")
 
 func TestCachedReadsAreNeverOlderThanOwnWrites(t *testing.T) {
@@ -30,8 +30,8 @@ func TestCachedReadsAreNeverOlderThanOwnWrites(t *testing.T) {
 	neverStale(t, nesttest.Open(t, cachedTree), *ownWrites)
 }
 
-// neverStale writes and reads the same keys from several goroutines, each its own, by every kind
-// of write.
+// neverStale writes and reads the same keys from several goroutines. Each goroutine has its own
+// keys and uses every kind of write.
 func neverStale(t *testing.T, root nest.Scope, writes int) {
 	t.Helper()
 	const goroutines, kinds = 4, 5
@@ -104,7 +104,7 @@ func TestCachedReadsSeeClearAndRename(t *testing.T) {
 	}
 }
 
-// TestCachedReadsStayLocal counts what the server is asked, and lets somebody else write.
+// TestCachedReadsStayLocal counts the commands that reach the server while another client writes.
 func TestCachedReadsStayLocal(t *testing.T) {
 	t.Parallel()
 	nesttest.Need(t, nesttest.Tracking)

@@ -18,14 +18,15 @@ var (
 	channels = nest.Cluster("channels", nest.TTL(declaredTTL), nest.Sub(news))
 )
 
-// heard is what a subscription told.
+// heard is one item that a subscription yields.
 type heard struct {
 	message point
 	err     error
 }
 
-// listen subscribes and gives what is told, until stop is called. It returns when the
-// subscription stands, and calls each time that it stands again.
+// listen subscribes and sends what the subscription yields to told, until stop is called. It
+// returns once the subscription is established, and signals stood each time it is established
+// again.
 func listen(t *testing.T, ref nest.ChannelRef[point]) (told <-chan heard, stood <-chan struct{}, stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -68,7 +69,7 @@ func TestChannel(t *testing.T) {
 	other, _, stopOther := listen(t, news.At(s, "b"))
 	n, err = ref.Subscribers(ctx)
 	require.NoError(t, err)
-	require.EqualValues(t, 2, n)
+	require.EqualValues(t, 1, n, "they share a connection")
 	for i := range 100 {
 		_, err = ref.Publish(ctx, point{i, -i})
 		require.NoError(t, err)
@@ -80,17 +81,21 @@ func TestChannel(t *testing.T) {
 	require.Empty(t, other)
 	require.False(t, db.exists(ref.Key()), "a channel is no key")
 
-	// One that leaves does not take the others with it.
+	// One that leaves does not disturb the others.
 	stop()
-	eventually(t, func() bool { n, err := ref.Subscribers(ctx); return err == nil && n == 1 })
-	_, err = ref.Publish(ctx, point{7, 7})
+	n, err = ref.Publish(ctx, point{7, 7})
 	require.NoError(t, err)
+	require.EqualValues(t, 1, n)
 	require.Equal(t, heard{message: point{7, 7}}, within(t, second))
 	stopSecond()
+	eventually(t, func() bool { n, err := ref.Subscribers(ctx); return err == nil && n == 0 })
+	_, err = news.At(s, "b").Publish(ctx, point{8, 8})
+	require.NoError(t, err)
+	require.Equal(t, heard{message: point{8, 8}}, within(t, other))
 	stopOther()
 }
 
-// The connection that all operations share works on while a subscription stands, and after.
+// The connection that all operations share keeps working during a subscription and after it.
 func TestSubscriptionKeepsToItsOwnConnection(t *testing.T) {
 	t.Parallel()
 	s := nesttest.Open(t, nest.Cluster("root", nest.Sub(channels, name)))
@@ -132,7 +137,7 @@ func TestSlowSubscriber(t *testing.T) {
 		require.EqualValues(t, 1, n)
 	}
 	publish(0)
-	time.Sleep(100 * time.Millisecond) // the loop has taken it, and waits
+	time.Sleep(100 * time.Millisecond) // the loop has taken it and waits
 	for x := 1; x <= 10; x++ {
 		publish(x)
 	}
@@ -211,7 +216,7 @@ func TestSubscribeErrors(t *testing.T) {
 			}
 			require.Equal(t, 1, n)
 		}
-		for _, err := range news.At(s).Subscribe(ctx) {
+		for _, err := range news.At(s).Subscribe(ctx) { //nest:ignore the error is what is tested
 			require.ErrorIs(t, err, nest.ErrMissingParam)
 		}
 	})
@@ -219,7 +224,7 @@ func TestSubscribeErrors(t *testing.T) {
 		over, cancel := context.WithCancel(ctx)
 		cancel()
 		for m, err := range ref.Subscribe(over) {
-			t.Error("nothing is told", m, err)
+			t.Error("nothing must be yielded", m, err)
 		}
 		timed, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 		defer cancel()
@@ -240,7 +245,7 @@ func TestSubscribeErrors(t *testing.T) {
 	})
 }
 
-// TestSubscriptionsLeaveNothingBehind is not parallel: it counts goroutines.
+// TestSubscriptionsLeaveNothingBehind is not parallel because it counts goroutines.
 func TestSubscriptionsLeaveNothingBehind(t *testing.T) {
 	s := nesttest.Open(t, channels)
 	ref := news.At(s, "a")

@@ -10,9 +10,10 @@ import (
 	"github.com/redisimnest/redisimnest/codec"
 	"github.com/redisimnest/redisimnest/nest"
 	"github.com/redisimnest/redisimnest/nest/nesttest"
+	"github.com/redisimnest/redisimnest/secure"
 )
 
-// A codec goes down the tree until something nearer has another one.
+// A codec is inherited down the tree until a nearer declaration sets another one.
 func TestCodecIsInherited(t *testing.T) {
 	t.Parallel()
 	far, near, own := nest.Key[string]("far"), nest.Key[string]("near"), nest.Key[string]("own", nest.Codec(codec.Raw))
@@ -44,7 +45,7 @@ func TestCodecIsInherited(t *testing.T) {
 	require.Equal(t, []string{`"a"`}, elements)
 }
 
-// The codec that wrote a value tells its type. One that stores none has read it as the key's.
+// The codec that wrote a value knows its type. A codec that stores no type reads it as the key's.
 func TestStoredType(t *testing.T) {
 	t.Parallel()
 	several := codec.Versioned(codec.JSON, codec.Tagged, codec.Unversioned(codec.Auto))
@@ -95,7 +96,7 @@ func TestStoredType(t *testing.T) {
 	}
 }
 
-// What Python stored is read and written back as it was, through a key that holds anything.
+// A value that Python stored is read and written back unchanged through a key of any type.
 func TestPythonValue(t *testing.T) {
 	t.Parallel()
 	key := nest.Key[any]("key")
@@ -112,7 +113,7 @@ func TestPythonValue(t *testing.T) {
 	require.Equal(t, stored, db.text(ref.Key()))
 }
 
-// A key moves from one codec to another while processes with both read and write it.
+// A key moves from one codec to another while processes with both codecs read and write it.
 func TestMoveToAnotherCodec(t *testing.T) {
 	t.Parallel()
 	steps := []codec.Codec{
@@ -135,7 +136,7 @@ func TestMoveToAnotherCodec(t *testing.T) {
 			got, err := refs[j].Get(t.Context())
 			require.NoError(t, err, "step %d reads what step %d wrote", j, i)
 			require.Equal(t, point{i, -i}, got)
-			if i == 1 && j == 2 { // rewriting what is old is one Update
+			if i == 1 && j == 2 { // rewriting an old value takes one Update
 				got, err = refs[j].Update(t.Context(), func(p point, _ bool) (point, error) { return p, nil })
 				require.NoError(t, err)
 				require.Equal(t, point{i, -i}, got)
@@ -146,4 +147,63 @@ func TestMoveToAnotherCodec(t *testing.T) {
 	}
 	_, err := refs[0].Get(t.Context())
 	require.ErrorIs(t, err, nest.ErrDecode)
+}
+
+// A secret moves from one codec to another in the same steps, although it is bound to the name of
+// the codec that wrote it. A value that was sealed when Versioned still had one name for all codecs
+// still opens.
+func TestMoveSecretsToAnotherCodec(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	steps := []codec.Codec{
+		codec.Auto,
+		codec.Versioned(codec.Upcoming(codec.Gob), codec.Unversioned(codec.Auto)),
+		codec.Versioned(codec.Gob, codec.Unversioned(codec.Auto)),
+		codec.Versioned(codec.Gob),
+	}
+	client, prefix := nesttest.Client(t), nesttest.Shared(t).Prefix(t)
+	first, second := secure.GenerateKey(), secure.GenerateKey()
+	ring := newRing(t, first, secure.AcceptOnly(second))
+	secrets, hashes := make([]nest.SecretRef[point], len(steps)), make([]nest.HashRef[point], len(steps))
+	for i, c := range steps {
+		secret, hash := nest.Secret[point]("secret"), nest.Hash[point]("hash", nest.SecretFields("hidden"))
+		s, err := nest.Open(client, nest.Cluster("move", nest.Codec(c), nest.Sub(secret, hash)), nest.WithPrefix(prefix), nest.WithKeyring(ring))
+		require.NoError(t, err)
+		secrets[i], hashes[i] = secret.At(s), hash.At(s)
+	}
+	for i := range steps {
+		require.NoError(t, secrets[i].Set(ctx, point{i, -i}))
+		require.NoError(t, hashes[i].Set(ctx, "hidden", point{i, -i}))
+		for j := max(i-1, 0); j <= min(i+1, len(steps)-1); j++ {
+			got, err := secrets[j].Get(ctx)
+			require.NoError(t, err, "step %d opens what step %d sealed", j, i)
+			require.Equal(t, point{i, -i}, got)
+			got, err = hashes[j].Get(ctx, "hidden")
+			require.NoError(t, err, "step %d opens the field that step %d sealed", j, i)
+			require.Equal(t, point{i, -i}, got)
+		}
+	}
+	_, err := secrets[0].Get(ctx)
+	require.ErrorIs(t, err, nest.ErrOpen)
+
+	db, ref := redis{t, client}, secrets[2]
+	former, err := ring.Seal(nil, []byte(`{"X":7,"Y":8}`), ref.Key(), "", string(nest.KindSecret), "versioned")
+	require.NoError(t, err)
+	db.set(ref.Key(), string(former))
+	for _, r := range secrets[1:3] {
+		got, err := r.Get(ctx)
+		require.NoError(t, err)
+		require.Equal(t, point{7, 8}, got)
+	}
+
+	require.NoError(t, secrets[0].Set(ctx, point{9, 9})) // now another key of the keyring seals it
+	secret := nest.Secret[point]("secret", nest.Codec(steps[2]))
+	s, err := nest.Open(client, nest.Cluster("move", nest.Sub(secret)), nest.WithPrefix(prefix), nest.WithKeyring(newRing(t, second, secure.AcceptOnly(first))))
+	require.NoError(t, err)
+	rotated, err := secret.At(s).Rotate(ctx)
+	require.NoError(t, err)
+	require.True(t, rotated)
+	got, err := ref.Get(ctx)
+	require.NoError(t, err)
+	require.Equal(t, point{9, 9}, got)
 }

@@ -20,7 +20,7 @@ import (
 
 const soon = 60 * time.Millisecond // a short ClaimAfter
 
-// handled collects what handlers were given.
+// handled collects what handlers receive.
 type handled struct {
 	mu       sync.Mutex
 	attempts map[string][]int64 // by ID
@@ -43,7 +43,7 @@ func (h *handled) ids() int {
 	return len(h.attempts)
 }
 
-// consuming runs Consume until stop is called, which gives what it returned.
+// consuming runs Consume until stop is called. stop returns the error of Consume.
 func consuming(t *testing.T, ref nest.StreamRef[int], name string, handle func(context.Context, nest.Delivery[int]) error, opts ...nest.ConsumeOption) (stop func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -82,7 +82,7 @@ func TestConsume(t *testing.T) {
 		return nil
 	}, nest.Count(7))
 	eventually(t, func() bool { return h.ids() == 20 })
-	_, err := ref.Add(t.Context(), 21) // it waits for this one
+	_, err := ref.Add(t.Context(), 21) // the consumer waits for this entry
 	require.NoError(t, err)
 	eventually(t, func() bool { return h.ids() == 21 })
 	eventually(t, func() bool { return pendingIn(t, ref) == 0 })
@@ -146,7 +146,7 @@ func TestConsumePanics(t *testing.T) {
 		_ = ref.Consume(t.Context(), "g", "a", func(context.Context, nest.Delivery[int]) error { panic("handler") })
 	})
 	require.EqualValues(t, 1, pendingIn(t, ref))
-	// The same consumer, started anew, does not wait for ClaimAfter.
+	// The same consumer, after a restart, does not wait for ClaimAfter.
 	var h handled
 	stop := consuming(t, ref, "a", func(_ context.Context, d nest.Delivery[int]) error {
 		h.take(d)
@@ -181,7 +181,7 @@ func TestConsumeDeadLetters(t *testing.T) {
 		}
 	}), nest.DeadLetter(2, func(_ context.Context, d nest.Delivery[int]) error {
 		if tries++; tries == 1 {
-			return errors.New("the place for dead letters is away")
+			return errors.New("the dead-letter stream is not available")
 		}
 		dead <- d
 		return nil
@@ -200,15 +200,15 @@ func TestConsumeDeadLetters(t *testing.T) {
 	require.Equal(t, []int64{1, 2}, h.attempts["1-0"])
 	require.NoError(t, letters["1-0"].Err)
 	require.Equal(t, 1, letters["1-0"].Value)
-	require.Empty(t, h.attempts["3-0"], "what cannot be decoded is not handled")
+	require.Empty(t, h.attempts["3-0"], "an entry that cannot be decoded is not handled")
 	require.EqualValues(t, 2, unread.Load())
 	require.ErrorIs(t, letters["3-0"].Err, nest.ErrDecode)
 	require.NotContains(t, letters["3-0"].Err.Error(), "secret-content")
 	require.Equal(t, map[string]string{"value": "secret-content"}, letters["3-0"].Fields)
 }
 
-// mortal is a client that works for a number of commands, and then no more: a process that dies
-// at some point of its work, before the command is sent or before its answer is read.
+// mortal is a client that works for a number of commands and then no more. It is like a process
+// that dies at some point of its work, before a command is sent or before its answer is read.
 type mortal struct {
 	rueidis.Client
 	left  *atomic.Int64
@@ -232,8 +232,8 @@ func (m mortal) Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResu
 	return result
 }
 
-// TestConsumeLosesNothing kills a consumer before and after each of its commands, and looks at
-// what those who come after it are given.
+// TestConsumeLosesNothing kills a consumer before and after each of its commands, and checks which
+// entries the later consumers receive.
 func TestConsumeLosesNothing(t *testing.T) {
 	t.Parallel()
 	const n = 4
@@ -263,7 +263,7 @@ func TestConsumeLosesNothing(t *testing.T) {
 				h.take(d)
 				return nil
 			}
-			go func() { // one that survives everything is stopped
+			go func() { // a consumer that survives every command is stopped
 				for ctx.Err() == nil && h.ids() < n {
 					time.Sleep(time.Millisecond)
 				}
@@ -282,7 +282,7 @@ func TestConsumeLosesNothing(t *testing.T) {
 			require.NoError(t, stop(), fmt.Sprint(steps, after))
 		}
 		if steps > 20 && died < int(steps) {
-			break // it lived to the end: there are no later steps to die at
+			break // it survived to the end: there are no later steps to die at
 		}
 	}
 	require.Greater(t, died, 20, "it must have died at many points")
@@ -306,7 +306,7 @@ func TestConsumeOutlivesTheServer(t *testing.T) {
 	eventually(t, func() bool { _, err := ref.Add(t.Context(), 4, nest.WithID("4-0")); return err == nil })
 	eventually(t, func() bool { return h.ids() == 4 })
 
-	// The stream goes, and comes again without its group.
+	// The stream is deleted and made again without its group.
 	eventually(t, func() bool { _, err := ref.Delete(t.Context()); return err == nil })
 	_, err := ref.Add(t.Context(), 5, nest.WithID("5-0"))
 	require.NoError(t, err)
@@ -325,7 +325,7 @@ func TestConsumeDoesNotHandleWhatOthersClaimed(t *testing.T) {
 	stop := consuming(t, ref, "slow", func(ctx context.Context, d nest.Delivery[int]) error {
 		h.take(d)
 		if d.Value == 1 {
-			time.Sleep(2 * soon) // meanwhile another consumer takes the second one
+			time.Sleep(2 * soon) // meanwhile another consumer takes the second entry
 			_, err := ref.Claim(ctx, "g", "other", 0, "2-0")
 			return err
 		}
@@ -333,8 +333,8 @@ func TestConsumeDoesNotHandleWhatOthersClaimed(t *testing.T) {
 	}, nest.ClaimAfter(soon), nest.Count(3))
 	eventually(t, func() bool { return h.ids() == 3 })
 	require.NoError(t, stop())
-	require.Equal(t, []int64{1}, h.attempts["3-0"], "what waited behind it is still its own")
-	require.Greater(t, h.attempts["2-0"][0], int64(1), "taken back only when the other left it alone")
+	require.Equal(t, []int64{1}, h.attempts["3-0"], "the entry behind it still belongs to this consumer")
+	require.Greater(t, h.attempts["2-0"][0], int64(1), "taken back only after the other consumer left it idle")
 }
 
 func TestConsumeArguments(t *testing.T) {
@@ -380,8 +380,8 @@ func TestConsumeStartsAfter(t *testing.T) {
 	require.Equal(t, []int{4, 5}, h.order)
 }
 
-// What Consume goes on after is seen by observers and the logger, without OnError too: each
-// failure once, with the handler's own words and the entry named once.
+// Observers and the logger see every failure that Consume continues after, even without OnError.
+// Each failure appears once, with the handler's own words, and names the entry once.
 func TestConsumeTellsObservers(t *testing.T) {
 	t.Parallel()
 	jobs, other := nest.Stream[int]("jobs:<of>", nest.Params(nest.Param[string]("of", nest.Sensitive()))), nest.Key[int]("other")
@@ -416,11 +416,11 @@ func TestConsumeTellsObservers(t *testing.T) {
 	require.ErrorIs(t, second, nest.ErrDecode)
 	text := log.String()
 	require.Equal(t, 2, strings.Count(text, "level=WARN msg=redis op=consume"), text)
-	require.Equal(t, 2, strings.Count(text, "\n"), "what a caller was told is logged at the debug level")
+	require.Equal(t, 2, strings.Count(text, "\n"), "what a caller received is logged at the debug level")
 	require.NotContains(t, text, "sesame")
 	require.NotContains(t, text, "8675309")
 
-	// A server's answer that Consume waits out is among it.
+	// The events include an error of the server that Consume waits out.
 	require.NoError(t, db.do("XGROUP", "DESTROY", ref.Key(), "g").Error())
 	stop = consuming(t, ref, "a", func(context.Context, nest.Delivery[int]) error {
 		return db.do("XGROUP", "DESTROY", ref.Key(), "g").Error()
@@ -430,7 +430,7 @@ func TestConsumeTellsObservers(t *testing.T) {
 	require.ErrorIs(t, errors.Join(errorsOf(seen.unreturned()[2:])...), nest.ErrNotFound)
 }
 
-// logged is a log that is written and read at once.
+// logged is a log that can be written and read at the same time.
 type logged struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -468,7 +468,7 @@ func errorsOf(of []nest.Event) []error {
 	return errs
 }
 
-// A handler of dead letters gets an error that names the entry, and may return it.
+// The handler of dead letters gets an error that names the entry, and may return it.
 func TestConsumeNamesTheEntryOnce(t *testing.T) {
 	t.Parallel()
 	ref, db := openStream[int](t)
@@ -483,10 +483,79 @@ func TestConsumeNamesTheEntryOnce(t *testing.T) {
 			default:
 			}
 		}))
-	for range 2 { // it cannot be decoded, and then not be put aside
+	for range 2 { // it cannot be decoded, and then it cannot be put aside
 		err := <-told
 		require.ErrorIs(t, err, nest.ErrDecode)
 		require.Equal(t, 1, strings.Count(err.Error(), "entry "+id), err)
 	}
+	require.NoError(t, stop())
+}
+
+// A stream that is deleted again and again is consumed from the beginning each time, wherever the
+// group began at first.
+func TestConsumeMakesAGroupAgainFromTheBeginning(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	ref, _ := openStream[int](t)
+	var h handled
+	stop := consuming(t, ref, "a", func(_ context.Context, d nest.Delivery[int]) error { h.take(d); return nil }, nest.StartAfter(nest.NewEntries))
+	eventually(t, func() bool { _, err := ref.PendingSummary(ctx, "g"); return err == nil })
+	for i := range 12 {
+		_, err := ref.Delete(ctx)
+		require.NoError(t, err)
+		_, err = ref.Add(ctx, i)
+		require.NoError(t, err)
+		eventually(t, func() bool { return h.ids() == i+1 })
+	}
+	require.NoError(t, stop())
+}
+
+// An entry that was read but given to no handler, because the context ended, counts as no attempt.
+func TestAttemptsCountWhatAHandlerWasGiven(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	ref, _ := openStream[int](t)
+	for i := range 3 {
+		_, err := ref.Add(ctx, i)
+		require.NoError(t, err)
+	}
+	var given, dead atomic.Int64
+	dying := nest.DeadLetter(1, func(context.Context, nest.Delivery[int]) error { dead.Add(1); return nil })
+	first, cancel := context.WithCancel(ctx)
+	err := ref.Consume(first, "g", "a", func(context.Context, nest.Delivery[int]) error {
+		given.Add(1)
+		cancel()
+		return nil
+	}, dying)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, given.Load())
+	stop := consuming(t, ref, "a", func(context.Context, nest.Delivery[int]) error { given.Add(1); return nil }, dying)
+	eventually(t, func() bool { return given.Load()+dead.Load() == 3 })
+	require.NoError(t, stop())
+	require.Zero(t, dead.Load())
+}
+
+// A server whose memory is full refuses to create a group, but nothing else that Consume does. An
+// existing group is read, and entries are taken over from dead consumers and acknowledged.
+func TestConsumeGoesOnWhileMemoryIsFull(t *testing.T) {
+	t.Parallel()
+	if nesttest.Shared(t).Kind() == nesttest.KindEmbedded {
+		t.Skip("nesttest: SKIPPED, not passed: the embedded server has no maxmemory")
+	}
+	server := nesttest.Start(t)
+	ctx, db := t.Context(), redis{t, server.Client(t)}
+	def := nest.Stream[int]("stream", nest.TTL(declaredTTL))
+	ref := def.At(server.Open(t, nest.Cluster("streams", nest.Sub(def))))
+	fillStream(t, ref, 6)
+	_, err := ref.CreateGroup(ctx, "g", "")
+	require.NoError(t, err)
+	_, err = ref.ReadGroup(ctx, "g", "dead", nest.Count(2))
+	require.NoError(t, err)
+	require.NoError(t, db.do("CONFIG", "SET", "maxmemory-policy", "noeviction", "maxmemory", "1").Error())
+	_, err = ref.Add(ctx, 7)
+	require.ErrorContains(t, err, "OOM", "it is full")
+	var h handled
+	stop := consuming(t, ref, "a", func(_ context.Context, d nest.Delivery[int]) error { h.take(d); return nil }, nest.ClaimAfter(soon))
+	eventually(t, func() bool { return h.ids() == 6 && pendingIn(t, ref) == 0 })
 	require.NoError(t, stop())
 }

@@ -69,8 +69,8 @@ func TestCounterWithoutAKey(t *testing.T) {
 	require.Equal(t, uint8(1), n)
 }
 
-// overflows is a row of the table of limits: a counter at start that op would take out of its
-// range, with and without a TTL, and once without a key when start is 0.
+// overflows is a row of the table of limits. A counter at start, which op would take out of its
+// range, is tried with and without a TTL, and once without a key when start is 0.
 func overflows[N nest.Number](start N, op func(context.Context, nest.CounterRef[N]) (N, error)) func(t *testing.T) {
 	return func(t *testing.T) {
 		for _, opts := range [][]nest.KeyOption{nil, {nest.TTL(declaredTTL)}} {
@@ -153,7 +153,7 @@ func TestCounterOfFloats(t *testing.T) {
 	}
 }
 
-// What is no number of the counter's type is an error that does not repeat it.
+// A value that is not a number of the counter's type is an error that does not quote the value.
 func TestCounterOverSomethingElse(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

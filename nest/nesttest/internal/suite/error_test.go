@@ -1,3 +1,5 @@
+//nest:ignore what wrong calls say is tested here
+
 package suite_test
 
 import (
@@ -14,8 +16,8 @@ import (
 	"github.com/redisimnest/redisimnest/secure"
 )
 
-// operations are all that can be done with a KeyRef[int], each with an argument that has a
-// place in no error.
+// operations are all operations of a KeyRef[int], each with an argument that must appear in no
+// error.
 const telltale = 8675309
 
 var operations = map[string]func(ctx context.Context, r nest.KeyRef[int]) error{
@@ -70,7 +72,7 @@ var operations = map[string]func(ctx context.Context, r nest.KeyRef[int]) error{
 	},
 }
 
-// errorOf gives the error in the one shape of errors.
+// errorOf returns err as an *nest.Error, the one shape of all errors.
 func errorOf(t *testing.T, err error) *nest.Error {
 	t.Helper()
 	var e *nest.Error
@@ -78,7 +80,7 @@ func errorOf(t *testing.T, err error) *nest.Error {
 	return e
 }
 
-// shaped requires the one shape of errors, with none of the values in it.
+// shaped requires the one shape of errors, without any of the values.
 func shaped(t *testing.T, err error) {
 	t.Helper()
 	var e *nest.Error
@@ -87,7 +89,7 @@ func shaped(t *testing.T, err error) {
 	require.NotContains(t, err.Error(), "8675309")
 }
 
-// A reference with an error gives it from every operation, and nothing is sent.
+// Every operation of a reference with an error returns that error, and nothing is sent.
 func TestBadReferences(t *testing.T) {
 	t.Parallel()
 	s, db := open(t)
@@ -120,7 +122,7 @@ func TestBadReferences(t *testing.T) {
 	require.False(t, db.exists("root:user:1:age"))
 }
 
-// A key of another Redis type is reported by all that read or compare the value, and stays.
+// All operations that read or compare the value report a key of another Redis type, and leave it.
 func TestWrongType(t *testing.T) {
 	t.Parallel()
 	s, db := open(t)
@@ -137,12 +139,13 @@ func TestWrongType(t *testing.T) {
 		require.Equal(t, int64(1), n, op)
 	}
 
-	// What does not look at the value takes it as any other key; what replaces it does.
+	// Operations that do not look at the value accept the key like any other. Operations that
+	// replace the value do so.
 	require.NoError(t, ref.Set(t.Context(), 3))
 	require.Equal(t, "3", db.text(ref.Key()))
 }
 
-// A value that is none of the declared type is reported, never read as zero, and not quoted.
+// A value that is not of the declared type is reported. It is never read as zero and never quoted.
 func TestUndecodable(t *testing.T) {
 	t.Parallel()
 	s, db := open(t)
@@ -163,7 +166,7 @@ func TestUndecodable(t *testing.T) {
 			err := operations[op](t.Context(), ref)
 			require.ErrorIs(t, err, nest.ErrDecode, "%s of %s", op, what)
 			shaped(t, err)
-			if op != "Swap" && op != "Take" { // which say that they write all the same
+			if op != "Swap" && op != "Take" { // these say that they write all the same
 				require.Equal(t, stored, db.text(ref.Key()), "%s of %s", op, what)
 			}
 		}
@@ -178,7 +181,7 @@ func TestUndecodable(t *testing.T) {
 	}
 }
 
-// What the server says of a command that it does not know repeats the command's arguments.
+// The server's error about an unknown command repeats the command's arguments.
 func TestUnknownCommand(t *testing.T) {
 	t.Parallel()
 	s, _ := open(t)
@@ -190,7 +193,7 @@ func TestUnknownCommand(t *testing.T) {
 	shaped(t, err)
 }
 
-// Other refusals of the server come through without the values that they are about.
+// Other refusals of the server are passed on without the values that they are about.
 func TestRefusedByTheServer(t *testing.T) {
 	t.Parallel()
 	s, db := open(t)
@@ -204,7 +207,7 @@ func TestRefusedByTheServer(t *testing.T) {
 	shaped(t, err)
 }
 
-// What the codec cannot write is refused before anything is sent.
+// A value that the codec cannot encode is refused before anything is sent.
 func TestUnencodable(t *testing.T) {
 	t.Parallel()
 	key := nest.Key[float64Box]("key")
@@ -225,7 +228,7 @@ func TestUnencodable(t *testing.T) {
 	require.False(t, there)
 }
 
-// float64Box becomes JSON, which has no word for what is not a number.
+// float64Box is encoded as JSON, which cannot represent NaN or infinity.
 type float64Box struct{ F float64 }
 
 func TestExpiryOptionsThatMakeNoSense(t *testing.T) {
@@ -246,7 +249,7 @@ func TestExpiryOptionsThatMakeNoSense(t *testing.T) {
 	}
 }
 
-// A bare number where a duration is meant counts nanoseconds: the error says so.
+// A bare number used as a duration counts nanoseconds. The error says so.
 func TestDurationsInNanoseconds(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -287,7 +290,7 @@ func TestDurationsInNanoseconds(t *testing.T) {
 	require.Equal(t, 1, got)
 }
 
-// The least wait is a millisecond: what is left of a time must not be refused.
+// The shortest wait is a millisecond. A remaining time that is shorter must not be refused.
 func TestShortestWait(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -310,7 +313,7 @@ func TestShortestWait(t *testing.T) {
 	}
 }
 
-// A context that is nil is an error of the operation that was given it, and nothing is sent.
+// A nil context is an error of the operation that gets it, and nothing is sent.
 func TestNilContext(t *testing.T) {
 	t.Parallel()
 	var none context.Context
@@ -368,7 +371,7 @@ func TestNilContext(t *testing.T) {
 	require.ErrorIs(t, errorOf(t, nest.KeyRef[int]{}.Set(none, 1)), nest.ErrNoClient, "a bad reference comes first")
 }
 
-// firstError gives the error that a stream ends with.
+// firstError returns the error that a stream ends with.
 func firstError[T any](seq iter.Seq2[T, error]) error {
 	for _, err := range seq {
 		if err != nil {
@@ -378,7 +381,7 @@ func firstError[T any](seq iter.Seq2[T, error]) error {
 	return nil
 }
 
-// A context that is over is the reason that the error gives, and nothing is written.
+// When the context has ended, the error gives that as the reason, and nothing is written.
 func TestContextIsOver(t *testing.T) {
 	t.Parallel()
 	s, db := open(t)
@@ -388,7 +391,7 @@ func TestContextIsOver(t *testing.T) {
 	defer cancel()
 	ref := age.At(s, 1)
 	for op, do := range operations {
-		if op == "Rename" || op == "Copy" { // refused before, since they are to themselves
+		if op == "Rename" || op == "Copy" { // refused earlier: both keys are the same
 			continue
 		}
 		err := do(canceled, ref)

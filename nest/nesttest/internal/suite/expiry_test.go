@@ -21,19 +21,19 @@ type keyRef interface {
 	TTL(ctx context.Context) (time.Duration, error)
 }
 
-// opener declares one key with these options and opens it under a prefix of the test's own.
+// opener declares one key with these options and opens it under the test's own prefix.
 type opener[R keyRef] func(t *testing.T, opts ...nest.KeyOption) R
 
-// alone opens a tree that holds nothing but the key.
+// alone opens a tree that has only this key.
 func alone(t *testing.T, key nest.Node) nest.Scope {
 	t.Helper()
 	return nesttest.Open(t, nest.Cluster("alone:<n>", nest.HashTag(), nest.Sub(key)))
 }
 
-// requireExpiry runs each write of a kind on a key that is declared with a TTL: on a missing
-// key, on one with 40 seconds left, and on one that AutoRenew renews. Wherever there is a key
-// afterwards, it has the expiry that the kind promises. The writes named in restarts start the
-// TTL anew, the others let it go on.
+// requireExpiry runs each write of a kind on a key that is declared with a TTL: on a missing key,
+// on one with 40 seconds left, and on one with AutoRenew. Whenever the key exists afterwards, it
+// has the expiry that its kind promises. The writes named in restarts restart the TTL; all others
+// leave a running TTL alone.
 func requireExpiry[R keyRef](t *testing.T, open opener[R], fill func(context.Context, R) error, writes map[string]func(context.Context, R) error, restarts ...string) {
 	t.Helper()
 	const running = 40 * time.Second
@@ -81,8 +81,8 @@ func requireExpiry[R keyRef](t *testing.T, open opener[R], fill func(context.Con
 	}
 }
 
-// manyTexts gives more elements than a script can hand to a command at once: 100,000, or what
-// the embedded server takes in a second.
+// manyTexts returns more elements than a script can pass to a command at once: 100,000, or as many
+// as the embedded server takes in a second.
 func manyTexts(t *testing.T) []string {
 	t.Helper()
 	many := make([]string, 100_000)

@@ -106,7 +106,7 @@ func TestGeo(t *testing.T) {
 		require.Zero(t, n)
 
 		if nesttest.Shared(t).Kind() == nesttest.KindEmbedded {
-			return // which knows neither GEOHASH nor options of GEOADD
+			return // it knows neither GEOHASH nor the options of GEOADD
 		}
 		hash, ok, err := r.Hash(ctx, "Palermo")
 		require.NoError(t, err)
@@ -115,10 +115,10 @@ func TestGeo(t *testing.T) {
 		hashes, err := r.Hashes(ctx, "Atlantis", "Catania")
 		require.NoError(t, err)
 		require.Equal(t, []nest.Optional[string]{{}, {Value: "sqdtr74hyu0", Found: true}}, hashes)
-		added, err = r.Add(ctx, "Palermo", quito.Point, nest.IfNew)
+		added, err = r.Add(ctx, "Palermo", quito.Point, nest.IfNew())
 		require.NoError(t, err)
 		require.False(t, added)
-		added, err = r.Add(ctx, "Palermo", quito.Point, nest.IfPresent, nest.CountChanged)
+		added, err = r.Add(ctx, "Palermo", quito.Point, nest.IfPresent(), nest.CountChanged())
 		require.NoError(t, err)
 		require.True(t, added)
 	})
@@ -191,8 +191,8 @@ func TestGeoArguments(t *testing.T) {
 		"longitude": func() error { _, err := r.Add(ctx, "a", nest.Point{Longitude: 181}); return err },
 		"latitude":  func() error { _, err := r.Add(ctx, "a", nest.Point{Latitude: -86}); return err },
 		"NaN":       func() error { _, err := r.Add(ctx, "a", nest.Point{Latitude: math.NaN()}); return err },
-		"greater":   func() error { _, err := r.Add(ctx, "a", nest.Point{}, nest.IfGreater); return err },
-		"exclusive": func() error { _, err := r.Add(ctx, "a", nest.Point{}, nest.IfNew, nest.IfPresent); return err },
+		"greater":   func() error { _, err := r.Add(ctx, "a", nest.Point{}, nest.IfGreater()); return err },
+		"exclusive": func() error { _, err := r.Add(ctx, "a", nest.Point{}, nest.IfNew(), nest.IfPresent()); return err },
 		"unit":      func() error { _, _, err := r.Distance(ctx, "a", "b", "mm"); return err },
 		"area":      func() error { _, err := r.Search(ctx, nest.Point{}, nest.Area{}); return err },
 		"area unit": func() error { _, err := r.Search(ctx, nest.Point{}, nest.Circle(1, "mm")); return err },

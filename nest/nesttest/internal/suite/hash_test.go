@@ -16,14 +16,14 @@ import (
 	"github.com/redisimnest/redisimnest/nest/nesttest"
 )
 
-// openHash opens a tree with nothing but a hash in it.
+// openHash opens a tree that contains only a hash.
 func openHash[V any](t *testing.T, opts ...nest.KeyOption) (nest.HashRef[V], redis) {
 	t.Helper()
 	def := nest.Hash[V]("hash", opts...)
 	return def.At(nesttest.Open(t, nest.Cluster("hashes", nest.Sub(def)))), redis{t, nesttest.Client(t)}
 }
 
-// fields gives what is stored, without the library.
+// fields returns the stored fields, without using the library.
 func (r redis) fields(key string) map[string]string {
 	r.t.Helper()
 	fields, err := r.do("HGETALL", key).AsStrMap()
@@ -68,7 +68,7 @@ func TestHashReads(t *testing.T) {
 		require.NoError(t, err)
 		require.False(t, has)
 		for _, err := range ref.Iterate(ctx) {
-			t.Fatal("there is nothing to iterate", err)
+			t.Fatal("there must be nothing to iterate", err)
 		}
 	})
 
@@ -126,7 +126,7 @@ func TestHashReads(t *testing.T) {
 	})
 }
 
-func iterated[V any](t *testing.T, ref nest.HashRef[V], opts ...nest.ScanOption) map[string]V {
+func iterated[V any](t *testing.T, ref nest.HashRef[V], opts ...nest.ScanCountOption) map[string]V {
 	t.Helper()
 	got := make(map[string]V)
 	for f, err := range ref.Iterate(t.Context(), opts...) {
@@ -215,7 +215,7 @@ func TestHashDefaults(t *testing.T) {
 func TestHashIncrInt(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	// The same with and without a TTL: one is a command, the other a script.
+	// The results are the same with and without a TTL: one is a command, the other a script.
 	for name, opts := range map[string][]nest.KeyOption{"plain": nil, "with a TTL": {nest.TTL(60)}} {
 		t.Run(name, func(t *testing.T) {
 			ref, db := openHash[int64](t, opts...)
@@ -226,7 +226,7 @@ func TestHashIncrInt(t *testing.T) {
 			require.NoError(t, err)
 			require.EqualValues(t, -2, got)
 
-			const big = int64(1)<<53 + 1 // no float64 holds it
+			const big = int64(1)<<53 + 1 // a float64 cannot represent it
 			require.NoError(t, ref.Set(ctx, "n", big))
 			got, err = ref.Incr(ctx, "n", 2)
 			require.NoError(t, err)
@@ -337,7 +337,7 @@ func TestHashBadContent(t *testing.T) {
 	require.ErrorContains(t, err, "field 2 of 2")
 	_, _, err = ref.Take(ctx, "bad")
 	require.ErrorIs(t, err, nest.ErrDecode)
-	require.Equal(t, map[string]string{"good": "1"}, db.fields(ref.Key()), "what was taken is gone")
+	require.Equal(t, map[string]string{"good": "1"}, db.fields(ref.Key()), "the fields that were taken are gone")
 
 	list, db := openHash[int](t, nest.TTL(60))
 	require.NoError(t, db.do("RPUSH", list.Key(), "x").Error())
@@ -349,8 +349,8 @@ func TestHashBadContent(t *testing.T) {
 	require.ErrorIs(t, err, nest.ErrWrongType)
 }
 
-// TestHashTTL runs every write on a new key and on one whose TTL runs, declared without and with
-// AutoRenew.
+// TestHashTTL runs every write on a new key and on a key with a running TTL, declared without and
+// with AutoRenew.
 func TestHashTTL(t *testing.T) {
 	t.Parallel()
 	type write = func(ctx context.Context, ref nest.HashRef[int]) error
@@ -455,7 +455,7 @@ func TestHashOfManyFields(t *testing.T) {
 			}
 			require.Equal(t, all, iterated(t, ref, nest.ScanCount(500)))
 
-			// What is not taken of a stream of fields is not read either.
+			// A caller that stops early reads no more fields.
 			seen := 0
 			for _, err := range ref.Iterate(ctx) {
 				require.NoError(t, err)
@@ -502,7 +502,7 @@ func TestFieldTTL(t *testing.T) {
 
 	t.Run("a server without it", func(t *testing.T) {
 		if nesttest.Shared(t).Has(t, nesttest.HashFieldTTL) {
-			return // "a server with it" is the half of the test that says something here
+			return // this half of the test needs a server that lacks the command
 		}
 		ref, db := openHash[int](t, nest.FieldTTL(10))
 		writes := map[string]error{"set": ref.Set(ctx, "a", 1), "set many": ref.SetMany(ctx, map[string]int{"a": 1})}
@@ -593,6 +593,8 @@ func TestFieldTTL(t *testing.T) {
 		_, err = ref.ExpireFieldsAt(ctx, time.UnixMilli(-1), "a")
 		require.ErrorIs(t, err, nest.ErrArgument)
 		require.ErrorContains(t, err, "before 1970")
+		_, err = ref.ExpireFieldsAt(ctx, time.Unix(math.MaxInt64, 0), "a")
+		require.ErrorIs(t, err, nest.ErrArgument)
 		_, err = ref.ExpireFieldsAt(ctx, time.Time{}, "a")
 		require.ErrorIs(t, err, nest.ErrArgument)
 		_, err = ref.GetAndExpire(ctx, 0, "a")

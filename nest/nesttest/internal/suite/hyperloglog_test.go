@@ -44,7 +44,7 @@ func TestHyperLogLog(t *testing.T) {
 		n, err = a.CountUnion(ctx, b, to)
 		require.NoError(t, err)
 		if nesttest.Shared(t).Kind() == nesttest.KindEmbedded {
-			require.InDelta(t, 4, n, 1) // it adds the counts up
+			require.InDelta(t, 4, n, 1) // it adds up the counts
 		} else {
 			require.Equal(t, int64(4), n)
 		}

@@ -17,7 +17,7 @@ import (
 	"github.com/redisimnest/redisimnest/nest/nesttest"
 )
 
-// openLimiter mounts one limiter below a cluster whose settings it must not heed.
+// openLimiter mounts one limiter below a cluster whose settings it must ignore.
 func openLimiter(t *testing.T, opts ...nest.KeyOption) (nest.LimiterRef, redis) {
 	t.Helper()
 	def := nest.Limiter("rate:<ip>", opts...)
@@ -32,7 +32,7 @@ func allowN(t *testing.T, r nest.LimiterRef, n int64) nest.Decision {
 	return d
 }
 
-// nearly requires a time that was counted from a moment ago.
+// nearly requires a duration that was measured a moment ago.
 func nearly(t *testing.T, want, got time.Duration) {
 	t.Helper()
 	require.LessOrEqual(t, got, want)
@@ -48,7 +48,7 @@ func TestLimiter(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r, db := openLimiter(t, opts...)
-			retry := 2 * time.Hour // when one event leaks
+			retry := 2 * time.Hour // the time until one event leaks
 			if name == "window" {
 				retry = 10 * time.Hour
 			}
@@ -63,7 +63,7 @@ func TestLimiter(t *testing.T) {
 				require.True(t, allowN(t, r, 0).Allowed)
 			}
 			peek(5)
-			require.False(t, db.exists(r.Key()), "to look leaves nothing behind")
+			require.False(t, db.exists(r.Key()), "looking leaves nothing behind")
 			for n := range int64(5) {
 				d, err := r.Allow(t.Context())
 				require.NoError(t, err)
@@ -86,7 +86,7 @@ func TestLimiter(t *testing.T) {
 			require.Zero(t, d.Remaining)
 			nearly(t, retry, d.RetryAfter)
 			nearly(t, 10*time.Hour, d.ResetAfter)
-			require.Equal(t, stored, db.text(r.Key()), "what is denied changes nothing")
+			require.Equal(t, stored, db.text(r.Key()), "a denied event changes nothing")
 			if d = allowN(t, r, 5); name == "GCRA" {
 				retry = 10 * time.Hour
 			}
@@ -137,7 +137,7 @@ func TestLimiterInABatch(t *testing.T) {
 	require.ErrorIs(t, err, nest.ErrArgument)
 }
 
-// From several clients at once exactly as many pass as may.
+// When several clients ask at once, exactly the allowed number of events passes.
 func TestLimiterUnderConcurrency(t *testing.T) {
 	t.Parallel()
 	for name, opts := range map[string][]nest.KeyOption{
@@ -168,7 +168,8 @@ func TestLimiterUnderConcurrency(t *testing.T) {
 	}
 }
 
-// Over a time no more than the burst and what leaks in that time passes, and nearly that.
+// Over a period no more events pass than the burst and what leaks in that period, and nearly that
+// many pass.
 func TestLimiterOverTime(t *testing.T) {
 	t.Parallel()
 	const perSecond, burst = 200, 7
@@ -236,7 +237,7 @@ func TestLimiterWaitEnds(t *testing.T) {
 		require.Equal(t, op, errorOf(t, err).Op)
 		require.Regexp(t, `rate limited: to be allowed in (30m0s|29m[0-9.]+s), and the context's deadline is before that$`, err.Error())
 		nearly(t, 30*time.Minute, d.RetryAfter)
-		require.Less(t, time.Since(start), 30*time.Second, "it does not wait in vain")
+		require.Less(t, time.Since(start), 30*time.Second, "it must not wait in vain")
 
 		ctx, texts := endedWaits(t, op, wait)
 		require.Regexp(t, `rate limited: to be allowed in (30m0s|29m[0-9.]+s): context canceled`, texts)
@@ -256,9 +257,9 @@ func TestLimiterWaitEnds(t *testing.T) {
 	}
 }
 
-// endedWaits lets the context of two waits end, one that waits for its time and one that waits for
-// its turn, and gives their errors. Where it ends before they wait there is nothing to see, and it
-// tries again, later.
+// endedWaits ends the context of two waits, one that waits for its time and one that waits for its
+// turn. It returns their errors. If the context ends before they wait, there is nothing to see, and
+// it tries again with a longer time.
 func endedWaits(t *testing.T, op string, wait func(context.Context) (nest.Decision, error)) (over context.Context, texts string) {
 	t.Helper()
 	for pause := 20 * time.Millisecond; ; pause *= 2 {
@@ -290,8 +291,8 @@ func endedWaits(t *testing.T, op string, wait func(context.Context) (nest.Decisi
 	}
 }
 
-// What the limiter holds is the level, the unit and the time; other times and units are as if
-// the clock or the declaration had been changed.
+// The limiter stores the level, the unit and the time. Stored values with other times and units
+// simulate a change of the clock or of the declaration.
 func TestLimiterKeepsItsCount(t *testing.T) {
 	t.Parallel()
 	hour := time.Hour.Microseconds()
@@ -315,12 +316,12 @@ func TestLimiterKeepsItsCount(t *testing.T) {
 			require.LessOrEqual(t, d.RetryAfter, 10*time.Hour)
 			require.Positive(t, d.RetryAfter)
 
-			hold(10*unit, unit, now-11*hour) // and ahead
+			hold(10*unit, unit, now-11*hour) // the clock was set ahead
 			require.EqualValues(t, 10, allowN(t, r, 0).Remaining)
 			hold(10*unit, unit, 0)
 			require.EqualValues(t, 9, allowN(t, r, 1).Remaining)
 
-			// Seven events, as a limiter counted them whose rate was another one.
+			// Seven events, counted by a limiter with another rate.
 			hold(7*3600, 3600, now)
 			require.EqualValues(t, 3, allowN(t, r, 0).Remaining)
 			require.EqualValues(t, 2, allowN(t, r, 1).Remaining)
@@ -341,8 +342,53 @@ func TestLimiterKeepsItsCount(t *testing.T) {
 	}
 }
 
-// Rates whose interval is no whole number of microseconds lose nothing: after a whole period all
-// of it is there again, and not a microsecond before.
+// When the server's clock is set back, the stored time lies in the future for a long time. The
+// level leaks all the same, and RetryAfter is correct.
+func TestLimiterAfterTheClockWasSetBack(t *testing.T) {
+	t.Parallel()
+	const period = 400 * time.Millisecond
+	for name, opts := range map[string][]nest.KeyOption{
+		"GCRA":   {nest.Rate(4, period)},
+		"window": {nest.Rate(4, period), nest.FixedWindow()},
+	} {
+		for asked, ask := range map[string]func(r nest.LimiterRef) (nest.Decision, error){
+			"Allow": func(r nest.LimiterRef) (nest.Decision, error) { return r.Allow(t.Context()) },
+			"Peek":  func(r nest.LimiterRef) (nest.Decision, error) { return r.Peek(t.Context()) },
+		} {
+			t.Run(name+" "+asked, func(t *testing.T) {
+				t.Parallel()
+				r, db := openLimiter(t, opts...)
+				require.True(t, allowN(t, r, 4).Allowed)
+				parts := strings.Fields(db.text(r.Key()))
+				ahead := func() { // the server's clock was an hour ahead
+					parts[2] = strconv.FormatInt(time.Now().Add(time.Hour).UnixMicro(), 10)
+					db.set(r.Key(), strings.Join(parts, " "))
+				}
+				ahead()
+				d, err := ask(r)
+				require.NoError(t, err)
+				require.False(t, d.Allowed)
+				require.Positive(t, d.RetryAfter)
+				require.LessOrEqual(t, d.RetryAfter, period)
+				if name == "GCRA" {
+					require.LessOrEqual(t, d.RetryAfter, period/4)
+				}
+				time.Sleep(d.RetryAfter)
+				require.True(t, allowN(t, r, 1).Allowed)
+
+				ahead()
+				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+				defer cancel()
+				d, err = r.Wait(ctx)
+				require.NoError(t, err)
+				require.True(t, d.Allowed)
+			})
+		}
+	}
+}
+
+// A rate whose interval is not a whole number of microseconds loses nothing. After a whole period
+// the whole rate is available again, and not a microsecond earlier.
 func TestLimiterCountsExactly(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int64{3, 7, 999_983, 10_000_000} {

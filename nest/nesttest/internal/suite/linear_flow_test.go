@@ -20,8 +20,8 @@ import (
 	"github.com/redisimnest/redisimnest/nest/nesttest"
 )
 
-// The first registers are read by everybody, the last one is in the clients' memory, from which
-// updates of it begin.
+// All clients read the first registers from the server. The last register is cached in the clients'
+// memory, and its updates begin with the cached value.
 var (
 	linearPlain  = nest.Key[int]("plain:<n>", nest.Default(0))
 	linearCached = nest.Key[int]("cached:<n>", nest.Cached(time.Minute), nest.Default(0))
@@ -37,7 +37,8 @@ func linearRef(root nest.Scope, n int) nest.KeyRef[int] {
 	return linearPlain.At(root, n)
 }
 
-// actor is a client that reads and writes registers. What it writes nobody wrote before.
+// actor is a client that reads and writes registers. It writes only values that were never written
+// before.
 type actor struct {
 	id   int
 	root nest.Scope
@@ -65,7 +66,7 @@ func (a *actor) update(ctx context.Context) (step, outcome) {
 	return s, unknown
 }
 
-// transact reads two registers, one after the other, and writes both, or none.
+// transact reads two registers, one after the other, and writes both or none.
 func (a *actor) transact(ctx context.Context, writes bool) (step, outcome) {
 	first := rand.IntN(linearKeys)
 	keys := []int{first, (first + 1) % linearKeys}
@@ -101,8 +102,9 @@ func (a *actor) transact(ctx context.Context, writes bool) (step, outcome) {
 	return s, unapplied
 }
 
-// TestUpdateAndTransactAreLinearizable lets several processes' clients work on the same keys while
-// their connections are cut, with and without an answer being lost, and the server is stopped.
+// TestUpdateAndTransactAreLinearizable runs the clients of several processes on the same keys.
+// Meanwhile their connections are cut, with and without the loss of an answer, and the server is
+// stopped.
 func TestUpdateAndTransactAreLinearizable(t *testing.T) {
 	t.Parallel()
 	server := nesttest.Start(t)
@@ -155,8 +157,8 @@ func TestUpdateAndTransactAreLinearizable(t *testing.T) {
 	require.True(t, h.linearizable(t, registerModel))
 }
 
-// The checker is not content with everything: an update that reads and writes without comparing
-// loses what was written in between.
+// The checker does not accept everything: an update that reads and writes without comparing loses
+// what was written in between.
 func TestTheCheckerFindsAnUpdateThatDoesNotCompare(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -177,8 +179,8 @@ func TestTheCheckerFindsAnUpdateThatDoesNotCompare(t *testing.T) {
 	require.False(t, h.linearizable(t, registerModel))
 }
 
-// A success that is told of a write that never happened, and a failure of one that did, are found
-// too, while one that may have happened is not asked for.
+// The checker also finds a reported success of a write that never happened, and a reported failure
+// of one that did. A write that may have happened need not have happened.
 func TestTheCheckerKnowsUnknownOutcomes(t *testing.T) {
 	t.Parallel()
 	write := func(maybe bool) step { return step{writes: map[int]int{0: 1}, maybe: maybe} }
@@ -206,7 +208,7 @@ func TestTheCheckerKnowsUnknownOutcomes(t *testing.T) {
 	}
 }
 
-// faults disturbs clients of a server until it is told to stop, and then tells how often.
+// faults disturbs the clients of a server until stop is called, which returns the number of faults.
 func faults(t *testing.T, server *nesttest.Server, p *nesttest.Relay) (stop func() int) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -215,7 +217,7 @@ func faults(t *testing.T, server *nesttest.Server, p *nesttest.Relay) (stop func
 	n := 0
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		// Too many outcomes that nobody knows would take the checker long.
+		// Too many unknown outcomes would make the checker slow.
 		for ; ctx.Err() == nil && n < 60; n++ {
 			select {
 			case <-ctx.Done():
@@ -228,7 +230,7 @@ func faults(t *testing.T, server *nesttest.Server, p *nesttest.Relay) (stop func
 			case 1:
 				p.LoseAnswers()
 			case 2:
-				// Not every server knows it.
+				// Not every server knows the command.
 				_ = direct.Do(ctx, direct.B().Arbitrary("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes").Build()).Error()
 			case 3:
 				if pid != 0 && syscall.Kill(pid, syscall.SIGSTOP) == nil {
@@ -245,7 +247,7 @@ func faults(t *testing.T, server *nesttest.Server, p *nesttest.Relay) (stop func
 	}
 }
 
-// serverPID gives the process of a server that runs on this machine, or 0.
+// serverPID returns the process ID of a server that runs on this machine, or 0.
 func serverPID(ctx context.Context, server *nesttest.Server, client rueidis.Client) int {
 	if server.Kind() != nesttest.KindPath {
 		return 0

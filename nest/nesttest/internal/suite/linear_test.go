@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// history records what several clients did at the same time, to be checked against a model of one
-// that does it all by itself. The checker is porcupine, after Lowe, "Testing for linearizability".
+// history records what several clients did at the same time, to be checked against a sequential
+// model. The checker is porcupine, after Lowe, "Testing for linearizability".
 type history struct {
 	mu    sync.Mutex
 	start time.Time
@@ -22,7 +22,7 @@ type history struct {
 
 func newHistory() *history { return &history{start: time.Now()} }
 
-// outcome is what a client knows of an operation after it has ended.
+// outcome is what a client knows about an operation after it has ended.
 type outcome int
 
 const (
@@ -31,8 +31,8 @@ const (
 	unknown                  // it may have, or may still
 )
 
-// record runs an operation of a client. do gives what the model's step is to be given, as input
-// and output, and what the client knows.
+// record runs an operation of a client. do returns the input and output for the model's step, and
+// what the client knows about the outcome.
 func (h *history) record(client int, do func() (input, output any, o outcome)) {
 	call := time.Since(h.start).Nanoseconds()
 	input, output, o := do()
@@ -49,8 +49,8 @@ func (h *history) record(client int, do func() (input, output any, o outcome)) {
 	h.ops = append(h.ops, op)
 }
 
-// linearizable tells whether there is an order of the operations, each at one moment between its
-// call and its return, in which the model allows them all.
+// linearizable reports whether the operations can be put into an order that the model allows, with
+// each operation at one moment between its call and its return.
 func (h *history) linearizable(t *testing.T, model porcupine.Model) bool {
 	t.Helper()
 	h.mu.Lock()
@@ -74,7 +74,7 @@ type step struct {
 	maybe         bool // the client does not know whether it wrote
 }
 
-// allows gives the registers after the step, if it can have seen these.
+// after returns the registers after the step. It reports whether the step can have seen r.
 func (s step) after(r registers) (registers, bool) {
 	for i, v := range s.reads {
 		if r[i] != v {

@@ -20,7 +20,7 @@ func listOf[T any](t *testing.T, opts ...nest.KeyOption) nest.ListRef[T] {
 	return key.At(alone(t, key), 1, "a")
 }
 
-// twoLists gives two lists of one declaration, in one slot.
+// twoLists returns two lists of one declaration, in one slot.
 func twoLists(t *testing.T, opts ...nest.KeyOption) (a, b nest.ListRef[string]) {
 	t.Helper()
 	key := nest.List[string]("list:<name>", opts...)
@@ -35,7 +35,7 @@ func requireList[T any](t *testing.T, r nest.ListRef[T], want ...T) {
 	require.Equal(t, want, got)
 }
 
-// settings runs a test on a key of each setting that changes the commands which are sent.
+// settings runs a test on a key for each setting that changes the commands which are sent.
 func settings(t *testing.T, test func(t *testing.T, opts ...nest.KeyOption)) {
 	t.Helper()
 	for name, opts := range map[string][]nest.KeyOption{
@@ -199,7 +199,7 @@ func TestListDefault(t *testing.T) {
 	requireList(t, r, []int{3})
 }
 
-// An element that is no T is named by its index, and not quoted.
+// An element that is not a T is named by its index and not quoted.
 func TestListOfSomethingElse(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -265,7 +265,7 @@ func TestListMove(t *testing.T) {
 	})
 }
 
-// A waiting pop gets what is pushed later, and neither it nor its ends hold others up.
+// A blocking pop gets an element that is pushed later. Neither the pop nor its end delays others.
 func TestListWaits(t *testing.T) {
 	t.Parallel()
 	settings(t, func(t *testing.T, opts ...nest.KeyOption) {
@@ -321,7 +321,7 @@ func TestListWaits(t *testing.T) {
 	})
 }
 
-// Pops whose contexts end all the time lose nothing.
+// Pops whose contexts keep ending lose nothing.
 func TestListWaitLosesNothing(t *testing.T) {
 	t.Parallel()
 	if nesttest.Shared(t).Kind() == nesttest.KindEmbedded {

@@ -22,7 +22,7 @@ import (
 	"github.com/redisimnest/redisimnest/nest/nesttest"
 )
 
-// Keys that are loaded, plainly and with each of the options.
+// Keys that are loaded, without options and with each of them.
 var (
 	plainNote   = nest.Key[string]("plain:<id>", nest.TTL(100))
 	note        = nest.Key[string]("note:<id>", nest.TTL(100), nest.ReadThrough())
@@ -38,7 +38,7 @@ var (
 	loadTree = nest.Cluster("load", nest.Sub(plainNote, note, hastyNote, rareNote, freshNote, staleNote, nearNote, cachedNote, labels, freshLabels))
 )
 
-// loader counts its calls, and gives what it is told to.
+// loader counts its calls and returns what it is told to.
 type loader[V any] struct {
 	calls atomic.Int64
 	take  time.Duration
@@ -54,7 +54,7 @@ func (l *loader[V]) load(context.Context) (V, error) {
 	return l.value, l.err
 }
 
-// processes opens the tree n times over clients of their own, as so many processes would.
+// processes opens the tree n times over separate clients, as n processes would.
 func processes(t *testing.T, n int) []nest.Scope {
 	t.Helper()
 	server := nesttest.Shared(t)
@@ -154,7 +154,7 @@ func TestRealProcessesShareALoad(t *testing.T) {
 	require.EqualValues(t, 5, n, "loads of five keys by three processes")
 }
 
-// A loader that comes to nothing frees the others at once, those of other processes too.
+// A loader that does not finish frees the others at once, including those of other processes.
 func TestLoadersThatComeToNothing(t *testing.T) {
 	t.Parallel()
 	failed := errors.New("no luck")
@@ -217,7 +217,7 @@ func TestLoadersThatComeToNothing(t *testing.T) {
 			began := sync.OnceFunc(func() { close(loading) })
 			var all sync.WaitGroup
 			all.Go(func() {
-				defer began() // also when it was not called at all
+				defer began() // even if it was not called
 				do(t.Context(), note.At(scopes[0], 1), began)
 			})
 			<-loading
@@ -237,8 +237,8 @@ func TestLoadersThatComeToNothing(t *testing.T) {
 	}
 }
 
-// Those who wait in the same process for a load that fails get its error; a panic is told them
-// as one.
+// Callers in the same process that wait for a load that fails get its error. They get a panic as an
+// error, too.
 func TestWaitersGetTheError(t *testing.T) {
 	t.Parallel()
 	s := processes(t, 1)[0]
@@ -251,8 +251,8 @@ func TestWaitersGetTheError(t *testing.T) {
 	require.Less(t, l.calls.Load(), int64(8))
 }
 
-// A load is bounded by its lease, also when it heeds nothing, and what comes after it is not
-// stored.
+// A load is limited to its lease, even if the loader ignores its context. A result that comes later
+// is not stored.
 func TestLeaseBoundsALoad(t *testing.T) {
 	t.Parallel()
 	scopes := processes(t, 2)
@@ -271,10 +271,10 @@ func TestLeaseBoundsALoad(t *testing.T) {
 	if nesttest.Shared(t).Kind() == nesttest.KindEmbedded {
 		return // its time stands still
 	}
-	// A process that is gone keeps its lock for the lease, and no longer.
+	// A process that died keeps its lock until the lease ends, and no longer.
 	client := nesttest.Client(t)
 	r := hastyNote.At(scopes[1], 2)
-	require.NoError(t, client.Do(t.Context(), client.B().Set().Key("{"+r.Key()+"}%load").Value("gone").PxMilliseconds(300).Build()).Error())
+	require.NoError(t, client.Do(t.Context(), client.B().Set().Key(r.Key()+"%load{"+r.Key()+"}").Value("gone").PxMilliseconds(300).Build()).Error())
 	start = time.Now()
 	l := &loader[string]{value: "x"}
 	got, err := r.GetOrLoad(t.Context(), l.load)
@@ -283,7 +283,7 @@ func TestLeaseBoundsALoad(t *testing.T) {
 	require.GreaterOrEqual(t, time.Since(start), 250*time.Millisecond)
 }
 
-// What somebody wrote or deleted while a load ran is newer than what it loaded.
+// A write or a delete during a load is newer than the value that was loaded.
 func TestLoadsNeverOverwrite(t *testing.T) {
 	t.Parallel()
 	client := nesttest.Client(t)
@@ -295,7 +295,7 @@ func TestLoadsNeverOverwrite(t *testing.T) {
 	remove := func(ctx context.Context, r nest.KeyRef[string]) error { _, err := r.Delete(ctx); return err }
 	writes := map[string]struct {
 		do    func(ctx context.Context, r nest.KeyRef[string]) error
-		want  string // "" is no key
+		want  string // "" means no key
 		alien bool
 	}{
 		"Set":    {func(ctx context.Context, r nest.KeyRef[string]) error { return r.Set(ctx, "new") }, "new", false},
@@ -308,17 +308,17 @@ func TestLoadsNeverOverwrite(t *testing.T) {
 		"a foreign SETEX": {foreign("SETEX", "100", "old"), "old", true},
 	}
 	for name, w := range writes {
-		for _, anew := range []bool{false, true} { // the key is missing, or is loaded anew
-			for _, where := range []int{0, 1} { // who writes: the process that loads, another one
-				t.Run(fmt.Sprintf("%s, anew %t, by %d", name, anew, where), func(t *testing.T) {
+		for _, reload := range []bool{false, true} { // the key is missing, or is reloaded
+			for _, where := range []int{0, 1} { // the process that loads writes, or another one
+				t.Run(fmt.Sprintf("%s, reload %t, by %d", name, reload, where), func(t *testing.T) {
 					t.Parallel()
 					scopes := processes(t, 2)
 					def := note
-					if anew {
+					if reload {
 						def = freshNote
 					}
 					reader, writer := def.At(scopes[0], 1), def.At(scopes[where], 1)
-					if anew {
+					if reload {
 						require.NoError(t, client.Do(t.Context(), client.B().Set().Key(reader.Key()).Value("old").ExSeconds(50).Build()).Error())
 					}
 					wrote := make(chan struct{})
@@ -329,9 +329,9 @@ func TestLoadsNeverOverwrite(t *testing.T) {
 					<-wrote
 					require.NoError(t, err)
 					switch {
-					case anew:
+					case reload:
 						require.Equal(t, "old", got)
-						time.Sleep(20 * time.Millisecond) // for the background to store it
+						time.Sleep(20 * time.Millisecond) // for the background load to store it
 					case w.want == "":
 						require.Equal(t, "loaded", got)
 					default:
@@ -373,7 +373,7 @@ func TestRefreshBefore(t *testing.T) {
 	t.Parallel()
 	scopes := processes(t, 3)
 	l := &loader[string]{value: "new", take: 20 * time.Millisecond}
-	// Fresh is what has more than 99 s of its 100 s left.
+	// A value is fresh while it has more than 99 s of its 100 s left.
 	require.NoError(t, freshNote.At(scopes[0], 1).Set(t.Context(), "old"))
 	got, err := freshNote.At(scopes[0], 1).GetOrLoad(t.Context(), l.load)
 	require.NoError(t, err)
@@ -389,11 +389,11 @@ func TestRefreshBefore(t *testing.T) {
 			old.Add(1)
 		}
 	})
-	require.Positive(t, old.Load(), "nobody was given the present value")
+	require.Positive(t, old.Load(), "no caller got the current value")
 	require.Eventually(t, func() bool {
 		got, err := freshNote.At(scopes[0], 2).Get(t.Context())
 		return err == nil && got == "new"
-	}, 5*time.Second, time.Millisecond)
+	}, 20*time.Second, time.Millisecond)
 	require.EqualValues(t, 1, l.calls.Load())
 	left, err := freshNote.At(scopes[0], 2).TTL(t.Context())
 	require.NoError(t, err)
@@ -414,7 +414,7 @@ func TestRefreshBefore(t *testing.T) {
 	}, 5*time.Second, time.Millisecond)
 }
 
-// What fails in the background is tried again after a while, and costs nobody anything.
+// A refresh that fails in the background is tried again after a while, and delays no caller.
 func TestRefreshThatFails(t *testing.T) {
 	t.Parallel()
 	s := processes(t, 1)[0]
@@ -458,7 +458,7 @@ func TestStaleFor(t *testing.T) {
 	}, 5*time.Second, time.Millisecond)
 }
 
-// With a cache in the client, a value is found due all the same.
+// With a cache in the client, a refresh that is due is noticed all the same.
 func TestRefreshBeforeWithACache(t *testing.T) {
 	t.Parallel()
 	s := processes(t, 1)[0]
@@ -489,12 +489,12 @@ func TestNegativeTTL(t *testing.T) {
 	require.EqualValues(t, 1, missing.calls.Load())
 	_, ok, err := r.Lookup(t.Context())
 	require.NoError(t, err)
-	require.False(t, ok, "what is not there is read as a value")
+	require.False(t, ok, "a missing key is read as a value")
 	there, err := r.Exists(t.Context())
 	require.NoError(t, err)
 	require.False(t, there)
 
-	// A write ends it, that of another process too, and for good.
+	// A write ends the note for good, even a write of another process.
 	require.NoError(t, elsewhere.Set(t.Context(), "here"))
 	got, err := r.GetOrLoad(t.Context(), missing.load)
 	require.NoError(t, err)
@@ -559,7 +559,7 @@ func TestLoadMany(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, none)
 
-	// More than fit into one round trip, and what is written meanwhile.
+	// More IDs than fit into one round trip, one of which is written meanwhile.
 	ids := make([]int, 1500)
 	for i := range ids {
 		ids[i] = 100 + i
@@ -584,7 +584,7 @@ func TestLoadMany(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, ok, "stored although it was deleted meanwhile")
 
-	// Failures free the locks.
+	// Failures release the locks.
 	failed := errors.New("no luck")
 	_, err = nest.LoadMany(t.Context(), []int{7, 8}, at, func(context.Context, []int) (map[int]string, error) { return nil, failed })
 	require.Same(t, failed, err)
@@ -599,7 +599,7 @@ func TestLoadMany(t *testing.T) {
 	}
 	require.Less(t, time.Since(start), nest.DefaultLoadLease/2)
 
-	_, err = nest.LoadMany(t.Context(), []int{1}, func(int) nest.KeyRef[string] { return rareNote.At(s) }, load)
+	_, err = nest.LoadMany(t.Context(), []int{1}, func(int) nest.KeyRef[string] { return rareNote.At(s) }, load) //nest:ignore the error is what is tested
 	require.ErrorIs(t, err, nest.ErrMissingParam)
 	_, err = nest.LoadMany(t.Context(), []int{1}, at, nil)
 	require.ErrorIs(t, err, nest.ErrArgument)
@@ -675,7 +675,7 @@ func TestReadThroughIsChecked(t *testing.T) {
 	require.Panics(t, func() { nest.HyperLogLog[int]("k", nest.ReadThrough()) })
 }
 
-// sketch is a record whose hash can hold fields of an older program.
+// sketch is a record whose hash can contain fields of an older program.
 type sketch struct{ Title, Text string }
 
 var (
@@ -683,7 +683,7 @@ var (
 	sketchTree = nest.Cluster("sketches", nest.Sub(sketches))
 )
 
-// A hash can exist and hold nothing of the record: what is loaded takes its place.
+// A hash can exist without any field of the record. The loaded record takes its place.
 func TestLoadOfARecordWithoutAnyOfItsFields(t *testing.T) {
 	t.Parallel()
 	s := nesttest.Open(t, sketchTree)
@@ -728,8 +728,7 @@ func TestLoadManyOfNoNumber(t *testing.T) {
 	require.ErrorIs(t, err, nest.ErrArgument)
 }
 
-// forgetful is a client that loses the answers to scripts while it is told to: the server has run
-// them.
+// forgetful is a client that, while told to, loses the answers to scripts that the server has run.
 type forgetful struct {
 	rueidis.Client
 	loses atomic.Bool
@@ -762,7 +761,7 @@ func (c *forgetful) DoMulti(ctx context.Context, cmds ...rueidis.Completed) []ru
 	return answers
 }
 
-// A load whose caller never learned that it may begin keeps nobody waiting for its lease, which
+// A caller may never learn that it was allowed to load. The others do not wait for its lease, which
 // is 10 s.
 func TestALostPermissionToLoadHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
@@ -791,8 +790,8 @@ func TestALostPermissionToLoadHoldsNobodyUp(t *testing.T) {
 	}
 }
 
-// What stands beside keys goes with them, whether or not it is below the scope's prefix itself, and
-// nobody takes it for a key.
+// Companions of keys are deleted with them, whether or not they are below the scope's prefix
+// themselves, and are never listed as keys.
 func TestClearAndKeysKnowWhatStandsBesideKeys(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -827,7 +826,7 @@ func TestClearAndKeysKnowWhatStandsBesideKeys(t *testing.T) {
 			require.False(t, found, "it was loaded before the scope was cleared")
 			got, err = missing.At(s, 1).GetOrLoad(ctx, seven)
 			require.NoError(t, err)
-			require.Equal(t, 7, got, "nothing is noted any more")
+			require.Equal(t, 7, got, "the note is gone")
 			_, err = missing.At(other, 1).GetOrLoad(ctx, seven)
 			require.ErrorIs(t, err, nest.ErrNotFound, "the other scope is left alone")
 			require.Error(t, l.Extend(ctx))

@@ -18,20 +18,20 @@ import (
 	"github.com/redisimnest/redisimnest/nest/nesttest"
 )
 
-// holding is an operation of a lock's history: a token was acquired, or its holder believes in it
-// no more.
+// holding is an operation in a lock's history: either a token was acquired, or its holder no longer
+// believes that it has the lock.
 type holding struct {
 	token int64
 	ends  bool
 }
 
-// mutex is what the state of a lock can be: who holds it, and the greatest token so far.
+// mutex is the state of a lock: who holds it, and the greatest token so far.
 type mutex struct{ holder, last int64 }
 
-// lockModel is a lock that one holder at a time has, with tokens that grow. An acquisition takes
-// place between its call and its return, the end of a belief between the last moment at which the
-// lease said that it stands and the moment after; so the history can be put into one order only if
-// nobody acquired the lock while somebody else believed in it.
+// lockModel is a lock with one holder at a time and with increasing tokens. An acquisition takes
+// place between its call and its return. The end of a belief takes place between the last moment at
+// which the lease said that it was valid and the moment after. So the history can be put into one
+// order only if no client acquired the lock while another client believed that it had it.
 var lockModel = porcupine.Model{
 	Init: func() any { return mutex{} },
 	Step: func(state, input, _ any) (bool, any) {
@@ -57,9 +57,9 @@ func (h *history) len() int {
 	return len(h.ops)
 }
 
-// One server, on which time passes for the leases as it does for the clients: processes that are
-// paused, and connections that stall or are lost, never make two holders; and what they write
-// under the guard of their lease comes in the order of their tokens.
+// On one server, time passes for the leases as it does for the clients. Processes that are paused,
+// and connections that stall or are lost, never lead to two holders. Writes under the guard of a
+// lease come in the order of their tokens.
 func TestLockIsNeverHeldTwice(t *testing.T) {
 	t.Parallel()
 	// A lease that nobody extends ends on real servers only.
@@ -91,7 +91,7 @@ func TestLockIsNeverHeldTwice(t *testing.T) {
 			}
 		})
 	}
-	wg.Go(func() { // what goes wrong meanwhile
+	wg.Go(func() { // the faults
 		for ctx.Err() == nil && h.len() < enough {
 			n := networks[rand.IntN(clients)]
 			if rand.IntN(3) == 0 {
@@ -101,14 +101,14 @@ func TestLockIsNeverHeldTwice(t *testing.T) {
 			}
 			time.Sleep(rand.N(lease))
 			if server.Kind() == nesttest.KindEmbedded {
-				server.Advance(t, lease) // after which nobody's lease can stand
+				server.Advance(t, lease) // after this, no lease can be valid
 			}
 		}
 	})
 	wg.Wait()
 
 	require.Greater(t, h.len(), clients, "too little happened")
-	if server.Kind() != nesttest.KindEmbedded { // its clock jumps, which a lock cannot stand
+	if server.Kind() != nesttest.KindEmbedded { // its clock jumps, which a lock cannot tolerate
 		require.True(t, h.linearizable(t, lockModel))
 	}
 	s := server.Open(t, tree, prefix)
@@ -119,7 +119,7 @@ func TestLockIsNeverHeldTwice(t *testing.T) {
 	t.Logf("%d acquired and ended, %d writes", len(h.ops)/2, len(tokens))
 }
 
-// competes acquires the lock once, holds it for a while, and tells the history.
+// competes acquires the lock once, holds it for a while and records the history.
 func competes(ctx context.Context, t *testing.T, h *history, client int, s nest.Scope, ref nest.LockRef, written *nest.ListDef[int64]) {
 	t.Helper()
 	patience, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
@@ -143,7 +143,7 @@ func competes(ctx context.Context, t *testing.T, h *history, client int, s nest.
 		}
 		believed = at
 		if rand.IntN(3) == 0 {
-			time.Sleep(rand.N(2 * ref.DeclaredTTL())) // as one that is collecting garbage
+			time.Sleep(rand.N(2 * ref.DeclaredTTL())) // like a process that is collecting garbage
 		}
 		b := l.Guard(s.Atomic())
 		written.At(s).In(b).PushRight(l.Token())
@@ -155,7 +155,7 @@ func competes(ctx context.Context, t *testing.T, h *history, client int, s nest.
 	if l.Err() == nil {
 		believed = at
 	}
-	// What Release does is after the end.
+	// Whatever Release does comes after the end.
 	h.add(client, holding{token: l.Token(), ends: true}, believed, h.now())
 	release, stop := context.WithTimeout(context.WithoutCancel(ctx), 200*time.Millisecond)
 	defer stop()

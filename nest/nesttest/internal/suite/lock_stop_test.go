@@ -21,8 +21,8 @@ import (
 	"github.com/redisimnest/redisimnest/nest/nesttest"
 )
 
-// A process that is stopped in the middle, and goes on when its lease is over and somebody else
-// has the lock, knows so when it first looks.
+// A process is stopped in the middle. It continues after its lease has ended and another client has
+// the lock. It knows that when it first checks.
 func TestLockOfAStoppedProcess(t *testing.T) {
 	t.Parallel()
 	server := nesttest.Start(t)
@@ -66,12 +66,12 @@ func TestHoldsUntilStopped(t *testing.T) {
 	require.NoError(t, err)
 	l, err := brief.At(s).Acquire(t.Context()) // extended in the background, as long as it runs
 	require.NoError(t, err)
-	last := time.Now() // it may be stopped as soon as it has said so
+	last := time.Now() // it may be stopped right after it has printed this
 	fmt.Println("held")
 	for now := time.Now(); now.Sub(last) < shortLease; now = time.Now() { // no lease outlives that
 		last = now
 	}
-	over := l.Context().Err() // the very first look
+	over := l.Context().Err() // the very first check
 	lost := l.Err()
 	b := l.Guard(s.Atomic())
 	tally.At(s).In(b).Set(1)
@@ -80,11 +80,11 @@ func TestHoldsUntilStopped(t *testing.T) {
 		errors.Is(context.Cause(l.Context()), nest.ErrLockLost), errors.Is(refused, nest.ErrLockLost))
 }
 
-// It does not run beside others, whose goroutines it would see.
+// This test does not run in parallel, because it would see the other tests' goroutines.
 func TestLockLeavesNoGoroutine(t *testing.T) {
 	s := nesttest.Open(t, work)
 	ref, short := job.At(s, "x"), brief.At(s)
-	l := acquired(t, ref) // so that the connections are there
+	l := acquired(t, ref) // this opens the connections
 	waits, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	_, err := ref.Acquire(waits)
 	cancel()
@@ -103,15 +103,15 @@ func TestLockLeavesNoGoroutine(t *testing.T) {
 	}
 	require.NoError(t, l.Release(t.Context()))
 	for range 5 {
-		acquired(t, short, nest.NoExtend()) // lost by time
+		acquired(t, short, nest.NoExtend()) // lost because its time is over
 		_, err := short.ForceRelease(t.Context())
 		require.NoError(t, err)
-		l := acquired(t, short) // lost by force
+		l := acquired(t, short) // lost because it is released by force
 		_, err = short.ForceRelease(t.Context())
 		require.NoError(t, err)
 		<-l.Context().Done()
 		require.NoError(t, short.Run(t.Context(), func(context.Context, *nest.Lease) error { return nil }))
 	}
-	const peer = "github.com/alicebob/miniredis/v2/server.(*Server).servePeer" // of a server in this process
+	const peer = "github.com/alicebob/miniredis/v2/server.(*Server).servePeer" // in this process
 	goleak.VerifyNone(t, before, goleak.IgnoreAnyFunction(peer), goleak.IgnoreAnyFunction(peer+".func2"))
 }

@@ -18,12 +18,12 @@ import (
 	"github.com/redisimnest/redisimnest/nest/nesttest"
 )
 
-// A long lease is for what must not depend on how loaded the machine is, a short one for what
-// ends.
+// A long lease is for tests that must not depend on the load of the machine, a short one for tests
+// that wait for its end.
 const (
 	longLease  = 30 * time.Second
 	shortLease = 200 * time.Millisecond
-	// steadyLease is for what must not be lost on a machine that is busy for a while.
+	// steadyLease is for a lease that must not be lost while the machine is busy for a while.
 	steadyLease = 3 * time.Second
 )
 
@@ -103,7 +103,7 @@ func TestLock(t *testing.T) {
 	second, ok := tries(t, ref)
 	require.True(t, ok)
 	require.Greater(t, second.Token(), first.Token())
-	require.NoError(t, first.Release(t.Context()), "again, which releases nobody else's lease")
+	require.NoError(t, first.Release(t.Context()), "a second release does not release another holder's lease")
 	held(true)
 	require.NoError(t, second.Extend(t.Context()))
 	require.NoError(t, second.Err())
@@ -166,7 +166,7 @@ func TestLockExtendsItself(t *testing.T) {
 	s := server.Open(t, work)
 	kept, left := acquired(t, steady.At(s)), acquired(t, job.At(s, "x"), nest.NoExtend())
 	for range 3 {
-		// The embedded server's clock runs beside ours; the others' is the same.
+		// The embedded server's clock is separate from ours. The other servers share our clock.
 		lapse(t, server, steadyLease/2)
 		require.NoError(t, kept.Err())
 	}
@@ -225,20 +225,20 @@ func TestLockTakenAway(t *testing.T) {
 	require.ErrorIs(t, first.Release(t.Context()), nest.ErrLockLost)
 	require.NoError(t, second.Extend(t.Context()))
 
-	// A release is what finds out, if nothing did before.
+	// If nothing else noticed, a release does.
 	_, err = ref.ForceRelease(t.Context())
 	require.NoError(t, err)
 	require.ErrorIs(t, second.Release(t.Context()), nest.ErrLockLost)
 	require.ErrorIs(t, second.Release(t.Context()), nest.ErrLockLost)
 
-	// The background finds out by itself.
+	// The background extension notices by itself.
 	third := acquired(t, brief.At(s))
 	_, err = brief.At(s).ForceRelease(t.Context())
 	require.NoError(t, err)
 	select {
 	case <-third.Context().Done():
 	case <-time.After(20 * time.Second):
-		t.Fatal("the holder does not notice")
+		t.Fatal("the holder must notice")
 	}
 	require.ErrorIs(t, context.Cause(third.Context()), nest.ErrLockLost)
 }
@@ -268,7 +268,7 @@ func TestLockTokensNeverGoBack(t *testing.T) {
 	require.False(t, db.exists(tokenKey))
 	next("the counter is gone")
 
-	// As if the server's clock had been set back by an hour.
+	// The lock looks as if the server's clock had been set back by an hour.
 	ahead := last + time.Hour.Microseconds()
 	db.set(tokenKey, strconv.FormatInt(ahead, 10))
 	last = ahead
@@ -278,7 +278,7 @@ func TestLockTokensNeverGoBack(t *testing.T) {
 
 	db.set(tokenKey, "no number")
 	last = 0
-	next("a counter that is none")
+	next("a counter that is not a number")
 	db.set(tokenKey, strconv.FormatInt(1<<53-1, 10))
 	_, _, err = ref.TryAcquire(t.Context())
 	require.ErrorIs(t, err, nest.ErrOverflow)
@@ -294,7 +294,7 @@ func TestLockOnStrangers(t *testing.T) {
 	for _, text := range []string{"", "x", strings.Repeat("x", 26), strings.Repeat("x", 27), strings.Repeat("x", 26) + " 1", strings.Repeat("x", 26) + " y z", strings.Repeat("\xff", 300)} {
 		db.set(ref.Key(), text)
 		_, ok := tries(t, ref)
-		require.False(t, ok, "what somebody else put there holds the lock")
+		require.False(t, ok, "a foreign value holds the lock")
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		_, err := ref.Acquire(ctx)
 		cancel()
@@ -309,9 +309,9 @@ func TestLockOnStrangers(t *testing.T) {
 	_, err = ref.Acquire(t.Context())
 	require.ErrorIs(t, err, nest.ErrWrongType)
 
-	_, err = job.At(s).Acquire(t.Context())
+	_, err = job.At(s).Acquire(t.Context()) //nest:ignore the error is what is tested
 	require.ErrorIs(t, err, nest.ErrMissingParam)
-	err = job.At(s).Run(t.Context(), func(context.Context, *nest.Lease) error { panic("not run") })
+	err = job.At(s).Run(t.Context(), func(context.Context, *nest.Lease) error { panic("not run") }) //nest:ignore the error is what is tested
 	require.ErrorIs(t, err, nest.ErrMissingParam)
 	_, _, err = nest.LockRef{}.TryAcquire(t.Context())
 	require.ErrorIs(t, err, nest.ErrNoClient)
@@ -334,7 +334,7 @@ func TestLockWaits(t *testing.T) {
 	t.Parallel()
 	s, other := nesttest.Open(t, work), nesttest.Client(t)
 	ref := job.At(s, "x")
-	// Those who wait in another process wait in another tree.
+	// Waiters in another process use another tree.
 	elsewhere, err := nest.Open(other, work, nest.WithPrefix(strings.TrimSuffix(s.Prefix(), ":{work}")))
 	require.NoError(t, err)
 	far := job.At(elsewhere, "x")
@@ -355,7 +355,7 @@ func TestLockWaits(t *testing.T) {
 			mu.Unlock()
 			assert.NoError(t, l.Release(t.Context()))
 		})
-		time.Sleep(10 * time.Millisecond) // so that they come in this order
+		time.Sleep(10 * time.Millisecond) // so that they queue in this order
 	}
 	var farHad atomic.Bool
 	wg.Go(func() {
@@ -375,7 +375,7 @@ func TestLockWaits(t *testing.T) {
 	require.Less(t, time.Since(start), longLease/2, "nobody waits for the lease's end")
 }
 
-// Waiters are woken; they do not look again and again.
+// Waiters are woken; they do not poll.
 func TestLockWaitersAreQuiet(t *testing.T) {
 	t.Parallel()
 	s := nesttest.Open(t, work)
@@ -452,7 +452,7 @@ func TestLockOfADeadHolder(t *testing.T) {
 	require.NoError(t, <-done)
 	require.Less(t, time.Since(start), 20*time.Second)
 
-	// One that an operator deletes does not stand until the lease's end either.
+	// A lease whose key an operator deletes does not stay valid until its end either.
 	long := job.At(s, "x")
 	acquired(t, long, nest.NoExtend())
 	go func() {
@@ -491,7 +491,7 @@ func TestLockRun(t *testing.T) {
 	})
 	require.False(t, held())
 
-	// The context's end ends what runs, and the lock is released nevertheless.
+	// When the context ends, the function ends, and the lock is released all the same.
 	ctx, cancel := context.WithCancel(ctx)
 	err := ref.Run(ctx, func(ctx context.Context, _ *nest.Lease) error {
 		cancel()
@@ -535,7 +535,7 @@ func TestLockGuard(t *testing.T) {
 	require.NoError(t, err)
 	second := acquired(t, ref)
 	require.NoError(t, write(second, 2))
-	require.NoError(t, first.Err(), "it does not know yet")
+	require.NoError(t, first.Err(), "the lease does not know yet")
 	b := first.Guard(s.Atomic())
 	done := tally.At(s).In(b).Set(1)
 	n := tally.At(s).In(b).Get()
@@ -546,7 +546,7 @@ func TestLockGuard(t *testing.T) {
 	_, err = n.Value()
 	require.ErrorIs(t, err, nest.ErrLockLost)
 	require.EqualValues(t, 2, read(), "an expired holder that still writes is refused")
-	require.ErrorIs(t, first.Err(), nest.ErrLockLost, "and knows from then on")
+	require.ErrorIs(t, first.Err(), nest.ErrLockLost, "and the lease knows from then on")
 	b = first.Guard(s.Atomic())
 	done = tally.At(s).In(b).Set(1)
 	for _, err := range []error{b.Exec(t.Context()), done.Err()} {
@@ -557,9 +557,9 @@ func TestLockGuard(t *testing.T) {
 		shaped(t, err)
 	}
 	require.ErrorIs(t, first.Err(), nest.ErrLockLost)
-	require.NotErrorIs(t, first.Err(), nest.ErrUnsent, "which is the batch's matter")
+	require.NotErrorIs(t, first.Err(), nest.ErrUnsent, "that error belongs to the batch")
 
-	// Two leases; one of them is lost.
+	// Of two leases, one is lost.
 	third := acquired(t, job.At(s, "y"))
 	b = third.Guard(second.Guard(s.Atomic()))
 	tally.At(s).In(b).Set(3)
@@ -610,7 +610,7 @@ func TestLockGuardMisused(t *testing.T) {
 	require.ErrorIs(t, l.Guard(s.Atomic()).Exec(ctx), context.Canceled)
 }
 
-// Extensions and waiters touch the lock, and do not fail what its holder writes.
+// Extensions and waiters touch the lock without causing the holder's guarded writes to fail.
 func TestLockGuardBesideExtensions(t *testing.T) {
 	t.Parallel()
 	s := nesttest.Open(t, work)
@@ -627,15 +627,9 @@ func TestLockGuardBesideExtensions(t *testing.T) {
 	}
 	const n = 50
 	for range n {
-		for {
-			b := l.Guard(s.Atomic()) // which is run once
-			writers.At(s).In(b).PushRight(1)
-			err := b.Exec(t.Context())
-			if !errors.Is(err, nest.ErrConflict) {
-				require.NoError(t, err)
-				break
-			}
-		}
+		b := l.Guard(s.Atomic())
+		writers.At(s).In(b).PushRight(1)
+		require.NoError(t, b.Exec(t.Context()))
 	}
 	cancel()
 	wg.Wait()

@@ -11,8 +11,8 @@ import (
 	"github.com/redisimnest/redisimnest/nest"
 )
 
-// Every name that the library wrote leads back to the declaration and the parameters that it
-// was made of, and those to the name.
+// Every name that the library wrote leads back to the declaration and the parameters that it was
+// made from. They lead to the same name again.
 func TestMatchOnLiveData(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

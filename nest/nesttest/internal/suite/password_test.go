@@ -23,7 +23,7 @@ var (
 	accounts = nest.Cluster("account:<account>", nest.HashTag(), nest.Sub(passwd, pin, token))
 )
 
-// newPasswords makes a hasher that is quick, and weaker than any that a service may have.
+// newPasswords returns a hasher that is fast, and weaker than any that a service may have.
 func newPasswords(t *testing.T, kib uint32) *secure.Passwords {
 	t.Helper()
 	p, err := secure.NewPasswords(secure.Policy{Memory: kib, Time: 1, Threads: 1}, secure.AllowWeak(t))
@@ -31,23 +31,24 @@ func newPasswords(t *testing.T, kib uint32) *secure.Passwords {
 	return p
 }
 
-// openAccount opens the tree of passwords with a quick hasher and without a keyring.
+// openAccount opens the tree of passwords with a fast hasher and without a keyring.
 func openAccount(t *testing.T, opts ...nest.OpenOption) (nest.Scope, redis) {
 	t.Helper()
-	// Only the secret beside the passwords needs a keyring; without one, there is none.
+	// Only the secret beside the passwords needs a keyring. Without a keyring the secret is left
+	// out.
 	tree := nest.Cluster("account:<account>", nest.HashTag(), nest.Sub(passwd, pin))
 	opts = append([]nest.OpenOption{nest.WithPasswords(newPasswords(t, 16))}, opts...)
 	return tree.At(nesttest.Open(t, tree, opts...), "a"), redis{t, nesttest.Client(t)}
 }
 
-// openSealedAccount opens it with a keyring.
+// openSealedAccount is like openAccount, with a keyring.
 func openSealedAccount(t *testing.T, opts ...nest.OpenOption) (nest.Scope, redis) {
 	t.Helper()
 	opts = append([]nest.OpenOption{nest.WithPasswords(newPasswords(t, 16)), nest.WithKeyring(newRing(t, secure.GenerateKey()))}, opts...)
 	return accounts.At(nesttest.Open(t, accounts, opts...), "a"), redis{t, nesttest.Client(t)}
 }
 
-// counted counts the computations that a hasher was asked for.
+// counted counts the computations that a hasher is asked for.
 type counted struct {
 	nest.Hasher
 	hashes, verifies atomic.Int64
@@ -164,7 +165,7 @@ func TestPasswordVerifyDetail(t *testing.T) {
 		require.Equal(t, c.want, got, what)
 		require.Equal(t, before+1, hasher.verifies.Load(), "%s: each costs one computation", what)
 	}
-	require.EqualValues(t, 1, hasher.hashes.Load(), "and none is made anew")
+	require.EqualValues(t, 1, hasher.hashes.Load(), "and no new hash is made")
 }
 
 func TestPasswordRehash(t *testing.T) {
@@ -204,7 +205,7 @@ func TestPasswordRehash(t *testing.T) {
 			}
 			require.Equal(t, stored, db.text(ref.Key()), "neither twice nor downwards")
 
-			// Somebody sets another password between the reading and the writing.
+			// Another client sets another password between the read and the write.
 			require.NoError(t, old.Set(ctx, "right"))
 			hasher.before = func() error { return old.Set(ctx, "newer") }
 			got, err = ref.VerifyDetail(ctx, "right")
@@ -213,12 +214,12 @@ func TestPasswordRehash(t *testing.T) {
 			requireVerify(t, true, old, "newer")
 			requireVerify(t, false, old, "right")
 
-			// Somebody deletes it.
+			// Another client deletes it.
 			hasher.before = func() error { _, err := old.Delete(ctx); return err }
 			requireVerify(t, true, ref, "newer")
 			require.False(t, db.exists(ref.Key()), "it does not come back")
 
-			// No new hash can be made.
+			// A new hash cannot be made.
 			require.NoError(t, old.Set(ctx, "right"))
 			hasher.before = func() error { return secure.ErrBusy }
 			got, err = ref.VerifyDetail(ctx, "right")
@@ -228,7 +229,7 @@ func TestPasswordRehash(t *testing.T) {
 	}
 }
 
-// failures remembers the operations that failed.
+// failures collects the operations that failed.
 type failures chan nest.Event
 
 func (f failures) Observe(_ context.Context, e nest.Event) {
@@ -253,7 +254,7 @@ func TestPasswordRehashThatFailsIsObserved(t *testing.T) {
 	require.ErrorIs(t, e.Err, secure.ErrBusy)
 }
 
-// What a writer of Redis can plant, without a keyring: it is an error and not a wrong password,
+// A hash that a writer of Redis can plant, without a keyring, is an error and not a wrong password,
 // and nothing is computed.
 func TestPasswordPlantedHashes(t *testing.T) {
 	t.Parallel()
@@ -291,7 +292,7 @@ func TestPasswordPlantedHashes(t *testing.T) {
 	require.ErrorIs(t, err, nest.ErrWrongType)
 }
 
-// With a keyring, a hash verifies where it was set and nowhere else.
+// With a keyring, a hash verifies only in the place where it was set.
 func TestPasswordsThatWereMovedDoNotOpen(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -372,7 +373,7 @@ func TestPasswordSetHash(t *testing.T) {
 	}
 }
 
-// Logging in, or failing to, does not prolong the life of a password.
+// A login, successful or not, does not prolong the life of a password.
 func TestPasswordExpiry(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -472,7 +473,7 @@ func TestPasswordsInBatches(t *testing.T) {
 func TestPasswordsOfThePythonLibrary(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	file, err := os.ReadFile("../../../secure/testdata/interop/python_bcrypt.json")
+	file, err := os.ReadFile("../../../../secure/testdata/interop/python_bcrypt.json")
 	require.NoError(t, err)
 	var vectors struct {
 		Tests []struct {
@@ -486,7 +487,7 @@ func TestPasswordsOfThePythonLibrary(t *testing.T) {
 	seen := 0
 	for i, v := range vectors.Tests {
 		if v.Result != "valid" || len(v.Password) > 72 || v.Password == "" {
-			continue // package secure's own tests have all of them
+			continue // package secure's own tests cover all of them
 		}
 		seen++
 		for what, open := range map[string]func(t *testing.T, opts ...nest.OpenOption) (nest.Scope, redis){
@@ -521,4 +522,66 @@ func TestPasswordsOfThePythonLibrary(t *testing.T) {
 		}
 	}
 	require.GreaterOrEqual(t, seen, 3)
+}
+
+// dozing is a hasher that does nothing until its context ends.
+type dozing struct {
+	nest.Hasher
+	asked atomic.Int64
+}
+
+func (d *dozing) Hash(ctx context.Context, _ string) (string, error) {
+	d.asked.Add(1)
+	<-ctx.Done()
+	return "", ctx.Err()
+}
+
+// While a password in a batch was hashed, everyone else who filled the batch had to wait, and the
+// hashing had no context.
+func TestPasswordsOfBatchesHoldUpNobody(t *testing.T) {
+	t.Parallel()
+	for what, begin := range map[string]func(nest.Scope) *nest.Batch{"batch": nest.Scope.Batch, "atomic": nest.Scope.Atomic} {
+		hasher := &dozing{}
+		s, db := openSealedAccount(t, nest.WithPasswords(hasher))
+		b := begin(s)
+		filled := make(chan *nest.Done)
+		go func() { filled <- passwd.At(s, 1).In(b).Set("secret") }()
+		var set *nest.Done
+		select {
+		case set = <-filled:
+		case <-time.After(10 * time.Second):
+			t.Fatal("filling the batch waits for the hash")
+		}
+		other := token.At(s, 1).In(b).Set("plain")
+		require.Zero(t, hasher.asked.Load())
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		start := time.Now()
+		require.ErrorIs(t, b.Exec(ctx), context.DeadlineExceeded, what)
+		cancel()
+		require.Less(t, time.Since(start), 10*time.Second, what)
+		require.EqualValues(t, 1, hasher.asked.Load(), what)
+		require.ErrorIs(t, set.Err(), context.DeadlineExceeded, what)
+		require.Error(t, other.Err(), what) // its turn came after the deadline
+		require.False(t, db.exists(passwd.At(s, 1).Key()), what)
+	}
+
+	s, _ := openSealedAccount(t)
+	b := s.Atomic()
+	set, absent, present := passwd.At(s, 1).In(b).Set("one"), passwd.At(s, 2).In(b).SetIfAbsent("two"), passwd.At(s, 3).In(b).SetIfPresent("three")
+	require.NoError(t, b.Exec(t.Context()))
+	require.NoError(t, set.Err())
+	wrote, err := absent.Value()
+	require.NoError(t, err)
+	require.True(t, wrote)
+	wrote, err = present.Value()
+	require.NoError(t, err)
+	require.False(t, wrote)
+	requireVerify(t, true, passwd.At(s, 1), "one")
+	requireVerify(t, true, passwd.At(s, 2), "two")
+
+	require.NoError(t, nest.Transact(t.Context(), s, func(tx *nest.Tx) error {
+		passwd.At(s, 1).In(tx.Writes()).Set("new")
+		return nil
+	}, passwd.At(s, 2)))
+	requireVerify(t, true, passwd.At(s, 1), "new")
 }

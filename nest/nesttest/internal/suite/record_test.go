@@ -50,7 +50,34 @@ func openRecord[S any](t *testing.T, opts ...nest.KeyOption) (nest.RecordRef[S],
 	return def.At(nesttest.Open(t, nest.Cluster("records", nest.Sub(def)))), redis{t, nesttest.Client(t)}
 }
 
-// A hash with none but foreign fields holds no record, for every read alike.
+// A record in which every field is stored as no field creates no key, although SetIfAbsent reported
+// every time that it did.
+func TestRecordWithNothingToStore(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	type sparse struct {
+		Mail *string `nest:"mail"`
+		Size int     `nest:"size,omitzero"`
+	}
+	ref, db := openRecord[sparse](t, nest.TTL(declaredTTL))
+	for range 2 {
+		done, err := ref.SetIfAbsent(ctx, sparse{})
+		require.NoError(t, err)
+		require.False(t, done)
+		require.False(t, db.exists(ref.Key()))
+	}
+	_, err := ref.SetIfAbsent(ctx, sparse{}, nest.ExpireIn(0))
+	require.ErrorIs(t, err, nest.ErrArgument)
+	done, err := ref.SetIfAbsent(ctx, sparse{Size: 1})
+	require.NoError(t, err)
+	require.True(t, done)
+	done, err = ref.SetIfPresent(ctx, sparse{})
+	require.NoError(t, err)
+	require.True(t, done, "it was present")
+	require.False(t, db.exists(ref.Key()))
+}
+
+// A hash with only foreign fields holds no record. All reads agree on that.
 func TestRecordOfForeignFields(t *testing.T) {
 	t.Parallel()
 	for name, opts := range map[string][]nest.KeyOption{
@@ -78,7 +105,7 @@ func TestRecordOfForeignFields(t *testing.T) {
 			require.NoError(t, err)
 			require.False(t, found)
 
-			// One field, under the name that it had, is a record; the others are as if unset.
+			// One field under its former name is a record; the others are unset.
 			require.NoError(t, db.do("HSET", ref.Key(), "e_mail", "a@example.org").Error())
 			some, err = ref.GetFields(ctx, "name", "plan")
 			require.NoError(t, err)
@@ -112,7 +139,7 @@ func TestRecordWhole(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, someone(), got)
 
-	// What is stored as no field goes, what the struct does not have stays.
+	// Fields that the record stores as none are removed. Fields that the struct does not have stay.
 	require.NoError(t, db.do("HSET", ref.Key(), "foreign", "kept").Error())
 	require.NoError(t, ref.Set(ctx, person{Name: "B"}))
 	require.Equal(t, map[string]string{
@@ -173,7 +200,7 @@ func TestRecordFields(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, had)
 
-	// Nothing asked for is nothing sent; a name that no field has is refused.
+	// Nothing is sent when no field is named. A name that no field has is refused.
 	require.NoError(t, ref.SetFields(ctx, someone()))
 	got, err = ref.GetFields(ctx)
 	require.NoError(t, err)
@@ -220,7 +247,7 @@ func TestRecordOfAnOlderProgram(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "newer@example.org", *got.Mail)
 
-	// Writing moves the field, removing removes it under every name.
+	// Writing moves the field to its new name. Deleting removes it under every name.
 	old()
 	require.NoError(t, ref.SetFields(ctx, want, "mail"))
 	require.Equal(t, map[string]string{"name": "Ali", "mail": mail}, db.fields(ref.Key()))
@@ -263,7 +290,7 @@ func TestRecordIncr(t *testing.T) {
 	for name, opts := range map[string][]nest.KeyOption{"plain": nil, "with a TTL": {nest.TTL(60)}} {
 		t.Run(name, func(t *testing.T) {
 			ref, db := openRecord[counters](t, opts...)
-			// A number under its former name is moved and counted on.
+			// A number under its former name is moved and incremented.
 			require.NoError(t, db.do("HSET", ref.Key(), "huge", "9007199254740993").Error())
 			n, err := ref.Incr(ctx, "big", 2)
 			require.NoError(t, err)
@@ -316,7 +343,7 @@ func TestRecordBadContent(t *testing.T) {
 	}
 	got, err := ref.GetFields(ctx, "name")
 	require.NoError(t, err)
-	require.Equal(t, "Ali", got.Name, "what is not asked for does not matter")
+	require.Equal(t, "Ali", got.Name, "a field that was not asked for does not matter")
 
 	list, db := openRecord[person](t, nest.TTL(60))
 	require.NoError(t, db.do("RPUSH", list.Key(), "x").Error())
@@ -328,14 +355,15 @@ func TestRecordBadContent(t *testing.T) {
 	require.ErrorIs(t, list.SetFields(ctx, someone(), "name"), nest.ErrWrongType)
 }
 
-// TestRecordTTL: Set restarts the TTL, what writes single fields lets a running one go on.
+// TestRecordTTL checks that Set restarts the TTL and that writes of single fields leave a running
+// one alone.
 func TestRecordTTL(t *testing.T) {
 	t.Parallel()
 	type write = func(ctx context.Context, ref nest.RecordRef[person]) error
 	const running = 20 * time.Second
 	for name, row := range map[string]struct {
 		run     write
-		fresh   time.Duration // on a new key; 0: the row does not make one
+		fresh   time.Duration // on a new key; 0 if the row does not create one
 		kept    time.Duration
 		renewed time.Duration // with AutoRenew
 	}{

@@ -124,7 +124,7 @@ func TestRenameAndCopy(t *testing.T) {
 			require.Equal(t, !c.moves, db.exists(from.Key()))
 			about(t, declaredTTL, db.ttl(to.Key()))
 
-			// A target that is there stays, unless it is to be replaced.
+			// An existing target stays, unless it is to be replaced.
 			require.NoError(t, from.Set(ctx, "newer", nest.ExpireIn(time.Hour)))
 			done, err = c.do(from, to)
 			require.NoError(t, err)
@@ -172,6 +172,7 @@ func TestDo(t *testing.T) {
 
 func TestDoWithTwoWords(t *testing.T) {
 	t.Parallel()
+	needsAnyCommand(t)
 	nesttest.Need(t, nesttest.ObjectEncoding)
 	s, db := open(t)
 	ref := age.At(s, 1)
@@ -183,7 +184,7 @@ func TestDoWithTwoWords(t *testing.T) {
 	require.Equal(t, "int", encoding)
 }
 
-// What changes the connection that all operations share is not sent.
+// Commands that change the connection that all operations share are not sent.
 func TestDoLeavesTheConnectionAlone(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -193,13 +194,13 @@ func TestDoLeavesTheConnectionAlone(t *testing.T) {
 		_, err := ref.Do(ctx, words)
 		require.ErrorIs(t, err, nest.ErrArgument, words)
 	}
-	// A word that is no number is no value that could not be read.
+	// An argument that is not a number is not an error about a value that could not be decoded.
 	_, err := ref.Do(ctx, "EVAL", "return 1", "1")
 	require.Error(t, err)
 	require.NotErrorIs(t, err, nest.ErrDecode)
 }
 
-// What the server says of a key has its sensitive parameters masked too.
+// Sensitive parameters are masked in what the server says about a key, too.
 func TestServersWordsAreMasked(t *testing.T) {
 	t.Parallel()
 	token := nest.Param[string]("token", nest.Sensitive())

@@ -1,3 +1,5 @@
+//nest:ignore what wrong calls say is tested here
+
 package suite_test
 
 import (
@@ -21,7 +23,7 @@ var hostile = []string{
 	"\xff", "\xc3\x28", "é", "e\u0301", "日本", "a:*", "line", "room", "*:line:*", strings.Repeat("x", 1024),
 }
 
-// subkeys gives what exists below a scope, without the scope's own prefix.
+// subkeys returns the names that exist below a scope, without the scope's own prefix.
 func subkeys(t *testing.T, s nest.Scope) []string {
 	t.Helper()
 	names, err := s.Subkeys(t.Context())
@@ -46,7 +48,7 @@ func TestSubkeysAndKeys(t *testing.T) {
 	require.NoError(t, session.At(s, 42, "t:1").Set(ctx, login{}))
 	u := user.At(s, 42)
 	db.set(u.Prefix()+":undeclared:thing", "x")
-	db.set(u.Prefix(), "the prefix itself is below nothing")
+	db.set(u.Prefix(), "the prefix itself is not below the scope")
 	db.set(u.Prefix()+"x", "a neighbour")
 
 	require.Equal(t, []string{"name", "session:t%3A1", "undeclared:thing"}, subkeys(t, u))
@@ -88,9 +90,9 @@ func TestKeysStreams(t *testing.T) {
 			break
 		}
 	}
-	require.Equal(t, 5, first, "who has seen enough leaves")
+	require.Equal(t, 5, first, "the loop ended early")
 
-	// A page that has come is given to its end; no other one is asked for.
+	// A page that was received is yielded to its end. No other page is requested.
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	given := 0
@@ -113,7 +115,7 @@ func TestKeysStreams(t *testing.T) {
 	require.Positive(t, given)
 }
 
-// fill writes n lines into a room, by hand and in one go.
+// fill writes n lines into a room, without the library and in one round trip.
 func fill(db redis, r nest.Scope, n int) {
 	db.t.Helper()
 	cmds := make(rueidis.Commands, n)
@@ -193,7 +195,7 @@ func TestClearStopsWithItsContext(t *testing.T) {
 	require.Len(t, subkeys(t, r), 200-int(n))
 }
 
-// What was deleted beside a chunk that could not be is counted.
+// Clear counts the keys that it deleted even if another chunk failed.
 func TestClearCountsBesideAFailure(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -211,7 +213,7 @@ func TestClearCountsBesideAFailure(t *testing.T) {
 	s, err := nest.Open(client, root)
 	require.NoError(t, err)
 	r := room.At(s, "some")
-	fill(db, r, 20) // of which lines 1 and 10 to 19 are the user's own
+	fill(db, r, 20) // of these, the user may delete lines 1 and 10 to 19
 	n, err := r.Clear(ctx, nest.DeleteChunk(1))
 	require.Error(t, err)
 	shaped(t, err)
@@ -219,8 +221,8 @@ func TestClearCountsBesideAFailure(t *testing.T) {
 	require.Len(t, subkeys(t, r), 9)
 }
 
-// No parameter reaches beyond its own place: each room holds its own line, sees its own line
-// and clears its own line, whatever its name.
+// No parameter reaches beyond its own place. Each room has its own line, sees its own line and
+// clears its own line, whatever its name is.
 func TestParametersStayInTheirPlace(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -273,7 +275,7 @@ func TestProtected(t *testing.T) {
 	require.False(t, was)
 }
 
-// A root without a prefix has the whole server below it: it is cleared by force only, and then
+// A root without a prefix has the whole server below it. It is cleared only by force, and then only
 // of what it declares.
 func TestClearWithoutAPrefix(t *testing.T) {
 	t.Parallel()
@@ -285,7 +287,7 @@ func TestClearWithoutAPrefix(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, s.Prefix())
 	require.NoError(t, key.At(s, 1).Set(ctx, 1))
-	db.set("somebody:elses", "x")
+	db.set("foreign:key", "x")
 	db.set("key:1:2", "x")
 
 	_, err = s.Clear(ctx)
@@ -295,12 +297,12 @@ func TestClearWithoutAPrefix(t *testing.T) {
 	n, err := s.Clear(ctx, nest.Force())
 	require.NoError(t, err)
 	require.Equal(t, int64(1), n)
-	require.True(t, db.exists("somebody:elses"))
+	require.True(t, db.exists("foreign:key"))
 	require.True(t, db.exists("key:1:2"))
 }
 
-// A cluster without a prefix groups: it sees and clears what is declared in it, not what its
-// neighbours declare beside it.
+// A cluster without a prefix is a group. It sees and clears what is declared in it, and not what
+// its neighbours declare beside it.
 func TestGroupingCluster(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -318,7 +320,8 @@ func TestGroupingCluster(t *testing.T) {
 	require.Equal(t, []string{"outside:0", "outside:1", "outside:2"}, subkeys(t, s))
 }
 
-// The scope above a root with parameters holds all of them, and one of them only its own.
+// The scope above a root with parameters contains all of them. The scope of one root contains only
+// its own keys.
 func TestRootWithParameters(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -336,7 +339,7 @@ func TestRootWithParameters(t *testing.T) {
 	require.Equal(t, []string{"key"}, subkeys(t, tenants.At(top, "acme")))
 }
 
-// What is wrong with a scope is what everything on it and below it says.
+// Every operation on a bad scope, or below it, returns the scope's error.
 func TestBadScopes(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

@@ -8,7 +8,7 @@ import (
 	"github.com/redisimnest/redisimnest/nest/nesttest"
 )
 
-// Scripts that a caller sends with Do are the caller's, by hash too, alone and in batches.
+// Scripts that a caller sends with Do stay the caller's, also by hash, alone and in batches.
 func TestScriptsOfTheCaller(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -16,7 +16,7 @@ func TestScriptsOfTheCaller(t *testing.T) {
 	loaded, err := db.client.Do(ctx, db.client.B().ScriptLoad().Script("return redis.call('SET', KEYS[1], ARGV[1])").Build()).ToString()
 	require.NoError(t, err)
 	if nesttest.Shared(t).Kind() == nesttest.KindCluster {
-		t.Log("each node has scripts of its own: the one that is loaded is not looked at")
+		t.Log("each node has its own scripts: the loaded script is not tested")
 		loaded = ""
 	}
 	ref := name.At(s, 1)

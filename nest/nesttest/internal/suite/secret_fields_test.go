@@ -7,9 +7,11 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
 
 	"github.com/redisimnest/redisimnest/nest"
@@ -17,7 +19,7 @@ import (
 	"github.com/redisimnest/redisimnest/secure"
 )
 
-// card is a record with two secret fields, one of which had another name before.
+// card is a record with two secret fields, one of which has a former name.
 type card struct {
 	Owner string  `nest:"owner"`
 	PIN   int     `nest:"pin,secret"`
@@ -52,7 +54,7 @@ func (r redis) typeOf(key string) string {
 	return name
 }
 
-// Every way to read and write a hash gives the same with and without secret fields.
+// Every way to read and write a hash has the same result with and without secret fields.
 func TestSecretFieldsOfHashes(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -126,7 +128,7 @@ func TestSomeSecretFieldsOfAHash(t *testing.T) {
 	v, err = ref.Incr(ctx, "plain", 2)
 	require.NoError(t, err)
 	require.Equal(t, 3, v)
-	for _, add := range []func(context.Context, string, int) (int, error){ref.Incr, ref.Decr} {
+	for _, add := range []func(context.Context, string, int, ...nest.FieldOption) (int, error){ref.Incr, ref.Decr} {
 		_, err = add(ctx, "hidden", 2)
 		require.ErrorIs(t, err, nest.ErrArgument)
 		require.ErrorContains(t, err, "secret")
@@ -172,7 +174,7 @@ func TestSecretFieldsOfRecords(t *testing.T) {
 	require.ErrorContains(t, err, "secret")
 }
 
-// A renamed field is sealed for the name that it had until it is written again.
+// A renamed field stays sealed for its former name until it is written again.
 func TestSecretFieldThatWasRenamed(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -194,7 +196,7 @@ func TestSecretFieldThatWasRenamed(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, sentinel, *got.Code)
 
-		// The sweep finds it under its old name too.
+		// The sweep finds it under its former name, too.
 		next := secure.GenerateKey()
 		now, _ := openFielded(t, prefix, nest.WithKeyring(newRing(t, next, secure.AcceptOnly(key))))
 		require.EqualValues(t, 1, rotate(t, now).Resealed)
@@ -238,7 +240,7 @@ func TestSecretFieldsRenameAndCopy(t *testing.T) {
 	require.False(t, done, "a target that is there stays")
 	_, err = b.Rename(ctx, b)
 	require.ErrorIs(t, err, nest.ErrArgument)
-	_, err = b.Rename(ctx, cards.At(s))
+	_, err = b.Rename(ctx, cards.At(s)) //nest:ignore the error is what is tested
 	require.ErrorIs(t, err, nest.ErrMissingParam)
 	db.hset(b.Key(), "pin", sentinel)
 	_, err = b.Rename(ctx, a)
@@ -261,8 +263,8 @@ func TestSecretFieldsRenameAndCopy(t *testing.T) {
 		require.ErrorIs(t, moved.Err(), nest.ErrArgument)
 	}
 
-	// Between hashes whose secret fields differ: what was in the clear gets sealed, and nothing
-	// that was sealed gets into the clear.
+	// Fields move between hashes whose secret fields differ. A value in the clear is sealed, and no
+	// sealed value is stored in the clear.
 	require.NoError(t, inClear.At(s, 1).SetMany(ctx, map[string]int{"hidden": 1, "plain": 2}))
 	done, err = inClear.At(s, 1).Rename(ctx, mixed.At(s, 1))
 	require.NoError(t, err)
@@ -276,7 +278,7 @@ func TestSecretFieldsRenameAndCopy(t *testing.T) {
 	require.False(t, db.exists(inClear.At(s, 2).Key()))
 }
 
-// Others write between the reading of the old fields and the writing of the new ones.
+// Other clients write between the read of the old fields and the write of the new ones.
 func TestSecretFieldsMoveNoStaleValue(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -419,7 +421,7 @@ func TestRotateSecretFields(t *testing.T) {
 	require.True(t, rotate(t, now).Clean())
 }
 
-// A field is written by somebody else between the sweep's reading and its writing.
+// Another client writes a field between the sweep's read and its write.
 func TestRotateLeavesConcurrentWritesOfFieldsAlone(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -456,7 +458,7 @@ func TestRotateLeavesConcurrentWritesOfFieldsAlone(t *testing.T) {
 	}
 }
 
-// A field that expires on its own still does after it was sealed anew or moved.
+// A field with its own expiry keeps it when it is resealed or moved.
 func TestSecretFieldsKeepTheirOwnExpiry(t *testing.T) {
 	nesttest.Need(t, nesttest.HashFieldTTL)
 	t.Parallel()
@@ -484,7 +486,7 @@ func TestSecretFieldsKeepTheirOwnExpiry(t *testing.T) {
 	}
 }
 
-// With the option, what is read is sealed anew; without it, reads do not write.
+// With the option, a read reseals the value. Without it, reads do not write.
 func TestResealOnRead(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -581,8 +583,8 @@ func expireSoon(ctx context.Context, r nest.Ref) error {
 	return err
 }
 
-// What somebody else writes between the read and its sealing anew stands, and a failure to write
-// is none of the read.
+// A value that another client writes between the read and its reseal stays. A failed reseal does
+// not fail the read.
 func TestResealOnReadIsBestEffort(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -636,4 +638,58 @@ func TestSecretGetOrLoad(t *testing.T) {
 	require.ErrorIs(t, err, nest.ErrArgument)
 	_, err = nest.SecretRef[string]{}.GetOrLoad(ctx, load)
 	require.ErrorIs(t, err, nest.ErrNoClient)
+}
+
+// commandCount is a client that counts its commands.
+type commandCount struct {
+	rueidis.Client
+	sent *atomic.Int64
+}
+
+func (c commandCount) Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
+	c.sent.Add(1)
+	return c.Client.Do(ctx, cmd)
+}
+
+// The server counts expired fields until it removes them. A hash with such fields must not be
+// mistaken for one that changes all the time.
+func TestSecretFieldsMoveBesideFieldsThatHaveEnded(t *testing.T) {
+	t.Parallel()
+	nesttest.Need(t, nesttest.HashFieldTTL)
+	ctx, sent := t.Context(), new(atomic.Int64)
+	client := commandCount{nesttest.Client(t), sent}
+	root, err := nest.Open(client, fielded, nest.WithPrefix(nesttest.Shared(t).Prefix(t)), nest.WithKeyring(newRing(t, secure.GenerateKey())))
+	require.NoError(t, err)
+	s, db := fielded.At(root, "a"), redis{t, nesttest.Client(t)}
+	from, to, copied := wallet.At(s, 1), wallet.At(s, 2), wallet.At(s, 3)
+	for op, move := range map[string]func() (bool, error){
+		"rename": func() (bool, error) { return from.Rename(ctx, to, nest.Replace()) },
+		"copy":   func() (bool, error) { return from.Copy(ctx, copied, nest.Replace()) },
+	} {
+		put := func() bool { // reports whether some fields have expired
+			b := s.Batch()
+			from.In(b).Set("stays", "here")
+			for i := range 200 {
+				from.In(b).Set(fmt.Sprint(i), "goes", nest.FieldTTL(time.Millisecond))
+			}
+			require.NoError(t, b.Exec(ctx))
+			time.Sleep(3 * time.Millisecond)
+			n, err := db.do("HLEN", from.Key()).AsInt64()
+			require.NoError(t, err)
+			return n > 1
+		}
+		for start := time.Now(); !put(); {
+			require.Less(t, time.Since(start), 20*time.Second)
+		}
+		sent.Store(0)
+		done, err := move()
+		require.NoError(t, err)
+		require.True(t, done)
+		require.LessOrEqual(t, sent.Load(), int64(3), "%s: a read and a script, at most once by its hash before", op)
+	}
+	for _, r := range []nest.HashRef[string]{to, copied} {
+		all, err := r.All(ctx)
+		require.NoError(t, err)
+		require.Equal(t, map[string]string{"stays": "here"}, all)
+	}
 }

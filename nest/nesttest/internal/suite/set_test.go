@@ -15,7 +15,7 @@ func setOf[T any](t *testing.T, opts ...nest.KeyOption) nest.SetRef[T] {
 	return setsOf[T](t, opts...)("a")
 }
 
-// setsOf gives sets of one declaration, in one slot.
+// setsOf returns a function that makes sets of one declaration, in one slot.
 func setsOf[T any](t *testing.T, opts ...nest.KeyOption) func(name string, members ...T) nest.SetRef[T] {
 	t.Helper()
 	key := nest.Set[T]("set:<name>", opts...)

@@ -22,7 +22,7 @@ func sortedSetOf[T any](t *testing.T, opts ...nest.KeyOption) nest.SortedSetRef[
 	return key.At(alone(t, key), 1, "a")
 }
 
-// sortedSetsOf gives sorted sets of one declaration, in one slot.
+// sortedSetsOf returns a function that makes sorted sets of one declaration, in one slot.
 func sortedSetsOf(t *testing.T, opts ...nest.KeyOption) func(name string, members ...scored) nest.SortedSetRef[string] {
 	t.Helper()
 	key := nest.SortedSet[string]("ranking:<name>", opts...)
@@ -54,15 +54,15 @@ func TestSortedSetAdd(t *testing.T) {
 			want   bool
 			after  float64
 		}{
-			{"a", 5, []nest.AddOption{nest.IfPresent}, false, math.NaN()},
+			{"a", 5, []nest.AddOption{nest.IfPresent()}, false, math.NaN()},
 			{"a", 5, nil, true, 5},
 			{"a", 6, nil, false, 6},
-			{"a", 7, []nest.AddOption{nest.IfNew}, false, 6},
-			{"a", 7, []nest.AddOption{nest.CountChanged}, true, 7},
-			{"a", 3, []nest.AddOption{nest.IfGreater, nest.CountChanged}, false, 7},
-			{"a", 8, []nest.AddOption{nest.IfGreater, nest.CountChanged, nest.IfPresent}, true, 8},
-			{"a", 9, []nest.AddOption{nest.IfLess}, false, 8},
-			{"a", -2.5, []nest.AddOption{nest.IfLess | nest.CountChanged}, true, -2.5},
+			{"a", 7, []nest.AddOption{nest.IfNew()}, false, 6},
+			{"a", 7, []nest.AddOption{nest.CountChanged()}, true, 7},
+			{"a", 3, []nest.AddOption{nest.IfGreater(), nest.CountChanged()}, false, 7},
+			{"a", 8, []nest.AddOption{nest.IfGreater(), nest.CountChanged(), nest.IfPresent()}, true, 8},
+			{"a", 9, []nest.AddOption{nest.IfLess()}, false, 8},
+			{"a", -2.5, []nest.AddOption{nest.IfLess(), nest.CountChanged()}, true, -2.5},
 			{"a", math.Inf(1), nil, false, math.Inf(1)},
 			{"a", 1e300, nil, false, 1e300},
 		} {
@@ -84,11 +84,11 @@ func TestSortedSetAdd(t *testing.T) {
 		score, err := r.Incr(ctx, "a", 2.5)
 		require.NoError(t, err)
 		require.InDelta(t, 3.5, score, 0)
-		score, there, err := r.IncrIf(ctx, "d", 1, nest.IfPresent)
+		score, there, err := r.IncrIf(ctx, "d", 1, nest.IfPresent())
 		require.NoError(t, err)
 		require.False(t, there)
 		require.Zero(t, score)
-		score, there, err = r.IncrIf(ctx, "a", 1, nest.IfPresent)
+		score, there, err = r.IncrIf(ctx, "a", 1, nest.IfPresent())
 		require.NoError(t, err)
 		require.True(t, there)
 		require.InDelta(t, 4.5, score, 0)
@@ -150,8 +150,8 @@ func TestSortedSetArguments(t *testing.T) {
 		},
 		"incr NaN":         func() error { _, err := r.Incr(ctx, "a", math.NaN()); return err },
 		"incr if NaN":      func() error { _, _, err := r.IncrIf(ctx, "a", math.NaN()); return err },
-		"new and present":  func() error { _, err := r.Add(ctx, "a", 1, nest.IfNew, nest.IfPresent); return err },
-		"greater and less": func() error { _, err := r.Add(ctx, "a", 1, nest.IfLess, nest.IfGreater); return err },
+		"new and present":  func() error { _, err := r.Add(ctx, "a", 1, nest.IfNew(), nest.IfPresent()); return err },
+		"greater and less": func() error { _, err := r.Add(ctx, "a", 1, nest.IfLess(), nest.IfGreater()); return err },
 		"zero span":        func() error { _, err := r.Range(ctx, nest.Span{}); return err },
 		"NaN span":         func() error { _, err := r.Range(ctx, nest.ByScore(0, math.NaN())); return err },
 		"rank limit":       func() error { _, err := r.Range(ctx, nest.ByRank(0, 1).Limit(0, 1)); return err },
@@ -176,7 +176,7 @@ func TestSortedSetArguments(t *testing.T) {
 
 	_, err = r.Add(ctx, "a", math.Inf(1))
 	require.NoError(t, err)
-	if nesttest.Shared(t).Kind() != nesttest.KindEmbedded { // which stores the NaN
+	if nesttest.Shared(t).Kind() != nesttest.KindEmbedded { // it stores the NaN
 		_, err = r.Incr(ctx, "a", math.Inf(-1))
 		require.ErrorIs(t, err, nest.ErrOverflow)
 	}
@@ -429,7 +429,7 @@ func TestSortedSetOfMany(t *testing.T) {
 		for i, text := range texts {
 			many[i] = scored{Member: text, Score: float64(i) / 4}
 		}
-		n, err := r.AddMany(ctx, many, nest.IfNew)
+		n, err := r.AddMany(ctx, many, nest.IfNew())
 		require.NoError(t, err)
 		require.Equal(t, int64(len(many)), n)
 		scores, err := r.Scores(ctx, texts...)

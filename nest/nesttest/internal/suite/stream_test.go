@@ -69,8 +69,8 @@ func TestStreamAdd(t *testing.T) {
 	})
 	t.Run("only to an existing stream", func(t *testing.T) {
 		ref, db := openStream[int](t)
-		id, err := ref.Add(ctx, 1, nest.IfStreamExists())
-		require.NoError(t, err)
+		id, err := ref.Add(ctx, 1, nest.IfExists())
+		require.ErrorIs(t, err, nest.ErrNotFound)
 		require.Empty(t, id)
 		require.False(t, db.exists(ref.Key()))
 	})
@@ -125,7 +125,7 @@ func TestStreamTrim(t *testing.T) {
 	require.NoError(t, err)
 	all, err = ref.Entries(ctx, "", "", 100)
 	require.NoError(t, err)
-	require.Equal(t, streamed(7, 9), all, "what is said at Add holds instead")
+	require.Equal(t, streamed(7, 9), all, "an option of Add takes precedence")
 
 	n, err := ref.Trim(ctx, nest.KeepLast(2))
 	require.NoError(t, err)
@@ -156,7 +156,7 @@ func TestStreamRanges(t *testing.T) {
 	ref, db := openStream[int](t)
 	for _, err := range ref.Range(ctx, "", "") {
 		require.NoError(t, err)
-		t.Fatal("there is nothing yet")
+		t.Fatal("the stream must be empty")
 	}
 	fillStream(t, ref, 10)
 	collect := func(seq func(func(nest.Entry[int], error) bool)) (got []nest.Entry[int]) {
@@ -172,7 +172,7 @@ func TestStreamRanges(t *testing.T) {
 		}
 		return r
 	}
-	// Pages that divide the number and that do not.
+	// Page sizes that divide the number of entries and sizes that do not.
 	for _, size := range []int{1, 3, 5, 10, 1000} {
 		require.Equal(t, streamed(1, 10), collect(ref.Range(ctx, "", "", nest.ScanCount(size))), size)
 		require.Equal(t, reversed(streamed(1, 10)), collect(ref.RevRange(ctx, "-", "+", nest.ScanCount(size))), size)
@@ -253,7 +253,7 @@ func TestStreamRead(t *testing.T) {
 	_, err = ref.Read(ctx, "x")
 	require.ErrorIs(t, err, nest.ErrArgument)
 
-	// A read that waits neither outlives its context nor holds up anything else.
+	// A blocking read neither outlives its context nor delays anything else.
 	waiting, cancel := context.WithCancel(ctx)
 	ended := make(chan error)
 	go func() {
@@ -307,7 +307,7 @@ func TestStreamFollow(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
 		defer cancel()
 		for e, err := range ref.Follow(ctx, "") {
-			t.Error("nothing comes, not an error either", e, err)
+			t.Error("there must be neither an entry nor an error", e, err)
 		}
 	})
 }
@@ -364,7 +364,7 @@ func TestStreamGroups(t *testing.T) {
 	got, err = ref.Claim(ctx, "g", "b", 0, "2-0", "99-0")
 	require.NoError(t, err)
 	require.Equal(t, streamed(2, 2), got)
-	if nesttest.Shared(t).Kind() != nesttest.KindEmbedded { // its XCLAIM does not look at the idle time
+	if nesttest.Shared(t).Kind() != nesttest.KindEmbedded { // its XCLAIM ignores the idle time
 		got, err = ref.Claim(ctx, "g", "b", time.Hour, "3-0")
 		require.NoError(t, err)
 		require.Empty(t, got)

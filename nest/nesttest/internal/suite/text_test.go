@@ -73,7 +73,7 @@ func TestPartsOfAValue(t *testing.T) {
 	require.Equal(t, []byte{0xff}, b)
 }
 
-// A part of an encoded value is no value, and joining two gives none.
+// A part of an encoded value is not a value, and neither are two values joined.
 func TestPartsOfEncodedValues(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

@@ -25,7 +25,7 @@ var (
 	txRoot    = nest.Cluster("transact", nest.Sub(txBank))
 )
 
-// transfer moves n from one balance to another, if it is there.
+// transfer moves n from one balance to another, if there is enough.
 func transfer(ctx context.Context, bank nest.Scope, from, to, n int) error {
 	return nest.Transact(ctx, bank, func(tx *nest.Tx) error {
 		r := tx.Reads()
@@ -67,8 +67,8 @@ func TestTransactWritesTogether(t *testing.T) {
 	require.Equal(t, 70, got)
 }
 
-// Money moves around between accounts: no sum that anybody sees is wrong, neither inside a
-// transaction nor in an atomic batch, and none of the functions ever sees two states mixed.
+// Money moves between accounts. No reader sees a wrong sum, neither inside a transaction nor in an
+// atomic batch. No function ever sees two states mixed.
 func TestTransactKeepsAnInvariant(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -77,13 +77,13 @@ func TestTransactKeepsAnInvariant(t *testing.T) {
 	for n := range accounts {
 		require.NoError(t, txBalance.At(bank, n).Set(ctx, each))
 	}
-	sees := nesttest.Shared(t).Kind() != nesttest.KindEmbedded // it cannot tell what changed before EXEC
+	sees := nesttest.Shared(t).Kind() != nesttest.KindEmbedded // unaware of changes before EXEC
 	var moved atomic.Int64
 	together(6, func(g int) {
 		for i := range 40 {
 			if g < 4 {
 				err := transfer(ctx, bank, (g+i)%accounts, (g+i+1+i%2)%accounts, 1+i%7)
-				if !errors.Is(err, errPoor) && !errors.Is(err, nest.ErrConflict) && !assert.NoError(t, err) {
+				if !errors.Is(err, errPoor) && !assert.NoError(t, err) {
 					return
 				}
 				moved.Add(1)
@@ -92,7 +92,7 @@ func TestTransactKeepsAnInvariant(t *testing.T) {
 			sum := 0
 			err := nest.Transact(ctx, bank, func(tx *nest.Tx) error {
 				sum = 0
-				for n := range accounts { // one round trip each, so that others come between
+				for n := range accounts { // one round trip each, so that others run in between
 					f := txBalance.At(bank, n).In(tx.Reads()).Get()
 					if err := tx.Reads().Exec(ctx); err != nil {
 						return err
@@ -108,7 +108,7 @@ func TestTransactKeepsAnInvariant(t *testing.T) {
 				}
 				return nil
 			})
-			if !errors.Is(err, nest.ErrConflict) && assert.NoError(t, err) {
+			if assert.NoError(t, err) {
 				assert.Equal(t, accounts*each, sum)
 			}
 		}
@@ -152,13 +152,14 @@ func TestTransactTriesAgainWhenWhatItReadChanged(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Equal(t, 2, tries)
-	require.ErrorIs(t, first.Err(), nest.ErrConflict, "of the try that lost")
+	require.ErrorIs(t, first.Err(), nest.ErrConflict, "of the attempt that lost")
 	got, err := b.Get(ctx)
 	require.NoError(t, err)
 	require.Equal(t, 50, got)
 }
 
-// An error that comes of two states mixed is none: the function is asked again.
+// An error that the function returns because it saw two mixed states does not count: the function
+// runs again.
 func TestTransactDoesNotReturnAnErrorOfAMixedState(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -202,13 +203,13 @@ func TestTransactWatchesWhatItIsGiven(t *testing.T) {
 	tries := 0
 	err := nest.Transact(ctx, bank, func(tx *nest.Tx) error {
 		tries++
-		v, err := a.Get(ctx) // by an ordinary call
+		v, err := a.Get(ctx) // with an ordinary call
 		if err != nil {
 			return err
 		}
 		if tries == 1 {
 			assert.NoError(t, a.Set(ctx, 5))
-			return errPoor // of what is no longer so
+			return errPoor // an error about a state that is out of date
 		}
 		b.In(tx.Writes()).Set(v)
 		return nil
@@ -227,16 +228,18 @@ func TestTransactGivesUp(t *testing.T) {
 	a, b := txBalance.At(bank, 1), txBalance.At(bank, 2)
 	tries := 0
 	var last *nest.Done
-	err := nest.Transact(ctx, bank, func(tx *nest.Tx) error {
+	short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+	defer cancel()
+	err := nest.Transact(short, bank, func(tx *nest.Tx) error {
 		tries++
-		assert.NoError(t, a.Set(ctx, tries))
+		assert.NoError(t, a.Set(ctx, tries)) // outside the transaction's deadline
 		last = b.In(tx.Writes()).Set(1)
 		return nil
 	}, a)
-	require.ErrorIs(t, err, nest.ErrConflict)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
 	shaped(t, err)
-	require.Equal(t, 64, tries)
-	require.ErrorIs(t, last.Err(), nest.ErrConflict)
+	require.Greater(t, tries, 2)
+	require.Error(t, last.Err())
 	exists, err := b.Exists(ctx)
 	require.NoError(t, err)
 	require.False(t, exists)
@@ -314,7 +317,8 @@ func TestTransactReadsTakeNoWrites(t *testing.T) {
 	require.ErrorIs(t, nest.Transact(ctx, bank, func(*nest.Tx) error { return nil }, txBalance.At(txBank.At(other, 1), 1)), nest.ErrArgument)
 }
 
-// Reading a key that reads renew does not disturb the transaction, and renews it all the same.
+// A transaction that reads a key with AutoRenew is not disturbed by the renewal, and still renews
+// the key.
 func TestTransactRenewsWhatItReads(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -384,7 +388,7 @@ func TestTransactIsSeenByCachedReads(t *testing.T) {
 	}
 }
 
-// A function that panics leaves no connection behind that is watched.
+// A function that panics leaves no watched connection behind.
 func TestTransactLetsPanicsThrough(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -437,6 +441,7 @@ func TestTransactLetsPanicsThrough(t *testing.T) {
 
 func TestTransactTellsOperationsThatFail(t *testing.T) {
 	t.Parallel()
+	needsAnyCommand(t)
 	ctx := t.Context()
 	bank := txBank.At(nesttest.Open(t, txRoot), 1)
 	_, err := txName.At(bank).Do(ctx, "LPUSH", "x")
@@ -452,7 +457,7 @@ func TestTransactTellsOperationsThatFail(t *testing.T) {
 		good = a.In(tx.Writes()).Set(7)
 		return nil
 	})
-	require.ErrorIs(t, err, nest.ErrWrongType, "joined, and the others stand")
+	require.ErrorIs(t, err, nest.ErrWrongType, "the error is joined, and the other writes stand")
 	require.ErrorIs(t, wrong.Err(), nest.ErrWrongType)
 	require.NoError(t, good.Err())
 	got, err := a.Get(ctx)
@@ -461,7 +466,7 @@ func TestTransactTellsOperationsThatFail(t *testing.T) {
 
 	var missing *nest.Future[int]
 	require.NoError(t, nest.Transact(ctx, bank, func(tx *nest.Tx) error {
-		missing = a.In(tx.Writes()).Get() // without reads: an atomic batch
+		missing = a.In(tx.Writes()).Get() // without reads, this is an atomic batch
 		return nil
 	}))
 	got, err = missing.Value()
@@ -491,8 +496,8 @@ func TestTransactTellsOperationsThatFail(t *testing.T) {
 	require.Equal(t, 7, got)
 }
 
-// A key that ends by its TTL between two reads has changed, also while the server still has it and
-// nobody has looked.
+// A key whose TTL ends between two reads has changed, even while the server still has it because
+// nobody has accessed it.
 func TestTransactSeesThatAKeyHasEnded(t *testing.T) {
 	t.Parallel()
 	server := nesttest.Shared(t)
@@ -513,7 +518,7 @@ func TestTransactSeesThatAKeyHasEnded(t *testing.T) {
 		}
 		if there {
 			time.Sleep(4 * time.Millisecond)
-			if err := n.Set(ctx, 2); err != nil { // once it has ended
+			if err := n.Set(ctx, 2); err != nil { // runs after the key has expired
 				return 0, 0, false, err
 			}
 		}
@@ -531,14 +536,14 @@ func TestTransactSeesThatAKeyHasEnded(t *testing.T) {
 		require.NoError(t, nest.Transact(ctx, bank, func(tx *nest.Tx) error {
 			before, after, there, err := read(tx)
 			if err == nil && there {
-				require.Equal(t, before, after, "the name and what came after its end are no one state")
+				require.Equal(t, before, after, "the name and the value after its expiry are not one state")
 			}
 			return err
 		}))
 	}
 }
 
-// A lease cannot guard the writes of a transaction: they are not applied without it.
+// A lease cannot guard the writes of a transaction. The writes are not applied without the guard.
 func TestTransactRefusesAGuard(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

@@ -34,7 +34,7 @@ var (
 	part = nest.Key[string]("part:<model>-<serial>")
 	room = nest.Cluster("room:<room>", nest.Sub(line, part))
 
-	// What moves from key to key needs one slot.
+	// Operations that move a value from key to key need one slot.
 	draft = nest.Key[string]("draft")
 	final = nest.Key[string]("final", nest.TTL(declaredTTL))
 	paper = nest.Cluster("paper:<paper>", nest.HashTag(), nest.Sub(draft, final))
@@ -45,13 +45,13 @@ var (
 	root = nest.Cluster("root", nest.Sub(user, room, paper, vault))
 )
 
-// redis is the server below the library: what the tests look at and put there without it.
+// redis is the server below the library. Tests use it to read and write without the library.
 type redis struct {
 	t      *testing.T
 	client rueidis.Client
 }
 
-// open opens the tree under a prefix of the test's own, beside a client that sees everything.
+// open opens the tree under the test's own prefix, with a client that sees everything.
 func open(t *testing.T) (nest.Scope, redis) {
 	t.Helper()
 	return nesttest.Open(t, root), redis{t, nesttest.Client(t)}
@@ -67,7 +67,7 @@ func (r redis) set(key, text string) {
 	require.NoError(r.t, r.do("SET", key, text).Error())
 }
 
-// text gives what is stored, which must be there.
+// text returns the stored value, which must exist.
 func (r redis) text(key string) string {
 	r.t.Helper()
 	text, err := r.do("GET", key).ToString()
@@ -82,7 +82,7 @@ func (r redis) exists(key string) bool {
 	return n == 1
 }
 
-// ttl gives what is left: -1 when the key has no expiry.
+// ttl returns the time that is left, or -1 when the key has no expiry.
 func (r redis) ttl(key string) time.Duration {
 	r.t.Helper()
 	ms, err := r.do("PTTL", key).ToInt64()
@@ -94,7 +94,7 @@ func (r redis) ttl(key string) time.Duration {
 	return time.Duration(ms) * time.Millisecond
 }
 
-// about requires that a TTL was started with want not long ago.
+// about requires that a TTL of want started not long ago.
 func about(t *testing.T, want, got time.Duration) {
 	t.Helper()
 	if want == nest.Forever {

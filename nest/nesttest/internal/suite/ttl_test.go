@@ -2,6 +2,7 @@ package suite_test
 
 import (
 	"context"
+	"math"
 	"testing"
 	"time"
 
@@ -11,15 +12,15 @@ import (
 	"github.com/redisimnest/redisimnest/nest/nesttest"
 )
 
-// What each write does to the expiry of a key: of one that is not there, of one that has 40
-// seconds left, and of one whose declared expiry somebody took away.
+// What each write does to the expiry of a key that is missing, of one with 40 seconds left, and of
+// one whose declared expiry another client removed.
 func TestExpiryAfterWrites(t *testing.T) {
 	t.Parallel()
 	const (
 		running  = 40 * time.Second
 		declared = declaredTTL
 		forever  = nest.Forever
-		absent   = time.Duration(0) // the operation leaves or makes no key
+		absent   = time.Duration(0) // the operation deletes the key or creates none
 	)
 	until := time.Now().Add(time.Hour)
 	ref := func(s nest.Scope) nest.KeyRef[string] { return name.At(s, 1) }
@@ -140,7 +141,7 @@ func TestExpiryAfterWrites(t *testing.T) {
 	}
 }
 
-// A key that is declared without a TTL below one that has one gets none.
+// A key that is declared without a TTL does not get the TTL of the cluster above it.
 func TestNoTTLOverridesWhatIsInherited(t *testing.T) {
 	t.Parallel()
 	s, db := open(t)
@@ -222,7 +223,7 @@ func TestTTLOperations(t *testing.T) {
 	require.True(t, at.IsZero())
 	done, err := ref.Persist(ctx)
 	require.NoError(t, err)
-	require.False(t, done, "there was no expiry to take away")
+	require.False(t, done, "there was no expiry to remove")
 
 	done, err = ref.Expire(ctx, 90*time.Second)
 	require.NoError(t, err)
@@ -244,14 +245,55 @@ func TestTTLOperations(t *testing.T) {
 		_, err = ref.Expire(ctx, d)
 		require.ErrorIs(t, err, nest.ErrArgument, "%v", d)
 	}
-	_, err = ref.ExpireAt(ctx, time.Time{})
-	require.ErrorIs(t, err, nest.ErrArgument)
+	// The milliseconds of times this far away do not fit into an int64. They came out negative, and
+	// the key was deleted.
+	for _, far := range []time.Time{{}, time.Unix(math.MaxInt64, 0), time.Unix(math.MaxInt64/1000+1, 0), time.Unix(math.MinInt64, 0), time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		_, err = ref.ExpireAt(ctx, far)
+		require.ErrorIs(t, err, nest.ErrArgument)
+	}
 	require.True(t, db.exists(ref.Key()), "a refused expiry deletes nothing")
 
 	done, err = ref.ExpireAt(ctx, time.Now().Add(-time.Minute))
 	require.NoError(t, err)
 	require.True(t, done)
 	require.False(t, db.exists(ref.Key()), "a time in the past deletes")
+}
+
+// The time that is left until the year 9999 does not fit into a Duration. TTL was negative.
+func TestTTLLongerThanADuration(t *testing.T) {
+	t.Parallel()
+	if nesttest.Shared(t).Kind() == nesttest.KindEmbedded {
+		t.Skip("nesttest: SKIPPED, not passed: the embedded server has no expiry beyond 292 years")
+	}
+	ctx := t.Context()
+	s, db := open(t)
+	ref := name.At(s, 1)
+	end := time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+	require.NoError(t, ref.Set(ctx, "x", nest.ExpireUntil(end)))
+	left, err := ref.TTL(ctx)
+	require.NoError(t, err)
+	require.Equal(t, time.Duration(math.MaxInt64), left)
+	at, err := ref.ExpireTime(ctx)
+	require.NoError(t, err)
+	require.WithinDuration(t, end, at, time.Minute)
+
+	require.ErrorIs(t, ref.Set(ctx, "y", nest.ExpireUntil(time.Unix(math.MaxInt64, 0))), nest.ErrArgument)
+	require.ErrorIs(t, ref.Set(ctx, "y", nest.ExpireUntil(end.Add(time.Second))), nest.ErrArgument)
+	require.Equal(t, "x", db.text(ref.Key()))
+}
+
+// The sum of the longest TTL and the time for which a value is stale does not fit into a Duration.
+// The key lived for a millisecond.
+func TestLongestTTLWithStaleFor(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	const most = time.Duration(math.MaxInt64 - math.MaxInt64%int64(time.Millisecond))
+	key := nest.Key[int]("key", nest.TTL(most), nest.ReadThrough(nest.StaleFor(most), nest.RefreshBefore(time.Hour)))
+	ref := key.At(alone(t, key), 1)
+	require.NoError(t, ref.Set(ctx, 1))
+	left, err := ref.TTL(ctx)
+	require.NoError(t, err)
+	require.Greater(t, left, most-time.Hour)
 }
 
 func TestExpireIf(t *testing.T) {
@@ -290,7 +332,7 @@ func TestExpireIf(t *testing.T) {
 	require.ErrorIs(t, err, nest.ErrArgument)
 }
 
-// Keys do go away when their time is over, and come back with a fresh TTL.
+// Keys do expire when their time is over, and get a fresh TTL when they are written again.
 func TestKeysExpire(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

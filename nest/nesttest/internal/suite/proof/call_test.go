@@ -11,27 +11,28 @@ import (
 	"github.com/redisimnest/redisimnest/nest"
 )
 
-// caller calls operations by their names, with arguments made for their parameters' types. An
-// operation that is added is called too, or fails the test until it can be.
+// caller calls operations by their names, with arguments made for their parameters' types. A new
+// operation is called too, or fails the test until it can be called.
 type caller struct {
 	hash string // of the password "x"
 }
 
-// How long operations go on that end with the context alone, how long others wait that find
-// nothing, and what an expiry is set to.
+// patience limits operations that end only with their context. shortWait limits operations that
+// wait and find nothing. setExpiry is the expiry that is set.
 const (
 	patience  = 100 * time.Millisecond
 	shortWait = 2 * time.Millisecond
 	setExpiry = 70 * time.Second
 )
 
-// endless are the operations that end with the context alone.
+// endless are the operations that end only with their context.
 var endless = map[string]bool{"Consume": true, "Follow": true, "Subscribe": true}
 
-// errNoArgument is why an operation cannot be called: something has to be said here about it.
+// errNoArgument says that an operation cannot be called until this file has an argument of its
+// type.
 var errNoArgument = errors.New("the proof has no argument of this type")
 
-// arguments gives those operations their arguments for which the types alone do not say enough.
+// arguments returns the arguments of the operations for which the types alone do not say enough.
 func (c caller) arguments(ctx context.Context, typ, op string, other keyRef) []any {
 	switch op {
 	case "Do":
@@ -78,7 +79,7 @@ func (c caller) arguments(ctx context.Context, typ, op string, other keyRef) []a
 	return nil
 }
 
-// argumentsByType are arguments for which their types say enough.
+// argumentsByType are arguments for types that say enough.
 var argumentsByType = map[reflect.Type]any{
 	reflect.TypeFor[string]():                             "x",
 	reflect.TypeFor[int]():                                1,
@@ -106,7 +107,7 @@ var argumentsByType = map[reflect.Type]any{
 	reflect.TypeFor[func(string, bool) (string, error)](): func(string, bool) (string, error) { return "x", nil },
 }
 
-// isLoader tells whether a type is that of a function which makes what a key is to hold.
+// isLoader reports whether a type is that of a function that makes a key's value.
 func isLoader(typ reflect.Type) bool {
 	return typ.Kind() == reflect.Func && typ.NumIn() == 1 && typ.In(0) == reflect.TypeFor[context.Context]() &&
 		typ.NumOut() == 2 && typ.Out(1) == reflect.TypeFor[error]()
@@ -179,7 +180,8 @@ func (c caller) args(ctx context.Context, typ, op string, m reflect.Type, skip i
 	return args, nil
 }
 
-// call calls an operation of ref; other is another key of its kind, for those that take one.
+// call calls an operation of ref. other is another key of the same kind, for operations that take
+// one.
 func (c caller) call(ctx context.Context, typ, op string, ref, other keyRef, opts ...any) error {
 	if endless[op] {
 		var cancel context.CancelFunc
@@ -196,7 +198,7 @@ func (c caller) call(ctx context.Context, typ, op string, ref, other keyRef, opt
 	if last.Kind() != reflect.Func {
 		return asError(last)
 	}
-	for _, err := range last.Seq2() { // an iterator: to its end
+	for _, err := range last.Seq2() { // read an iterator to its end
 		if e := asError(err); e != nil {
 			return e
 		}
@@ -204,12 +206,12 @@ func (c caller) call(ctx context.Context, typ, op string, ref, other keyRef, opt
 	return nil
 }
 
-// queue puts an operation into a batch, and gives the future's error.
+// queue adds an operation to a batch, and returns a function that returns the future's error.
 func (c caller) queue(ctx context.Context, b *nest.Batch, typ, op string, ref, other keyRef) (func() error, error) {
 	batch := reflect.ValueOf(ref).MethodByName("In").Call([]reflect.Value{reflect.ValueOf(b)})[0]
 	m := batch.MethodByName(op)
 	if !m.IsValid() {
-		return nil, fmt.Errorf("%s.%s has no twin for batches", typ, op)
+		return nil, fmt.Errorf("%s.%s has no counterpart for batches", typ, op)
 	}
 	args, err := c.args(ctx, typ, op, m.Type(), 0, other, nil)
 	if err != nil {

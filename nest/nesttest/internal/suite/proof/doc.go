@@ -1,4 +1,4 @@
-// Package proof holds the tests of what package nest promises of all operations at once: that a
-// key which is declared with a TTL never exists without one, and that the documentation's table
-// of operations says what they do. The operations are found, not listed. It has no code.
+// Package proof tests what package nest promises about all operations at once. A key that is
+// declared with a TTL never exists without one, and the documentation's table of operations says
+// what the operations do. The operations are found, not listed. The package has no code.
 package proof

@@ -18,7 +18,7 @@ import (
 )
 
 // chaos runs every operation of every kind that writes, from several goroutines at once, on a few
-// keys each: new ones, ones that others write too, and ones that others have just removed.
+// keys each: new keys, keys that others write too, and keys that others have just deleted.
 type chaos struct {
 	caller
 	scope  nest.Scope
@@ -70,7 +70,7 @@ func (c *chaos) run(ctx context.Context, writers int) (wait func()) {
 }
 
 func (c *chaos) one(ctx context.Context, s nest.Scope, w write) {
-	// A server that is away must not hold up the test.
+	// A server that is down must not delay the test.
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	ref, other := w.at(s, w.op.Name, rand.IntN(3)), w.at(s, w.op.Name, 3+rand.IntN(2))
@@ -101,7 +101,7 @@ func (c *chaos) one(ctx context.Context, s nest.Scope, w write) {
 	}
 }
 
-// scan looks at the expiries, over a connection of its own, for as long as writers are at work.
+// scan checks the expiries over its own connection for as long as writers are at work.
 func (c *chaos) scan(ctx context.Context, t *testing.T, client rueidis.Client, pattern string) {
 	for cursor := uint64(0); ctx.Err() == nil; {
 		page, err := client.Do(ctx, client.B().Scan().Cursor(cursor).Match(pattern).Count(500).Build()).AsScanEntry()
@@ -121,8 +121,8 @@ func (c *chaos) scan(ctx context.Context, t *testing.T, client rueidis.Client, p
 	}
 }
 
-// Every write carries its expiry with it: whatever point of it a connection is cut at, no key is
-// ever seen without one.
+// Every write carries its expiry with it. Wherever a connection is cut in the write, no key is ever
+// seen without an expiry.
 func TestNoConnectionThatIsCutLeavesAKeyWithoutTTL(t *testing.T) {
 	t.Parallel()
 	server := nesttest.Start(t)
@@ -151,8 +151,8 @@ func TestNoConnectionThatIsCutLeavesAKeyWithoutTTL(t *testing.T) {
 	require.Positive(t, requireExpiries(t, server.Client(t), s, nil))
 }
 
-// The same holds when the server is killed in the middle of many writes, and comes back with all
-// that it had acknowledged.
+// The same is true when the server is killed during many writes and comes back with everything that
+// it had acknowledged.
 func TestNoKilledServerLeavesAKeyWithoutTTL(t *testing.T) {
 	t.Parallel()
 	server := nesttest.Start(t, nesttest.Persistent())

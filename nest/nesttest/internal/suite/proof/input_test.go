@@ -16,11 +16,11 @@ import (
 	"github.com/redisimnest/redisimnest/nest/nesttest"
 )
 
-// A key of another Redis type is never taken for an empty one, and never changed, except by what
-// replaces or removes it whole.
+// A key of another Redis type is never mistaken for an empty one. It is never changed, except by
+// operations that replace or delete it whole.
 func TestEveryOperationRefusesAnotherType(t *testing.T) {
 	t.Parallel()
-	nesttest.Need(t, nesttest.Snapshots) // an imitation answers twice to some commands
+	nesttest.Need(t, nesttest.Snapshots) // an imitation answers some commands twice
 	s := nesttest.Open(t, root, openOptions(t)...)
 	hash := hashOf(t, s)
 	db := database{t, nesttest.Client(t)}
@@ -42,7 +42,7 @@ func TestEveryOperationRefusesAnotherType(t *testing.T) {
 				before := db.dump(ref.Key())
 				err := caller{hash}.call(t.Context(), sub.typ, op.Name, ref, other)
 				label := sub.typ + "." + op.Name
-				if op.Effect == source.Restarts || op.Effect == source.Carries { // whatever was there
+				if op.Effect == source.Restarts || op.Effect == source.Carries { // of any type
 					if err != nil {
 						assertAny(t, err, label, nest.ErrWrongType, nest.ErrUnsupported)
 					}
@@ -51,7 +51,7 @@ func TestEveryOperationRefusesAnotherType(t *testing.T) {
 				if !assertAny(t, err, label, nest.ErrWrongType, nest.ErrUnsupported) {
 					continue
 				}
-				assert.Equal(t, before, db.dump(ref.Key()), "%s changed what was there", label)
+				assert.Equal(t, before, db.dump(ref.Key()), "%s changed the stored value", label)
 			}
 		}
 	}
@@ -65,7 +65,7 @@ func assertAny(t *testing.T, err error, label string, kinds ...error) bool {
 	return assert.Fail(t, "not refused", "%s: %v", label, err)
 }
 
-// dump gives all that a key holds, of those types that the tests put there.
+// dump returns everything that a key contains, for the types that the tests store.
 func (d database) dump(key string) []string {
 	d.t.Helper()
 	for _, read := range [][]string{{"LRANGE", key, "0", "-1"}, {"SMEMBERS", key}} {
@@ -76,12 +76,12 @@ func (d database) dump(key string) []string {
 	return nil
 }
 
-// withoutOthers are the operations that do something also when they are given no other keys, or no
+// withoutOthers are the operations that have an effect even without other keys, or without
 // arguments of a command.
 var withoutOthers = []string{"CountUnion", "Diff", "Do", "Inter", "InterLen", "Union"}
 
-// Operations on any number of things do nothing when they are given none: the client is closed,
-// and so whatever they sent would be an error.
+// Operations on any number of things do nothing when they get none. The client is closed, so
+// anything that they sent would be an error.
 func TestNoOperationSendsEmptyLists(t *testing.T) {
 	t.Parallel()
 	server := nesttest.Shared(t)
@@ -103,15 +103,15 @@ func TestNoOperationSendsEmptyLists(t *testing.T) {
 			results := m.Call(append([]reflect.Value{reflect.ValueOf(t.Context())}, args...))
 			assert.NoError(t, asError(results[len(results)-1]), "%s.%s", sub.typ, op.Name)
 			for _, r := range results[:len(results)-1] {
-				assert.True(t, r.IsZero() || r.Kind() == reflect.Slice && r.Len() == 0, "%s.%s gave %v", sub.typ, op.Name, r)
+				assert.True(t, r.IsZero() || r.Kind() == reflect.Slice && r.Len() == 0, "%s.%s returned %v", sub.typ, op.Name, r)
 			}
 		}
 	}
 	require.Greater(t, tried, 30)
 }
 
-// emptyArguments makes the arguments of an operation that takes a list of things with none of
-// them, if it is one.
+// emptyArguments returns the arguments of an operation that takes a list of things, with an empty
+// list. empty reports whether it is such an operation.
 func emptyArguments(m reflect.Type, ref keyRef) (args []reflect.Value, empty bool) {
 	for i := 1; i < m.NumIn(); i++ {
 		param := m.In(i)
@@ -135,8 +135,8 @@ func emptyArguments(m reflect.Type, ref keyRef) (args []reflect.Value, empty boo
 	return args, empty
 }
 
-// No operation panics on a reference that stands for no key, on one with an error, without a
-// context or with one that has ended: each says so, and as an iterator does so once.
+// No operation panics on a reference without a key, on one with an error, without a context or with
+// a context that has ended. Each reports the error, and an iterator reports it once.
 func TestEveryOperationRefusesBadReferences(t *testing.T) {
 	t.Parallel()
 	s := nesttest.Open(t, root, openOptions(t)...)
@@ -152,9 +152,9 @@ func TestEveryOperationRefusesBadReferences(t *testing.T) {
 			assertAny(t, c.call(t.Context(), sub.typ, op.Name, zero, good), label+" of the zero reference", nest.ErrNoClient)
 			assertAny(t, c.call(t.Context(), sub.typ, op.Name, bad, good), label+" of a bad reference", nest.ErrParamValue)
 			if slices.Contains([]string{"Consume", "Follow", "Subscribe"}, op.Name) {
-				continue // which end with the context, and have no other end
+				continue // they end with the context, and have no other end
 			}
-			assertAny(t, c.call(nil, sub.typ, op.Name, good, good), label+" without a context", nest.ErrArgument) //nolint:staticcheck // what happens
+			assertAny(t, c.call(nil, sub.typ, op.Name, good, good), label+" without a context", nest.ErrArgument) //nolint:staticcheck // on purpose
 			err := c.call(ended, sub.typ, op.Name, good, good)
 			assertAny(t, err, label+" after the end", context.Canceled, nest.ErrArgument)
 			if e := (*nest.Error)(nil); assert.ErrorAs(t, err, &e, label) {

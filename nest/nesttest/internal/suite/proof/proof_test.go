@@ -20,14 +20,15 @@ import (
 // noOperations are the methods of references that send nothing.
 var noOperations = []string{"DeclaredTTL", "Err", "Format", "In", "Key", "String"}
 
-// What is proven of all operations is proven of what the references really have: a kind without
-// a subject, or a method that the sources do not show to be an operation, is missing below.
+// The proofs cover the methods that the references really have. A kind without a subject, or a
+// method that the sources do not show to be an operation, fails this test.
 func TestNoOperationIsForgotten(t *testing.T) {
 	t.Parallel()
 	byType, err := declaredOperations()
 	require.NoError(t, err)
-	// Locks and limiters have nothing but keys with a lease, and tests of their own.
-	types := []string{"Ref", "LockRef", "LimiterRef"}
+	// Locks and limiters have only keys with a lease, and their own tests.
+	// What a custom type sends are its user's own commands.
+	types := []string{"Ref", "LockRef", "LimiterRef", "CustomRef"}
 	s := nesttest.Open(t, root, openOptions(t)...)
 	for _, sub := range subjects {
 		types = append(types, sub.typ)
@@ -55,21 +56,21 @@ const (
 	inAtomic way = "atomic"
 )
 
-// state is what an operation finds.
+// state is the state of the keys before an operation.
 type state string
 
 const (
 	fresh    state = "fresh"    // neither the key nor the other one exists
 	running  state = "running"  // both exist, with 40 seconds left
 	toFresh  state = "to fresh" // the key exists with 40 seconds left, the other one does not
-	timeless state = "timeless" // the key exists, and somebody took its expiry away
+	timeless state = "timeless" // the key exists, and its expiry was removed
 )
 
 const runningTTL = 40 * time.Second
 
-// Every operation of every kind is run on keys that are declared with a TTL, and does to their
-// expiry what the documentation's table says. No key is without an expiry afterwards, unless
-// that is what the operation is for. No server knows a script beforehand.
+// Every operation of every kind is run on keys that are declared with a TTL, and changes their
+// expiry as the documentation's table says. Afterwards no key is without an expiry, unless removing
+// it is the purpose of the operation. No server knows a script beforehand.
 func TestEveryOperationKeepsTheDeclaredTTL(t *testing.T) {
 	t.Parallel()
 	s := nesttest.Open(t, root, openOptions(t)...)
@@ -103,7 +104,7 @@ type proving struct {
 	caller
 	scope  nest.Scope
 	renews bool
-	real   bool // no imitation of a server
+	real   bool // not an imitation of a server
 	db     database
 	n      int
 }
@@ -122,13 +123,13 @@ func (p *proving) operation(op source.Operation, w way) {
 	}
 	for _, at := range states {
 		if !p.real && (op.Name == "Dump" || op.Name == "Restore" || op.Name == "Copy" && at == timeless || strings.HasPrefix(op.Name, "Store") && at == fresh) {
-			continue // which are not what they are elsewhere
+			continue // there they differ from elsewhere
 		}
 		p.n++
 		label := op.Name + "." + string(w) + "." + string(at)
 		ref, other := p.at(p.scope, label, p.n), p.at(p.scope, "other."+label, p.n)
 		p.prepare(at, ref, other)
-		if op.Name == "Restore" && at == fresh && p.fill != nil { // from what another key holds
+		if op.Name == "Restore" && at == fresh && p.fill != nil { // from the value of another key
 			p.prepare(toFresh, other, ref)
 		}
 		p.db.forgetScripts()
@@ -181,7 +182,7 @@ func (p *proving) run(w way, op string, ref, other keyRef) error {
 	return result()
 }
 
-// check compares the expiries that there are after an operation with what its effect promises.
+// check compares the expiries after an operation with what its effect promises.
 func (p *proving) check(op source.Operation, at state, label string, ref, other keyRef) {
 	assert.NotEqual(p, none, p.db.ttl(other.Key()), "%s.%s left its other key without an expiry", p.typ, label)
 
@@ -224,7 +225,7 @@ func (p *proving) check(op source.Operation, at state, label string, ref, other 
 	}
 }
 
-// aboutf asserts that of a time that was to be want, about that is left.
+// aboutf asserts that left is about want.
 func aboutf(t *testing.T, want, left time.Duration, format string, args ...any) {
 	t.Helper()
 	if left > want || left < want-max(0, min(want, 20*time.Second)) {
@@ -232,13 +233,14 @@ func aboutf(t *testing.T, want, left time.Duration, format string, args ...any) 
 	}
 }
 
-// conditional tells whether an operation that could make a key leaves one alone that is not
-// there, or makes nothing out of others that are not.
+// conditional reports whether an operation that could create a key leaves a missing key alone, or
+// creates nothing from other keys that are missing.
 func conditional(op string) bool {
 	return strings.HasSuffix(op, "IfPresent") || strings.HasSuffix(op, "IfExists") || strings.HasPrefix(op, "Store")
 }
 
-// The options of single writes do what they say, on absent keys and on running ones.
+// The options of single writes have their documented effect, on missing keys and on keys with a
+// running TTL.
 func TestExpiryOptionsOfEveryOperation(t *testing.T) {
 	t.Parallel()
 	s := nesttest.Open(t, root, openOptions(t)...)
@@ -274,7 +276,7 @@ func TestExpiryOptionsOfEveryOperation(t *testing.T) {
 	}
 }
 
-// hashOf gives a hash of the password "x".
+// hashOf returns a hash of the password "x".
 func hashOf(t *testing.T, s nest.Scope) string {
 	t.Helper()
 	r := password.At(plain.At(s), "hash", 0)

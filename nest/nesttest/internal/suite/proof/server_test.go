@@ -13,7 +13,7 @@ import (
 	"github.com/redisimnest/redisimnest/secure"
 )
 
-// database is the server below the library: what the tests look at and put there without it.
+// database is the server below the library. Tests use it to read and write without the library.
 type database struct {
 	t      *testing.T
 	client rueidis.Client
@@ -23,13 +23,13 @@ func (d database) do(words ...string) rueidis.RedisResult {
 	return d.client.Do(d.t.Context(), d.client.B().Arbitrary(words[0]).Keys(words[1]).Args(words[2:]...).Build())
 }
 
-// What PTTL says of a key that is not there, and of one without an expiry.
+// The replies of PTTL for a missing key, and for a key without an expiry.
 const (
 	gone = -2 * time.Millisecond
 	none = -1 * time.Millisecond
 )
 
-// ttl gives what is left of a key's time, or gone, or none.
+// ttl returns the time that a key has left, or gone, or none.
 func (d database) ttl(key string) time.Duration {
 	d.t.Helper()
 	ms, err := d.do("PTTL", key).AsInt64()
@@ -37,7 +37,7 @@ func (d database) ttl(key string) time.Duration {
 	return time.Duration(ms) * time.Millisecond
 }
 
-// setTTL gives a key an expiry, or takes it away.
+// setTTL sets the expiry of a key, or removes it.
 func (d database) setTTL(key string, ttl time.Duration) {
 	d.t.Helper()
 	if ttl == none {
@@ -47,7 +47,7 @@ func (d database) setTTL(key string, ttl time.Duration) {
 	require.NoError(d.t, d.do("PEXPIRE", key, millis(ttl)).Error())
 }
 
-// forgetScripts lets every server forget the scripts that it has been sent.
+// forgetScripts makes every server forget the scripts that it has received.
 func (d database) forgetScripts() {
 	d.t.Helper()
 	for addr, node := range d.client.Nodes() {
@@ -55,7 +55,7 @@ func (d database) forgetScripts() {
 	}
 }
 
-// openOptions are a keyring, and a hasher that is quick and weaker than any service may have.
+// openOptions are a keyring, and a hasher that is fast and weaker than any service may have.
 func openOptions(t *testing.T) []nest.OpenOption {
 	t.Helper()
 	hasher, err := secure.NewPasswords(secure.Policy{Memory: 8, Time: 1, Threads: 1}, secure.AllowWeak(t))
@@ -69,7 +69,7 @@ var sealing = secure.GenerateKey()
 
 func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
-// newClient makes a client that a test may close.
+// newClient returns a client that a test may close.
 func newClient(server *nesttest.Server) (rueidis.Client, error) {
 	return rueidis.NewClient(server.ClientOption())
 }

@@ -15,8 +15,8 @@ import (
 	source "github.com/redisimnest/redisimnest/nest/internal/operations"
 )
 
-// The keyspace of the proof: a key of each kind for every operation, each declared with a TTL.
-// Its keys are named after the operation that is tried on them, and lie in one slot.
+// The keyspace of the proof has a key of each kind for every operation, each declared with a TTL.
+// The keys are named after the operation that is run on them, and are in one slot.
 const params = ":<op>:<n>"
 
 type record struct {
@@ -59,11 +59,12 @@ type keyRef interface {
 	Dump(ctx context.Context) ([]byte, error)
 }
 
-// subject is a kind of reference, and how to have some of them.
+// subject is a kind of reference, and how to make some of them.
 type subject struct {
-	typ  string // "KeyRef"
-	at   func(s nest.Scope, op string, n int) keyRef
-	fill func(ctx context.Context, ref keyRef) error // so that every operation finds something; nil for a kind without keys
+	typ string // "KeyRef"
+	at  func(s nest.Scope, op string, n int) keyRef
+	// fill stores something that every operation finds. It is nil for a kind without keys.
+	fill func(ctx context.Context, ref keyRef) error
 }
 
 func subjectOf[R keyRef](typ string, at func(nest.Scope, ...any) R, fill func(ctx context.Context, r R) error) subject {
@@ -122,14 +123,14 @@ func fillProofStream(ctx context.Context, r nest.StreamRef[string]) error {
 	}
 	entries, err := r.ReadGroup(ctx, "x", "x", nest.Count(1))
 	if err == nil && len(entries) != 1 {
-		err = errors.New("the group gave no entry")
+		err = errors.New("the group returned no entry")
 	}
 	return err
 }
 
-// declaredOperations are those that the sources of package nest declare, by type.
+// declaredOperations are the operations that the sources of package nest declare, by type.
 var declaredOperations = sync.OnceValues(func() (map[string][]source.Operation, error) {
-	ops, err := source.Read("../../..")
+	ops, err := source.Read("../../../..")
 	byType := make(map[string][]source.Operation)
 	for _, op := range ops {
 		byType[op.Type] = append(byType[op.Type], op)
@@ -137,7 +138,7 @@ var declaredOperations = sync.OnceValues(func() (map[string][]source.Operation, 
 	return byType, err
 })
 
-// operationsOf gives the operations of a type of reference, those of every kind too.
+// operationsOf returns the operations of a type of reference, including those of every kind.
 func operationsOf(t testing.TB, typ string) []source.Operation {
 	t.Helper()
 	byType, err := declaredOperations()
@@ -145,8 +146,8 @@ func operationsOf(t testing.TB, typ string) []source.Operation {
 	return append(append([]source.Operation(nil), byType["Ref"]...), byType[typ]...)
 }
 
-// requireExpiries requires that no key below the scope is without an expiry, except those of
-// operations for which that is right, and gives their number.
+// requireExpiries requires that every key below the scope has an expiry, except the keys of
+// operations that may leave one without. It returns the number of keys.
 func requireExpiries(t *testing.T, client rueidis.Client, s nest.Scope, exempt func(op string) bool) (keys int) {
 	t.Helper()
 	db := database{t, client}

@@ -15,17 +15,17 @@ import (
 	"github.com/redisimnest/redisimnest/nest/nesttest"
 )
 
-// The table does not speak of commands that carry others or set the expiry beside them, of those
-// that a connection begins and ends with, of what a script looks at before it writes, and of what
-// ends the loads of a key that is written.
+// The table omits some commands: those that carry others or set the expiry beside them, those that
+// begin and end a connection, those that a script reads with before it writes, and those that end
+// the loads of a written key.
 var machinery = []string{"unlink", "eval", "pttl", "pexpire", "exists", "get", "hget",
 	"client", "hello", "ping", "discard", "unsubscribe", "punsubscribe", "sunsubscribe", "config", "info"}
 
-// oldest is the oldest server that the library supports. Of what that has no version need be told.
-const oldest = "7.0"
+// oldest are the oldest servers that the library supports. What they all have needs no version.
+var oldest = map[string]string{"Redis": "7.0", "Valkey": "8.0"}
 
-// The server that runs an operation counts the commands that the table says of it, and no others;
-// and it has not known them for a shorter time than the table says.
+// The server that runs an operation counts the commands that the table lists for it, and no others.
+// The server has not had these commands for a shorter time than the table says.
 func TestTheTableNamesTheCommands(t *testing.T) {
 	t.Parallel()
 	server := nesttest.Start(t)
@@ -33,7 +33,7 @@ func TestTheTableNamesTheCommands(t *testing.T) {
 	s := server.Open(t, root, openOptions(t)...)
 	db := database{t, server.Client(t)}
 	hash := hashOf(t, s)
-	since := make(map[string]string)
+	versions := make(map[string]string)
 	for _, cluster := range []*nest.ClusterDef{plain, renewed} {
 		for _, sub := range subjects {
 			p := proving{T: t, subject: sub, scope: cluster.At(s), db: db, caller: caller{hash}}
@@ -60,14 +60,14 @@ func TestTheTableNamesTheCommands(t *testing.T) {
 					}
 				}
 				if err != nil {
-					continue // as TestEveryOperationKeepsTheDeclaredTTL judges
+					continue // TestEveryOperationKeepsTheDeclaredTTL checks the error
 				}
 				for _, name := range ran {
 					if expected(name) {
-						db.requireSince(label, op.Needs, name, since)
+						db.requireSince(label, op.Needs, name, versions)
 						continue
 					}
-					called := op.Name == "Restore" && name == "dump" // by the test
+					called := op.Name == "Restore" && name == "dump" // run by the test
 					assert.True(t, called || slices.Contains(machinery, name), "%s ran %s, and is said to be %q", label, name, op.Command)
 				}
 				assert.True(t, slices.ContainsFunc(ran, expected), "%s ran %v, and is said to be %q", label, ran, op.Command)
@@ -76,7 +76,7 @@ func TestTheTableNamesTheCommands(t *testing.T) {
 	}
 }
 
-// counted gives the names of the commands that the server has run since it was told to forget.
+// counted returns the names of the commands that the server has run since the counters were reset.
 func (d database) counted() []string {
 	d.t.Helper()
 	stats, err := d.do("INFO", "commandstats").ToString()
@@ -87,7 +87,7 @@ func (d database) counted() []string {
 			name, _, _ = strings.Cut(name, ":")
 			name, _, _ = strings.Cut(name, "|")
 			if name == "evalsha" {
-				name = "eval" // the table calls a script so, in whichever form it was sent
+				name = "eval" // the table's name for a script, in whichever form it was sent
 			}
 			names = append(names, name)
 		}
@@ -95,8 +95,8 @@ func (d database) counted() []string {
 	return names
 }
 
-// requireSince requires that a version is told of every command that is younger than the oldest
-// server, and that no version is told that is too old.
+// requireSince requires that the table gives a version for every command that is newer than the
+// oldest server, and never a version that is too old.
 func (d database) requireSince(label, needs, command string, known map[string]string) {
 	d.t.Helper()
 	version, ok := known[command]
@@ -111,10 +111,33 @@ func (d database) requireSince(label, needs, command string, known map[string]st
 		require.NoError(d.t, err, command)
 		known[command] = version
 	}
-	told := strings.TrimPrefix(strings.Split(needs, " or ")[0], "Redis ")
-	if told != "" || !atLeast(oldest, version) {
-		assert.True(d.t, atLeast(told, version), "%s runs %s, which is there since %s, and is said to need %q", label, command, version, needs)
+	engine := d.engine()
+	told := since(engine, needs)
+	if told != "" || !atLeast(oldest[engine], version) {
+		assert.True(d.t, atLeast(told, version), "%s runs %s, which is there since %s %s, and is said to need %q", label, command, engine, version, needs)
 	}
+}
+
+// engine returns the server's make. Valkey has its own versions for what it has added.
+func (d database) engine() string {
+	d.t.Helper()
+	info, err := d.do("INFO", "server").ToString()
+	require.NoError(d.t, err)
+	if strings.Contains(info, "valkey_version:") {
+		return "Valkey"
+	}
+	return "Redis"
+}
+
+// since returns the version of the engine that "Redis 7.4 or Valkey 9" contains, or "" if there is
+// none.
+func since(engine, needs string) string {
+	for part := range strings.SplitSeq(needs, " or ") {
+		if version, ok := strings.CutPrefix(part, engine+" "); ok {
+			return version
+		}
+	}
+	return ""
 }
 
 // atLeast compares versions by their first two numbers.

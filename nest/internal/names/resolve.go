@@ -1,0 +1,351 @@
+package names
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"strconv"
+)
+
+// stackName is the length up to which a name is built on the stack.
+const stackName = 128
+
+// Complete returns the name that args complete below a scope. The scope's own name is above, and
+// its filled-in prefix is prefix. Complete is the fast path for as many plain strings and integers
+// as there are open parameters, if none of them needs a check. It reports false for all others,
+// which [Name.CompleteOwn], [Name.CompleteNamed] and [Name.Resolve] handle. The arguments do not
+// escape, because nothing here stores or formats them. That keeps a call such as Age.At(root, id)
+// at one allocation, the name. A name without parameters is a constant, and takes none.
+func (m *Name) Complete(above *Name, prefix string, args []any) (string, bool) {
+	open := m.Pieces[len(above.Pieces):]
+	if len(open) != len(args) {
+		return "", false
+	}
+	var stack [stackName]byte
+	name := stack[:0]
+	switch {
+	case len(open) == 0:
+		if len(m.Pieces) == 0 {
+			return m.End, true
+		}
+		return string(append(append(name, prefix...), m.End[len(above.End):]...)), true
+	case len(above.Pieces) == 0:
+		name = open[0].block.append(name)
+	default:
+		// The literal begins with the end of the scope's prefix.
+		name = append(append(name, prefix...), open[0].Literal[len(above.End):]...)
+	}
+	for i := range open {
+		p := open[i].Param
+		if i > 0 {
+			name = open[i].block.append(name)
+		}
+		var n int64
+		switch a := args[i].(type) {
+		case string:
+			if uint(len(a)-1) >= uint(p.fastLen) { // empty, too long, or to be checked
+				return "", false
+			}
+			if p.escapes.plain(a) {
+				name = append(name, a...)
+			} else {
+				name = appendEscaped(name, a, p.escapes)
+			}
+			continue
+		case int:
+			n = int64(a)
+		case int64:
+			n = a
+		default:
+			return "", false
+		}
+		if !p.fastInt {
+			return "", false
+		}
+		name = strconv.AppendInt(name, n, 10)
+	}
+	return string(m.endBlock.append(name)), true
+}
+
+// CompleteOwn is like [Name.Complete], for integers and strings of every builtin type and of the
+// parameters' own types.
+func (m *Name) CompleteOwn(above *Name, prefix string, args []any) (string, bool) {
+	open := m.Pieces[len(above.Pieces):]
+	if len(open) != len(args) || len(open) == 0 {
+		return "", false
+	}
+	var stack [stackName]byte
+	name := open[0].begin(stack[:0], above, prefix)
+	for i := range open {
+		if i > 0 {
+			name = open[i].block.append(name)
+		}
+		var ok bool
+		if name, ok = open[i].Param.appendOwn(name, args[i]); !ok {
+			return "", false
+		}
+	}
+	return string(m.endBlock.append(name)), true
+}
+
+// begin appends what stands before the first parameter that is open below a scope.
+func (p *Piece) begin(name []byte, above *Name, prefix string) []byte {
+	if len(above.Pieces) == 0 {
+		return p.block.append(name)
+	}
+	// The literal begins with the end of the scope's prefix.
+	return append(append(name, prefix...), p.Literal[len(above.End):]...)
+}
+
+// appendOwn appends an integer or a string of any builtin type, or of the parameter's own type, if
+// it needs no check.
+func (p *Param) appendOwn(name []byte, arg any) ([]byte, bool) {
+	v := reflect.ValueOf(arg)
+	kind := v.Kind()
+	own := kind != reflect.Invalid && v.Type() == p.Type
+	builtin := p.Class == AnyClass || kind != reflect.Invalid && v.Type().PkgPath() == ""
+	switch {
+	case p.Class == TextClass || !own && !builtin:
+		return name, false
+	case reflect.Int <= kind && kind <= reflect.Int64:
+		return strconv.AppendInt(name, v.Int(), 10), own && p.fastOwn || p.fastInt
+	case reflect.Uint <= kind && kind <= reflect.Uint64:
+		n := v.Uint()
+		return strconv.AppendUint(name, n, 10), own && p.fastOwn || p.fastInt && (p.Class == AnyClass || n <= math.MaxInt64)
+	case kind == reflect.String:
+		text := v.String()
+		if uint(len(text)-1) >= uint(p.fastLen) {
+			return name, false
+		}
+		return p.escapes.append(name, text), true
+	}
+	return name, false
+}
+
+// Arg describes an argument. For a plain argument it says only that it exists; a named one has its
+// declaration and its value.
+type Arg struct {
+	Spec  *Spec // of a named argument; nil for the zero Arg, which names nothing
+	Num   uint64
+	Text  string
+	Class Class // that of the declaration, or BadClass
+	Named bool
+}
+
+// Param returns the name of the parameter that a named argument is for, or "".
+func (a *Arg) Param() string {
+	if a.Spec == nil {
+		return ""
+	}
+	return a.Spec.Name
+}
+
+// ID returns the id of the declaration that a named argument is for, or 0.
+func (a *Arg) ID() uint32 {
+	if a.Spec == nil {
+		return 0
+	}
+	return a.Spec.ID
+}
+
+// CompleteNamed is like [Name.Complete], for named arguments in the order of the parameters that
+// are open, whose declarations are those of the arguments.
+func (m *Name) CompleteNamed(above *Name, prefix string, given []Arg) (string, bool) {
+	open := m.Pieces[len(above.Pieces):]
+	if len(open) != len(given) || len(open) == 0 {
+		return "", false
+	}
+	var stack [stackName]byte
+	name := open[0].begin(stack[:0], above, prefix)
+	for i := range open {
+		p, a := open[i].Param, &given[i]
+		if a.Spec == nil || a.Spec.ID != p.ID && (p.Class != AnyClass || a.Spec.Name != p.Name) {
+			return "", false
+		}
+		if i > 0 {
+			name = open[i].block.append(name)
+		}
+		switch {
+		case a.Class == IntClass && p.fastOwn:
+			name = strconv.AppendInt(name, int64(a.Num), 10)
+		case a.Class == UintClass && p.fastOwn:
+			name = strconv.AppendUint(name, a.Num, 10)
+		case a.Class == StringClass && uint(len(a.Text)-1) < uint(p.fastLen):
+			name = p.escapes.append(name, a.Text)
+		default:
+			return "", false
+		}
+	}
+	return string(m.endBlock.append(name)), true
+}
+
+// Resolve is like Complete, but for every kind of argument, and with every check. given describes
+// each of args.
+func (m *Name) Resolve(above *Name, prefix string, args []any, given []Arg) (string, *Problem) {
+	open := m.Pieces[len(above.Pieces):]
+	skip := len(above.End)
+	name := append(make([]byte, 0, stackName), prefix...)
+	if problem := m.strayNamed(open, given); problem != nil {
+		return "", problem
+	}
+	if at := surplus(open, given); at >= 0 {
+		return "", extra(open, at, len(given))
+	}
+	plain := 0 // plain arguments taken so far
+	for i := range open {
+		p := open[i].Param
+		name = append(name, open[i].Literal[skip:]...)
+		skip = 0
+		// A named argument goes to its parameter, wherever the argument is; plain ones fill the
+		// remaining parameters in order.
+		at := namedArg(given, p.Name)
+		if at < 0 {
+			for plain < len(given) && given[plain].Named {
+				plain++
+			}
+			if plain == len(given) {
+				return "", missing(open, given)
+			}
+			at = plain
+			plain++
+		}
+		var text []byte
+		var problem Problem
+		if given[at].Named {
+			text, problem = p.named(nil, &given[at])
+		} else {
+			text, problem = p.text(nil, args[at])
+		}
+		if problem == (Problem{}) {
+			problem = p.check(text)
+		}
+		if problem != (Problem{}) {
+			return "", problem.at(p, at, len(args))
+		}
+		name = appendEscaped(name, text, p.escapes)
+	}
+	return string(append(name, m.End...)), nil
+}
+
+// namedArg returns the index of the first argument with the given name, or -1.
+func namedArg(given []Arg, name string) int {
+	for i := range given {
+		if given[i].Named && given[i].Param() == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// text appends the unescaped text of an argument.
+func (p *Param) text(dst []byte, arg any) ([]byte, Problem) {
+	if arg == nil {
+		return dst, Problem{ParamType, "is nil"}
+	}
+	v := reflect.ValueOf(arg)
+	kind := v.Kind()
+	if p.Class == TextClass {
+		return p.marshal(dst, v, arg)
+	}
+	switch {
+	case p.isAnother(v.Type()):
+		return dst, Problem{ParamType, "takes " + p.takes() + ", not " + Article(v.Type().String()) + ", which is another named type"}
+	case kind == reflect.String && (p.Class == AnyClass || p.Class == StringClass):
+		return append(dst, v.String()...), Problem{}
+	case kind == reflect.Bool && (p.Class == AnyClass || p.Class == BoolClass):
+		return strconv.AppendBool(dst, v.Bool()), Problem{}
+	case reflect.Int <= kind && kind <= reflect.Int64 && p.isInteger():
+		return strconv.AppendInt(dst, v.Int(), 10), Problem{}
+	case reflect.Uint <= kind && kind <= reflect.Uint64 && p.isInteger():
+		return strconv.AppendUint(dst, v.Uint(), 10), Problem{}
+	}
+	return dst, Problem{ParamType, "takes " + p.takes() + ", not " + Article(v.Type().String())}
+}
+
+// isAnother reports whether t is a named type other than that of the parameter. Values of such a
+// type are most likely meant for another parameter.
+func (p *Param) isAnother(t reflect.Type) bool {
+	return p.Class != AnyClass && t != p.Type && t.PkgPath() != ""
+}
+
+func (p *Param) isInteger() bool {
+	return p.Class == AnyClass || p.Class == IntClass || p.Class == UintClass
+}
+
+func (p *Param) named(dst []byte, a *Arg) ([]byte, Problem) {
+	if p.Class != TextClass && a.Class != BadClass && p.isAnother(a.Spec.Type) {
+		return dst, Problem{ParamType, "takes " + p.takes() + ", not " + Article(a.Spec.Type.String()) + ", which is another named type"}
+	}
+	switch a.Class {
+	case BadClass:
+		return dst, Problem{ParamValue, "has no text form: its MarshalText failed"}
+	case StringClass:
+		if p.Class == AnyClass || p.Class == StringClass {
+			return append(dst, a.Text...), Problem{}
+		}
+	case TextClass:
+		if p.Class == AnyClass || p.Class == TextClass && p.Type == a.Spec.Type && p.Layout == a.Spec.Layout {
+			return append(dst, a.Text...), Problem{}
+		}
+		if p.Layout != a.Spec.Layout && p.Type == a.Spec.Type {
+			return dst, Problem{ParamType, fmt.Sprintf("takes a time in the layout %q, not in %q", p.Layout, a.Spec.Layout)}
+		}
+		return dst, Problem{ParamType, "takes " + p.takes() + ", not " + Article(a.Spec.Type.String())}
+	case BoolClass:
+		if p.Class == AnyClass || p.Class == BoolClass {
+			return strconv.AppendBool(dst, a.Num == 1), Problem{}
+		}
+	case IntClass:
+		if p.isInteger() {
+			return strconv.AppendInt(dst, int64(a.Num), 10), Problem{}
+		}
+	case UintClass:
+		if p.isInteger() {
+			return strconv.AppendUint(dst, a.Num, 10), Problem{}
+		}
+	}
+	return dst, Problem{ParamType, "takes " + p.takes() + ", not " + a.Class.String()}
+}
+
+// check checks the unescaped text of an argument.
+func (p *Param) check(text []byte) Problem {
+	switch {
+	case len(text) == 0:
+		return Problem{ParamValue, "is empty"}
+	case len(text) > p.MaxLen:
+		return Problem{ParamValue, fmt.Sprintf("is %d bytes long, the limit is %d", len(text), p.MaxLen)}
+	case (p.Class == IntClass || p.Class == UintClass) && !p.canonical(string(text)):
+		return Problem{ParamValue, "is out of the range of " + Article(p.Type.String())}
+	case p.Layout != "" && !p.canonical(string(text)):
+		return Problem{ParamValue, fmt.Sprintf("cannot be read back from the layout %q: is its year outside of 0 to 9999?", p.Layout)}
+	case p.Class == TextClass && !p.canonical(string(text)):
+		return Problem{ParamValue, "has a text form that its UnmarshalText does not read back as the same value"}
+	case p.Validate != nil && p.Validate(string(text)) != nil:
+		return Problem{ParamValue, "is refused by the parameter's Validate function"}
+	}
+	return Problem{}
+}
+
+// takes returns in words what the parameter accepts.
+func (p *Param) takes() string {
+	switch p.Class {
+	case AnyClass:
+		return "a string, an integer or a boolean"
+	case TextClass:
+		return Article(p.Type.String())
+	}
+	return Article(p.Type.String()) + " or another value of " + p.Class.kind() + " kind"
+}
+
+func (c Class) kind() string {
+	switch c {
+	case StringClass:
+		return "string"
+	case BoolClass:
+		return "boolean"
+	}
+	return "integer"
+}
+
+// String returns, in words, what a named argument holds.
+func (c Class) String() string { return Article(c.kind()) }
