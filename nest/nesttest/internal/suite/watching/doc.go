@@ -1,0 +1,2 @@
+// Package watching holds the tests of package watch on every kind of server. It has no code.
+package watching
