@@ -1,7 +1,8 @@
-// Package examples holds programs that show how Redisimnest is used. The quickstart comes first:
+// Package examples holds programs that show how to use Redisimnest. Begin with the quickstart:
 //
 //	go run ./examples/quickstart
 //	go run ./examples/rotation     # encryption keys rotate while a service runs
+//	go run ./examples/keyctl tree  # a service's command line over its own keyspace
 //
-// The tests here see to it that every snippet of the README is a part of one of them.
+// The tests here check that every snippet of the README is part of one of the examples.
 package examples

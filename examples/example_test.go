@@ -1,3 +1,5 @@
+//nest:ignore what wrong calls say is shown here
+
 package examples_test
 
 import (
@@ -19,7 +21,7 @@ var Root = nest.Cluster("root", nest.Sub(app.Cluster, users.Cluster))
 // keys is a keyring of one key.
 const keys = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4="
 
-// openRoot opens the keyspace with a hasher that is quick.
+// openRoot opens the keyspace with a fast hasher.
 func openRoot(client rueidis.Client) (nest.Scope, error) {
 	ring, err := secure.ParseKeyring(keys)
 	if err != nil {
@@ -50,7 +52,7 @@ func embedded(example func(client rueidis.Client)) {
 	example(client)
 }
 
-//nolint:ineffassign,wastedassign // what the README shows leaves the handling of errors out
+//nolint:ineffassign,wastedassign // the README leaves out error handling
 func Example() {
 	embedded(func(client rueidis.Client) {
 		ctx := context.Background()
@@ -83,18 +85,18 @@ func Example() {
 	// 2 <nil>
 }
 
-//nolint:ineffassign,wastedassign // what the README shows leaves the handling of errors out
+//nolint:ineffassign,wastedassign // the README leaves out error handling
 func Example_secrets() {
 	embedded(func(client rueidis.Client) {
 		ctx := context.Background()
 		root, err := openRoot(client)
 
 		user := users.Cluster.At(root, 42)
-		err = users.APIKey.At(user).Set(ctx, "sk-123")          // Redis sees a ciphertext, which opens in this place only
+		err = users.APIKey.At(user).Set(ctx, "sk-123")          // Redis sees a ciphertext that opens only in this place
 		apiKey, err := users.APIKey.At(user).Get(ctx)           // "sk-123"
 		err = users.Password.At(user).Set(ctx, "simple_pass")   // argon2id, and sealed
 		ok, err := users.Password.At(user).Verify(ctx, "wrong") // there is no Get: it does not compile
-		report, err := nest.Rotate(ctx, root)                   // seals anew what another key than the primary has sealed
+		report, err := nest.Rotate(ctx, root)                   // reseals values that the primary key did not seal
 
 		fmt.Println(apiKey, ok, report.Current, err)
 	})

@@ -11,14 +11,14 @@ import (
 	"github.com/redisimnest/redisimnest/nest"
 )
 
-// An account whose balance one holder of its lock at a time computes and writes. The HashTag puts
-// all of it into one slot, so that what is written can depend on the lock.
+// An account whose balance is computed and written by one holder of its lock at a time. The HashTag
+// puts everything into one slot, so that writes can depend on the lock.
 var (
 	Funds   = nest.Key[int64]("balance", nest.Default(0))
 	Booking = nest.Lock("booking", nest.TTL(30))
 	Account = nest.Cluster("account:<account>", nest.HashTag(), nest.Sub(Funds, Booking))
 
-	// Ten requests at once from an address, and a hundred in a minute.
+	// At most ten requests at once from an address, and a hundred in a minute.
 	Requests = nest.Limiter("requests:<ip>", nest.Rate(100, time.Minute), nest.Burst(10))
 
 	Branch = nest.Cluster("branch", nest.Sub(Account, Requests))
@@ -44,7 +44,7 @@ func Example_lock() {
 		})
 		fmt.Println(err)
 
-		// A holder whose lock was taken away, and who does not know it yet.
+		// A holder whose lock was taken away, but who does not know it yet.
 		lease, err := Booking.At(account).Acquire(ctx)
 		if err != nil {
 			panic(err)

@@ -11,13 +11,13 @@ import (
 	"github.com/redisimnest/redisimnest/secure"
 )
 
-// TestWithATreeOfItsOwn is how a service tests what it does with its keyspace.
+// TestWithATreeOfItsOwn shows how a service tests its use of its keyspace.
 func TestWithATreeOfItsOwn(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	ring, err := secure.ParseKeyring(keys)
 	require.NoError(t, err)
-	hasher, err := secure.NewPasswords(secure.Policy{Memory: 16, Time: 1, Threads: 1}, secure.AllowWeak(t)) // quick
+	hasher, err := secure.NewPasswords(secure.Policy{Memory: 16, Time: 1, Threads: 1}, secure.AllowWeak(t)) // fast
 	require.NoError(t, err)
 
 	root := nesttest.Open(t, Root, nest.WithKeyring(ring), nest.WithPasswords(hasher))

@@ -11,10 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fence finds a fenced block of Go, or of what Go prints.
+// fence finds a fenced block of Go, or of Go output.
 var fence = regexp.MustCompile("(?ms)^```(go|text)\n(.*?)^```$")
 
-// lines makes texts comparable that are indented differently, or stand in a comment.
+// lines makes texts comparable if they are indented differently, or if one of them is in a comment.
 func lines(text string) string {
 	var b strings.Builder
 	b.WriteByte('\n')
@@ -26,7 +26,7 @@ func lines(text string) string {
 }
 
 // TestReadme checks that each snippet of the README, and each output that it shows, is part of a
-// file here, which is compiled, and whose output is compared, with the rest of the tests.
+// file here. Those files are compiled, and their output is compared, with the other tests.
 func TestReadme(t *testing.T) {
 	readme, err := os.ReadFile(filepath.Join("..", "README.md"))
 	require.NoError(t, err)

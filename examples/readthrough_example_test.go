@@ -29,7 +29,7 @@ func (source) pricesOf(_ context.Context, products []int) (map[int]float64, erro
 	return prices, nil
 }
 
-//nolint:ineffassign,wastedassign // what the README shows leaves the handling of errors out
+//nolint:ineffassign,wastedassign // the README leaves out error handling
 func Example_readThrough() {
 	embedded(func(client rueidis.Client) {
 		ctx, db := context.Background(), source{}

@@ -10,7 +10,7 @@ import (
 	"github.com/redisimnest/redisimnest/nest"
 )
 
-// The accounts of a bank live in one slot of a Redis Cluster, so that a transaction can span them.
+// The accounts of a bank are in one slot of a Redis Cluster, so that a transaction can span them.
 var (
 	Balance = nest.Key[int]("balance:<account>", nest.Default(0))
 	Bank    = nest.Cluster("bank:<id>", nest.HashTag(), nest.Sub(Balance))

@@ -1,11 +1,11 @@
-// Quickstart declares a small keyspace, opens it and uses it, one step after the other.
+// Quickstart declares a small keyspace, opens it and uses it, step by step.
 //
 //	go run ./examples/quickstart
 //	REDIS_URL=redis://localhost:6379 go run ./examples/quickstart
 //
-// It needs no server: without a REDIS_ variable and without a .env file it brings one of its
-// own, which ends with it. On a real server it keeps to keys that begin with
-// redisimnest-quickstart:root, and deletes those when it begins and when it ends.
+// It needs no server: without a REDIS_ variable and a .env file, it starts one of its own, which
+// ends with it. On a real server it uses only keys that begin with redisimnest-quickstart:root, and
+// deletes them when it begins and when it ends.
 package main
 
 import (
@@ -21,13 +21,13 @@ import (
 	"github.com/redisimnest/redisimnest/nest"
 )
 
-// ProjectName is a key of its own, beside those of the domains.
+// ProjectName is a key outside the domains.
 var ProjectName = nest.Key[string]("project_name")
 
 // Root composes the domains into one keyspace.
 var Root = nest.Cluster("root", nest.Sub(ProjectName, app.Cluster, users.Cluster))
 
-// prefix keeps the quickstart away from whatever else a server holds.
+// prefix separates the quickstart from everything else on a server.
 const prefix = "redisimnest-quickstart"
 
 func main() {
@@ -40,7 +40,7 @@ func main() {
 	}
 }
 
-// run opens the keyspace, walks through it, and leaves nothing behind.
+// run opens the keyspace, takes a tour through it, and leaves nothing behind.
 func run(ctx context.Context, out *log.Logger) (err error) {
 	root, closeClient, err := open(ctx, out)
 	if err != nil {
@@ -51,7 +51,7 @@ func run(ctx context.Context, out *log.Logger) (err error) {
 		return err
 	}
 	defer func() {
-		// Also after an interrupt, which has ended ctx.
+		// Clear also after an interrupt, which has ended ctx.
 		_, clearErr := root.Clear(context.WithoutCancel(ctx))
 		err = errors.Join(err, clearErr)
 	}()

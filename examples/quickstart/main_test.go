@@ -18,8 +18,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata/output.txt")
 
-// output runs the quickstart and gives what it prints, without what differs from run to run:
-// the server's name, and the folders and lines of the source.
+// output runs the quickstart and returns what it prints, without what differs from run to run: the
+// server's name, and the folders and lines of the source.
 func output(t *testing.T) string {
 	t.Helper()
 	var out strings.Builder
@@ -28,7 +28,7 @@ func output(t *testing.T) string {
 	return regexp.MustCompile(`\([^ ]*/(\w+\.go):\d+\)`).ReplaceAllString(text, "($1)")
 }
 
-// unsetServer lets a test run as if no server was named.
+// unsetServer makes a test run as if no server was named.
 func unsetServer(t *testing.T) {
 	t.Helper()
 	for _, variable := range os.Environ() {

@@ -1,3 +1,5 @@
+//nest:ignore what wrong calls say is shown here
+
 package main
 
 import (
@@ -7,8 +9,8 @@ import (
 	"github.com/redisimnest/redisimnest/nest"
 )
 
-// mistakes shows what wrong calls say. None of them sends a command, but for those on a key that
-// holds what it should not.
+// mistakes shows the errors of wrong calls. None of them sends a command, except those on a key
+// that holds the wrong type.
 func (t tour) mistakes(ctx context.Context) error {
 	t.title("Mistakes, and what they say")
 
@@ -48,7 +50,7 @@ func (t tour) mistakes(ctx context.Context) error {
 	return nil
 }
 
-// colliding is a keyspace that Open refuses: the name user:me:age could belong to either key.
+// colliding is a keyspace that Open rejects: the name user:me:age could belong to either key.
 var colliding = nest.Cluster("user", nest.Sub(
 	nest.Key[int]("<name>:age"),
 	nest.Key[string]("me:<field>"),

@@ -9,8 +9,8 @@ import (
 	"github.com/redisimnest/redisimnest/secure"
 )
 
-// open opens the keyspace on the server that the environment names, else on an embedded one. Its
-// encryption key lasts as long as the quickstart, which deletes what was sealed with it.
+// open opens the keyspace on the server that the environment names, or on an embedded one. Its
+// encryption key is valid only during the quickstart, which deletes what was sealed with it.
 func open(ctx context.Context, out *log.Logger) (nest.Scope, func(), error) {
 	ring, err := secure.NewKeyring(secure.GenerateKey())
 	if err != nil {

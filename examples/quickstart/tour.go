@@ -11,7 +11,7 @@ import (
 	"github.com/redisimnest/redisimnest/nest"
 )
 
-// tour walks through what a keyspace can do, and writes down each step.
+// tour shows what a keyspace can do, and prints each step.
 type tour struct {
 	out  *log.Logger
 	root nest.Scope
@@ -32,7 +32,7 @@ func (t tour) run(ctx context.Context) error {
 
 func (t tour) title(text string) { t.out.Print("\n" + text) }
 
-// step writes what was done and what it gave.
+// step prints what was done and what it returned.
 func (t tour) step(did string, gave any) { t.out.Printf("  %-47s %v", did, gave) }
 
 func (t tour) values(ctx context.Context) error {
@@ -122,7 +122,7 @@ func (t tour) expiry(ctx context.Context) error {
 	return nil
 }
 
-// left writes how long a key still lives, to the second.
+// left prints how long a key has left to live, to the second.
 func (t tour) left(ctx context.Context, what string, key nest.Ref) error {
 	left, err := key.TTL(ctx)
 	if err != nil {
@@ -150,7 +150,7 @@ func (t tour) scopes(ctx context.Context) error {
 }
 
 func (t tour) updates(ctx context.Context) error {
-	t.title("Updates: compare and set, tried again when somebody else was faster")
+	t.title("Updates: compare and set, tried again when another client was faster")
 
 	age := users.Age.At(t.root, 1)
 	next, err := age.Update(ctx, func(age int, _ bool) (int, error) { return age + 1, nil })

@@ -1,12 +1,12 @@
-// Rotation replaces the key that a service's secrets are encrypted with, while two processes of
-// the service go on reading and writing them, and counts at the end what was lost.
+// Rotation replaces the key that encrypts a service's secrets while two processes of the service go
+// on reading and writing them. At the end it counts what was lost.
 //
 //	go run ./examples/rotation
 //	REDIS_URL=redis://localhost:6379 go run ./examples/rotation
 //
-// It needs no server: without a REDIS_ variable and without a .env file it brings one of its
-// own, which ends with it. On a real server it keeps to keys that begin with
-// redisimnest-rotation:bank, and deletes those when it begins and when it ends.
+// It needs no server: without a REDIS_ variable and a .env file, it starts one of its own, which
+// ends with it. On a real server it uses only keys that begin with redisimnest-rotation:bank, and
+// deletes them when it begins and when it ends.
 package main
 
 import (
@@ -22,7 +22,7 @@ import (
 	"github.com/redisimnest/redisimnest/nest"
 )
 
-// What the service keeps, all of it sealed.
+// The data of the service, all of it sealed.
 var (
 	Balance = nest.Secret[int]("balance", nest.TTL(time.Hour))
 	Token   = nest.Secret[string]("token", nest.TTL(time.Hour))
@@ -31,7 +31,7 @@ var (
 	Bank    = nest.Cluster("bank", nest.Sub(Account))
 )
 
-// prefix keeps the example away from whatever else a server holds.
+// prefix separates the example from everything else on a server.
 const prefix = "redisimnest-rotation"
 
 func main() {
@@ -68,7 +68,7 @@ func run(ctx context.Context, out *log.Logger) (err error) {
 		return err
 	}
 	defer func() {
-		// Also after an interrupt, which has ended ctx.
+		// Clear also after an interrupt, which has ended ctx.
 		_, clearErr := root.Clear(context.WithoutCancel(ctx))
 		err = errors.Join(err, clearErr)
 	}()

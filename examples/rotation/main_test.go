@@ -18,7 +18,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata/output.txt")
 
-// output runs the example and gives what it prints, without the name of the server.
+// output runs the example and returns what it prints, without the name of the server.
 func output(t *testing.T) string {
 	t.Helper()
 	var out strings.Builder
@@ -27,7 +27,7 @@ func output(t *testing.T) string {
 	return text
 }
 
-// unsetServer lets a test run as if no server was named.
+// unsetServer makes a test run as if no server was named.
 func unsetServer(t *testing.T) {
 	t.Helper()
 	for _, variable := range os.Environ() {

@@ -14,14 +14,14 @@ import (
 
 const (
 	accounts  = 4    // that are written all the time
-	idle      = 200  // that nobody writes
-	workers   = 4    // of each process
-	additions = 2000 // that all of them make together
+	idle      = 200  // that are never written again
+	workers   = 4    // per process
+	additions = 2000 // by all of them together
 	password  = "correct horse battery staple"
 )
 
-// process is one process of the service. In life each has a machine of its own; what two of them
-// share is the server and, through their configuration, the keys.
+// process is one process of the service. In production, each process runs on its own machine; two
+// processes share only the server and, through their configuration, the keys.
 type process struct {
 	name  string
 	ring  *secure.Holder // replaced while the process runs
@@ -29,7 +29,7 @@ type process struct {
 	close func()
 }
 
-// start opens the service's keyspace for one more process.
+// start opens the service's keyspace for another process.
 func (r *rotation) start(ctx context.Context, found server.Server, name string) (*process, error) {
 	ring, err := secure.NewKeyring(r.old)
 	if err != nil {
@@ -44,8 +44,8 @@ func (r *rotation) start(ctx context.Context, found server.Server, name string) 
 	return p, nil
 }
 
-// work is what the processes do all the time: each worker adds to the balances, one after the
-// other, and reads the tokens, until all together have made the additions that there are.
+// work is what the processes do all the time. Each worker adds to the balances, one after the
+// other, and reads the tokens, until all workers together have made all additions.
 type work struct {
 	started, made atomic.Int64
 
@@ -54,7 +54,7 @@ type work struct {
 	failed []error
 }
 
-// fail keeps an error of a worker.
+// fail records a worker's error.
 func (w *work) fail(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -75,7 +75,7 @@ func (w *work) begin(ctx context.Context, p *process) {
 	}
 }
 
-// serve makes one addition, and reads one token.
+// serve makes one addition and reads one token.
 func (p *process) serve(ctx context.Context, i int) error {
 	_, err := Balance.At(p.root, i%accounts).Update(ctx, func(n int, _ bool) (int, error) { return n + 1, nil })
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/redisimnest/redisimnest/secure"
 )
 
-// rotation replaces one key by another.
+// rotation replaces one key with another.
 type rotation struct {
 	out       *log.Logger
 	old, next secure.Key
@@ -42,7 +42,7 @@ func (r *rotation) run(ctx context.Context) error {
 	}{
 		{"1. accept: every process learns the next key, and seals with the old one", r.replace(r.old, r.next)},
 		{"2. promote: every process seals with the next key, and accepts the old one", r.replace(r.next, r.old)},
-		{"3. sweep: what the old key has sealed is sealed anew", r.sweep},
+		{"3. sweep: values that the old key sealed are resealed", r.sweep},
 		{"4. remove: every process forgets the old key", r.replace(r.next)},
 	} {
 		if err := r.pass(ctx, 300); err != nil { // work goes on between the steps
@@ -57,7 +57,7 @@ func (r *rotation) run(ctx context.Context) error {
 	return r.account(ctx)
 }
 
-// fill writes what there is at first.
+// fill writes the initial data.
 func (r *rotation) fill(ctx context.Context) error {
 	root := r.processes[0].root
 	b := root.Batch()
@@ -71,7 +71,7 @@ func (r *rotation) fill(ctx context.Context) error {
 	return b.Exec(ctx)
 }
 
-// pass waits until so many additions more were made, or all that there are.
+// pass waits until the given number of further additions were made, or all additions.
 func (r *rotation) pass(ctx context.Context, more int64) error {
 	until := min(r.work.made.Load()+more, additions)
 	tick := time.NewTicker(time.Millisecond)
@@ -87,7 +87,7 @@ func (r *rotation) pass(ctx context.Context, more int64) error {
 }
 
 // replace gives the processes another keyring, one after the other, as a deployment does: in
-// between, some have it and some have not.
+// between, some have it and some do not.
 func (r *rotation) replace(primary secure.Key, accepted ...secure.Key) func(context.Context) error {
 	return func(ctx context.Context) error {
 		for _, p := range r.processes {

@@ -1,5 +1,5 @@
-// Package server opens the keyspaces of the examples: on the server that the environment names,
-// else on one inside of the process.
+// Package server opens the keyspaces of the examples, either on the server that the environment
+// names or on one inside the process.
 package server
 
 import (
@@ -15,12 +15,12 @@ import (
 	"github.com/redisimnest/redisimnest/nest"
 )
 
-// Server is where an example's keyspace lives.
+// Server is the server that holds an example's keyspace.
 type Server struct {
-	embedded *miniredis.Miniredis // nil: the one that the environment names
+	embedded *miniredis.Miniredis // nil for the server that the environment names
 }
 
-// Find finds a server, or starts one, and writes to out which.
+// Find finds a server or starts one, and writes to out which one it is.
 func Find(out *log.Logger) (Server, error) {
 	if configured() {
 		out.Print("On the server that the environment names.")
@@ -31,20 +31,20 @@ func Find(out *log.Logger) (Server, error) {
 	return Server{embedded}, embedded.Start()
 }
 
-// Close ends the server if Find has started it.
+// Close stops the server if Find started it.
 func (s Server) Close() {
 	if s.embedded != nil {
 		s.embedded.Close()
 	}
 }
 
-// Open opens a keyspace on the server with a client of its own, which the function closes.
+// Open opens a keyspace on the server with its own client. The returned function closes the client.
 func (s Server) Open(ctx context.Context, root *nest.ClusterDef, opts ...nest.OpenOption) (nest.Scope, func(), error) {
 	if s.embedded == nil {
 		return env.Open(ctx, root, opts...)
 	}
-	// The embedded server knows neither Redis Cluster nor client-side caching, and the client must
-	// not ask it for them.
+	// The embedded server supports neither Redis Cluster nor client-side caching, so the client
+	// must not ask for them.
 	client, err := rueidis.NewClient(rueidis.ClientOption{
 		InitAddress:       []string{s.embedded.Addr()},
 		ForceSingleClient: true,
@@ -62,8 +62,8 @@ func (s Server) Open(ctx context.Context, root *nest.ClusterDef, opts ...nest.Op
 	return scope, client.Close, nil
 }
 
-// configured tells whether a REDIS_ variable names a server, or there is a file that may. The
-// variables of the project's own tests are none of these.
+// configured reports whether a REDIS_ variable names a server, or there is a .env file that may
+// name one. It ignores the variables of the project's own tests.
 func configured() bool {
 	for _, variable := range os.Environ() {
 		name, value, _ := strings.Cut(variable, "=")

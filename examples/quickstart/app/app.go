@@ -1,10 +1,10 @@
-// Package app declares what the quickstart keeps about itself.
+// Package app declares the data that the quickstart keeps about itself.
 package app
 
 import "github.com/redisimnest/redisimnest/nest"
 
-// The keys of the application, and the cluster that holds them. Its keys live for 80 seconds,
-// unless they say otherwise.
+// The keys of the application, and the cluster that holds them. The keys live for 80 seconds unless
+// they say otherwise.
 var (
 	Tokens       = nest.Key[[]string]("tokens", nest.Default([]string{}))
 	PendingUsers = nest.Key[[]int64]("pending_users", nest.Doc("users who have not confirmed their address"))

@@ -1,4 +1,4 @@
-// Package users declares what the quickstart keeps about a user.
+// Package users declares the data that the quickstart keeps about a user.
 package users
 
 import (
@@ -7,7 +7,7 @@ import (
 	"github.com/redisimnest/redisimnest/nest"
 )
 
-// Login is what a session remembers.
+// Login is the data of a session.
 type Login struct {
 	Device string    `json:"device"`
 	At     time.Time `json:"at"`

@@ -1,0 +1,258 @@
+package keyctl_test
+
+import (
+	"bytes"
+	"context"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+	"github.com/stretchr/testify/require"
+
+	"github.com/redisimnest/redisimnest/nest"
+	"github.com/redisimnest/redisimnest/nest/keyctl"
+	"github.com/redisimnest/redisimnest/nest/nesttest"
+	"github.com/redisimnest/redisimnest/secure"
+)
+
+var (
+	userID  = nest.Param[int64]("id")
+	orderID = nest.Param[int64]("id")
+	token   = nest.Param[string]("token", nest.Sensitive())
+	name    = nest.Key[string]("name", nest.Doc("what they are called"))
+	login   = nest.Hash[string]("login:<token>", nest.Params(token), nest.TTL(time.Hour), nest.SecretFields("address"))
+	apiKey  = nest.Secret[string]("api_key")
+	user    = nest.Cluster("user:<id>", nest.Params(userID), nest.Sub(name, login, apiKey))
+	total   = nest.Counter[int64]("total")
+	order   = nest.Cluster("order:<id>", nest.Params(orderID), nest.Sub(total))
+	board   = nest.SortedSet[string]("board", nest.TTL(time.Hour))
+	ledger  = nest.List[string]("ledger", nest.Protected())
+	root    = nest.Cluster("shop", nest.Sub(user, order, board, ledger))
+
+	sealing = secure.GenerateKey()
+)
+
+// shop is a keyspace with a command line.
+type shop struct {
+	t      *testing.T
+	scope  nest.Scope
+	client rueidis.Client
+	opts   []nest.OpenOption
+}
+
+func newShop(t *testing.T, server *nesttest.Server) *shop {
+	t.Helper()
+	ring, err := secure.NewKeyring(sealing)
+	require.NoError(t, err)
+	s := &shop{t: t, client: server.Client(t), opts: []nest.OpenOption{nest.WithKeyring(ring)}}
+	s.scope, err = nest.Open(s.client, root, s.opts...)
+	require.NoError(t, err)
+	ctx := t.Context()
+	for id := range 3 {
+		require.NoError(t, name.At(s.scope, id).Set(ctx, "user "+strconv.Itoa(id)))
+		require.NoError(t, total.At(s.scope, id).Set(ctx, 10))
+	}
+	require.NoError(t, login.At(s.scope, 1, "hush").SetMany(ctx, map[string]string{"device": "phone", "address": "home"}))
+	require.NoError(t, apiKey.At(s.scope, 1).Set(ctx, "very secret"))
+	_, err = board.At(s.scope).Add(ctx, "ali", 7)
+	require.NoError(t, err)
+	_, err = ledger.At(s.scope).PushRight(ctx, "a", "b")
+	require.NoError(t, err)
+	require.NoError(t, s.client.Do(ctx, s.client.B().Set().Key("shop:stray\x1b[2J").Value("x").Build()).Error())
+	return s
+}
+
+func (s *shop) open(_ context.Context, r *nest.ClusterDef, opts ...nest.OpenOption) (nest.Scope, func(), error) {
+	scope, err := nest.Open(s.client, r, opts...)
+	return scope, func() {}, err
+}
+
+// run runs a command line and returns the exit code and what it printed.
+func (s *shop) run(input string, args ...string) (code int, out, errOut string) {
+	s.t.Helper()
+	var stdout, stderr bytes.Buffer
+	code = keyctl.Run(s.t.Context(), root, s.open, args, strings.NewReader(input), &stdout, &stderr, s.opts...)
+	return code, stdout.String(), stderr.String()
+}
+
+// ok runs a command line that succeeds and returns the lines of its output.
+func (s *shop) ok(args ...string) []string {
+	s.t.Helper()
+	code, out, errOut := s.run("", args...)
+	require.Equal(s.t, keyctl.ExitOK, code, errOut)
+	return strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+}
+
+// bad runs a command line that fails and returns what it says.
+func (s *shop) bad(code int, args ...string) string {
+	s.t.Helper()
+	got, out, errOut := s.run("", args...)
+	require.Equal(s.t, code, got, out+errOut)
+	return errOut
+}
+
+func TestTree(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, nesttest.Embedded(t))
+	require.Contains(t, strings.Join(s.ok("tree"), "\n"), "user:<id>")
+	require.Contains(t, strings.Join(s.ok("tree", "--markdown"), "\n"), "|")
+	require.Contains(t, s.ok("tree", "--json")[0], `"what they are called"`)
+	require.Contains(t, s.bad(keyctl.ExitUsage, "tree", "--json", "--mermaid"), "json")
+}
+
+func TestLs(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, nesttest.Embedded(t))
+	all := s.ok("ls")
+	require.Len(t, all, 11)
+	require.Contains(t, all, "shop:user:1:name\tshop:user:<id>:name\tvalue")
+	require.Contains(t, all, "shop:user:1:login:<token>\tshop:user:<id>:login:<token>\thash")
+	require.Contains(t, all, `"shop:stray\x1b[2J"`+"\t\t", "nothing that moves the cursor")
+	require.NotContains(t, strings.Join(all, "\n"), "hush")
+	require.Len(t, s.ok("ls", "--limit", "2"), 2)
+	require.Equal(t, []string{`"shop:stray\x1b[2J"` + "\t\t"}, s.ok("ls", "--undeclared"))
+	require.Equal(t, []string{`{"key":"shop:order:2:total","template":"shop:order:<id>:total","kind":"counter"}`},
+		s.ok("ls", "--json", "--where", "order:<id>=2"))
+	require.Len(t, s.ok("ls", "--where", "user:<id>=1"), 3)
+	require.Len(t, s.ok("ls", "--where", "user:<id>=1", "--where", "user:<id>=2"), 4)
+	require.Len(t, s.ok("ls", "--only", "shop:user:<id>:name"), 3)
+	require.Len(t, s.ok("ls", "--only", "shop:user:<id>", "--only", "shop:board"), 6)
+	require.Equal(t, []string{"shop:user:1:login:<token>\tshop:user:<id>:login:<token>\thash"}, s.ok("ls", "--where", "token=hush"))
+
+	require.Contains(t, s.bad(keyctl.ExitUsage, "ls", "--where", "id=1"), "order:<id>, user:<id>")
+	require.Contains(t, s.bad(keyctl.ExitUsage, "ls", "--where", "uid=1"), "no parameter has this name")
+	require.Contains(t, s.bad(keyctl.ExitUsage, "ls", "--where", "user:<id>=x"), "takes an integer")
+	require.Contains(t, s.bad(keyctl.ExitUsage, "ls", "--where", "id"), "name=value")
+	require.Contains(t, s.bad(keyctl.ExitUsage, "ls", "--only", "user"), "full template")
+	require.Contains(t, s.bad(keyctl.ExitUsage, "ls", "--only", "shop:board", "--where", "user:<id>=1"), "nothing can match")
+	require.Contains(t, s.bad(keyctl.ExitUsage, "ls", "extra"), "extra")
+	require.Contains(t, s.bad(keyctl.ExitUsage, "lss"), "unknown command")
+}
+
+func TestGetAndTTL(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, nesttest.Embedded(t))
+	require.Equal(t, []string{"shop:user:1:name\tstring\t\tuser 1"}, s.ok("get", "shop:user:1:name"))
+	require.Equal(t, []string{"shop:user:1:api_key\tstring\t\t[redacted]"}, s.ok("get", "shop:user:1:api_key"))
+	require.ElementsMatch(t, []string{
+		"shop:user:1:login:<token>\thash\tdevice\tphone", "shop:user:1:login:<token>\thash\taddress\t[redacted]",
+	}, s.ok("get", "shop:user:1:login:hush"))
+	require.Equal(t, []string{
+		"shop:ledger\tlist\t0\ta", "shop:ledger\tlist\t1\tb", "shop:board\tzset\t7\tali",
+	}, s.ok("get", "shop:ledger", "shop:board"))
+	require.Equal(t, []string{`{"key":"shop:user:1:name","type":"string","part":"","value":"user 1"}`}, s.ok("get", "--json", "shop:user:1:name"))
+
+	require.Equal(t, []string{"shop:user:1:name\tnone\tnone", "shop:board\t1h0m0s\t1h0m0s"}, s.ok("ttl", "shop:user:1:name", "shop:board"))
+	require.Equal(t, []string{`{"key":"shop:user:1:name","ttl":null,"declared":null}`}, s.ok("ttl", "--json", "shop:user:1:name"))
+	code, out, errOut := s.run("", "ttl", "shop:user:9:name", "shop:board")
+	require.Equal(t, keyctl.ExitNotFound, code)
+	require.Contains(t, out, "shop:board")
+	require.Contains(t, errOut, "shop:user:9:name does not exist")
+	require.Contains(t, s.bad(keyctl.ExitNotFound, "get", "shop:user:9:name"), "does not exist")
+	require.Contains(t, s.bad(keyctl.ExitUsage, "get", "elsewhere:x"), "not below the scope")
+	require.Contains(t, s.bad(keyctl.ExitUsage, "get"), "at least 1")
+}
+
+func TestCount(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, nesttest.Embedded(t))
+	require.Equal(t, []string{"shop:user:<id>:name\t3"}, s.ok("count", "--only", "shop:user:<id>:name"))
+	require.Contains(t, s.ok("count"), "\t1", "what nothing declares")
+	require.Equal(t, []string{`{"template":"shop:order:<id>:total","keys":1}`}, s.ok("count", "--json", "--where", "order:<id>=1"))
+}
+
+func TestClear(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, nesttest.Embedded(t))
+	exists := func(key string) bool {
+		n, err := s.client.Do(t.Context(), s.client.B().Exists().Key(key).Build()).AsInt64()
+		require.NoError(t, err)
+		return n == 1
+	}
+	require.Contains(t, s.bad(keyctl.ExitUsage, "clear"), "--where")
+	require.Contains(t, s.bad(keyctl.ExitUsage, "clear", "--all", "--where", "user:<id>=1"), "--all")
+	plan := []string{"shop:user:<id>:api_key\t1", "shop:user:<id>:login:<token>\t1", "shop:user:<id>:name\t1"}
+	require.Equal(t, plan, s.ok("clear", "--where", "user:<id>=1", "--dry-run"))
+
+	for _, answer := range []string{"", "\n", "yes\n", "2\n"} {
+		code, _, errOut := s.run(answer, "clear", "--where", "user:<id>=1")
+		require.Equal(t, keyctl.ExitDeclined, code)
+		require.Contains(t, errOut, "Delete 3 keys of 3 declarations with user:<id>=1?")
+		require.Contains(t, errOut, "nothing was deleted")
+	}
+	require.True(t, exists("shop:user:1:name"))
+	code, out, _ := s.run("3\n", "clear", "--where", "user:<id>=1")
+	require.Equal(t, keyctl.ExitOK, code)
+	require.Equal(t, append(plan, "deleted\t3"), strings.Split(strings.TrimSpace(out), "\n"))
+	require.False(t, exists("shop:user:1:name"))
+	require.True(t, exists("shop:user:2:name"))
+	require.True(t, exists("shop:order:1:total"))
+
+	require.Contains(t, s.bad(keyctl.ExitFailed, "clear", "--only", "shop:ledger", "--yes"), "--force")
+	require.True(t, exists("shop:ledger"))
+	require.Equal(t, []string{`{"deleted":1,"by":{"shop:ledger":1}}`}, s.ok("clear", "--only", "shop:ledger", "--yes", "--force", "--json"))
+	require.False(t, exists("shop:ledger"))
+	require.Contains(t, s.bad(keyctl.ExitUsage, "clear", "--all", "--rate", "x"), "rate")
+}
+
+func TestRotate(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, nesttest.Embedded(t))
+	require.Contains(t, s.ok("rotate"), "clean\ttrue")
+	second := secure.GenerateKey()
+	ring, err := secure.NewKeyring(second, secure.AcceptOnly(sealing))
+	require.NoError(t, err)
+	s.opts = []nest.OpenOption{nest.WithKeyring(ring)}
+	require.Contains(t, s.ok("rotate", "--dry-run"), "resealed\t2")
+	require.Contains(t, s.ok("rotate", "--json")[0], `"resealed":2`)
+	require.Contains(t, s.ok("rotate"), "clean\ttrue")
+}
+
+func TestACL(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, nesttest.Embedded(t))
+	line := s.ok("acl", "reporting", "--read-only")[0]
+	require.True(t, strings.HasPrefix(line, "user reporting resetkeys"), line)
+	require.Contains(t, line, "%R~shop:*")
+	require.Contains(t, s.ok("acl", "--only", "shop:board")[0], "~shop:board ")
+	require.Contains(t, s.ok("acl", "--json", "--watch")[0], "__keyspace@0__:shop:*")
+	require.Contains(t, s.bad(keyctl.ExitUsage, "acl", "--only", "board"), "full template")
+}
+
+func TestWatch(t *testing.T) {
+	t.Parallel()
+	server := nesttest.Start(t)
+	server.Need(t, nesttest.Configurable)
+	s := newShop(t, server)
+	require.Contains(t, s.bad(keyctl.ExitFailed, "watch"), "notify-keyspace-events")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		for ctx.Err() == nil {
+			_, _ = total.At(s.scope, 1).Incr(ctx)
+			time.Sleep(10 * time.Millisecond)
+		}
+	}()
+	lines := s.ok("watch", "--enable", "--limit", "2", "--where", "order:<id>=1")
+	require.Len(t, lines, 2)
+	require.True(t, strings.HasSuffix(lines[0], "\tincrby\tshop:order:1:total"), lines)
+}
+
+func TestCompletion(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, nesttest.Embedded(t))
+	require.Subset(t, s.ok("__complete", "ls", "--only", ""), []string{"shop:board", "shop:user:<id>:name"})
+	require.Subset(t, s.ok("__complete", "ls", "--where", ""), []string{"id=", "token="})
+	require.Contains(t, strings.Join(s.ok("completion", "bash"), "\n"), "keyctl")
+	require.Contains(t, strings.Join(s.ok("help"), "\n"), "Look after the keys")
+}
+
+func TestAServerThatIsAway(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, nesttest.Embedded(t))
+	s.client.Close()
+	require.NotEmpty(t, s.bad(keyctl.ExitFailed, "count"))
+	require.NotEmpty(t, s.ok("tree"))
+}
