@@ -11,11 +11,11 @@ import (
 	"github.com/redisimnest/redisimnest/codec"
 )
 
-// Tagged stands on no library: its form has separators, escapes and nested datetimes that
-// encoding/json does not write. What stands beside it is what one would write by hand with
-// encoding/json to make the same bytes, and to read them with the same look at the types.
+// Tagged has no underlying library: its form has separators, escapes and nested datetimes that
+// encoding/json does not write. It is compared with what one would write by hand with encoding/json
+// to produce the same bytes, and to read them with the same checks of the types.
 
-// compareTagged holds Tagged against the hand-written one, whose bytes are the same.
+// compareTagged compares Tagged with the handwritten codec, whose bytes are the same.
 func compareTagged(b *testing.B) {
 	b.Run("int", func(b *testing.B) { compareHand(b, "int", storedInt) })
 	b.Run("string", func(b *testing.B) { compareHand(b, "str", storedString) })
@@ -92,7 +92,7 @@ type handEnvelope struct {
 	Value any    `json:"value"`
 }
 
-// handMarshal writes what encoding/json does, with a space after each comma and colon.
+// handMarshal writes the same as encoding/json, with a space after each comma and colon.
 func handMarshal(tag string, v any) ([]byte, error) {
 	data, err := json.Marshal(handEnvelope{tag, v})
 	if err != nil {
@@ -117,7 +117,7 @@ func handMarshal(tag string, v any) ([]byte, error) {
 }
 
 func handUnmarshal(data []byte, tag string, v any) error {
-	e := handEnvelope{Value: v} // a pointer, into which the value is read
+	e := handEnvelope{Value: v} // a pointer, to read the value into
 	if err := json.Unmarshal(data, &e); err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ import (
 	zstdcodec "github.com/redisimnest/redisimnest/codec/zstd"
 )
 
-// stored is the struct of ten fields that the codecs are measured on.
+// stored is the struct of ten fields with which the codecs are measured.
 type stored struct {
 	ID      int64     `json:"id"`
 	Name    string    `json:"name"`
@@ -59,8 +59,8 @@ var (
 	}()
 )
 
-// BenchmarkCodec encodes and decodes each value with each codec and, in turns with it, with the
-// bare library that the codec stands on, set to the same options:
+// BenchmarkCodec encodes and decodes each value with each codec and, alternately, with the bare
+// library under the codec, with the same options:
 //
 //	ns/op, allocs, bytes     what the codec takes, and how large the value is
 //	bare-ns/op, bare-allocs  what the library alone takes
@@ -76,7 +76,7 @@ func BenchmarkCodec(b *testing.B) {
 				},
 			})
 		})
-		// Nothing is to be done for a string, so that two empty calls are compared.
+		// There is nothing to do for a string, so two empty calls are compared.
 		b.Run("string", func(b *testing.B) {
 			compare(b, codec.Auto, storedString, byHand[string, string]{
 				func(v string) (string, error) { return v, nil },
@@ -98,13 +98,13 @@ func BenchmarkCodec(b *testing.B) {
 	b.Run("protobuf", compareProto)
 }
 
-// byHand is a library's way with values of type T, stored in an S.
+// byHand is how a library handles values of type T, stored in an S.
 type byHand[T, S any] struct {
 	marshal   func(T) (S, error)
 	unmarshal func(S) (T, error)
 }
 
-// library is a library's way with values of any type.
+// library is how a library handles values of any type.
 type library struct {
 	marshal   func(any) ([]byte, error)
 	unmarshal func([]byte, any) error
@@ -129,7 +129,7 @@ func compareKind[T any](b *testing.B, c codec.Codec, l library, v T) {
 	})
 }
 
-// compare runs the codec and the library on v. The library decodes what it wrote itself.
+// compare runs the codec and the library on v. The library decodes its own output.
 func compare[T any, S ~string | ~[]byte](b *testing.B, c codec.Codec, v T, l byHand[T, S]) {
 	typed, err := codec.For[T](c)
 	require.NoError(b, err)
@@ -158,8 +158,8 @@ func compare[T any, S ~string | ~[]byte](b *testing.B, c codec.Codec, v T, l byH
 	})
 }
 
-// inTurns measures two ways of the same work in short turns, so that what else the machine does
-// meets both alike. Which one is first changes from turn to turn.
+// inTurns measures two ways of doing the same work in short turns, so that other load on the
+// machine affects both equally. Which one goes first changes from turn to turn.
 func inTurns(b *testing.B, codec, bare func() error) {
 	const turn = 20 * time.Microsecond
 	calls := 1
@@ -245,8 +245,8 @@ func cborLibrary(b *testing.B) library {
 	return library{enc.Marshal, dec.Unmarshal}
 }
 
-// versionedLibrary puts the codec's three bytes in front of what encoding/json writes. In front of
-// most values there is room for them.
+// versionedLibrary puts the codec's three bytes in front of the output of encoding/json. In front
+// of most values there is room for them.
 var versionedLibrary = func() library {
 	const mark = "\xC1V\x01"
 	marshal := func(v any) ([]byte, error) {
@@ -266,8 +266,8 @@ var versionedLibrary = func() library {
 	return library{marshal, unmarshal}
 }()
 
-// zstdLibrary compresses what is longer than the codec's threshold. The first byte tells whether
-// that is so, as it has to where any bytes can be stored.
+// zstdLibrary compresses values that are longer than the codec's threshold. The first byte says
+// whether a value is compressed, as it must if any bytes can be stored.
 func zstdLibrary(b *testing.B) library {
 	enc, err := zstd.NewWriter(nil)
 	require.NoError(b, err)
@@ -299,7 +299,7 @@ func zstdLibrary(b *testing.B) library {
 	return library{marshal, unmarshal}
 }
 
-// compareProto has messages in the place of the values.
+// compareProto uses messages as the values.
 func compareProto(b *testing.B) {
 	paths := make([]string, len(storedSlice))
 	for i, n := range storedSlice {

@@ -17,7 +17,8 @@ var (
 	flowTree  = nest.Cluster("flow", nest.Sub(flowLock, flowLimit))
 )
 
-// sent notes the scripts that a client is given, so that they can be sent again without the library.
+// sent records the scripts that a client is given, so that they can be sent again without the
+// library.
 type sent struct {
 	rueidis.Client
 	scripts *[][]string
@@ -28,8 +29,8 @@ func (s sent) Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult
 	return s.Client.Do(ctx, cmd)
 }
 
-// BenchmarkFlowLock takes a lock that nobody else wants and gives it back, and BenchmarkFlowAllow
-// asks a limiter, each beside rueidis with the very same scripts, keys and arguments.
+// BenchmarkFlowLock takes an uncontended lock and releases it, and BenchmarkFlowAllow asks a
+// limiter. Each is measured beside rueidis with the same scripts, keys and arguments.
 func BenchmarkFlowLock(b *testing.B) {
 	compareScripts(b, func(ctx context.Context, s nest.Scope) error {
 		l, ok, err := flowLock.At(s, "job").TryAcquire(ctx)
@@ -40,7 +41,7 @@ func BenchmarkFlowLock(b *testing.B) {
 	})
 }
 
-// BenchmarkFlowAllow is described at BenchmarkFlowLock.
+// BenchmarkFlowAllow is described at [BenchmarkFlowLock].
 func BenchmarkFlowAllow(b *testing.B) {
 	compareScripts(b, func(ctx context.Context, s nest.Scope) error {
 		d, err := flowLimit.At(s, "192.0.2.1").Allow(ctx)

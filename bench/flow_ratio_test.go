@@ -16,13 +16,13 @@ import (
 	"github.com/redisimnest/redisimnest/nest"
 )
 
-// What flows all day: reads in batches, from the client's cache, through a loader, from many
-// goroutines at once. Each row is a ratio, measured by turns in one process, so that what else
-// the machine does falls on both sides.
+// Everyday work: reads in batches, from the client's cache, through a loader, and from many
+// goroutines at once. Each row is a ratio. Both sides are measured alternately in one process, so
+// that other load on the machine affects both.
 var (
 	ratioNote   = nest.Key[string]("note")
-	ratioCached = nest.Key[string]("cached", nest.Cached(time.Hour))
-	ratioTree   = nest.Cluster("root", nest.TTL(time.Hour), nest.Sub(nest.Cluster("user:<user_id>", nest.Sub(ratioNote, ratioCached))))
+	ratioCached = nest.Key[string]("cached", nest.Cached(noteTTL))
+	ratioTree   = nest.Cluster("root", nest.TTL(noteTTL), nest.Sub(nest.Cluster("user:<user_id>", nest.Sub(ratioNote, ratioCached))))
 )
 
 const (
@@ -30,11 +30,11 @@ const (
 	ratioUser = 1_000_000
 )
 
-// ratios is what the rows share.
+// ratios are the values that the rows share.
 type ratios struct {
 	root   nest.Scope
 	client rueidis.Client
-	prefix string // of the keys, up to the user
+	prefix string // of the keys, down to the user
 	batch  []nest.KeyRef[string]
 	names  []string
 	user   int64
@@ -62,8 +62,8 @@ func newRatios(tb testing.TB, cached bool) *ratios {
 	return f
 }
 
-// nestBatch and rawBatch read a hundred values in one round trip, each to its own result. Both
-// make the keys' names beforehand.
+// nestBatch and rawBatch read a hundred values in one round trip, each into its own result. Both
+// build the keys' names beforehand.
 func (f *ratios) nestBatch(ctx context.Context) error {
 	b := f.root.Batch()
 	var futures [ratioKeys]*nest.Future[string]
@@ -89,14 +89,14 @@ func (f *ratios) rawBatch(ctx context.Context) error {
 	return err
 }
 
-// nestHit and rawHit read a value that the client's cache holds; both make the key's name.
+// nestHit and rawHit read a value from the client's cache; both build the key's name.
 func (f *ratios) nestHit(ctx context.Context) error {
 	return same(ratioCached.At(f.root, f.user).Get(ctx))
 }
 
 func (f *ratios) rawHit(ctx context.Context) error {
 	key := f.prefix + strconv.FormatInt(f.user, 10) + ":cached"
-	return same(f.client.DoCache(ctx, f.client.B().Get().Key(key).Cache(), time.Hour).ToString())
+	return same(f.client.DoCache(ctx, f.client.B().Get().Key(key).Cache(), noteTTL).ToString())
 }
 
 func (f *ratios) get(ctx context.Context) error { return same(ratioNote.At(f.root, f.user).Get(ctx)) }
@@ -111,8 +111,8 @@ func (f *ratios) cachedGetOrLoad(ctx context.Context) error {
 
 func neverLoad(context.Context) (string, error) { return "", errors.New("a hit that loads") }
 
-// byTurns runs a and b by turns, n calls each, from so many goroutines, and reports the median
-// of what b takes for each second of a.
+// byTurns runs one and other alternately, n calls each, from the given number of goroutines. It
+// reports the median of the time that one takes for each second of other.
 func byTurns(b *testing.B, goroutines, n int, one, other func(context.Context) error) {
 	b.Helper()
 	ctx := b.Context()
@@ -148,10 +148,10 @@ func byTurns(b *testing.B, goroutines, n int, one, other func(context.Context) e
 	}
 	slices.Sort(ratios)
 	b.ReportMetric(ratios[len(ratios)/2], "x")
-	b.ReportMetric(0, "ns/op") // of both together: it says nothing
+	b.ReportMetric(0, "ns/op") // of both together: not meaningful
 }
 
-// BenchmarkFlowRatio gives the ratios that the project holds itself to. The unit x is the time of the
+// BenchmarkFlowRatio reports the ratios that the project has to meet. The unit x is the time of the
 // first for each second of the second:
 //
 //	batch of 100 / DoMulti of the same      at most 1.1
@@ -200,7 +200,7 @@ func BenchmarkFlowRatio(b *testing.B) {
 	})
 }
 
-// TestFlowAllocations holds the flows to what they may allocate.
+// TestFlowAllocations checks the number of allocations of these operations.
 func TestFlowAllocations(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates on its own")

@@ -5,18 +5,17 @@ import (
 	"fmt"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/redis/rueidis"
 
 	"github.com/redisimnest/redisimnest/nest"
 )
 
-// batched is how many operations a batch holds.
+// batched is the number of operations in a batch.
 const batched = 100
 
-// batches gives a batch of typed reads, whose names are made each time, beside the same commands
-// in one pipeline of rueidis, with names made beforehand.
+// batches returns a batch of typed reads, which builds the names each time, and the same commands
+// in one pipeline of rueidis, with names built beforehand.
 func batches(b *testing.B) []contender[func(ctx context.Context) error] {
 	server := realServer(b)
 	client := newClient(b, server)
@@ -92,14 +91,12 @@ func BenchmarkFlowBatch(b *testing.B) {
 }
 
 var (
-	seen    = nest.Key[string]("seen", nest.Cached(cachedFor))
+	seen    = nest.Key[string]("seen", nest.Cached(noteTTL))
 	members = nest.Cluster("root", nest.Sub(nest.Cluster("user:<user_id>", nest.Sub(seen))))
 )
 
-const cachedFor = time.Minute
-
-// cachedReads gives a read that the client's cache answers, beside the same by rueidis, whose name
-// is concatenated.
+// cachedReads returns a read that is served from the client's cache, and the same read by rueidis,
+// whose name is concatenated.
 func cachedReads(b *testing.B) []contender[func(ctx context.Context, i int) error] {
 	server := realServer(b)
 	option := server.ClientOption()
@@ -126,7 +123,7 @@ func cachedReads(b *testing.B) []contender[func(ctx context.Context, i int) erro
 		}},
 		{"rueidis", func(ctx context.Context, i int) error {
 			key := lead + strconv.FormatInt(ids[i], 10) + ":seen"
-			return same(client.DoCache(ctx, client.B().Get().Key(key).Cache(), cachedFor).ToString())
+			return same(client.DoCache(ctx, client.B().Get().Key(key).Cache(), noteTTL).ToString())
 		}},
 	}
 	for _, c := range both { // the first reads fill the cache
@@ -139,7 +136,7 @@ func cachedReads(b *testing.B) []contender[func(ctx context.Context, i int) erro
 	return both
 }
 
-// BenchmarkFlowCached reads values that the client's cache holds.
+// BenchmarkFlowCached reads values from the client's cache.
 func BenchmarkFlowCached(b *testing.B) {
 	for _, c := range cachedReads(b) {
 		b.Run("hit/"+c.name, func(b *testing.B) {

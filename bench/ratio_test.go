@@ -12,10 +12,11 @@ import (
 	"time"
 )
 
-// ratio measures two contenders in short rounds, one after the other and in turn first, so that
-// both meet the same moods of the machine, and reports the medians over the rounds: of the ratio
-// of their times, of the ratio of the processors' time, which leaves out waiting, and of what ours
-// takes longer. A round does the work n times; -benchtime 40x makes forty of them.
+// ratio measures two contenders in short rounds. In each round they run one after the other, and
+// which one goes first alternates, so that both see the same conditions on the machine. It reports
+// the medians over the rounds of the ratio of their times, of the ratio of their processor times,
+// which leaves out waiting, and of the additional time that ours takes. A round does the work n
+// times; -benchtime 40x makes forty rounds.
 func ratio(b *testing.B, ours, theirs func(n int), n int) {
 	ours(n)
 	theirs(n)
@@ -49,7 +50,7 @@ func median(v []float64) float64 {
 	return v[len(v)/2]
 }
 
-// processorTime is what this process has used of all processors.
+// processorTime returns the processor time that this process has used.
 func processorTime() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
@@ -58,7 +59,7 @@ func processorTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkRatioResolve compares nest with each other way of making the names, in turn.
+// BenchmarkRatioResolve compares nest with each other way of building the names, alternately.
 func BenchmarkRatioResolve(b *testing.B) {
 	for _, work := range resolvings(b) {
 		for _, c := range work.by[1:] {
@@ -77,8 +78,8 @@ func repeat(do func(i int) string) func(n int) {
 	}
 }
 
-// BenchmarkRatioGet and BenchmarkRatioSet compare nest with rueidis, with names made beforehand and
-// with names made each time, which shows how much of the difference is the name.
+// BenchmarkRatioGet and BenchmarkRatioSet compare nest with rueidis, with names built beforehand
+// and with names built each time. That shows how much of the difference is due to the name.
 func BenchmarkRatioGet(b *testing.B) {
 	gets, _ := operations(b)
 	compareInTurn(b, gets)
@@ -103,7 +104,7 @@ func compareInTurn(b *testing.B, by []operating) {
 	}
 }
 
-// inCrowd runs an operation n times in all, by crowd goroutines.
+// inCrowd runs an operation n times in total, in crowd goroutines.
 func inCrowd(b *testing.B, crowd int, do func(ctx context.Context, g int) error) func(n int) {
 	ctx := b.Context()
 	return func(n int) {

@@ -11,22 +11,28 @@ import (
 	"github.com/redisimnest/redisimnest/nest"
 )
 
-// The keyspace whose names are made.
+// The keyspace whose names are built.
 var (
 	version = nest.Key[int]("version")
 	age     = nest.Key[int]("age")
 	event   = nest.Key[int]("on:<day>:at:<hour>:<room>")
 	seat    = nest.Key[int]("in:<city>:of:<name>")
 
-	user     = nest.Cluster("user:<user_id>", nest.Sub(age, event))
-	nameAge  = nest.Key[int]("age")
-	named    = nest.Cluster("named:<name>", nest.Sub(nameAge))
-	orgAge   = nest.Key[int]("age")
-	org      = nest.Cluster("org:<org>:user:<name>", nest.Sub(orgAge))
-	keyspace = nest.Cluster("root", nest.Sub(version, user, named, org, seat))
+	user         = nest.Cluster("user:<user_id>", nest.Sub(age, event))
+	nameAge      = nest.Key[int]("age")
+	named        = nest.Cluster("named:<name>", nest.Sub(nameAge))
+	orgAge       = nest.Key[int]("age")
+	org          = nest.Cluster("org:<org>:user:<name>", nest.Sub(orgAge))
+	visitorParam = nest.Param[visitorID]("visitor")
+	visit        = nest.Key[int]("visit:<visitor>:last", nest.Params(visitorParam))
+	word         = nest.Param[string]("word")
+	search       = nest.Key[int]("search:<word>:hits", nest.Params(word))
+	keyspace     = nest.Cluster("root", nest.Sub(version, user, named, org, seat, visit, search))
 )
 
-// Parameters that differ from call to call: no name is made twice in a row.
+type visitorID int64
+
+// Parameters that differ from call to call: no name is built twice in a row.
 const several = 256
 
 var (
@@ -45,10 +51,10 @@ func values[T any](of func(i int) T) (all [several]T) {
 	return all
 }
 
-// resolving is a name to be made from the parameters at index i.
+// resolving builds a name from the parameters at index i.
 type resolving = contender[func(i int) string]
 
-// escaper does for the others what nest does of itself.
+// escaper escapes values for the other contenders; nest does so by itself.
 var escaper = strings.NewReplacer("%", "%25", ":", "%3A", "{", "%7B", "}", "%7D", "<", "%3C", ">", "%3E")
 
 func resolvings(t testing.TB) []struct {
@@ -87,6 +93,22 @@ func resolvings(t testing.TB) []struct {
 				b = strconv.AppendInt(b, ids[i], 10)
 				return string(append(b, ":age"...))
 			}},
+		}},
+		{"uint32", []resolving{
+			{"nest", func(i int) string { return age.At(top, uint32(ids[i])).Key() }},
+			{"concat", func(i int) string { return "root:user:" + strconv.FormatUint(uint64(uint32(ids[i])), 10) + ":age" }},
+		}},
+		{"int/named-type", []resolving{
+			{"nest", func(i int) string { return visit.At(top, visitorID(ids[i])).Key() }},
+			{"concat", func(i int) string { return "root:visit:" + strconv.FormatInt(ids[i], 10) + ":last" }},
+		}},
+		{"int/of", []resolving{
+			{"nest", func(i int) string { return visit.At(top, visitorParam.Of(visitorID(ids[i]))).Key() }},
+			{"concat", func(i int) string { return "root:visit:" + strconv.FormatInt(ids[i], 10) + ":last" }},
+		}},
+		{"string/of", []resolving{
+			{"nest", func(i int) string { return search.At(top, word.Of(names[i])).Key() }},
+			{"concat", func(i int) string { return "root:search:" + names[i] + ":hits" }},
 		}},
 		{"int/scope", []resolving{
 			{"nest", func(int) string { return age.At(one).Key() }},
@@ -194,8 +216,8 @@ func resolvings(t testing.TB) []struct {
 	}
 }
 
-// BenchmarkResolve makes names: without a parameter, with one, two and four; from the root, and
-// from a scope that has filled the first one in already.
+// BenchmarkResolve builds names without a parameter, and with one, two and four. It builds them
+// from the root, and from a scope that has already filled in the first one.
 func BenchmarkResolve(b *testing.B) {
 	for _, work := range resolvings(b) {
 		for _, c := range work.by {
@@ -209,7 +231,7 @@ func BenchmarkResolve(b *testing.B) {
 	}
 }
 
-// BenchmarkResolveParallel makes the same names on all processors at once.
+// BenchmarkResolveParallel builds the same names on all processors at once.
 func BenchmarkResolveParallel(b *testing.B) {
 	for _, work := range resolvings(b) {
 		for _, c := range work.by {
@@ -227,7 +249,7 @@ func BenchmarkResolveParallel(b *testing.B) {
 	}
 }
 
-// TestResolvings checks that those who are measured beside each other do the same work.
+// TestResolvings checks that contenders that are compared do the same work.
 func TestResolvings(t *testing.T) {
 	for _, work := range resolvings(t) {
 		for _, c := range work.by[1:] {

@@ -22,9 +22,8 @@ import (
 	"github.com/redisimnest/redisimnest/secure"
 )
 
-// bare is the construction that a keyring seals with and nothing else: no
-// header, no ring of keys, no place that the value is bound to. It is what the
-// keyring's own work is measured against.
+// bare is only the construction with which a keyring seals: no header, no ring of keys, no place to
+// which the value is bound. The keyring's own work is measured against it.
 type bare struct{ prk []byte }
 
 func newBare(b *testing.B) bare {
@@ -125,8 +124,8 @@ func BenchmarkSecureOpen(b *testing.B) {
 	}
 }
 
-// BenchmarkSecureVerify64 verifies 64 passwords at once at the policy of 64 MiB
-// and reports the most memory that the process had (Linux).
+// BenchmarkSecureVerify64 verifies 64 passwords at once under the policy of 64 MiB and reports the
+// maximum memory of the process (Linux).
 func BenchmarkSecureVerify64(b *testing.B) {
 	passwords, err := secure.NewPasswords(secure.Recommended())
 	if err != nil {
@@ -156,8 +155,7 @@ func BenchmarkSecureVerify64(b *testing.B) {
 	b.ReportMetric(float64(verified)/b.Elapsed().Seconds(), "verifies/s")
 }
 
-// watchMemory follows the resident size until stop is closed and then gives its
-// highest.
+// watchMemory follows the resident size until stop is closed, and then sends its maximum.
 func watchMemory() (stop chan<- struct{}, peak <-chan int64) {
 	done, result := make(chan struct{}), make(chan int64, 1)
 	go func() {
@@ -175,8 +173,8 @@ func watchMemory() (stop chan<- struct{}, peak <-chan int64) {
 	return done, result
 }
 
-// resident is the memory of the process: what the kernel counts where it says
-// so, else what the runtime has from the system.
+// resident returns the memory of the process: the resident size if the kernel reports it, or else
+// what the runtime has obtained from the system.
 func resident() int64 {
 	if status, err := os.ReadFile("/proc/self/status"); err == nil {
 		for line := range strings.Lines(string(status)) {
@@ -193,14 +191,17 @@ func resident() int64 {
 	return int64(m.Sys)
 }
 
-// The keys that a pass of the rotation goes through.
+// The number of keys in a pass of the rotation.
 const rotated = 50_000
 
-// BenchmarkSecureRotate seals a scope of secrets of 32 bytes anew, each with a TTL, on a real
-// server, and reports how many in a second; and how many it passes that need nothing.
+var (
+	rotating = nest.Secret[string]("token:<n>", nest.TTL(noteTTL))
+	rotation = nest.Cluster("rotated", nest.Sub(rotating))
+)
+
+// BenchmarkSecureRotate reseals a scope of secrets of 32 bytes, each with a TTL, on a real server.
+// It reports how many it reseals per second, and how many it passes that need no resealing.
 func BenchmarkSecureRotate(b *testing.B) {
-	token := nest.Secret[string]("token:<n>", nest.TTL(time.Hour))
-	tree := nest.Cluster("rotated", nest.Sub(token))
 	keys := [2]secure.Key{secure.GenerateKey(), secure.GenerateKey()}
 	ring := func(primary int) *secure.Keyring {
 		k, err := secure.NewKeyring(keys[primary], secure.AcceptOnly(keys[1-primary]))
@@ -211,13 +212,13 @@ func BenchmarkSecureRotate(b *testing.B) {
 	}
 	holder := secure.NewHolder(ring(0))
 	server := realServer(b)
-	root, err := nest.Open(newClient(b, server), tree, nest.WithPrefix(server.Prefix(b)), nest.WithKeyring(holder))
+	root, err := nest.Open(newClient(b, server), rotation, nest.WithPrefix(server.Prefix(b)), nest.WithKeyring(holder))
 	if err != nil {
 		b.Fatal(err)
 	}
 	batch := root.Batch()
 	for i := range rotated {
-		token.At(root, i).In(batch).Set("0123456789abcdef0123456789abcdef")
+		rotating.At(root, i).In(batch).Set("0123456789abcdef0123456789abcdef")
 	}
 	if err := batch.Exec(b.Context()); err != nil {
 		b.Fatal(err)

@@ -1,12 +1,12 @@
-// Report turns what several runs of "go test -bench" print into a table in Markdown: for each
-// work the rivals beside each other, the median of their runs, how far the middle half of the runs
-// lies apart, the fastest run, and how long nest takes for each second of theirs. With -svg it
-// also draws that ratio.
+// Report turns the output of several runs of "go test -bench" into a Markdown table. For each work,
+// it lists the rivals side by side: the median of their runs, the spread of the middle half of the
+// runs, the fastest run, and how long nest takes for each second of theirs. With -svg it also draws
+// that ratio.
 //
 //	for i in $(seq 20); do go test -run '^$' -bench Resolve -benchmem -benchtime 20ms ./bench/; done | go run ./bench/report -svg resolve.svg
 //
-// Many short passes over all rivals, not many runs of one after the other (-count), because a
-// machine's mood changes: what is compared was measured in the same mood.
+// Use many short passes over all rivals, not many runs of one after the other (-count): conditions
+// on a machine change, and rivals should be measured under the same ones.
 package main
 
 import (

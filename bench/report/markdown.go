@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// markdown gives the tables, one for each unit that go test adds besides time and memory.
+// markdown returns the tables, one for each unit that go test adds besides time and memory.
 func (m *measurements) markdown(ours string) string {
 	var b strings.Builder
 	if len(m.machine) > 0 {
@@ -36,7 +36,7 @@ func (m *measurements) markdown(ours string) string {
 	return b.String()
 }
 
-// units are those that not every benchmark has.
+// units returns the units that not every benchmark has.
 func (m *measurements) units() []string {
 	var units []string
 	for _, w := range m.works {
@@ -79,7 +79,7 @@ func number(n float64) string {
 	return strings.TrimSuffix(scaled(n, 1000, []string{"", "k", "M", "G"}), " ")
 }
 
-// scaled writes n with the first unit that leaves it below base, to three digits.
+// scaled formats n to three digits, with the first unit that leaves it below base.
 func scaled(n, base float64, units []string) string {
 	i := 0
 	for ; n >= base && i < len(units)-1; i++ {

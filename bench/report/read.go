@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// measurements are all runs of all benchmarks, in the order in which they came.
+// measurements holds all runs of all benchmarks, in the order in which they were read.
 type measurements struct {
 	machine []string // "cpu: …", "pkg: …"
 	works   []*work
@@ -23,7 +23,7 @@ type work struct {
 	rivals []*rival
 }
 
-// rival is one who does the work, and what each run measured, by unit: "ns/op".
+// rival is a contender that does the work, and what each run measured, by unit: "ns/op".
 type rival struct {
 	name string
 	runs map[string][]float64
@@ -31,11 +31,11 @@ type rival struct {
 
 var errNothing = errors.New("there is no measurement in the input")
 
-// processors is what go test adds to a name: "-2" for GOMAXPROCS.
+// processors matches the suffix that go test adds to a name: "-2" for GOMAXPROCS.
 var processors = regexp.MustCompile(`-\d+$`)
 
-// read reads what go test prints. The last part of a benchmark's name is the rival, what
-// stands before it is the work.
+// read reads the output of go test. The last part of a benchmark's name is the rival; the part
+// before it is the work.
 func read(in io.Reader) (*measurements, error) {
 	m := &measurements{}
 	lines := bufio.NewScanner(in)
@@ -45,7 +45,7 @@ func read(in io.Reader) (*measurements, error) {
 		case strings.HasPrefix(line, "--- FAIL"), strings.HasPrefix(line, "FAIL"), strings.HasPrefix(line, "panic:"):
 			return nil, errors.New("the run failed: " + line)
 		case strings.HasPrefix(line, "goos:"), strings.HasPrefix(line, "goarch:"), strings.HasPrefix(line, "cpu:"):
-			if !slices.Contains(m.machine, line) { // said again by each of several runs
+			if !slices.Contains(m.machine, line) { // several runs repeat it
 				m.machine = append(m.machine, line)
 			}
 		case strings.HasPrefix(line, "Benchmark"):
@@ -61,7 +61,7 @@ func read(in io.Reader) (*measurements, error) {
 	return m, nil
 }
 
-// add takes one line: name, iterations, and pairs of a number and its unit.
+// add adds one line: name, iterations, and pairs of a number and its unit.
 func (m *measurements) add(fields []string) {
 	if len(fields) < 4 {
 		return
@@ -101,7 +101,7 @@ func found[T any](all []*T, is func(*T) bool) *T {
 	return nil
 }
 
-// quantile gives what the part q of the runs lies below.
+// quantile returns the value below which the fraction q of the runs lies.
 func (r *rival) quantile(unit string, q float64) (float64, bool) {
 	runs := slices.SortedFunc(slices.Values(r.runs[unit]), cmp.Compare)
 	if len(runs) == 0 {
@@ -113,13 +113,13 @@ func (r *rival) quantile(unit string, q float64) (float64, bool) {
 	return runs[low] + (at-float64(low))*(runs[high]-runs[low]), true
 }
 
-// time gives the median of a run, in nanoseconds.
+// time returns the median of the runs, in nanoseconds.
 func (r *rival) time() float64 {
 	t, _ := r.quantile("ns/op", 0.5)
 	return t
 }
 
-// spread gives how far the middle half of the runs lies apart, as a part of the median.
+// spread returns the width of the middle half of the runs, as a fraction of the median.
 func (r *rival) spread() float64 {
 	low, _ := r.quantile("ns/op", 0.25)
 	high, _ := r.quantile("ns/op", 0.75)
@@ -129,9 +129,9 @@ func (r *rival) spread() float64 {
 	return (high - low) / r.time()
 }
 
-// ratio gives how long ours takes for each second of r, if ours does this work: the median of
-// the ratios of the first runs of both, of the second, and so on. Where the runs are passes over
-// all of the work, those of one pass were measured under the same conditions.
+// ratio returns how long ours takes for each second of r, if ours does this work. It is the median
+// of the ratios of the first runs of both, of the second runs, and so on. If the runs are passes
+// over all of the work, those of one pass were measured under the same conditions.
 func (w *work) ratio(ours string, r *rival) (float64, bool) {
 	o := w.rival(ours)
 	if o == nil || o == r {
@@ -146,7 +146,7 @@ func (w *work) ratio(ours string, r *rival) (float64, bool) {
 	return ratios.quantile("", 0.5)
 }
 
-// best gives the ratio of the fastest runs: that of a machine that does nothing else.
+// best returns the ratio of the fastest runs, which approximates that on an otherwise idle machine.
 func (w *work) best(ours string, r *rival) (float64, bool) {
 	o := w.rival(ours)
 	if o == nil || o == r {

@@ -13,10 +13,10 @@ const (
 	barWidth   = 400 // of the longest bar
 	rowHeight  = 18
 	workGap    = 10
-	longestBar = 4 // how many times ours the longest bar stands for; longer ones are cut
+	longestBar = 4 // the longest bar is this many times ours; longer ones are cut
 )
 
-// svg draws a bar for each rival, as long as its time beside ours.
+// svg draws a bar for each rival, as long as its time relative to ours.
 func (m *measurements) svg(ours string) string {
 	var b strings.Builder
 	y := 30
@@ -55,6 +55,6 @@ func text(b *strings.Builder, x, y int, weight, s string) {
 
 func escape(s string) string {
 	var b strings.Builder
-	_ = xml.EscapeText(&b, []byte(s)) // a Builder takes everything
+	_ = xml.EscapeText(&b, []byte(s)) // writes to a Builder do not fail
 	return b.String()
 }
