@@ -168,13 +168,17 @@ func KeysPerSecond(n int) WalkOption {
 
 // Progress makes a walk call report after each step with what it has done so far, and once more at
 // the end, also if the walk ends with an error. report is called in the goroutine that called the
-// walk, which waits for it.
+// walk, which waits for it. Of several such options, each function is called, in their order.
 func Progress(report func(WalkProgress)) WalkOption {
 	return walkOption(func(o *walkOptions) error {
 		if report == nil {
 			return because(ErrArgument, "Progress: a nil function")
 		}
-		o.progress = report
+		if before := o.progress; before != nil {
+			o.progress = func(p WalkProgress) { before(p); report(p) }
+		} else {
+			o.progress = report
+		}
 		return nil
 	})
 }
