@@ -35,6 +35,7 @@ type watchman struct {
 	servers map[string]*server // by address
 	learned time.Time
 	learns  bool
+	asked   bool // whatever came of it
 }
 
 // server is what is known of one server.
@@ -143,6 +144,7 @@ func failure(e *exchangeContext, err error) bool {
 
 // failed notes a failed exchange, and returns its error with how long the server has been away.
 func (w *watchman) failed(s *server, err error, counts bool) error {
+	counts = counts && w.attributed(s)
 	now := time.Now()
 	s.mu.Lock()
 	if counts {
@@ -170,6 +172,19 @@ func (w *watchman) failed(s *server, err error, counts bool) error {
 	return &sinceError{err, now.Sub(since)}
 }
 
+// attributed reports whether a failure can be counted for s. As long as nobody has been asked who
+// has which slots of a Redis Cluster, it may be any server's, and counting it for all of them would
+// keep the others' keys from being served.
+func (w *watchman) attributed(s *server) bool {
+	if !w.clustered || s != &w.only {
+		return true
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.learn()
+	return w.asked
+}
+
 // learnAgain is how old the table of the slots' owners has to be before it is asked for again.
 const learnAgain = time.Second
 
@@ -186,7 +201,7 @@ func (w *watchman) learn() {
 			w.owners.Store(owners)
 		}
 		w.mu.Lock()
-		w.learns = false
+		w.learns, w.asked = false, true
 		w.mu.Unlock()
 	}()
 }
