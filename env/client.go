@@ -62,7 +62,15 @@ func (c Config) ClientOption() (rueidis.ClientOption, error) {
 	}
 	option := c.target()
 	if option.Username == "" && option.Password == "" {
-		option.Username, option.Password = c.Username, c.Password.Reveal()
+		password, err := c.passwordSource().read()
+		if err != nil {
+			return rueidis.ClientOption{}, err
+		}
+		option.Username, option.Password = c.Username, password
+		// The client would send to the sentinels what the function returns.
+		if c.PasswordFile != "" && option.Sentinel.MasterSet == "" {
+			option.AuthCredentialsFn = c.credentials(c.Username)
+		}
 	}
 	if option.Dialer.Timeout == 0 {
 		option.Dialer.Timeout = dialTimeout

@@ -26,8 +26,8 @@ const maxCount = 1_000_000
 type Config struct {
 	// URL is REDIS_URL, the whole connection in the form that [rueidis.ParseURL] reads:
 	// redis://user:password@host:6379/0, rediss:// for TLS, unix:///run/redis.sock. Of the fields
-	// below, Username and Password may be set beside it if it has neither, and so may those for the
-	// sentinels' user and password and for the files of TLS.
+	// below, Username and Password or PasswordFile may be set beside it if it has neither, and so
+	// may those for the sentinels' user and password and for the files of TLS.
 	URL Hidden `env:"REDIS_URL"`
 	// Host is REDIS_HOST, a name or an IP address. The default is localhost.
 	Host string `env:"REDIS_HOST"`
@@ -50,6 +50,11 @@ type Config struct {
 	Username string `env:"REDIS_USERNAME"`
 	// Password is REDIS_PASS. The default is none. It is not sent to sentinels.
 	Password Hidden `env:"REDIS_PASS"`
+	// PasswordFile is REDIS_PASS_FILE, a file that holds the password, as secrets are mounted in a
+	// container. A line break at its end does not count. It is read again for each connection, so
+	// it can be replaced while the service runs; with sentinels it is read once. The default is
+	// none. It cannot be set beside Password.
+	PasswordFile string `env:"REDIS_PASS_FILE"`
 	// DB is REDIS_DB, the database number. A Redis Cluster has only 0. The default is 0.
 	DB int `env:"REDIS_DB"`
 	// TLS is REDIS_TLS: connect with TLS 1.2 or later and the system's root certificates. The
@@ -99,6 +104,9 @@ type Config struct {
 	// commas. The first is the primary, which seals; the others are only accepted. The default is
 	// none. With neither Keyring nor EncryptionKey, a tree that declares secrets cannot be opened.
 	Keyring Hidden `env:"NEST_KEYRING"`
+	// KeyringFile is NEST_KEYRING_FILE, a file that holds what NEST_KEYRING would. It is read when
+	// the tree is opened. The default is none. It cannot be set beside Keyring.
+	KeyringFile string `env:"NEST_KEYRING_FILE"`
 }
 
 // Defaults of [Config.Open].
@@ -302,6 +310,7 @@ func (c Config) check(isSet func(variable string) bool) problems {
 	var found problems
 	c.checkAddresses(isSet, &found)
 	c.checkSentinels(isSet, &found)
+	c.passwordSource().check(&found)
 	c.checkTLS(isSet, &found)
 	if isSet("REDIS_DELETE_CHUNK_SIZE") {
 		checkRange("REDIS_DELETE_CHUNK_SIZE", c.DeleteChunk, maxCount, &found)
@@ -398,7 +407,7 @@ func (c Config) checkURL(isSet func(variable string) bool, found *problems) {
 		}
 	}
 	if err == nil && (option.Username != "" || option.Password != "") {
-		for _, name := range []string{"REDIS_USERNAME", "REDIS_PASS"} {
+		for _, name := range []string{"REDIS_USERNAME", "REDIS_PASS", "REDIS_PASS_FILE"} {
 			if isSet(name) {
 				found.addf(name, "REDIS_URL holds a user or a password already: remove one of them")
 			}

@@ -21,6 +21,7 @@
 //	REDIS_SENTINEL_PASS    none         password of the sentinels
 //	REDIS_USERNAME         none         ACL user; none is the server's default user
 //	REDIS_PASS             none         password; not given to sentinels
+//	REDIS_PASS_FILE        none         a file that holds the password, in place of REDIS_PASS
 //	REDIS_DB               0            database number; a Redis Cluster has none but 0
 //	REDIS_TLS              false        true connects with TLS 1.2 or later and the system's root certificates
 //	REDIS_TLS_CA_FILE      none         certificates in PEM in place of the system's root certificates
@@ -38,6 +39,7 @@
 //	REDIS_TIMEOUT             2s       how long one exchange with a server may take, such as 500ms; off for no bound
 //	SHOW_METHOD_DISPATCH_LOGS false    true logs every operation, without values, to slog's default logger
 //	NEST_KEYRING              none     keys of 32 bytes in base64 or hexadecimal, separated by commas: the primary, then those only accepted
+//	NEST_KEYRING_FILE         none     a file that holds them, in place of NEST_KEYRING
 //	MY_ENCRYPTION_KEY         none     the Python library's key, whose secrets are read too; without NEST_KEYRING it also seals
 //	USER_SETTINGS_FILE        .env     another file than .env, relative to the working directory
 //
@@ -62,7 +64,7 @@
 // protocol=2, client_cache=0, max_retries=0 and client_name. The other variables of the connection
 // are refused beside a URL, except for those that say what a URL cannot: the sentinels' user and
 // password, the files of TLS, and, if the URL has neither user nor password, REDIS_USERNAME and
-// REDIS_PASS.
+// REDIS_PASS or REDIS_PASS_FILE.
 //
 // # Files
 //

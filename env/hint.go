@@ -167,7 +167,7 @@ func hintAnswer(option rueidis.ClientOption, addr, answer string) string {
 	case sentinel:
 		return "check REDIS_SENTINEL_USERNAME and REDIS_SENTINEL_PASS: what REDIS_USERNAME, REDIS_PASS and REDIS_URL say is for the server"
 	default:
-		return "check REDIS_USERNAME and REDIS_PASS, or what REDIS_URL says of them, and the user's rights"
+		return "check REDIS_USERNAME and REDIS_PASS or REDIS_PASS_FILE, or what REDIS_URL says of them, and the user's rights"
 	}
 	switch {
 	case strings.HasPrefix(answer, "No such master"):

@@ -14,19 +14,26 @@ func (c Config) checkKeys(found *problems) {
 			found.addf("MY_ENCRYPTION_KEY", "must be a Fernet key: 32 bytes, not all zero, as 44 characters of URL-safe base64 without white space")
 		}
 	}
-	if c.Keyring.IsZero() {
+	source := c.keyringSource()
+	source.check(found)
+	ring, err := source.read()
+	if err != nil || ring == "" {
 		return
 	}
+	name := "NEST_KEYRING"
+	if source.file != "" {
+		name = "NEST_KEYRING_FILE"
+	}
 	first := make(map[string]int) // by the id
-	for i, text := range strings.Split(c.Keyring.Reveal(), ",") {
+	for i, text := range strings.Split(ring, ",") {
 		key, err := secure.ParseKey(text)
 		switch {
 		case text == "":
-			found.addf("NEST_KEYRING", "entry %d is empty: separate keys by single commas", i+1)
+			found.addf(name, "entry %d is empty: separate keys by single commas", i+1)
 		case err != nil:
-			found.addf("NEST_KEYRING", "entry %d must be 32 bytes, not all zero, in base64 (43 or 44 characters) or hexadecimal (64 digits) without white space", i+1)
+			found.addf(name, "entry %d must be 32 bytes, not all zero, in base64 (43 or 44 characters) or hexadecimal (64 digits) without white space", i+1)
 		case first[key.ID()] > 0:
-			found.addf("NEST_KEYRING", "entry %d repeats entry %d: remove one", i+1, first[key.ID()])
+			found.addf(name, "entry %d repeats entry %d: remove one", i+1, first[key.ID()])
 		default:
 			first[key.ID()] = i + 1
 		}
@@ -48,7 +55,10 @@ func parseFernetKey(text string) (key secure.Key, ok bool) {
 // been checked.
 func (c Config) keyringOption() (nest.OpenOption, error) {
 	var opts []secure.KeyringOption
-	text := c.Keyring.Reveal()
+	text, err := c.keyringSource().read()
+	if err != nil {
+		return nil, err
+	}
 	if fernet, ok := parseFernetKey(c.EncryptionKey.Reveal()); ok {
 		opts = append(opts, secure.AcceptFernet(fernet))
 		if text == "" {

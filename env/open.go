@@ -73,7 +73,7 @@ func (c Config) Client(ctx context.Context, root *nest.ClusterDef, opts ...nest.
 	opts = append(own, opts...)
 	if err := nest.Check(root, opts...); err != nil {
 		if errors.Is(err, nest.ErrNoKeyring) {
-			err = fmt.Errorf("%w\nenv: NEST_KEYRING holds no key", err)
+			err = fmt.Errorf("%w\nenv: neither NEST_KEYRING nor NEST_KEYRING_FILE is set", err)
 		}
 		return nil, doNothing, err
 	}

@@ -35,6 +35,8 @@ var misnomers = map[string]string{
 	"REDIS_SENTINEL_ADDRS": "REDIS_ADDRS",
 	"REDIS_SENTINEL_NODES": "REDIS_ADDRS",
 
+	"REDIS_PASSWORD_FILE": "REDIS_PASS_FILE",
+
 	"REDIS_URI":               "REDIS_URL",
 	"REDIS_DSN":               "REDIS_URL",
 	"REDIS_CONNECTION_STRING": "REDIS_URL",
@@ -95,13 +97,20 @@ func (c Config) says(variable string, vars map[string]string) bool {
 	}
 	url := vars["REDIS_URL"] != ""
 	switch variable {
+	case "NEST_KEYRING":
+		return vars["NEST_KEYRING_FILE"] != ""
+	case "NEST_KEYRING_FILE":
+		return vars["NEST_KEYRING"] != ""
 	case "REDIS_HOST", "REDIS_PORT", "REDIS_ADDRS":
 		return url || vars["REDIS_ADDRS"] != "" || variable == "REDIS_ADDRS" && vars["REDIS_HOST"] != ""
 	case "REDIS_URL":
 		return vars["REDIS_HOST"] != "" || vars["REDIS_ADDRS"] != ""
 	case "REDIS_DB", "REDIS_TLS", "REDIS_SENTINEL_MASTER":
 		return url
-	case "REDIS_USERNAME", "REDIS_PASS":
+	case "REDIS_USERNAME", "REDIS_PASS", "REDIS_PASS_FILE":
+		if variable != "REDIS_USERNAME" && vars["REDIS_PASS"]+vars["REDIS_PASS_FILE"] != "" {
+			return true
+		}
 		option, err := parseURL(c.URL.Reveal())
 		return url && (err != nil || option.Username != "" || option.Password != "")
 	}
