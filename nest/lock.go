@@ -123,7 +123,8 @@ type LockRef struct {
 	Ref
 }
 
-// LockOption is an option of [LockRef.Acquire], [LockRef.TryAcquire] and [LockRef.Run].
+// LockOption is an option of [LockRef.Acquire], [LockRef.TryAcquire], [LockRef.Run] and
+// [LockRef.TryRun].
 type LockOption interface {
 	applyLock(c *claimant) error
 }
@@ -360,6 +361,11 @@ var errNoHolder = because(ErrDecode, "the key holds no lock")
 // When the reply is lost, the lock may or may not have been granted. It is then released in the
 // background, and a lease whose release is lost too ends by itself.
 func (r LockRef) TryAcquire(ctx context.Context, opts ...LockOption) (*Lease, bool, error) {
+	return r.try(ctx, opts, context.WithoutCancel(ctx))
+}
+
+// try is TryAcquire with a lease whose context has the given parent.
+func (r LockRef) try(ctx context.Context, opts []LockOption, parent context.Context) (*Lease, bool, error) {
 	return both(watched(ctx, r.at, "try acquire", func() (found[*Lease], error) {
 		if err := r.at.ready(ctx, "try acquire"); err != nil {
 			return found[*Lease]{}, err
@@ -368,7 +374,7 @@ func (r LockRef) TryAcquire(ctx context.Context, opts ...LockOption) (*Lease, bo
 		if err != nil {
 			return found[*Lease]{}, r.at.fail("try acquire", err)
 		}
-		l, _, err := r.ask(ctx, context.WithoutCancel(ctx), &c)
+		l, _, err := r.ask(ctx, parent, &c)
 		return found[*Lease]{l, l != nil}, err
 	}))
 }
@@ -424,6 +430,28 @@ func (r LockRef) Run(ctx context.Context, do func(ctx context.Context, lease *Le
 	if err != nil {
 		return err
 	}
+	return r.under(ctx, l, do)
+}
+
+// TryRun runs do while it holds the lock if the lock is free, and reports whether it did. It does
+// not wait for the lock: a job that every process starts at the same time runs in one of them.
+// Otherwise it is [LockRef.Run] (EVAL, several times).
+func (r LockRef) TryRun(ctx context.Context, do func(ctx context.Context, lease *Lease) error, opts ...LockOption) (ran bool, err error) {
+	if err := r.at.admit(ctx, "try run"); err != nil {
+		return false, err
+	}
+	if do == nil {
+		return false, r.at.reject(ctx, "try run", because(ErrArgument, "the function is nil"))
+	}
+	l, ran, err := r.try(ctx, opts, ctx)
+	if err != nil || !ran {
+		return false, err
+	}
+	return true, r.under(ctx, l, do)
+}
+
+// under runs do, and releases the lock afterwards.
+func (r LockRef) under(ctx context.Context, l *Lease, do func(context.Context, *Lease) error) (err error) {
 	defer func() {
 		// Whether the release arrives does not matter to what was done under the lock.
 		release, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(r.lease(), releaseWait))

@@ -87,8 +87,8 @@ func (l *Lease) orZero() *Lease {
 // Context returns a context that ends when the lease does. Its cause is [ErrLockLost] when the
 // lease could not be extended in time or the server no longer knows it, and [ErrLockReleased] when
 // it was released. It has the values of the context that the lock was acquired with. In
-// [LockRef.Run] only, it also ends when that context does. Its Err checks the clock, so that it is
-// right even in a process that was stopped and has just resumed.
+// [LockRef.Run] and [LockRef.TryRun] only, it also ends when that context does. Its Err checks the
+// clock, so that it is right even in a process that was stopped and has just resumed.
 func (l *Lease) Context() context.Context {
 	l = l.orZero()
 	if l.ctx.lease == nil { // a zero Lease

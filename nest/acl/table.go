@@ -193,6 +193,7 @@ var table = map[nest.Kind][]operation{
 		{name: "Holder", commands: "get", effect: keeps},
 		{name: "TryAcquire", scripts: "acquiring extending releasing extending releasing", inside: "del exists get pexpire pttl rpush set setrange time"},
 		{name: "Run", scripts: "acquiring extending releasing waking", inside: "del exists get pexpire pttl rpush set setrange time"},
+		{name: "TryRun", scripts: "acquiring extending releasing", inside: "del exists get pexpire pttl rpush set setrange time"},
 		{name: "Acquire", commands: "blpop", scripts: "acquiring extending releasing waking", inside: "del exists get pexpire pttl rpush set setrange time"},
 	},
 	nest.KindPassword: {

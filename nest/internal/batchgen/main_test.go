@@ -38,6 +38,7 @@ var alone = map[string]string{
 	"LockRef.Acquire":          "waits, and extends in the background",
 	"LockRef.TryAcquire":       "extends in the background",
 	"LockRef.Run":              "waits, and extends in the background",
+	"LockRef.TryRun":           "extends in the background",
 	"LimiterRef.Wait":          "asks until it is allowed",
 	"LimiterRef.WaitN":         "asks until it is allowed",
 	"KeyRef.GetOrLoad":         "loads in between",

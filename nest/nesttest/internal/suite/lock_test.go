@@ -317,6 +317,10 @@ func TestLockOnStrangers(t *testing.T) {
 	require.ErrorIs(t, err, nest.ErrNoClient)
 	require.ErrorIs(t, nest.LockRef{}.Run(t.Context(), nil), nest.ErrNoClient)
 	require.ErrorIs(t, ref.Run(t.Context(), nil), nest.ErrArgument)
+	for r, wants := range map[nest.LockRef]error{{}: nest.ErrNoClient, ref: nest.ErrArgument, job.At(s): nest.ErrMissingParam} { //nest:ignore the errors are what is tested
+		_, err := r.TryRun(t.Context(), nil)
+		require.ErrorIs(t, err, wants)
+	}
 	_, err = ref.Acquire(t.Context(), nil)
 	require.ErrorIs(t, err, nest.ErrArgument)
 	_, err = ref.Acquire(t.Context(), nest.HolderName(strings.Repeat("x", 257)))
@@ -464,9 +468,35 @@ func TestLockOfADeadHolder(t *testing.T) {
 	require.Less(t, time.Since(start), longLease/2)
 }
 
+// runs are the ways to run something while a lock is held, of a lock that is free.
+var runs = map[string]func(context.Context, nest.LockRef, func(context.Context, *nest.Lease) error) error{
+	"run": func(ctx context.Context, r nest.LockRef, do func(context.Context, *nest.Lease) error) error {
+		return r.Run(ctx, do)
+	},
+	"try run": func(ctx context.Context, r nest.LockRef, do func(context.Context, *nest.Lease) error) error {
+		ran, err := r.TryRun(ctx, do)
+		if !ran {
+			return errors.Join(err, errors.New("it did not run"))
+		}
+		return err
+	},
+}
+
 func TestLockRun(t *testing.T) {
 	t.Parallel()
 	s := nesttest.Open(t, work)
+	for name, run := range runs {
+		t.Run(name, func(t *testing.T) { testRun(t, s, run) })
+	}
+	lease := acquired(t, job.At(s, "y"))
+	ran, err := job.At(s, "y").TryRun(t.Context(), func(context.Context, *nest.Lease) error { panic("another has it") })
+	require.NoError(t, err)
+	require.False(t, ran)
+	require.NoError(t, lease.Release(t.Context()))
+}
+
+func testRun(t *testing.T, s nest.Scope, run func(context.Context, nest.LockRef, func(context.Context, *nest.Lease) error) error) {
+	t.Helper()
 	ref := job.At(s, "x")
 	held := func() bool {
 		h, err := ref.Held(context.Background())
@@ -475,7 +505,7 @@ func TestLockRun(t *testing.T) {
 	}
 	type key struct{}
 	ctx := context.WithValue(t.Context(), key{}, 7)
-	require.NoError(t, ref.Run(ctx, func(ctx context.Context, l *nest.Lease) error {
+	require.NoError(t, run(ctx, ref, func(ctx context.Context, l *nest.Lease) error {
 		require.True(t, held())
 		require.Positive(t, l.Token())
 		require.Equal(t, 7, ctx.Value(key{}))
@@ -484,16 +514,16 @@ func TestLockRun(t *testing.T) {
 	require.False(t, held())
 
 	failed := errors.New("failed")
-	require.Equal(t, failed, ref.Run(ctx, func(context.Context, *nest.Lease) error { return failed }))
+	require.Equal(t, failed, run(ctx, ref, func(context.Context, *nest.Lease) error { return failed }))
 	require.False(t, held())
 	require.PanicsWithValue(t, "at the disco", func() {
-		_ = ref.Run(ctx, func(context.Context, *nest.Lease) error { panic("at the disco") })
+		_ = run(ctx, ref, func(context.Context, *nest.Lease) error { panic("at the disco") })
 	})
 	require.False(t, held())
 
 	// When the context ends, the function ends, and the lock is released all the same.
 	ctx, cancel := context.WithCancel(ctx)
-	err := ref.Run(ctx, func(ctx context.Context, _ *nest.Lease) error {
+	err := run(ctx, ref, func(ctx context.Context, _ *nest.Lease) error {
 		cancel()
 		<-ctx.Done()
 		return ctx.Err()
@@ -501,7 +531,7 @@ func TestLockRun(t *testing.T) {
 	require.Equal(t, context.Canceled, err)
 	require.False(t, held())
 
-	err = brief.At(s).Run(t.Context(), func(ctx context.Context, _ *nest.Lease) error {
+	err = run(t.Context(), brief.At(s), func(ctx context.Context, _ *nest.Lease) error {
 		_, err := brief.At(s).ForceRelease(t.Context())
 		require.NoError(t, err)
 		<-ctx.Done()
