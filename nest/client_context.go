@@ -93,7 +93,7 @@ func (e *exchangeContext) start() {
 	e.started.Store(true)
 }
 
-// release gives the context back.
+// release makes the context free for another exchange.
 func (e *exchangeContext) release() {
 	if !e.disarm() || e.kept.Load() {
 		return

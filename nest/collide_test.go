@@ -177,7 +177,7 @@ func TestScopesKnowWhatTheyShare(t *testing.T) {
 
 var bothNamed = regexp.MustCompile(`can both be named "([^"]*)"`)
 
-// requireTrueExamples requires that each name that an error gives as an example is a name of both
+// requireTrueExamples requires that each name that an error shows as an example is a name of both
 // keys.
 func requireTrueExamples(t *testing.T, err error, keys ...Node) {
 	t.Helper()

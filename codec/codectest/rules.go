@@ -16,7 +16,7 @@ import (
 )
 
 var rules = []rule{
-	{"name", "Name gives a word without white space, the same at each call.", checkName},
+	{"name", "Name returns a word without white space, the same at each call.", checkName},
 	{"round trip", "Decode returns what Append was given, through codec.For too.", checkRoundTrip},
 	{"nil and empty", "Nil and empty slices, maps and pointers are told apart (unless NilIsEmpty).", checkEmpty},
 	{"append", "Append leaves what dst holds and adds the same bytes as to an empty dst.", checkAppend},
@@ -30,8 +30,8 @@ var rules = []rule{
 	{"bounded", "Decode allocates in proportion to the length of data, not to a length that it is told.", checkBounded},
 	{"no target", "Decode into what is not a pointer to a variable is an error that wraps ErrDecode.", checkNoTarget},
 	{"no form", "Append of a value that has no form is an error that wraps ErrEncode.", checkNoForm},
-	{"stored type", "StoredType, of a codec that has it, gives a word or an error that wraps ErrDecode, and does not quote the data.", checkStoredType},
-	{"fixed type", "FixType, of a codec that has it, gives a codec of the same name, form and errors.", checkFixedType},
+	{"stored type", "StoredType, of a codec that has it, returns a word or an error that wraps ErrDecode, and does not quote the data.", checkStoredType},
+	{"fixed type", "FixType, of a codec that has it, returns a codec of the same name, form and errors.", checkFixedType},
 	{"allocations", "A struct of ten fields is encoded and decoded within the allowed number of allocations.", checkAllocations},
 	{"concurrent", "A codec is safe for concurrent use.", checkConcurrent},
 }

@@ -36,9 +36,13 @@ const (
 // If a Docker engine on this machine is available and has the image REDIS_TEST_IMAGE, the nodes run
 // in a container. Otherwise they are processes of redis-server or valkey-server from PATH.
 // REDIS_TEST_SERVER=docker or path chooses one of the two. If neither is available, the test is
-// skipped; in CI (CI=true) it fails.
+// skipped; in CI (CI=true) it fails. It is skipped with REDIS_TEST_SERVER=embedded as well, since
+// the embedded server is no Redis Cluster.
 func Cluster(t testing.TB) *Server {
 	t.Helper()
+	if Kind(os.Getenv("REDIS_TEST_SERVER")) == KindEmbedded {
+		t.Skip("nesttest: SKIPPED, not passed: the embedded server is no Redis Cluster")
+	}
 	s, err := startCluster(startOptions{private: true}, func(err error) { t.Logf("nesttest: %v", err) })
 	switch {
 	case err == nil:

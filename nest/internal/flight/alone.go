@@ -95,8 +95,8 @@ func (a *Alone) forget(key string, l *AloneLoad) {
 	a.holds.Store(int64(len(a.now)))
 }
 
-// Enter waits for one of n places among the loads of a group, and returns what gives it back. The
-// error is that of the context.
+// Enter waits for one of n places among the loads of a group, and returns a function that frees
+// it. The error is that of the context.
 func (a *Alone) Enter(ctx context.Context, group any, n int) (leave func(), err error) {
 	a.mu.Lock()
 	if a.places == nil {

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 
 	"github.com/redisimnest/redisimnest/nest"
 	"github.com/redisimnest/redisimnest/nest/nesttest"
+	"github.com/redisimnest/redisimnest/nest/nesttest/internal/primaries"
 )
 
 // When several goroutines run a batch at once, only one of them runs it.
@@ -112,10 +112,8 @@ func TestALostAnswerIsAnUnknownOutcome(t *testing.T) {
 	check(3)
 
 	// A context that ends is obeyed even when the server is silent.
-	if server.Kind() == nesttest.KindPath {
-		pid := serverPID(ctx, server, server.Client(t))
-		require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
-		defer func() { _ = syscall.Kill(pid, syscall.SIGCONT) }()
+	if server.Kind() != nesttest.KindEmbedded {
+		server.Freeze(t)
 		short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 		defer cancel()
 		start := time.Now()
@@ -195,18 +193,12 @@ func TestATransactionThatTheServerRefuses(t *testing.T) {
 // keep their promises while slots move and connections are lost.
 func TestBatchesOnARedisCluster(t *testing.T) {
 	t.Parallel()
-	if nesttest.Shared(t).Kind() == nesttest.KindEmbedded {
-		t.Skip("nesttest: SKIPPED, not passed: the embedded server is no Redis Cluster")
-	}
 	server := nesttest.Cluster(t)
 	ctx := t.Context()
 	client := server.Client(t)
 	root, err := nest.Open(client, batchUsers)
 	require.NoError(t, err)
-	primaries := make([]rueidis.Client, 3)
-	for i := range primaries {
-		primaries[i] = server.Nodes()[i].Client(t)
-	}
+	nodes := primaries.Of(t, server)
 
 	t.Run("one round trip for each node", func(t *testing.T) {
 		warm := root.Batch()
@@ -214,8 +206,8 @@ func TestBatchesOnARedisCluster(t *testing.T) {
 			batchAge.At(root, id).In(warm).Set(id)
 		}
 		require.NoError(t, warm.Exec(ctx))
-		before := make([]int, len(primaries))
-		for i, node := range primaries {
+		before := make([]int, len(nodes.Clients))
+		for i, node := range nodes.Clients {
 			before[i] = stat(t, node, "total_reads_processed")
 		}
 		b := root.Batch()
@@ -224,7 +216,7 @@ func TestBatchesOnARedisCluster(t *testing.T) {
 			ages[id] = batchAge.At(root, id).In(b).Get()
 		}
 		require.NoError(t, b.Exec(ctx))
-		for i, node := range primaries {
+		for i, node := range nodes.Clients {
 			// The count includes the query itself, and traffic from replicas and the client's
 			// keep-alive.
 			require.LessOrEqual(t, stat(t, node, "total_reads_processed")-before[i], 6)
@@ -282,7 +274,7 @@ func TestBatchesOnARedisCluster(t *testing.T) {
 			})
 		}
 		require.NoError(t, add())
-		move(t, primaries, server.Addrs(), batchAge.At(u).Key(), func() {
+		nodes.MoveKey(batchAge.At(u).Key(), func() {
 			err := add()
 			require.ErrorContains(t, err, "ASK", "while the keys are moving")
 			shaped(t, err)
@@ -320,45 +312,4 @@ func stat(t *testing.T, client rueidis.Client, name string) int {
 	n, err := strconv.Atoi(line)
 	require.NoError(t, err)
 	return n
-}
-
-// move moves the slot of a key, with all keys in it, to another node. It calls midway when the keys
-// have moved and the slot has not.
-func move(t *testing.T, nodes []rueidis.Client, addrs []string, key string, midway func()) {
-	t.Helper()
-	ctx := t.Context()
-	ask := func(node int, words ...string) rueidis.RedisMessage {
-		answer, err := nodes[node].Do(ctx, nodes[node].B().Arbitrary(words...).Build()).ToMessage()
-		require.NoError(t, err, words)
-		return answer
-	}
-	answer := ask(0, "CLUSTER", "KEYSLOT", key)
-	slot, err := answer.AsInt64()
-	require.NoError(t, err)
-	from := int(slot * int64(len(nodes)) / 16384)
-	to := (from + 1) % len(nodes)
-	ids := make([]string, len(nodes))
-	for i := range nodes {
-		id := ask(i, "CLUSTER", "MYID")
-		ids[i], err = id.ToString()
-		require.NoError(t, err)
-	}
-	number := strconv.FormatInt(slot, 10)
-	ask(to, "CLUSTER", "SETSLOT", number, "IMPORTING", ids[from])
-	ask(from, "CLUSTER", "SETSLOT", number, "MIGRATING", ids[to])
-	host, port, err := net.SplitHostPort(addrs[to])
-	require.NoError(t, err)
-	list := ask(from, "CLUSTER", "GETKEYSINSLOT", number, "100")
-	keys, err := list.AsStrSlice()
-	require.NoError(t, err)
-	ask(from, append([]string{"MIGRATE", host, port, "", "0", "5000", "KEYS"}, keys...)...)
-	midway()
-	for _, node := range []int{to, from} {
-		ask(node, "CLUSTER", "SETSLOT", number, "NODE", ids[to])
-	}
-	for node := range nodes {
-		if node != to && node != from {
-			ask(node, "CLUSTER", "SETSLOT", number, "NODE", ids[to])
-		}
-	}
 }

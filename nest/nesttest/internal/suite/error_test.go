@@ -381,7 +381,7 @@ func firstError[T any](seq iter.Seq2[T, error]) error {
 	return nil
 }
 
-// When the context has ended, the error gives that as the reason, and nothing is written.
+// When the context has ended, the error names that as the reason, and nothing is written.
 func TestContextIsOver(t *testing.T) {
 	t.Parallel()
 	s, db := open(t)

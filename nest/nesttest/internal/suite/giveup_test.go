@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 
 	"github.com/redisimnest/redisimnest/nest"
 	"github.com/redisimnest/redisimnest/nest/nesttest"
+	"github.com/redisimnest/redisimnest/nest/nesttest/internal/primaries"
 )
 
 var (
@@ -42,16 +42,11 @@ func (c *stoppingClient) Do(ctx context.Context, cmd rueidis.Completed) rueidis.
 // locked for all processes until the lease ended.
 func TestALockThatWasTakenTooLateIsGivenUp(t *testing.T) {
 	t.Parallel()
-	if nesttest.Shared(t).Kind() != nesttest.KindPath {
-		t.Skip("nesttest: SKIPPED, not passed: only a server from PATH can be stopped")
-	}
 	server := nesttest.Start(t)
 	ctx := t.Context()
 	other, err := nest.Open(server.Client(t), given)
 	require.NoError(t, err)
-	pid := serverPID(ctx, server, server.Client(t))
-	resume := func() { _ = syscall.Kill(pid, syscall.SIGCONT) }
-	t.Cleanup(resume)
+	server.Freeze(t)() // or the test is skipped here
 
 	option := server.ClientOption()
 	option.DisableCache = true // a connection with a cache is closed at a deadline
@@ -59,8 +54,7 @@ func TestALockThatWasTakenTooLateIsGivenUp(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(plain.Close)
 	client := &stoppingClient{Client: plain, stop: func() {
-		require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
-		time.AfterFunc(3*time.Second, resume)
+		time.AfterFunc(3*time.Second, server.Freeze(t))
 	}}
 	root, err := nest.Open(client, given)
 	require.NoError(t, err)
@@ -106,15 +100,9 @@ func TestANegativeLoadFreesItsLockWhenMemoryIsFull(t *testing.T) {
 // The server ends a blocking command whose slot moves away. The wait continues on the new node.
 func TestAWaitGoesOnWhenItsSlotMoves(t *testing.T) {
 	t.Parallel()
-	if nesttest.Shared(t).Kind() == nesttest.KindEmbedded {
-		t.Skip("nesttest: SKIPPED, not passed: the embedded server is no Redis Cluster")
-	}
 	server := nesttest.Cluster(t)
 	root := server.Open(t, given)
-	var primaries []rueidis.Client
-	for _, node := range server.Nodes()[:3] {
-		primaries = append(primaries, node.Client(t))
-	}
+	nodes := primaries.Of(t, server)
 	ctx := t.Context()
 	list := givenList.At(root)
 	popped := make(chan error, 1)
@@ -132,7 +120,7 @@ func TestAWaitGoesOnWhenItsSlotMoves(t *testing.T) {
 	require.NoError(t, givenLock.At(root).Run(ctx, func(context.Context, *nest.Lease) error {
 		_, _, err := givenPrice.At(root, 1).Lookup(ctx)
 		require.NoError(t, givenPrice.At(root, 1).Set(ctx, 1))
-		move(t, primaries, server.Addrs(), list.Key(), func() { time.Sleep(200 * time.Millisecond) })
+		nodes.MoveKey(list.Key(), func() { time.Sleep(200 * time.Millisecond) })
 		return err
 	}))
 	held, err := givenLock.At(root).Held(ctx)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/redisimnest/redisimnest/nest"
 	"github.com/redisimnest/redisimnest/nest/nesttest"
+	"github.com/redisimnest/redisimnest/nest/nesttest/internal/primaries"
 )
 
 var (
@@ -287,7 +288,8 @@ func TestKilledConnectionTellsEachItsGap(t *testing.T) {
 // A subscription follows its channel to the node that gets the slot, and reports the gap.
 func TestSubscriptionFollowsItsSlot(t *testing.T) {
 	t.Parallel()
-	server, nodes := newNodes(t)
+	server := nesttest.Cluster(t)
+	nodes := primaries.Of(t, server)
 	c := openCrowd(t, server)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -303,13 +305,13 @@ func TestSubscriptionFollowsItsSlot(t *testing.T) {
 	}
 	ref := crowdChannel.At(c.root, 1)
 	listenTo(1)
-	keySlot := nodes.ask(0, "CLUSTER", "KEYSLOT", ref.Key())
+	keySlot := nodes.Ask(0, "CLUSTER", "KEYSLOT", ref.Key())
 	slot, err := keySlot.AsUint64()
 	require.NoError(t, err)
-	from := slices.IndexFunc(nodes.clients, func(node rueidis.Client) bool {
+	from := slices.IndexFunc(nodes.Clients, func(node rueidis.Client) bool {
 		return node.Do(ctx, node.B().Exists().Key(ref.Key()).Build()).Error() == nil
 	})
-	nodes.move(uint16(slot), from, (from+1)%3)
+	nodes.Move(uint16(slot), from, (from+1)%3)
 	within(t, standing)
 	gap, ok := errors.AsType[*nest.GapError](within(t, told))
 	require.True(t, ok)

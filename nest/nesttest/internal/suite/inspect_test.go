@@ -14,6 +14,7 @@ import (
 	"github.com/redisimnest/redisimnest/codec"
 	"github.com/redisimnest/redisimnest/nest"
 	"github.com/redisimnest/redisimnest/nest/nesttest"
+	"github.com/redisimnest/redisimnest/nest/nesttest/internal/primaries"
 	"github.com/redisimnest/redisimnest/secure"
 )
 
@@ -188,9 +189,7 @@ func TestInspectFindsProblems(t *testing.T) {
 func TestInspectBytes(t *testing.T) {
 	t.Parallel()
 	server := nesttest.Start(t)
-	if server.Kind() == nesttest.KindEmbedded {
-		t.Skip("nesttest: SKIPPED, not passed: the embedded server has no MEMORY USAGE with SAMPLES")
-	}
+	server.Need(t, nesttest.MemorySamples)
 	s, err := nest.Open(server.Client(t), people)
 	require.NoError(t, err)
 	require.NoError(t, personName.At(s, 1).Set(t.Context(), strings.Repeat("x", 10_000)))
@@ -273,7 +272,8 @@ func TestCompanionsHideParameters(t *testing.T) {
 // Keys that are deleted, retyped or moved while they are inspected are no errors.
 func TestInspectWhileOthersWrite(t *testing.T) {
 	t.Parallel()
-	server, n := newNodes(t)
+	server := nesttest.Cluster(t)
+	n := primaries.Of(t, server)
 	client := server.Client(t)
 	w := openWalked(t, client)
 	slots := fillSlots(t, client, w.before, 8, 20)
@@ -287,7 +287,7 @@ func TestInspectWhileOthersWrite(t *testing.T) {
 		if seen[i.Key()] = true; !moved {
 			moved = true
 			for _, slot := range slots {
-				n.move(slot, 0, 1)
+				n.Move(slot, 0, 1)
 			}
 		}
 	}
@@ -338,13 +338,14 @@ func TestPing(t *testing.T) {
 // Every primary has to answer, not only the one that a command happens to go to.
 func TestPingAsksEveryPrimary(t *testing.T) {
 	t.Parallel()
-	server, n := newNodes(t)
+	server := nesttest.Cluster(t)
+	n := primaries.Of(t, server)
 	s, err := nest.Open(server.Client(t), walkTree, nest.NamesOnly())
 	require.NoError(t, err)
 	require.NoError(t, s.Ping(t.Context()))
-	n.ask(2, "CLUSTER", "DELSLOTS", strconv.Itoa(16000))
+	n.Ask(2, "CLUSTER", "DELSLOTS", strconv.Itoa(16000))
 	for node := range 2 {
-		n.ask(node, "CLUSTER", "DELSLOTS", strconv.Itoa(16000))
+		n.Ask(node, "CLUSTER", "DELSLOTS", strconv.Itoa(16000))
 	}
 	err = s.Ping(t.Context())
 	require.ErrorContains(t, err, "slot 16000")

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -213,7 +210,6 @@ func faults(t *testing.T, server *nesttest.Server, p *nesttest.Relay) (stop func
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	direct := server.Client(t)
-	pid := serverPID(ctx, server, direct)
 	n := 0
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -233,9 +229,10 @@ func faults(t *testing.T, server *nesttest.Server, p *nesttest.Relay) (stop func
 				// Not every server knows the command.
 				_ = direct.Do(ctx, direct.B().Arbitrary("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes").Build()).Error()
 			case 3:
-				if pid != 0 && syscall.Kill(pid, syscall.SIGSTOP) == nil {
+				if server.Kind() != nesttest.KindEmbedded {
+					thaw := server.Freeze(t)
 					time.Sleep(30 * time.Millisecond)
-					_ = syscall.Kill(pid, syscall.SIGCONT)
+					thaw()
 				}
 			}
 		}
@@ -245,19 +242,4 @@ func faults(t *testing.T, server *nesttest.Server, p *nesttest.Relay) (stop func
 		wg.Wait()
 		return n
 	}
-}
-
-// serverPID returns the process ID of a server that runs on this machine, or 0.
-func serverPID(ctx context.Context, server *nesttest.Server, client rueidis.Client) int {
-	if server.Kind() != nesttest.KindPath {
-		return 0
-	}
-	info, err := client.Do(ctx, client.B().Info().Section("server").Build()).ToString()
-	if err != nil {
-		return 0
-	}
-	_, rest, _ := strings.Cut(info, "process_id:")
-	line, _, _ := strings.Cut(rest, "\r\n")
-	pid, _ := strconv.Atoi(line)
-	return pid
 }

@@ -6,11 +6,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
 
 	"github.com/redisimnest/redisimnest/nest"
 	"github.com/redisimnest/redisimnest/nest/nesttest"
+	"github.com/redisimnest/redisimnest/nest/nesttest/internal/primaries"
 )
 
 var (
@@ -28,15 +28,9 @@ var (
 // until the lease ended.
 func TestWhileASlotMovesEverythingArrives(t *testing.T) {
 	t.Parallel()
-	if nesttest.Shared(t).Kind() == nesttest.KindEmbedded {
-		t.Skip("nesttest: SKIPPED, not passed: the embedded server is no Redis Cluster")
-	}
 	server := nesttest.Cluster(t)
 	top := server.Open(t, onTheWays)
-	var primaries []rueidis.Client
-	for _, node := range server.Nodes()[:3] {
-		primaries = append(primaries, node.Client(t))
-	}
+	nodes := primaries.Of(t, server)
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	load := func(context.Context) (int, error) { return 7, nil }
@@ -122,7 +116,7 @@ func TestWhileASlotMovesEverythingArrives(t *testing.T) {
 			require.NoError(t, err)
 			var done sync.WaitGroup
 			var failed error
-			move(t, primaries, server.Addrs(), wayCount.At(root, 1).Key(), func() {
+			nodes.MoveKey(wayCount.At(root, 1).Key(), func() {
 				done.Go(func() { failed = do(t, root) })
 				time.Sleep(300 * time.Millisecond) // it meets the slot while it moves
 			})

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"slices"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -34,18 +33,13 @@ var (
 // waits, the element goes back.
 func TestNobodyWaitsForAServerThatStandsStill(t *testing.T) {
 	t.Parallel()
-	if nesttest.Shared(t).Kind() != nesttest.KindPath {
-		t.Skip("nesttest: SKIPPED, not passed: only a server from PATH can be stopped")
-	}
 	server := nesttest.Start(t)
 	prefix := nest.WithPrefix(server.Prefix(t))
 	root := server.Open(t, still, prefix)
 	other, err := nest.Open(server.Client(t), still, prefix)
 	require.NoError(t, err)
 	ctx := t.Context()
-	pid := serverPID(ctx, server, server.Client(t))
-	resume := func() { _ = syscall.Kill(pid, syscall.SIGCONT) }
-	t.Cleanup(resume)
+	server.Freeze(t)() // or the test is skipped here
 	lease, err := stillLock.At(root).Acquire(ctx)
 	require.NoError(t, err)
 	for range 3 {
@@ -139,7 +133,7 @@ func TestNobodyWaitsForAServerThatStandsStill(t *testing.T) {
 		}
 	}
 	time.Sleep(600 * time.Millisecond)
-	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
+	thaw := server.Freeze(t)
 	close(stopped)
 	// The server executes this first when it continues.
 	var pushed sync.WaitGroup
@@ -156,7 +150,7 @@ func TestNobodyWaitsForAServerThatStandsStill(t *testing.T) {
 		})
 	}
 	done.Wait()
-	resume()
+	thaw()
 	pushed.Wait()
 	for n := 1; n <= 4; n++ {
 		require.Eventually(t, func() bool {

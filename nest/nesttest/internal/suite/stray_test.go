@@ -11,6 +11,7 @@ import (
 
 	"github.com/redisimnest/redisimnest/nest"
 	"github.com/redisimnest/redisimnest/nest/nesttest"
+	"github.com/redisimnest/redisimnest/nest/nesttest/internal/primaries"
 )
 
 var (
@@ -25,9 +26,6 @@ var (
 // it learned of the new node.
 func TestOwnWritesAreReadWhileSlotsMove(t *testing.T) {
 	t.Parallel()
-	if nesttest.Shared(t).Kind() == nesttest.KindEmbedded {
-		t.Skip("nesttest: SKIPPED, not passed: the embedded server is no Redis Cluster")
-	}
 	server := nesttest.Cluster(t)
 	option := server.ClientOption()
 	option.PipelineMultiplex = -1
@@ -36,10 +34,7 @@ func TestOwnWritesAreReadWhileSlotsMove(t *testing.T) {
 	t.Cleanup(client.Close)
 	top, err := nest.Open(client, strayCase, nest.WithPrefix(server.Prefix(t)))
 	require.NoError(t, err)
-	var primaries []rueidis.Client
-	for _, node := range server.Nodes()[:3] {
-		primaries = append(primaries, node.Client(t))
-	}
+	nodes := primaries.Of(t, server)
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	stale, reads := 0, 0
@@ -63,9 +58,9 @@ func TestOwnWritesAreReadWhileSlotsMove(t *testing.T) {
 			}
 		}
 		if n%2 == 0 {
-			move(t, primaries, server.Addrs(), value.Key(), write)
+			nodes.MoveKey(value.Key(), write)
 		} else {
-			move(t, primaries, server.Addrs(), value.Key(), func() {})
+			nodes.MoveKey(value.Key(), func() {})
 			write()
 		}
 	}
@@ -85,15 +80,9 @@ func TestOwnWritesAreReadWhileSlotsMove(t *testing.T) {
 // have moved: another one, which did not exist before, went on being missing.
 func TestOwnWritesOfSeveralKeysAreReadWhileSlotsMove(t *testing.T) {
 	t.Parallel()
-	if nesttest.Shared(t).Kind() == nesttest.KindEmbedded {
-		t.Skip("nesttest: SKIPPED, not passed: the embedded server is no Redis Cluster")
-	}
 	server := nesttest.Cluster(t)
 	top := server.Open(t, strayCase)
-	var primaries []rueidis.Client
-	for _, node := range server.Nodes()[:3] {
-		primaries = append(primaries, node.Client(t))
-	}
+	nodes := primaries.Of(t, server)
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	n := 0
@@ -122,7 +111,7 @@ func TestOwnWritesOfSeveralKeysAreReadWhileSlotsMove(t *testing.T) {
 			_, found, err := renamed.Lookup(ctx)
 			require.NoError(t, err)
 			require.False(t, found)
-			move(t, primaries, server.Addrs(), value.Key(), func() {})
+			nodes.MoveKey(value.Key(), func() {})
 			require.NoError(t, rename(value, renamed, root))
 			for range 100 {
 				_, found, err := renamed.Lookup(ctx)

@@ -8,25 +8,19 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
 
 	"github.com/redisimnest/redisimnest/nest/nesttest"
+	"github.com/redisimnest/redisimnest/nest/nesttest/internal/primaries"
 )
 
 // A pop that waits for a list whose slot is moving was sent by the client, which follows the slot.
 // When the context ended, an element that had just been popped was lost.
 func TestAWaitThatEndsWhileItsSlotMovesLosesNothing(t *testing.T) {
 	t.Parallel()
-	if nesttest.Shared(t).Kind() == nesttest.KindEmbedded {
-		t.Skip("nesttest: SKIPPED, not passed: the embedded server is no Redis Cluster")
-	}
 	server := nesttest.Cluster(t)
 	root := server.Open(t, given)
-	var primaries []rueidis.Client
-	for _, node := range server.Nodes()[:3] {
-		primaries = append(primaries, node.Client(t))
-	}
+	nodes := primaries.Of(t, server)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	list := givenList.At(root)
@@ -35,7 +29,7 @@ func TestAWaitThatEndsWhileItsSlotMovesLosesNothing(t *testing.T) {
 	const n = 1500
 	var mu sync.Mutex
 	seen := make(map[int]int)
-	move(t, primaries, server.Addrs(), list.Key(), func() {
+	nodes.MoveKey(list.Key(), func() {
 		var over atomic.Bool
 		var wg sync.WaitGroup
 		for range 4 {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/redisimnest/redisimnest/nest"
 	"github.com/redisimnest/redisimnest/nest/nesttest"
+	"github.com/redisimnest/redisimnest/nest/nesttest/internal/primaries"
 	"github.com/redisimnest/redisimnest/secure"
 )
 
@@ -140,83 +141,6 @@ func TestWalksReadFromThePrimary(t *testing.T) {
 	require.Empty(t, all)
 }
 
-// nodes are the primaries of a Redis Cluster, each with a client that uses only that primary.
-type nodes struct {
-	t       *testing.T
-	clients []rueidis.Client
-	addrs   []string
-	ids     []string
-}
-
-func (n *nodes) add(client rueidis.Client, addr string) {
-	n.clients, n.addrs = append(n.clients, client), append(n.addrs, addr)
-	n.ids = append(n.ids, n.text(len(n.ids), "CLUSTER", "MYID"))
-}
-
-func (n *nodes) text(node int, words ...string) string {
-	n.t.Helper()
-	answer := n.ask(node, words...)
-	text, err := answer.ToString()
-	require.NoError(n.t, err, words)
-	return text
-}
-
-func (n *nodes) ask(node int, words ...string) rueidis.RedisMessage {
-	n.t.Helper()
-	client := n.clients[node]
-	answer, err := client.Do(n.t.Context(), client.B().Arbitrary(words...).Build()).ToMessage()
-	require.NoError(n.t, err, words)
-	return answer
-}
-
-// begin opens a slot for a move and moves up to that many of its keys.
-func (n *nodes) begin(slot uint16, from, to, keys int) {
-	n.t.Helper()
-	number := strconv.Itoa(int(slot))
-	n.ask(to, "CLUSTER", "SETSLOT", number, "IMPORTING", n.ids[from])
-	n.ask(from, "CLUSTER", "SETSLOT", number, "MIGRATING", n.ids[to])
-	list := n.ask(from, "CLUSTER", "GETKEYSINSLOT", number, strconv.Itoa(keys))
-	its, err := list.AsStrSlice()
-	require.NoError(n.t, err)
-	if len(its) > 0 {
-		host, port, err := net.SplitHostPort(n.addrs[to])
-		require.NoError(n.t, err)
-		n.ask(from, append([]string{"MIGRATE", host, port, "", "0", "5000", "KEYS"}, its...)...)
-	}
-}
-
-// end assigns a slot, whose keys have moved, to its new node.
-func (n *nodes) end(slot uint16, from, to int) {
-	n.t.Helper()
-	n.ask(to, "CLUSTER", "SETSLOT", strconv.Itoa(int(slot)), "NODE", n.ids[to])
-	n.ask(from, "CLUSTER", "SETSLOT", strconv.Itoa(int(slot)), "NODE", n.ids[to])
-	for node := range n.clients {
-		if node != to && node != from {
-			n.ask(node, "CLUSTER", "SETSLOT", strconv.Itoa(int(slot)), "NODE", n.ids[to])
-		}
-	}
-}
-
-func (n *nodes) move(slot uint16, from, to int) {
-	n.t.Helper()
-	n.begin(slot, from, to, 1000)
-	n.end(slot, from, to)
-}
-
-// newNodes starts a Redis Cluster.
-func newNodes(t *testing.T) (*nesttest.Server, *nodes) {
-	t.Helper()
-	if nesttest.Shared(t).Kind() == nesttest.KindEmbedded {
-		t.Skip("nesttest: SKIPPED, not passed: the embedded server is no Redis Cluster")
-	}
-	server := nesttest.Cluster(t)
-	n := &nodes{t: t}
-	for _, node := range server.Nodes()[:3] {
-		n.add(node.Client(t), node.Addr())
-	}
-	return server, n
-}
-
 // fillSlots writes keys into slots of the first node: perSlot values and secrets in each of them.
 func fillSlots(t *testing.T, client rueidis.Client, top nest.Scope, slots, perSlot int) (numbers []uint16) {
 	t.Helper()
@@ -241,7 +165,8 @@ func fillSlots(t *testing.T, client rueidis.Client, top nest.Scope, slots, perSl
 // were not walked, without an error.
 func TestWalksAskWhoHasWhat(t *testing.T) {
 	t.Parallel()
-	server, n := newNodes(t)
+	server := nesttest.Cluster(t)
+	n := primaries.Of(t, server)
 	if server.Nodes()[0].Kind() != nesttest.KindPath {
 		t.Skip("nesttest: SKIPPED, not passed: nodes in a container cannot be joined by one outside of it")
 	}
@@ -251,21 +176,21 @@ func TestWalksAskWhoHasWhat(t *testing.T) {
 	joins := nesttest.Start(t, nesttest.Args("--cluster-enabled", "yes", "--cluster-node-timeout", "3000"))
 	option := joins.ClientOption()
 	option.ForceSingleClient = true
-	n.add(connect(t, option), joins.Addr())
+	n.Add(connect(t, option), joins.Addr())
 	for _, addr := range server.Addrs() {
 		host, port, err := net.SplitHostPort(addr)
 		require.NoError(t, err)
-		n.ask(3, "CLUSTER", "MEET", host, port)
+		n.Ask(3, "CLUSTER", "MEET", host, port)
 	}
 	for node := range 3 {
 		require.Eventually(t, func() bool {
-			return strings.Contains(n.text(node, "CLUSTER", "NODES"), n.ids[3]) &&
-				strings.Contains(n.text(3, "CLUSTER", "NODES"), n.ids[node]) &&
-				strings.Contains(n.text(3, "CLUSTER", "INFO"), "cluster_state:ok")
+			return strings.Contains(n.Text(node, "CLUSTER", "NODES"), n.IDs[3]) &&
+				strings.Contains(n.Text(3, "CLUSTER", "NODES"), n.IDs[node]) &&
+				strings.Contains(n.Text(3, "CLUSTER", "INFO"), "cluster_state:ok")
 		}, 20*time.Second, 10*time.Millisecond)
 	}
 	for _, slot := range slots[:4] {
-		n.move(slot, 0, 3)
+		n.Move(slot, 0, 3)
 	}
 	ctx := t.Context()
 	report, err := nest.Rotate(ctx, w.now)
@@ -278,7 +203,7 @@ func TestWalksAskWhoHasWhat(t *testing.T) {
 
 	fresh := openWalked(t, server.Client(t))
 	for _, slot := range slots[4:6] {
-		n.move(slot, 0, 3)
+		n.Move(slot, 0, 3)
 	}
 	for _, top := range []nest.Scope{w.before, fresh.before} {
 		all, err := top.Subkeys(ctx)
@@ -293,7 +218,8 @@ func TestWalksAskWhoHasWhat(t *testing.T) {
 // A key that moved from a node still to be scanned to one already scanned was not seen.
 func TestWalksFollowSlots(t *testing.T) {
 	t.Parallel()
-	server, n := newNodes(t)
+	server := nesttest.Cluster(t)
+	n := primaries.Of(t, server)
 	client := server.Client(t)
 	w := openWalked(t, client)
 	slots := fillSlots(t, client, w.before, 10, 15)
@@ -313,7 +239,7 @@ func TestWalksFollowSlots(t *testing.T) {
 	t.Run("away", func(t *testing.T) {
 		seen, err := names(w.before.Keys(ctx, few), meanwhile(func() {
 			for _, slot := range slots {
-				n.move(slot, 0, 1)
+				n.Move(slot, 0, 1)
 			}
 		}))
 		require.NoError(t, err)
@@ -325,7 +251,7 @@ func TestWalksFollowSlots(t *testing.T) {
 			return func(nest.WalkProgress) {
 				if steps++; steps == 1 {
 					for _, slot := range slots {
-						n.move(slot, 1, 0)
+						n.Move(slot, 1, 0)
 					}
 				}
 			}
@@ -341,12 +267,12 @@ func TestWalksFollowSlots(t *testing.T) {
 			case 1:
 				time.Sleep(100 * time.Millisecond)
 				for _, slot := range slots {
-					n.move(slot, 0, 1)
+					n.Move(slot, 0, 1)
 				}
 			case 10:
 				time.Sleep(100 * time.Millisecond)
 				for _, slot := range slots {
-					n.move(slot, 1, 0)
+					n.Move(slot, 1, 0)
 				}
 			}
 		})
@@ -358,7 +284,7 @@ func TestWalksFollowSlots(t *testing.T) {
 		report, err := nest.Rotate(ctx, w.now, few, nest.Progress(func(nest.WalkProgress) {
 			if steps++; steps == 3 {
 				for _, slot := range slots[:5] {
-					n.move(slot, 0, 1)
+					n.Move(slot, 0, 1)
 				}
 			}
 		}))
@@ -370,11 +296,11 @@ func TestWalksFollowSlots(t *testing.T) {
 		require.True(t, report.Clean())
 		require.EqualValues(t, values, report.Current)
 		for _, slot := range slots[:5] {
-			n.move(slot, 1, 0)
+			n.Move(slot, 1, 0)
 		}
 	})
 	t.Run("half", func(t *testing.T) {
-		n.begin(slots[3], 0, 1, 15)
+		n.Begin(slots[3], 0, 1, 15)
 		some, stop := context.WithTimeout(ctx, 2*time.Second)
 		defer stop()
 		seen, err := names(w.before.Keys(some, few), func(int) {})
@@ -385,20 +311,20 @@ func TestWalksFollowSlots(t *testing.T) {
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			time.Sleep(300 * time.Millisecond)
-			n.begin(slots[3], 0, 1, 1000)
-			n.end(slots[3], 0, 1)
+			n.Begin(slots[3], 0, 1, 1000)
+			n.End(slots[3], 0, 1)
 		})
 		seen, err = names(w.before.Keys(ctx, few), func(int) {})
 		wg.Wait()
 		require.NoError(t, err, "it waits until the slot has arrived")
 		require.Len(t, seen, all)
-		n.move(slots[3], 1, 0)
+		n.Move(slots[3], 1, 0)
 	})
 	t.Run("clear", func(t *testing.T) {
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			for _, slot := range slots {
-				n.move(slot, 0, 1)
+				n.Move(slot, 0, 1)
 			}
 		})
 		deleted, err := w.before.Clear(ctx, few)
@@ -506,7 +432,7 @@ func TestWalksWithoutRights(t *testing.T) {
 	})
 	t.Run("Redis Cluster", func(t *testing.T) {
 		t.Parallel()
-		server, _ := newNodes(t)
+		server := nesttest.Cluster(t)
 		for _, node := range server.Nodes() {
 			allow(t, node.Client(t), "on", ">pw", "~walk:*", "+@all", "-cluster|nodes")
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/redisimnest/redisimnest/nest"
 	"github.com/redisimnest/redisimnest/nest/nesttest"
+	"github.com/redisimnest/redisimnest/nest/nesttest/internal/primaries"
 )
 
 var (
@@ -343,7 +344,8 @@ func TestUndeclaredNames(t *testing.T) {
 // Filters on a Redis Cluster whose slots move: every key is found, and counts once.
 func TestFilteredWalksFollowSlots(t *testing.T) {
 	t.Parallel()
-	server, n := newNodes(t)
+	server := nesttest.Cluster(t)
+	n := primaries.Of(t, server)
 	client := server.Client(t)
 	id := nest.Param[int]("n")
 	name, item := nest.Key[int]("name:<n>", nest.Params(id)), nest.Key[int]("item:<n>:<i>", nest.Params(id))
@@ -375,7 +377,7 @@ func TestFilteredWalksFollowSlots(t *testing.T) {
 		return nest.Progress(func(p nest.WalkProgress) {
 			if last = p; steps == at {
 				for _, slot := range slots {
-					n.move(slot, from, to)
+					n.Move(slot, from, to)
 				}
 			}
 			steps++
@@ -402,12 +404,12 @@ func TestFilteredWalksFollowSlots(t *testing.T) {
 	count, err = first.Count(ctx, of3, nest.Only(name))
 	require.NoError(t, err)
 	require.EqualValues(t, 1, count)
-	n.begin(slots[0], 0, 1, 5)
+	n.Begin(slots[0], 0, 1, 5)
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		time.Sleep(100 * time.Millisecond)
-		n.begin(slots[0], 0, 1, 1000)
-		n.end(slots[0], 0, 1)
+		n.Begin(slots[0], 0, 1, 1000)
+		n.End(slots[0], 0, 1)
 	})
 	var all []nest.Arg
 	for j := range 10 {
@@ -417,7 +419,7 @@ func TestFilteredWalksFollowSlots(t *testing.T) {
 	wg.Wait()
 	require.NoError(t, err)
 	require.EqualValues(t, 10, count)
-	n.move(slots[0], 1, 0)
+	n.Move(slots[0], 1, 0)
 
 	deleted, err := s.Clear(ctx, few, of3, move(1, 0, 1))
 	require.NoError(t, err)

@@ -181,7 +181,7 @@ func TestLoadsAreServedWhileRedisStandsStill(t *testing.T) {
 			server := nesttest.Start(t)
 			s := openLoads(t, server, opts...)
 			require.NoError(t, note.At(s, 0).Set(t.Context(), "x"))
-			thaw := freeze(t, server)
+			thaw := server.Freeze(t)
 			for kind, load := range loads {
 				var called atomic.Int64
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)

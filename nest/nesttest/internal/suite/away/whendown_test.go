@@ -47,7 +47,7 @@ func TestWhenDown(t *testing.T) {
 	for _, e := range told.all {
 		require.False(t, e.Degraded, e.Op)
 	}
-	thaw := freeze(t, server)
+	thaw := server.Freeze(t)
 
 	for range 2 {
 		got, err := banner.At(s).Get(ctx)

@@ -95,7 +95,7 @@ func (d database) counted() []string {
 	return names
 }
 
-// requireSince requires that the table gives a version for every command that is newer than the
+// requireSince requires that the table has a version for every command that is newer than the
 // oldest server, and never a version that is too old.
 func (d database) requireSince(label, needs, command string, known map[string]string) {
 	d.t.Helper()

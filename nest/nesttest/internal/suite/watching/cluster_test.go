@@ -13,74 +13,22 @@ import (
 
 	"github.com/redisimnest/redisimnest/nest"
 	"github.com/redisimnest/redisimnest/nest/nesttest"
+	"github.com/redisimnest/redisimnest/nest/nesttest/internal/primaries"
 )
 
-// nodes are the primaries of a Redis Cluster, each with a client that uses only that primary.
+// nodes are a Redis Cluster and its primaries.
 type nodes struct {
-	t       *testing.T
-	server  *nesttest.Server
-	clients []rueidis.Client
-	addrs   []string
-	ids     []string
+	*primaries.Primaries
+
+	server *nesttest.Server
 }
 
-func newNodes(t *testing.T) *nodes {
+func newNodes(t *testing.T) nodes {
 	t.Helper()
 	ownUser(t)
-	if nesttest.Shared(t).Kind() == nesttest.KindEmbedded {
-		t.Skip("nesttest: SKIPPED, not passed: the embedded server is no Redis Cluster")
-	}
-	n := &nodes{t: t, server: nesttest.Cluster(t)}
-	for _, node := range n.server.Nodes()[:3] {
-		n.add(node.Client(t), node.Addr())
-	}
-	return n
+	server := nesttest.Cluster(t)
+	return nodes{primaries.Of(t, server), server}
 }
-
-func (n *nodes) add(client rueidis.Client, addr string) {
-	n.clients, n.addrs = append(n.clients, client), append(n.addrs, addr)
-	id := n.ask(len(n.ids), "CLUSTER", "MYID")
-	text, err := id.ToString()
-	require.NoError(n.t, err)
-	n.ids = append(n.ids, text)
-}
-
-func (n *nodes) ask(node int, words ...string) rueidis.RedisMessage {
-	n.t.Helper()
-	client := n.clients[node]
-	answer, err := client.Do(n.t.Context(), client.B().Arbitrary(words...).Build()).ToMessage()
-	require.NoError(n.t, err, words)
-	return answer
-}
-
-func (n *nodes) begin(slot uint16, from, to int) {
-	n.t.Helper()
-	number := strconv.Itoa(int(slot))
-	n.ask(to, "CLUSTER", "SETSLOT", number, "IMPORTING", n.ids[from])
-	n.ask(from, "CLUSTER", "SETSLOT", number, "MIGRATING", n.ids[to])
-	list := n.ask(from, "CLUSTER", "GETKEYSINSLOT", number, "1000")
-	keys, err := list.AsStrSlice()
-	require.NoError(n.t, err)
-	host, port, err := net.SplitHostPort(n.addrs[to])
-	require.NoError(n.t, err)
-	n.ask(from, append([]string{"MIGRATE", host, port, "", "0", "5000", "KEYS"}, keys...)...)
-}
-
-func (n *nodes) end(slot uint16, from, to int) {
-	n.t.Helper()
-	order := []int{to, from}
-	for node := range n.clients {
-		if node != to && node != from {
-			order = append(order, node)
-		}
-	}
-	for _, node := range order {
-		n.ask(node, "CLUSTER", "SETSLOT", strconv.Itoa(int(slot)), "NODE", n.ids[to])
-	}
-}
-
-// owner returns which of the three first nodes had a slot in the beginning.
-func owner(slot uint16) int { return int(slot) * 3 / 16384 }
 
 var (
 	part  = nest.Counter[int64]("part:<n>")
@@ -88,8 +36,8 @@ var (
 	farm  = nest.Cluster("farm", nest.Sub(field))
 )
 
-func slotOf(n *nodes, s nest.Scope, f int) uint16 {
-	client := n.server.Client(n.t)
+func slotOf(n nodes, s nest.Scope, f int) uint16 {
+	client := n.Clients[0]
 	get := client.B().Get().Key(part.At(s, f, 0).Key()).Build()
 	return get.Slot() & (1<<14 - 1)
 }
@@ -115,7 +63,7 @@ func TestAllPrimariesAreWatched(t *testing.T) {
 	owners := map[int]bool{}
 	for f := range fields {
 		part.At(s, f, 0).In(b).Incr()
-		owners[owner(slotOf(n, s, f))] = true
+		owners[primaries.Owner(slotOf(n, s, f))] = true
 	}
 	require.Len(t, owners, 3)
 	require.NoError(t, b.Exec(ctx))
@@ -140,11 +88,11 @@ func TestKeysThatMoveAreLeftOut(t *testing.T) {
 	}
 	all, _ := listen(t, enabled, s)
 	slot := slotOf(n, s, 1)
-	from := owner(slot)
+	from := primaries.Owner(slot)
 	to := (from + 1) % 3
 	name := func(event string, k int) string { return event + " {field:1}:part:" + strconv.Itoa(k) }
 
-	n.begin(slot, from, to)
+	n.Begin(slot, from, to, 1000)
 	_, err := part.At(s, 1, 0).Delete(ctx) // on the new node
 	require.NoError(t, err)
 	_, err = part.At(s, 1, 100).Incr(ctx) // made there
@@ -157,7 +105,7 @@ func TestKeysThatMoveAreLeftOut(t *testing.T) {
 	}
 	require.LessOrEqual(t, deleted, 2)
 	require.Positive(t, deleted)
-	n.end(slot, from, to)
+	n.End(slot, from, to)
 	_, err = part.At(s, 1, 1).Delete(ctx)
 	require.NoError(t, err)
 	require.Equal(t, name("del", 1), next(t, all))
@@ -165,8 +113,8 @@ func TestKeysThatMoveAreLeftOut(t *testing.T) {
 
 	// Once more, on, and then a real RESTORE.
 	third := (to + 1) % 3
-	n.begin(slot, to, third)
-	n.end(slot, to, third)
+	n.Begin(slot, to, third, 1000)
+	n.End(slot, to, third)
 	time.Sleep(3 * time.Second) // it is known who has the slot
 	dump, err := part.At(s, 1, 2).Dump(ctx)
 	require.NoError(t, err)
@@ -187,11 +135,9 @@ func TestADeletionOnTheOldNodeIsNoMove(t *testing.T) {
 	require.NoError(t, part.At(s, 1, 0).Set(ctx, 1))
 	all, _ := listen(t, enabled, s)
 	slot := slotOf(n, s, 1)
-	from := owner(slot)
+	from := primaries.Owner(slot)
 	to := (from + 1) % 3
-	number := strconv.Itoa(int(slot))
-	n.ask(to, "CLUSTER", "SETSLOT", number, "IMPORTING", n.ids[from])
-	n.ask(from, "CLUSTER", "SETSLOT", number, "MIGRATING", n.ids[to])
+	n.Open(slot, from, to)
 	_, err := part.At(s, 1, 0).Delete(ctx)
 	require.NoError(t, err)
 	require.Equal(t, "del {field:1}:part:0", next(t, all))
@@ -206,7 +152,7 @@ func TestAFailoverIsFollowed(t *testing.T) {
 	s := n.server.Open(t, farm)
 	all, _ := listen(t, enabled, s)
 	var f int
-	for owner(slotOf(n, s, f)) != 0 {
+	for primaries.Owner(slotOf(n, s, f)) != 0 {
 		f++
 	}
 	n.server.Nodes()[0].Kill(t)
@@ -241,33 +187,33 @@ func TestANewPrimaryIsFound(t *testing.T) {
 	client, err := rueidis.NewClient(option)
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
-	n.add(client, joins.Addr())
+	n.Add(client, joins.Addr())
 	for _, addr := range n.server.Addrs() {
 		host, port, err := net.SplitHostPort(addr)
 		require.NoError(t, err)
-		n.ask(3, "CLUSTER", "MEET", host, port)
+		n.Ask(3, "CLUSTER", "MEET", host, port)
 	}
 	text := func(node int, words ...string) string {
-		answer := n.ask(node, words...)
+		answer := n.Ask(node, words...)
 		text, err := answer.ToString()
 		require.NoError(t, err)
 		return text
 	}
 	for node := range 3 {
 		require.Eventually(t, func() bool {
-			return strings.Contains(text(node, "CLUSTER", "NODES"), n.ids[3]) && strings.Contains(text(3, "CLUSTER", "NODES"), n.ids[node]) &&
+			return strings.Contains(text(node, "CLUSTER", "NODES"), n.IDs[3]) && strings.Contains(text(3, "CLUSTER", "NODES"), n.IDs[node]) &&
 				strings.Contains(text(3, "CLUSTER", "INFO"), "cluster_state:ok")
 		}, 20*time.Second, 10*time.Millisecond)
 	}
 	f := 0
-	for owner(slotOf(n, s, f)) != 0 {
+	for primaries.Owner(slotOf(n, s, f)) != 0 {
 		f++
 	}
 	require.NoError(t, part.At(s, f, 0).Set(ctx, 1))
 	require.Equal(t, "set {field:"+strconv.Itoa(f)+"}:part:0", next(t, all))
 	slot := slotOf(n, s, f)
-	n.begin(slot, 0, 3)
-	n.end(slot, 0, 3)
+	n.Begin(slot, 0, 3, 1000)
+	n.End(slot, 0, 3)
 	err = nextError(t, all)
 	require.ErrorIs(t, err, nest.ErrGap)
 	_, err = part.At(s, f, 0).Incr(ctx)

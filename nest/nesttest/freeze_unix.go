@@ -1,0 +1,19 @@
+//go:build unix
+
+package nesttest
+
+import (
+	"errors"
+	"os"
+	"syscall"
+)
+
+func (p *process) freeze() error { return p.cmd.Process.Signal(syscall.SIGSTOP) }
+
+// thaw leaves a process alone that was killed meanwhile.
+func (p *process) thaw() error {
+	if err := p.cmd.Process.Signal(syscall.SIGCONT); !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	return nil
+}
