@@ -1,6 +1,6 @@
-// Package keyctl is a command line over a service's own keyspace: what is declared, which keys there
-// are and what they hold, how many, and commands that delete keys, rotate encryption keys, write
-// ACL rules and watch. A service makes it its own in one file:
+// Package keyctl is a command line over a service's own keyspace: what is declared, which keys
+// there are and what they hold, how many, and commands that delete keys, rotate encryption keys,
+// write ACL rules and watch. A service makes it its own in one file:
 //
 //	func main() { keyctl.Main(keys.Root, env.Open) }
 //
