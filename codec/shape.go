@@ -17,7 +17,8 @@ import (
 // golden files are made of shapes, so the shape of a type does not change between releases.
 type Shape struct {
 	// Kind is "bool", "int" and the other kinds of numbers, "string", "bytes", "any", "list",
-	// "array", "map", "struct", "optional" for a pointer, "quoted" for a number in quotes, "opaque"
+	// "array", "map", "struct", "tuple" for a struct that is stored as a list of its fields,
+	// "optional" for a pointer, "quoted" for a number in quotes, "opaque"
 	// for a type that defines its own form, and "recursive" for a type that is being described.
 	Kind string `json:"kind"`
 	// Name is the import path and the name of an opaque type. For a recursive one it is "^" and how
@@ -29,7 +30,8 @@ type Shape struct {
 	// optional.
 	Key  *Shape `json:"key,omitempty"`
 	Elem *Shape `json:"elem,omitempty"`
-	// Fields are the fields of a struct by their stored names, sorted unless their order counts.
+	// Fields are the fields of a struct by their stored names, sorted, or those of a tuple in their
+	// order.
 	Fields []ShapeField `json:"fields,omitempty"`
 }
 
@@ -77,8 +79,8 @@ func (s Shape) append(dst []byte) []byte {
 		return inner(append(inner(append(dst, "map["...), s.Key), ']'), s.Elem)
 	case "quoted":
 		return append(inner(append(dst, "quoted("...), s.Elem), ')')
-	case "struct":
-		dst = append(dst, '{')
+	case "struct", "tuple":
+		dst = append(dst, s.brackets()[0])
 		for i, f := range s.Fields {
 			if i > 0 {
 				dst = append(dst, ',')
@@ -86,11 +88,19 @@ func (s Shape) append(dst []byte) []byte {
 			dst = strconv.AppendQuote(dst, f.Name)
 			dst = f.Shape.append(append(dst, ':'))
 		}
-		return append(dst, '}')
+		return append(dst, s.brackets()[1])
 	case "opaque":
 		return strconv.AppendQuote(append(dst, "opaque"...), s.Name)
 	}
 	return append(append(dst, s.Kind...), s.Name...)
+}
+
+// brackets returns what stands around fields.
+func (s Shape) brackets() string {
+	if s.Kind == "tuple" {
+		return "()"
+	}
+	return "{}"
 }
 
 // fingerprint returns four bytes that two shapes of one codec share by chance only. The first is
@@ -153,8 +163,11 @@ func (s *shaper) value(t reflect.Type) (Shape, error) {
 		return s.around(Shape{Kind: "map", Key: &key}, t.Elem())
 	case reflect.Struct:
 		shape := Shape{Kind: "struct"}
+		if s.ordered(t) {
+			shape.Kind = "tuple"
+		}
 		err := s.fields(&shape, t)
-		if !s.ordered(t) {
+		if shape.Kind == "struct" {
 			slices.SortFunc(shape.Fields, func(a, b ShapeField) int { return strings.Compare(a.Name, b.Name) })
 		}
 		return shape, err

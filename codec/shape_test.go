@@ -197,3 +197,14 @@ func FuzzFingerprinted(f *testing.F) {
 		require.Equal(t, v, w)
 	})
 }
+
+func TestVersionsAreListed(t *testing.T) {
+	t.Parallel()
+	require.Nil(t, codec.Versions(codec.JSON))
+	c := codec.Versioned(codec.Upcoming(codec.Tagged), codec.JSON, codec.Retired, codec.Gob, codec.Unversioned(codec.Auto))
+	require.Equal(t, []codec.Version{
+		{Number: 3, Codec: codec.JSON}, {Number: 4, Codec: codec.Tagged, Upcoming: true}, {Number: 1, Codec: codec.Gob}, {Codec: codec.Auto},
+	}, codec.Versions(c))
+	plain := codec.Versioned(codec.Upcoming(codec.JSON), codec.Unversioned(codec.Auto))
+	require.Equal(t, []codec.Version{{Codec: codec.Auto}, {Number: 1, Codec: codec.JSON, Upcoming: true}}, codec.Versions(plain))
+}

@@ -152,6 +152,17 @@ func (v *versioned) Names() []string {
 	return append(names, old...)
 }
 
+// Versions returns the version that is written, then the others that are read.
+func (v *versioned) Versions() []Version {
+	list := []Version{{Number: v.write, Codec: v.versions[v.write]}}
+	for n, c := range slices.Backward(v.versions) {
+		if n != v.write && c != nil && c != Retired {
+			list = append(list, Version{n, c, n > v.write})
+		}
+	}
+	return list
+}
+
 func (v *versioned) CheckType(t reflect.Type) error {
 	if old := v.versions[0]; old != nil && anyBytes(old, t) {
 		return fmt.Errorf("unversioned, %s: values of %s may begin with any bytes, also with those that mark a version: use another key", old.Name(), t)

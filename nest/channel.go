@@ -27,7 +27,7 @@ type ChannelDef[T any] struct {
 func Channel[T any](template string, opts ...KeyOption) *ChannelDef[T] {
 	d := &ChannelDef[T]{}
 	where := caller()
-	d.goType = reflect.TypeFor[T]().String()
+	d.stores(reflect.TypeFor[T]())
 	constructor := "Channel[" + d.goType + "]"
 	d.declare(d, KindChannel, constructor, template, where, applyKeyOptions(opts))
 	if d.config.hasDefault {

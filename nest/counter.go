@@ -37,7 +37,7 @@ type CounterDef[N Number] struct {
 func Counter[N Number](template string, opts ...KeyOption) *CounterDef[N] {
 	d := &CounterDef[N]{}
 	where := caller()
-	d.goType = reflect.TypeFor[N]().String()
+	d.stores(reflect.TypeFor[N]())
 	d.declare(d, KindCounter, "Counter["+d.goType+"]", template, where, applyKeyOptions(opts))
 	var fallback N
 	if d.config.hasDefault {

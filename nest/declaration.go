@@ -55,7 +55,8 @@ type Declaration struct { //nolint:recvcheck // Format is for copies too
 	kind     Kind
 	template names.Template
 	where    position
-	goType   string // of a key: "int", "[]string"
+	goType   string       // of a key: "int", "[]string"
+	typ      reflect.Type // of what the key's codec stores, or nil
 	node     Node
 	config   config
 	// bind prepares a key at one place of a tree: it chooses the codec and checks the default with
@@ -92,6 +93,9 @@ func (d *Declaration) String() string { return string(d.kind) + " " + d.template
 func (d Declaration) Format(s fmt.State, verb rune) { formatted(s, verb, d.String()) }
 
 func (d *Declaration) declared() *Declaration { return d }
+
+// stores records the type of what a key holds.
+func (d *Declaration) stores(t reflect.Type) { d.typ, d.goType = t, t.String() }
 
 func (d *Declaration) isCluster() bool { return d.kind == KindCluster }
 

@@ -39,6 +39,8 @@ type Description struct {
 	// Cached is how long reads may be served from the client's memory, in seconds.
 	Cached float64 `json:"cached,omitempty"`
 	Codec  string  `json:"codec,omitempty"`
+	// Stored describes the form in which the key is stored, or is nil for a cluster and a channel.
+	Stored *StoredDescription `json:"stored,omitempty"`
 	// ReadThrough describes how the key is loaded, or is nil if [ReadThrough] is not declared.
 	ReadThrough *ReadThroughDescription `json:"read_through,omitempty"`
 	// SecretFields are the fields of a hash or record that are encrypted; "*" stands for all.
@@ -101,6 +103,12 @@ type ParamDescription struct {
 	// Type is the declared Go type, or "" for a parameter that takes any string, integer or
 	// boolean.
 	Type string `json:"type,omitempty"`
+	// Form is how values are written: "any" for a parameter without a type, the kind of a string,
+	// integer or boolean type, "time", or "text" with the import path and name of a type that has a
+	// text of its own.
+	Form string `json:"form"`
+	// Escapes are the printable characters that are written as %XX in values.
+	Escapes string `json:"escapes"`
 	// Layout is the layout in which a time is written, in UTC.
 	Layout string `json:"layout,omitempty"`
 	// Missing reports whether the scope leaves the parameter open.
@@ -154,6 +162,7 @@ func (s Scope) describe(m *mounted) (Description, int) {
 	}
 	if !m.def.isCluster() {
 		d.Codec = m.settings.codec.Name()
+		d.Stored = storedForm(m)
 	}
 	if o := m.settings.load; o.declared {
 		d.ReadThrough = &ReadThroughDescription{
@@ -182,6 +191,8 @@ func (s Scope) describe(m *mounted) (Description, int) {
 			Missing:   i >= len(s.at.name.Pieces),
 			Tail:      piece.Param.Tail,
 			Sensitive: piece.Param.Sensitive,
+			Form:      piece.Param.Form(),
+			Escapes:   piece.Param.Escapes(),
 			Layout:    piece.Param.Layout,
 			Doc:       piece.Param.Doc,
 			spec:      &piece.Param.Spec,

@@ -67,7 +67,7 @@ type GeoDef[T any] struct {
 func Geo[T any](template string, opts ...KeyOption) *GeoDef[T] {
 	d := &GeoDef[T]{}
 	where := caller()
-	d.goType = reflect.TypeFor[T]().String()
+	d.stores(reflect.TypeFor[T]())
 	d.declare(d, KindGeo, "Geo["+d.goType+"]", template, where, applyKeyOptions(opts))
 	fallback := sliceDefault[Place[T]](&d.Declaration, "Geo["+d.goType+"]")
 	d.bind = func(m *mounted) (any, error) { return bindGeo(m, fallback, d.config.hasDefault) }

@@ -32,7 +32,7 @@ type HashDef[V any] struct {
 func Hash[V any](template string, opts ...KeyOption) *HashDef[V] {
 	d := &HashDef[V]{}
 	where := caller()
-	d.goType = reflect.TypeFor[V]().String()
+	d.stores(reflect.TypeFor[V]())
 	constructor := "Hash[" + d.goType + "]"
 	d.declare(d, KindHash, constructor, template, where, applyKeyOptions(opts))
 	fallback, err := hashDefault[V](&d.config)

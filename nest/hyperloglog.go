@@ -22,7 +22,7 @@ type HyperLogLogDef[T any] struct {
 func HyperLogLog[T any](template string, opts ...KeyOption) *HyperLogLogDef[T] {
 	d := &HyperLogLogDef[T]{}
 	where := caller()
-	d.goType = reflect.TypeFor[T]().String()
+	d.stores(reflect.TypeFor[T]())
 	d.declare(d, KindHyperLogLog, "HyperLogLog["+d.goType+"]", template, where, applyKeyOptions(opts))
 	var fallback int64
 	if d.config.hasDefault {

@@ -23,7 +23,7 @@ type KeyDef[T any] struct {
 func Key[T any](template string, opts ...KeyOption) *KeyDef[T] {
 	d := &KeyDef[T]{}
 	where := caller()
-	d.goType = reflect.TypeFor[T]().String()
+	d.stores(reflect.TypeFor[T]())
 	d.declare(d, KindValue, "Key["+d.goType+"]", template, where, applyKeyOptions(opts))
 	var fallback T
 	if d.config.whenDown == GiveDefault && !d.config.hasDefault {

@@ -22,7 +22,7 @@ type ListDef[T any] struct {
 func List[T any](template string, opts ...KeyOption) *ListDef[T] {
 	d := &ListDef[T]{}
 	where := caller()
-	d.goType = reflect.TypeFor[T]().String()
+	d.stores(reflect.TypeFor[T]())
 	d.declare(d, KindList, "List["+d.goType+"]", template, where, applyKeyOptions(opts))
 	fallback := sliceDefault[T](&d.Declaration, "List["+d.goType+"]")
 	d.bind = func(m *mounted) (any, error) { return bindList(m, fallback, d.config.hasDefault) }

@@ -52,7 +52,7 @@ func Record[S any](template string, opts ...KeyOption) *RecordDef[S] {
 	d := &RecordDef[S]{}
 	where := caller()
 	typ := reflect.TypeFor[S]()
-	d.goType = typ.String()
+	d.stores(typ)
 	constructor := "Record[" + d.goType + "]"
 	d.declare(d, KindRecord, constructor, template, where, applyKeyOptions(opts))
 	fields, err := compileRecord(typ)

@@ -80,6 +80,9 @@ func compileRecord(t reflect.Type) (*recordFields, error) {
 	return r, nil
 }
 
+// fieldsOf returns the fields of what Open has prepared for a record.
+func (r *recordFields) fieldsOf() *recordFields { return r }
+
 // secretNames returns the present and former names of secret fields.
 func (r *recordFields) secretNames() []string {
 	var names []string

@@ -26,7 +26,7 @@ type SecretDef[T any] struct {
 func Secret[T any](template string, opts ...KeyOption) *SecretDef[T] {
 	d := &SecretDef[T]{}
 	where := caller()
-	d.goType = reflect.TypeFor[T]().String()
+	d.stores(reflect.TypeFor[T]())
 	constructor := "Secret[" + d.goType + "]"
 	d.declare(d, KindSecret, constructor, template, where, applyKeyOptions(opts))
 	var fallback T

@@ -20,7 +20,7 @@ type SetDef[T any] struct {
 func Set[T any](template string, opts ...KeyOption) *SetDef[T] {
 	d := &SetDef[T]{}
 	where := caller()
-	d.goType = reflect.TypeFor[T]().String()
+	d.stores(reflect.TypeFor[T]())
 	d.declare(d, KindSet, "Set["+d.goType+"]", template, where, applyKeyOptions(opts))
 	fallback := sliceDefault[T](&d.Declaration, "Set["+d.goType+"]")
 	d.bind = func(m *mounted) (any, error) { return bindSet(m, fallback, d.config.hasDefault) }

@@ -34,7 +34,7 @@ type SortedSetDef[T any] struct {
 func SortedSet[T any](template string, opts ...KeyOption) *SortedSetDef[T] {
 	d := &SortedSetDef[T]{}
 	where := caller()
-	d.goType = reflect.TypeFor[T]().String()
+	d.stores(reflect.TypeFor[T]())
 	d.declare(d, KindSortedSet, "SortedSet["+d.goType+"]", template, where, applyKeyOptions(opts))
 	fallback := sliceDefault[Scored[T]](&d.Declaration, "SortedSet["+d.goType+"]")
 	d.bind = func(m *mounted) (any, error) { return bindSortedSet(m, fallback, d.config.hasDefault) }

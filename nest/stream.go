@@ -32,7 +32,7 @@ func Stream[T any](template string, opts ...KeyOption) *StreamDef[T] {
 	d := &StreamDef[T]{}
 	where := caller()
 	typ := reflect.TypeFor[T]()
-	d.goType = typ.String()
+	d.stores(typ)
 	constructor := "Stream[" + d.goType + "]"
 	d.declare(d, KindStream, constructor, template, where, applyKeyOptions(opts))
 	if d.config.hasDefault {

@@ -130,6 +130,9 @@ type stream[T any] struct {
 	lookup                  operation[found[T]]
 }
 
+// defaultEntryField is the field of an entry that holds the value, unless [EntryField] names one.
+const defaultEntryField = "value"
+
 func bindStream[T any](m *mounted, fields *recordFields) (any, error) {
 	s := &stream[T]{
 		field:       m.def.config.entryField,
@@ -144,7 +147,7 @@ func bindStream[T any](m *mounted, fields *recordFields) (any, error) {
 		lookup:      operation[found[T]]{"lookup", replyEntry[T]},
 	}
 	if s.field == "" {
-		s.field = "value"
+		s.field = defaultEntryField
 	}
 	if fields == nil {
 		var err error
@@ -160,6 +163,9 @@ func bindStream[T any](m *mounted, fields *recordFields) (any, error) {
 	}
 	return s, nil
 }
+
+// fieldsOf returns the fields of the entries, or nil if a value is in one field.
+func (s *stream[T]) fieldsOf() *recordFields { return s.fields }
 
 func (r StreamRef[T]) stream() *stream[T] { return r.at.m.bound.(*stream[T]) }
 

@@ -89,6 +89,17 @@ func (z *zstdCodec) Names() []string {
 	return names
 }
 
+// Versions returns the versions of the inner codec, each in "zstd(…)".
+func (z *zstdCodec) Versions() []codec.Version {
+	versions := codec.Versions(z.inner)
+	for i := range versions {
+		one := *z
+		one.inner = versions[i].Codec
+		versions[i].Codec = &one
+	}
+	return versions
+}
+
 // CheckType calls the inner codec's.
 func (z *zstdCodec) CheckType(t reflect.Type) error { return codec.CheckType(z.inner, t) }
 

@@ -159,3 +159,13 @@ func TestMarksAreNotShared(t *testing.T) {
 		data[0] = 1
 	}
 }
+
+func TestVersionsAreThoseInside(t *testing.T) {
+	t.Parallel()
+	require.Nil(t, codec.Versions(zstd.Wrap(codec.JSON)))
+	versions := codec.Versions(zstd.Wrap(codec.Versioned(codec.JSON, codec.Unversioned(codec.Auto))))
+	require.Len(t, versions, 2)
+	require.Equal(t, "zstd(json)", versions[0].Codec.Name())
+	require.Equal(t, 1, versions[0].Number)
+	require.Equal(t, "zstd(auto)", versions[1].Codec.Name())
+}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"flag"
 	"io"
 	"log"
 	"os"
@@ -15,8 +14,6 @@ import (
 	"github.com/redisimnest/redisimnest/env"
 	"github.com/redisimnest/redisimnest/nest/nesttest"
 )
-
-var update = flag.Bool("update", false, "rewrite testdata/output.txt")
 
 // output runs the quickstart and returns what it prints, without what differs from run to run: the
 // server's name, and the folders and lines of the source.
@@ -49,7 +46,7 @@ func golden(t *testing.T) string {
 func TestEmbedded(t *testing.T) {
 	unsetServer(t)
 	got := output(t)
-	if *update {
+	if nesttest.Update() {
 		require.NoError(t, os.MkdirAll("testdata", 0o755))
 		require.NoError(t, os.WriteFile(filepath.Join("testdata", "output.txt"), []byte(got), 0o644))
 	}

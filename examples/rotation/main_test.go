@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"flag"
 	"io"
 	"log"
 	"os"
@@ -15,8 +14,6 @@ import (
 	"github.com/redisimnest/redisimnest/env"
 	"github.com/redisimnest/redisimnest/nest/nesttest"
 )
-
-var update = flag.Bool("update", false, "rewrite testdata/output.txt")
 
 // output runs the example and returns what it prints, without the name of the server.
 func output(t *testing.T) string {
@@ -48,7 +45,7 @@ func golden(t *testing.T) string {
 func TestEmbedded(t *testing.T) {
 	unsetServer(t)
 	got := output(t)
-	if *update {
+	if nesttest.Update() {
 		require.NoError(t, os.MkdirAll("testdata", 0o755))
 		require.NoError(t, os.WriteFile(filepath.Join("testdata", "output.txt"), []byte(got), 0o644))
 	}

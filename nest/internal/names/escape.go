@@ -31,6 +31,18 @@ func escapesOf(next byte, tail bool) *escapes {
 	return e
 }
 
+// Escapes returns the printable bytes that are escaped in values of the parameter. Control bytes
+// are escaped everywhere.
+func (p *Param) Escapes() string {
+	var found []byte
+	for c := byte('!'); c <= '~'; c++ {
+		if p.escapes.set[c] {
+			found = append(found, c)
+		}
+	}
+	return string(found)
+}
+
 // plain reports whether a value can be written into a name unchanged. It checks eight bytes at
 // once, and reports false for some values that would need no escape; that costs no more than going
 // through the table.

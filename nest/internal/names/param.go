@@ -54,6 +54,23 @@ type Spec struct {
 	textOf func(v reflect.Value) ([]byte, error)
 }
 
+// Form returns how values of the parameter are written: "any" for any string, integer or boolean,
+// the kind of a scalar such as "int64", "time" for a time with a layout, and "text" with the import
+// path and name of a type that has a text of its own.
+func (s *Spec) Form() string {
+	switch {
+	case s.Layout != "":
+		return "time"
+	case s.Type == nil:
+		return "any"
+	case s.Class == TextClass && s.Type.PkgPath() != "":
+		return "text " + s.Type.PkgPath() + "." + s.Type.Name()
+	case s.Class == TextClass:
+		return "text " + s.Type.String()
+	}
+	return s.Type.Kind().String()
+}
+
 // text returns the text of a value of TextClass.
 func (s *Spec) text(v reflect.Value) ([]byte, error) { return s.textOf(v) }
 
