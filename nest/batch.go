@@ -246,8 +246,10 @@ func prepare[R any](b *Batch, it *item, c command[R], f *Future[R]) {
 		if before != nil || c.uses != nil {
 			it.more = &extras{before: before, uses: c.uses}
 		}
-		if mv, ok := c.moves(r); ok {
-			it.move(mv)
+		if c.mayMove(r) {
+			if mv, ok := c.moves(r); ok {
+				it.move(mv)
+			}
 		}
 	}
 }

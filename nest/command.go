@@ -69,7 +69,8 @@ func call[R any](ctx context.Context, r address, build func() command[R]) (R, er
 func callWatched[R any](ctx context.Context, r address, build func() command[R]) (R, error) {
 	err := r.usable()
 	if err == nil && ctx != nil {
-		return run(ctx, r, build())
+		c := build()
+		return runBuilt(ctx, r, &c)
 	}
 	if err == nil {
 		err = r.ready(ctx, build().op.name)
@@ -100,13 +101,19 @@ func failedOp(err error) string {
 
 // run sends a command and returns its result.
 func run[R any](ctx context.Context, r address, c command[R]) (R, error) {
+	return runBuilt(ctx, r, &c)
+}
+
+// runBuilt is run for a command that is not copied once more.
+func runBuilt[R any](ctx context.Context, r address, c *command[R]) (R, error) {
 	if len(r.m.tree.options.observers) > 0 {
 		return runObserved(ctx, r, c)
 	}
-	return send(ctx, r, c)
+	v, _, err := deliver(ctx, r, c)
+	return v, err
 }
 
-func runObserved[R any](ctx context.Context, r address, c command[R]) (R, error) {
+func runObserved[R any](ctx context.Context, r address, c *command[R]) (R, error) {
 	start := time.Now()
 	v, from, err := deliver(ctx, r, c)
 	r.tell(ctx, Event{Op: c.op.name, Start: start, CacheHit: from == fromMemory, Degraded: from == withoutRedis, Err: err})
@@ -132,7 +139,7 @@ func (r address) tell(ctx context.Context, e Event) {
 }
 
 func send[R any](ctx context.Context, r address, c command[R]) (R, error) {
-	v, _, err := deliver(ctx, r, c)
+	v, _, err := deliver(ctx, r, &c)
 	return v, err
 }
 
@@ -146,19 +153,19 @@ const (
 )
 
 // deliver sends a command and returns its result, and where that comes from.
-func deliver[R any](ctx context.Context, r address, c command[R]) (v R, from provenance, err error) {
+func deliver[R any](ctx context.Context, r address, c *command[R]) (v R, from provenance, err error) {
 	if c.err != nil || c.skip {
-		v, err = unsent(r, c)
+		v, err = unsent(r, *c)
 		return v, fromRedis, err
 	}
 	if c.down != nil {
-		return deliverOrDown(ctx, r, c)
+		return deliverOrDown(ctx, r, *c)
 	}
-	answer, err := exchange(ctx, r, &c)
+	answer, err := exchange(ctx, r, c)
 	if answer.IsCacheHit() {
 		from = fromMemory
 	}
-	v, err = finish(ctx, r, &c, &answer, err)
+	v, err = finish(ctx, r, c, &answer, err)
 	return v, from, err
 }
 
@@ -174,14 +181,18 @@ func finish[R any](ctx context.Context, r address, c *command[R], answer *rueidi
 // exchange sends a command and returns the answer of the server or of the cache.
 func exchange[R any](ctx context.Context, r address, c *command[R]) (rueidis.RedisMessage, error) {
 	c.reading = c.reads()
-	if mv, ok := c.moves(r); ok {
-		return r.exchangeMoving(ctx, mv)
+	if c.mayMove(r) {
+		if mv, ok := c.moves(r); ok {
+			return r.exchangeMoving(ctx, mv)
+		}
 	}
 	cached := r.m.settings.cached
 	if c.cacheable {
 		if cached > 0 {
-			if m, ok := r.m.tree.strays.find(r.key); ok {
-				return r.readStray(ctx, m, c.cmd)
+			if r.m.tree.strays.any() {
+				if m, ok := r.m.tree.strays.find(r.key); ok {
+					return r.readStray(ctx, m, c.cmd)
+				}
 			}
 			if cmd, ok := r.cacheForm(c.cmd, c.fixed); ok {
 				return r.m.tree.client.DoCache(ctx, cmd, cached).ToMessage()

@@ -37,7 +37,7 @@ func deliverOrDown[R any](ctx context.Context, r address, c command[R]) (v R, fr
 	down := c.down
 	c.down = nil
 	e := r.bounded(ctx)
-	v, from, err = deliver(e, r, c)
+	v, from, err = deliver(e, r, &c)
 	err = r.within(e, err)
 	e.release()
 	if ctx.Err() == nil && errors.Is(err, ErrAway) {

@@ -193,11 +193,11 @@ type relocation struct {
 	changed []address
 }
 
+// mayMove reports whether moves is to be asked. It costs next to nothing.
+func (c *command[R]) mayMove(r address) bool { return r.m.formers != nil || c.uses != nil }
+
 // moves returns what is needed to move the keys of a command, and whether any may need it.
 func (c *command[R]) moves(r address) (relocation, bool) {
-	if r.m.formers == nil && c.uses == nil {
-		return relocation{}, false
-	}
 	movers := r.movers(c.uses)
 	if len(movers) == 0 {
 		return relocation{}, false

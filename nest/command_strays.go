@@ -70,6 +70,10 @@ func (s *strays) note(changed []address, sure []bool) {
 	s.count.Store(int64(len(s.marks)))
 }
 
+// any reports whether any key is marked. Every cached read asks it before find, whose result takes
+// time to clear.
+func (s *strays) any() bool { return s.count.Load() > 0 }
+
 // find returns the mark of a key.
 func (s *strays) find(key string) (stray, bool) {
 	if s.count.Load() == 0 {

@@ -63,8 +63,8 @@ type KeyRef[T any] struct {
 
 func (r KeyRef[T]) value() *value[T] { return r.at.m.bound.(*value[T]) }
 
-func (r KeyRef[T]) get() command[T] {
-	c := command[T]{op: &r.value().get, cmd: r.at.fetch(), cacheable: true}
+func (r KeyRef[T]) get() (c command[T]) {
+	c.op, c.cmd, c.cacheable = &r.value().get, r.at.fetch(), true
 	if r.at.m.def.config.whenDown == GiveDefault {
 		c.down = r.value().defaultValue
 	}

@@ -416,7 +416,8 @@ func (r LimiterRef) waitTurn(ctx context.Context, op *operation[Decision], n int
 		return Decision{}, fromRedis, r.at.fail(op.name, fmt.Errorf("%w: others of this process wait before it: %w", ErrLimited, err))
 	}
 	for {
-		d, from, err := deliver(ctx, r.at, r.decide(op, n, true))
+		c := r.decide(op, n, true)
+		d, from, err := deliver(ctx, r.at, &c)
 		if err != nil || d.Allowed {
 			return d, from, err
 		}

@@ -168,7 +168,7 @@ func lookAt[V any, R Loadable[V]](ctx context.Context, r R) (f found[V], due, hi
 	ref, c := r.base(), r.whole()
 	window := ref.m.settings.load.window()
 	if window == 0 {
-		f, from, err := deliver(ctx, ref, c)
+		f, from, err := deliver(ctx, ref, &c)
 		return f, false, from == fromMemory, err
 	}
 	client := ref.m.tree.client

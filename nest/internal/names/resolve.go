@@ -21,17 +21,17 @@ func (m *Name) Complete(above *Name, prefix string, args []any) (string, bool) {
 	if len(open) != len(args) {
 		return "", false
 	}
+	if len(m.Pieces) == 0 {
+		return m.End, true
+	}
 	var stack [stackName]byte
 	name := stack[:0]
-	switch {
-	case len(open) == 0:
-		if len(m.Pieces) == 0 {
-			return m.End, true
-		}
+	if len(open) == 0 {
 		return string(append(append(name, prefix...), m.End[len(above.End):]...)), true
-	case len(above.Pieces) == 0:
+	}
+	if len(above.Pieces) == 0 {
 		name = open[0].block.append(name)
-	default:
+	} else {
 		// The literal begins with the end of the scope's prefix.
 		name = append(append(name, prefix...), open[0].Literal[len(above.End):]...)
 	}
