@@ -3,6 +3,7 @@
 //	go run ./examples/quickstart
 //	go run ./examples/rotation     # encryption keys rotate while a service runs
 //	go run ./examples/keyctl tree  # a service's command line over its own keyspace
+//	go run ./examples/audit        # what is in a Redis, held against the declarations
 //
 // The tests here check that every snippet of the README is part of one of the examples.
 package examples

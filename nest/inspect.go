@@ -93,21 +93,15 @@ func (s Scope) inspect(ctx context.Context, opts []InspectOption, yield func(Ins
 	err = w.inTurn(ctx, func(p walkPage) error {
 		seen := w.sight(p)
 		x := inspector{tree: s.at.tree, client: p.server.client, options: &o, moved: w.spoil}
-		for from := 0; from < len(seen); from += inspectChunk {
-			part := seen[from:min(from+inspectChunk, len(seen))]
-			var matches []Match
-			for _, found := range part {
-				if found.verdict != undeclared {
-					matches = append(matches, w.matched(found))
-				}
-			}
-			list, err := x.inspect(ctx, matches)
+		from := 0
+		for list, err := range x.inAdvance(ctx, w, seen) {
 			if err != nil {
 				return err
 			}
+			from = min(from+inspectChunk, len(seen))
 			for i := range list {
-				if !yield(list[i], nil) {
-					w.count(p, seen[:from+len(part)])
+				if !list[i].gone && !yield(list[i].Inspection, nil) {
+					w.count(p, seen[:from])
 					return errStopped
 				}
 			}
@@ -121,8 +115,55 @@ func (s Scope) inspect(ctx context.Context, opts []InspectOption, yield func(Ins
 	return nil
 }
 
-// inspectChunk is how many keys are inspected together.
-const inspectChunk = 200
+const (
+	// inspectChunk is how many keys are inspected together.
+	inspectChunk = 200
+	// inspectAhead is how many such chunks are on their way at the same time.
+	inspectAhead = 3
+)
+
+// inAdvance inspects the names that a step of a walk has found, chunk by chunk. While one is dealt
+// with, the next ones are on their way.
+func (x *inspector) inAdvance(ctx context.Context, w *walking, seen []sighting) iter.Seq2[[]looked, error] {
+	type inspected struct {
+		list []looked
+		err  error
+	}
+	return func(yield func([]looked, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		var begun []chan inspected
+		defer func() {
+			cancel()
+			for _, c := range begun {
+				<-c
+			}
+		}()
+		rest := seen
+		for len(rest) > 0 || len(begun) > 0 {
+			for len(rest) > 0 && len(begun) < inspectAhead {
+				part := rest[:min(inspectChunk, len(rest))]
+				rest = rest[len(part):]
+				done := make(chan inspected, 1)
+				begun = append(begun, done)
+				go func() {
+					list := make([]looked, 0, len(part))
+					for _, found := range part {
+						if found.verdict != undeclared {
+							list = append(list, looked{Inspection: Inspection{Match: w.matched(found)}})
+						}
+					}
+					err := x.inspect(ctx, list)
+					done <- inspected{list, err}
+				}()
+			}
+			got := <-begun[0]
+			begun = begun[1:]
+			if !yield(got.list, got.err) || got.err != nil {
+				return
+			}
+		}
+	}
+}
 
 // inspector looks at keys. Its commands are no reads to the client, which may send those to a
 // replica.
@@ -139,6 +180,20 @@ type looked struct {
 	Inspection
 	gone bool
 	size int64 // what its value takes, as far as is known, in bytes
+	// expected is the Redis type that the key is declared with. Its length is asked for at once,
+	// and again only if it has another type.
+	expected string
+}
+
+// long takes the answer of a command that returns the length.
+func (k *looked) long(a rueidis.RedisMessage, err error) error {
+	if retyped(err) {
+		k.gone = rueidis.IsRedisNil(err)
+		return nil
+	}
+	k.Len, err = answeredInt(a, err)
+	k.size = k.Len
+	return err
 }
 
 // question is a command for each key for which command returns words, and what is made of its
@@ -150,21 +205,20 @@ type question struct {
 
 // ask asks questions about the keys, all in one round trip. What has moved away is marked as gone.
 func (x *inspector) ask(ctx context.Context, keys []*looked, questions ...question) error {
-	type asked struct {
-		k *looked
-		q question
-	}
-	var cmds []rueidis.Completed
-	var about []asked
-	for _, q := range questions {
-		for _, k := range keys {
+	type asked struct{ q, k uint16 }
+	most := len(questions) * len(keys)
+	cmds := make([]rueidis.Completed, 0, most)
+	about := make([]asked, 0, most)
+	for i := range questions {
+		q := &questions[i]
+		for n, k := range keys {
 			if k.gone {
 				continue
 			}
 			if words := q.command(k); words != nil {
-				n := commandWords(words)
-				cmds = append(cmds, x.client.B().Arbitrary(words[:n]...).Keys(k.key).Args(words[n:]...).Build().ToRetryable())
-				about = append(about, asked{k, q})
+				before := commandWords(words)
+				cmds = append(cmds, x.client.B().Arbitrary(words[:before]...).Keys(k.key).Args(words[before:]...).Build().ToRetryable())
+				about = append(about, asked{uint16(i), uint16(n)})
 			}
 		}
 	}
@@ -172,7 +226,7 @@ func (x *inspector) ask(ctx context.Context, keys []*looked, questions ...questi
 		return nil
 	}
 	for i, a := range x.client.DoMulti(ctx, cmds...) {
-		k := about[i].k
+		k := keys[about[i].k]
 		message, err := a.ToMessage()
 		switch {
 		case k.gone:
@@ -180,7 +234,7 @@ func (x *inspector) ask(ctx context.Context, keys []*looked, questions ...questi
 			x.moved(k.key)
 			k.gone = true
 		default:
-			if err := about[i].q.answer(k, message, err); err != nil {
+			if err := questions[about[i].q].answer(k, message, err); err != nil {
 				return err
 			}
 		}
@@ -212,46 +266,33 @@ var lengthOf = map[string]string{
 	"string": "STRLEN", "list": "LLEN", "hash": "HLEN", "set": "SCARD", "zset": "ZCARD", "stream": "XLEN",
 }
 
-// inspect inspects some keys, and leaves out those that no longer exist.
-func (x *inspector) inspect(ctx context.Context, matches []Match) ([]Inspection, error) {
-	keys := make([]*looked, len(matches))
-	for i, m := range matches {
-		keys[i] = &looked{Inspection: Inspection{Match: m}}
+// inspect inspects some keys. It marks those that no longer exist as gone.
+func (x *inspector) inspect(ctx context.Context, list []looked) error {
+	keys := make([]*looked, len(list))
+	for i := range list {
+		keys[i] = &list[i]
+		if m := list[i].at; m != nil {
+			list[i].expected = typeOf(m)
+		}
 	}
 	if err := x.ask(ctx, keys, x.questions()...); err != nil {
-		return nil, err
+		return err
 	}
 	if err := x.ask(ctx, keys, question{func(k *looked) []string {
-		if command := lengthOf[k.Type]; command != "" {
+		if command := lengthOf[k.Type]; command != "" && k.Type != k.expected {
 			return []string{command}
 		}
 		return nil
-	}, func(k *looked, a rueidis.RedisMessage, err error) error {
-		if retyped(err) {
-			k.gone = rueidis.IsRedisNil(err)
-			return nil
-		}
-		k.Len, err = answeredInt(a, err)
-		k.size = k.Len
+	}, (*looked).long}); err != nil {
 		return err
-	}}); err != nil {
-		return nil, err
 	}
 	for _, k := range keys {
 		k.judge()
 	}
 	if x.options.maxValue > 0 {
-		if err := x.values(ctx, keys); err != nil {
-			return nil, err
-		}
+		return x.values(ctx, keys)
 	}
-	list := make([]Inspection, 0, len(keys))
-	for _, k := range keys {
-		if !k.gone {
-			list = append(list, k.Inspection)
-		}
-	}
-	return list, nil
+	return nil
 }
 
 // questions returns what is asked about every key.
@@ -287,6 +328,12 @@ func (x *inspector) questions() []question {
 			return nil
 		}},
 	}
+	list = append(list, question{func(k *looked) []string {
+		if command := lengthOf[k.expected]; command != "" {
+			return []string{command}
+		}
+		return nil
+	}, (*looked).long})
 	if x.options.measured {
 		list = append(list, question{same("MEMORY", "USAGE", "SAMPLES", strconv.Itoa(x.options.samples)), func(k *looked, a rueidis.RedisMessage, err error) error {
 			if rueidis.IsRedisNil(err) {
@@ -357,12 +404,12 @@ func (m Match) Inspect(ctx context.Context, opts ...InspectOption) (Inspection, 
 	t := r.m.tree
 	o := t.options.scan
 	err := eachOption(opts, func(opt InspectOption) error { return opt.applyInspect(&o) })
-	var list []Inspection
+	list := []looked{{Inspection: Inspection{Match: m}}}
 	if err == nil {
 		x := inspector{tree: t, client: t.client, options: &o}
-		list, err = x.inspect(ctx, []Match{m})
+		err = x.inspect(ctx, list)
 	}
-	if err == nil && len(list) == 0 {
+	if err == nil && list[0].gone {
 		err = ErrNotFound
 	}
 	if err != nil {
@@ -372,7 +419,7 @@ func (m Match) Inspect(ctx context.Context, opts ...InspectOption) (Inspection, 
 	if err != nil {
 		return Inspection{}, err
 	}
-	return list[0], nil
+	return list[0].Inspection, nil
 }
 
 // Ref returns a reference with the operations that all kinds of keys have. The name need not be
