@@ -85,7 +85,7 @@ type Config struct {
 	CacheBroadcast bool `env:"REDIS_CACHE_BROADCAST"`
 	// ClientCache is REDIS_CLIENT_CACHE: "on", the default, or "off" for a client that caches
 	// nothing and asks for no tracking, as some managed servers and proxies, and all that know only
-	// RESP2, need it. Reads of Cached keys then ask the server.
+	// RESP2, need it. Reads of Cached keys then ask the server, unless they have a [nest.LocalFor].
 	ClientCache string `env:"REDIS_CLIENT_CACHE"`
 	// Timeout is REDIS_TIMEOUT, a duration such as 500ms, or "off": how long one exchange with a
 	// server may take, see [nest.WithTimeout]. The default is [DefaultTimeout]; a negative Timeout

@@ -122,6 +122,9 @@ func (c Config) OpenOptions() ([]nest.OpenOption, error) {
 	if c.CacheBroadcast {
 		opts = append(opts, nest.WithBroadcast())
 	}
+	if !c.caches() || c.target().DisableCache {
+		opts = append(opts, nest.WithoutTracking())
+	}
 	if c.LogOperations {
 		opts = append(opts, nest.WithLogger(slog.New(everyLevel{slog.Default().Handler()})))
 	}

@@ -452,7 +452,7 @@ func (b *Batch) pipeline(ctx context.Context, items []item) (errs []error) {
 	}
 	answers, lost := b.tree.doMulti(ctx, cmds, b.changed(items, false))
 	b.doubt(items, lost)
-	b.tree.downs.Written()
+	b.wrote(items)
 	answers = answers[before:]
 	for i := range items {
 		if it := &items[i]; it.unsent() == nil && !it.skip {
@@ -480,6 +480,23 @@ func endLoads(items []item) []rueidis.Completed {
 func (b *Batch) doubt(items []item, lost error) {
 	if lost != nil {
 		b.tree.strays.note(b.changed(items, true), []bool{false})
+	}
+}
+
+// wrote notes that the items have been sent.
+func (b *Batch) wrote(items []item) {
+	b.tree.downs.Written()
+	for i := range items {
+		it := &items[i]
+		if !it.fenced || it.unsent() != nil || it.skip {
+			continue
+		}
+		if it.uses() == nil {
+			it.ref.forget()
+		}
+		for _, u := range it.uses() {
+			u.forget()
+		}
 	}
 }
 

@@ -192,7 +192,7 @@ func (b *Batch) transact(ctx context.Context, items []item) ([]error, error) {
 // connection of its own. By the time it is answered, the server has sent its messages to the
 // connection that caches; a command on that connection waits for them.
 func (b *Batch) awaitFences(ctx context.Context, items []item) {
-	b.tree.downs.Written()
+	b.wrote(items)
 	if changed := b.changed(items, false); len(changed) > 0 {
 		_, lost := b.tree.fenced(ctx, nil, changed)
 		b.doubt(items, lost)

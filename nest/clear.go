@@ -71,6 +71,9 @@ func (s Scope) clear(ctx context.Context, opts []ClearOption) (int64, error) {
 			err = cmp.Or(err, h.client.Do(ctx, h.client.B().Ping().Build()).Error())
 		}
 	}
+	if w.deletes {
+		s.at.tree.forgetAll()
+	}
 	w.finish(err)
 	if err != nil {
 		err = s.fail("clear", err)

@@ -194,8 +194,15 @@ func exchange[R any](ctx context.Context, r address, c *command[R]) (rueidis.Red
 					return r.readStray(ctx, m, c.cmd)
 				}
 			}
+			if r.m.settings.local > 0 && r.m.tree.untracked.Load() {
+				return r.readRemembered(ctx, c.cmd)
+			}
 			if cmd, ok := r.cacheForm(c.cmd, c.fixed); ok {
-				return r.m.tree.client.DoCache(ctx, cmd, cached).ToMessage()
+				answer, err := r.m.tree.client.DoCache(ctx, cmd, cached).ToMessage()
+				if !answer.IsCacheHit() {
+					r.m.tree.doubtTracking(ctx, &answer, err)
+				}
+				return answer, err
 			}
 		}
 		return r.m.tree.do(ctx, c.cmd)

@@ -184,6 +184,17 @@ func (t *tree) fenced(ctx context.Context, cmds []rueidis.Completed, changed []a
 	if len(changed) == 0 {
 		return t.client.DoMulti(ctx, cmds...), nil
 	}
+	defer func() {
+		for _, r := range changed {
+			r.forget()
+		}
+	}()
+	if t.untracked.Load() {
+		if len(cmds) > 0 {
+			answers = t.client.DoMulti(ctx, cmds...)
+		}
+		return answers, nil // there is nothing that the client would have to drop
+	}
 	if t.client.Mode() == rueidis.ClientModeCluster {
 		return t.fencedInCluster(ctx, slices.Clip(cmds), changed)
 	}

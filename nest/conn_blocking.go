@@ -141,6 +141,7 @@ func (r address) waited(ctx context.Context, others []address) {
 		}
 		if changed.m.settings.cached > 0 {
 			cached = append(cached, changed)
+			changed.forget()
 		}
 	}
 	if len(cmds)+len(cached) == 0 {

@@ -38,7 +38,13 @@ type Description struct {
 	NoRenew bool `json:"no_renew,omitempty"`
 	// Cached is how long reads may be served from the client's memory, in seconds.
 	Cached float64 `json:"cached,omitempty"`
-	Codec  string  `json:"codec,omitempty"`
+	// LocalFor is how long this process serves reads from its own memory if the client cannot
+	// track, in seconds.
+	LocalFor float64 `json:"local_for,omitempty"`
+	// Untracked reports whether the client is known not to track what it reads, so that Cached has
+	// no effect and LocalFor has one. Only keys that are Cached have it.
+	Untracked bool   `json:"untracked,omitempty"`
+	Codec     string `json:"codec,omitempty"`
 	// Stored describes the form in which the key is stored, or is nil for a cluster and a channel.
 	Stored *StoredDescription `json:"stored,omitempty"`
 	// ReadThrough describes how the key is loaded, or is nil if [ReadThrough] is not declared.
@@ -149,6 +155,8 @@ func (s Scope) describe(m *mounted) (Description, int) {
 		Protected: m.settings.protected,
 		Sensitive: m.settings.sensitive,
 		Cached:    m.settings.cached.Seconds(),
+		LocalFor:  m.settings.local.Seconds(),
+		Untracked: m.settings.cached > 0 && m.tree.untracked.Load(),
 		HashTag:   m.def.config.hashTag,
 		Default:   m.def.config.hasDefault,
 
@@ -251,6 +259,20 @@ func inSeconds(seconds float64) time.Duration {
 	return time.Duration(math.Round(seconds * float64(time.Second)))
 }
 
+// cached says where reads of a Cached key come from.
+func (d Description) cached() string {
+	local := "locally for " + shortDuration(inSeconds(d.LocalFor))
+	switch {
+	case d.Untracked && d.LocalFor > 0:
+		return "cached " + local
+	case d.Untracked:
+		return "not cached, the client cannot track"
+	case d.LocalFor > 0:
+		return "cached, without tracking " + local
+	}
+	return "cached"
+}
+
 // notes lists the settings that differ from the defaults of a key.
 func (d Description) notes() []string {
 	var notes []string
@@ -263,7 +285,7 @@ func (d Description) notes() []string {
 	add(d.TTL > 0 && d.Rate == "", "ttl "+d.ttl())
 	add(d.AutoRenew, "renewed on read")
 	add(d.Jitter > 0, "jitter")
-	add(d.Cached > 0, "cached")
+	add(d.Cached > 0, d.cached())
 	if d.ReadThrough != nil {
 		notes = append(notes, d.ReadThrough.notes()...)
 	}

@@ -80,8 +80,8 @@
 //   - several operations: [Batch], [Future], [FoundFuture], [Done]; [Transact] and [Tx]; [LoadMany]
 //     and [Loadable]
 //   - declarations: [Cluster], [Param], [Arg], [Node], [Kind], and the options [ClusterOption],
-//     [KeyOption] and [Option], which is both; [ReadThrough] and its options; [WhenDown] with
-//     [Fallback]
+//     [KeyOption] and [Option], which is both; [ReadThrough] and its options; [Cached] with
+//     [CachedOption]; [WhenDown] with [Fallback]
 //   - the tree: [Open], [Check], [OpenOption], [Sealer], [Hasher], [Observer], [Event],
 //     [TrackingOptions]
 //   - the keyspace: [Scope], [Match], [ScanOption], [ClearOption], [Rotate] with [RotateReport],
@@ -96,7 +96,7 @@
 //   - words: the terms that everything else uses
 //     (doc, errors, away, format, position, clone, timestamp, unsupported)
 //   - declare: declarations, their options and parameters
-//     (declaration, cluster, param, settings, options, openoptions, walkoptions, expiry,
+//     (declaration, cluster, param, settings, options, cached, openoptions, walkoptions, expiry,
 //     readthrough, whendown, observe, was)
 //   - mount: the tree that Open lays out, and the client that it uses
 //     (mount*, tree, tracking, client*)

@@ -79,6 +79,9 @@ func readThroughLoader[V any, R Loadable[V]](ctx context.Context, r R, load func
 	if ctx.Err() != nil || ref.m.loadsDown() == 0 || !errors.Is(err, ErrAway) {
 		return v, how, err
 	}
+	if f := rememberedFor[V](ctx, r); f.ok {
+		return f.value, withoutRedis, nil
+	}
 	v, err = loadDown(ctx, r, asked, load)
 	return v, withoutRedis, err
 }
@@ -177,8 +180,9 @@ func lookAt[V any, R Loadable[V]](ctx context.Context, r R) (f found[V], due, hi
 	if ref.m.settings.cached > 0 {
 		answer, answerErr := exchange(ctx, ref, &c)
 		hit = answer.IsCacheHit()
-		if f, err = finish(ctx, ref, &c, &answer, answerErr); !f.ok || answer.CachePTTL() > window.Milliseconds() {
-			return f, false, hit, err // the key outlives its entry in the cache
+		f, err = finish(ctx, ref, &c, &answer, answerErr)
+		if !f.ok || answer.CachePTTL() > window.Milliseconds() || hit && ref.m.tree.untracked.Load() {
+			return f, false, hit, err // the key outlives its entry in the cache, or has just been looked at
 		}
 		left, err = client.Do(ctx, pttl).AsInt64()
 	} else {

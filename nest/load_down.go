@@ -89,6 +89,26 @@ func callDown[V any](ctx context.Context, ref address, load func(context.Context
 	return o.value, o.err
 }
 
+// rememberedFor returns what this process still remembers of a key while Redis is away: for as long
+// as [StaleFor] says after the end of [LocalFor].
+func rememberedFor[V any, R Loadable[V]](ctx context.Context, r R) (f found[V]) {
+	ref := r.base()
+	s := &ref.m.settings
+	if s.local == 0 || s.load.stale == 0 || !ref.m.tree.remembers() {
+		return f
+	}
+	c := r.whole()
+	answer, ok := ref.remembered(formOf(c.cmd.Commands()), together(s.local, s.load.stale))
+	if !ok || answer.IsNil() {
+		return f
+	}
+	f, err := settle(ctx, ref, &c, &answer, nil)
+	if err != nil {
+		return found[V]{}
+	}
+	return f
+}
+
 // copyOf returns a value that its receiver may change.
 func copyOf[V any, R Loadable[V]](r R, v V) V {
 	if r.shares() {

@@ -9,6 +9,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/redisimnest/redisimnest/codec"
+	"github.com/redisimnest/redisimnest/nest/internal/local"
 )
 
 const opLoadMany = "load many"
@@ -110,6 +111,17 @@ func (l *loadingMany[ID, V, R]) observe(ctx context.Context, start time.Time, er
 func (l *loadingMany[ID, V, R]) run(ctx context.Context, load func(context.Context, []ID) (map[ID]V, error)) error {
 	if err := l.runWithRedis(ctx, load); err != nil || len(l.down) == 0 {
 		return err
+	}
+	l.down = slices.DeleteFunc(l.down, func(id ID) bool {
+		k := l.keys[id]
+		f := rememberedFor[V](ctx, k.ref)
+		if f.ok {
+			k.found = f
+		}
+		return f.ok
+	})
+	if len(l.down) == 0 {
+		return nil
 	}
 	ref := l.keys[l.down[0]].ref.base()
 	values, err := callDown(ctx, l.leaseOf(l.down), func(ctx context.Context) (map[ID]V, error) { return load(ctx, slices.Clone(l.down)) })
@@ -245,36 +257,66 @@ func (l *loadingMany[ID, V, R]) read(ctx context.Context, ids []ID, mayCache boo
 	return missing, allErrors(errs)
 }
 
+// readingOne is one of several reads that are sent together, whose answer is remembered.
+type readingOne struct {
+	at   int
+	form string
+	local.Reading[rueidis.RedisMessage]
+}
+
 // fetch sends reads together, both those that may be cached and the others.
 func (l *loadingMany[ID, V, R]) fetch(ctx context.Context, ids []ID, commands []command[found[V]], mayCache bool) []rueidis.RedisResult {
-	var local []rueidis.CacheableTTL
+	all := make([]rueidis.RedisResult, len(ids))
+	var memory []rueidis.CacheableTTL
 	var remote []rueidis.Completed
-	isLocal := make([]bool, len(ids))
+	var reading []readingOne
+	isLocal, isThere := make([]bool, len(ids)), make([]bool, len(ids))
 	for i, c := range commands {
 		r := l.keys[ids[i]].ref.base()
 		_, stray := r.m.tree.strays.find(r.key)
 		if cached := r.m.settings.cached; mayCache && cached > 0 && !stray && r.m.formers == nil {
+			if r.m.settings.local > 0 && r.m.tree.remembers() {
+				form := formOf(c.cmd.Commands())
+				answer, ok := r.remembered(form, r.m.settings.local)
+				if ok {
+					all[i], isThere[i] = rueidis.NewResult(answer, nil), true
+					continue
+				}
+				reading = append(reading, readingOne{i, form, r.m.tree.values.Begin(r.key)})
+				remote = append(remote, r.m.tree.inFull(c.cmd))
+				continue
+			}
 			if form, ok := r.cacheForm(c.cmd, c.fixed); ok {
-				local, isLocal[i] = append(local, rueidis.CT(form, cached)), true
+				memory, isLocal[i] = append(memory, rueidis.CT(form, cached)), true
 				continue
 			}
 		}
 		remote = append(remote, r.m.tree.inFull(r.moved(c.cmd)))
 	}
 	var fromCache, fromServer []rueidis.RedisResult
-	if len(local) > 0 {
-		fromCache = l.client.DoMultiCache(ctx, local...)
+	if len(memory) > 0 {
+		fromCache = l.client.DoMultiCache(ctx, memory...)
 	}
 	if len(remote) > 0 {
 		fromServer, _ = l.tree.doMulti(ctx, remote, nil)
 	}
-	all := make([]rueidis.RedisResult, len(ids))
 	for i := range all {
+		if isThere[i] {
+			continue
+		}
 		from := &fromServer
 		if isLocal[i] {
 			from = &fromCache
 		}
 		all[i], *from = (*from)[0], (*from)[1:]
+		if isLocal[i] && all[i].Error() == nil && !all[i].IsCacheHit() {
+			answer, err := all[i].ToMessage()
+			l.tree.doubtTracking(ctx, &answer, err)
+		}
+	}
+	for _, one := range reading {
+		answer, err := all[one.at].ToMessage()
+		keepAnswer(one.Reading, one.form, &answer, err)
 	}
 	return all
 }

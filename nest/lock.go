@@ -104,7 +104,7 @@ func (c *config) onlyTimed(what string) error {
 }
 
 // plain removes the inherited settings that affect reads and writes of values.
-func (s *settings) plain() { s.autoRenew, s.jitter, s.cached = false, 0, 0 }
+func (s *settings) plain() { s.autoRenew, s.jitter, s.cached, s.local = false, 0, 0, 0 }
 
 // At returns a reference to the lock below s. See [KeyDef.At] for args.
 func (d *LockDef) At(s Scope, args ...any) LockRef {

@@ -121,6 +121,9 @@ func Migrate(ctx context.Context, scope Scope, opts ...MigrateOption) (MigrateRe
 	m.walking.done = func() (int64, int64) { return m.report.Moved, m.report.Failed + m.report.Both }
 	m.walking.deletes = !o.dryRun
 	err = m.each(ctx, m.page)
+	if m.walking.deletes {
+		scope.at.tree.forgetAll()
+	}
 	m.finish(err)
 	m.report.Cursor, m.report.Whole, m.report.Elapsed = m.now.Cursor, err == nil && m.begun, time.Since(start)
 	if err != nil {

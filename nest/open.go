@@ -40,6 +40,9 @@ func Open(client rueidis.Client, root *ClusterDef, opts ...OpenOption) (Scope, e
 	if err := t.settleFormers(); err != nil {
 		return Scope{err: asError(err)}, err
 	}
+	if client != nil && t.options.untracked {
+		t.cannotTrack()
+	}
 	at := t.top
 	if first := t.mounts[0]; len(first.name.Pieces) == 0 {
 		at = first

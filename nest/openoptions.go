@@ -23,6 +23,7 @@ type openOptions struct {
 	scan      walkOptions
 	observers []Observer
 	broadcast bool
+	untracked bool // [WithoutTracking]
 	// oneConnection says that the client does not choose among connections.
 	oneConnection bool
 	// singleServer says that slots do not matter.

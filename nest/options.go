@@ -131,47 +131,6 @@ func Jitter(fraction float64) Option {
 	})
 }
 
-// Cached serves reads from the client's memory, which the server keeps up to date (server-assisted
-// client-side caching, Redis 6.0 with RESP3). A value is fetched once, and again after it was
-// changed or d has passed. d is at least a millisecond; it bounds how old a value can get while the
-// connection is dead and the client has not noticed. The default is not to cache; Cached(0)
-// switches an inherited cache off. Cached and AutoRenew exclude each other, since a read that is
-// served locally renews nothing.
-//
-// It covers every read whose answer depends only on what the one key holds: values, fields, ranges,
-// lengths, scores, bits, places. That something does not exist is remembered too. Other reads ask
-// the server: those of several keys, of random members, of expiries and existence, of a
-// HyperLogLog, of hashes with a declared [FieldTTL], those that stream (Iterate), and all reads in
-// a [Batch]. A read of several arguments is sent as a script (EVAL_RO, Redis 7.0). Secrets stay
-// sealed in the cache. [Event] reports which reads were hits.
-//
-// Once a write of this process has returned, no read of this process returns the older value. That
-// holds for a client with one connection to each server (rueidis' PipelineMultiplex of -1, as
-// package env sets it) that does not read from replicas. Open cannot see whether there are several
-// connections; with several, the server's message may arrive after the answer to the write, and a
-// read in between returns the older value. Every write costs a second command in the same round
-// trip. On a Redis Cluster it costs three (EXISTS in a transaction), which find out whether the
-// slot has moved away from the node that the client still reads from. If it has, reads of the key
-// ask the server until the client has learned of the move, for at least 3 seconds. A client that
-// caches nothing, such as one for an embedded server, reads as if nothing were declared. If
-// ExpireFields, or a write with FieldTTL, gave a field of a hash its own expiry, the field is read
-// from memory until the server has really removed it: a moment after its end, or seconds if very
-// many fields end at once. Only a hash that declares [FieldTTL] is not read from memory.
-//
-// Writes of other clients are seen when the server's message arrives. If the connection is dead and
-// nothing reports that, reads return old values until the client notices, and for at most d.
-// Noticing takes rueidis about the sum of its Dialer.KeepAlive and ConnWriteTimeout (11 s by
-// default, 1.7 s as package env sets them).
-func Cached(d time.Duration) Option {
-	return option(func(c *config) error {
-		if d < 0 || d > 0 && d < time.Millisecond {
-			return fmt.Errorf("Cached(%v): at least a millisecond, or 0 for no cache%s", d, nanoseconds(d))
-		}
-		c.cached = d
-		return c.mark(hasCached, "Cached")
-	})
-}
-
 // Codec sets how values are encoded. The default is [codec.Auto].
 func Codec(c codec.Codec) Option {
 	return option(func(conf *config) error {

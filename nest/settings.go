@@ -20,6 +20,8 @@ type settings struct {
 	protected bool
 	sensitive bool
 	cached    time.Duration // 0: not
+	local     time.Duration // if the client cannot track; 0: not
+	localSize int           // 0: the default
 	codec     codec.Codec
 	load      readThrough // the key's own: it is not inherited
 }
@@ -60,7 +62,7 @@ func (s settings) under(parent settings) settings {
 		s.protected = parent.protected
 	}
 	if s.set&hasCached == 0 {
-		s.cached = parent.cached
+		s.cached, s.local, s.localSize = parent.cached, parent.local, parent.localSize
 	}
 	if s.set&hasCodec == 0 {
 		s.codec = parent.codec

@@ -1,6 +1,8 @@
 package nest
 
 import (
+	"context"
+	"log/slog"
 	"slices"
 	"strings"
 )
@@ -70,4 +72,41 @@ func WithBroadcast() OpenOption {
 		o.broadcast = true
 		return nil
 	})
+}
+
+// WithoutTracking says that the client cannot track what it reads: its DisableCache is set, as a
+// server or a proxy that refuses CLIENT TRACKING needs it, or one that knows only RESP2. Keys that
+// are [Cached] are then served from this process's memory for as long as [LocalFor] says, and read
+// from the server each time if it is not declared. Without this option the first read finds that
+// out, and may ask the server once. Package env gives it where REDIS_CLIENT_CACHE is off, or where
+// a URL says so.
+func WithoutTracking() OpenOption {
+	return openOption(func(o *openOptions) error {
+		o.untracked = true
+		return nil
+	})
+}
+
+// cannotTrack notes that the client does not track what it reads, and says so in the log, once.
+func (t *tree) cannotTrack() {
+	if t.untracked.Swap(true) || !t.caches {
+		return
+	}
+	var remembered, read int
+	for _, m := range t.mounts {
+		switch {
+		case m.def.isCluster() || m.settings.cached == 0:
+		case m.settings.local > 0:
+			remembered++
+		default:
+			read++
+		}
+	}
+	for _, o := range t.options.observers {
+		if l, ok := o.(logObserver); ok {
+			l.log.LogAttrs(context.Background(), slog.LevelWarn,
+				"redis: the client cannot track what it reads, so that keys declared Cached are read from the server, or from memory for their LocalFor",
+				slog.Int("from_server", read), slog.Int("from_memory", remembered))
+		}
+	}
 }

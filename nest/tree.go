@@ -29,11 +29,16 @@ type tree struct {
 	turns   flight.Turns
 	downs   flight.Alone
 	limits  local.Limits
+	values  *local.Values[rueidis.RedisMessage] // of a client that cannot track; nil: no key has LocalFor
 	lines   lines
 	hubs    hubs
 	strays  strays
 	deaf    atomic.Int64 // until when the client is taken not to hear of changes, Unix nanoseconds
 	caches  bool         // some key is declared Cached
+	// untracked says that the client is known not to track what it reads. asked says that the
+	// server is being asked, and unsaid how often it has refused to say.
+	untracked, asked atomic.Bool
+	unsaid           atomic.Int64
 
 	// table finds the places of a declaration by its number: open addressing, a power of
 	// two of rows, at most half of them taken.
@@ -174,7 +179,7 @@ func (b *builder) mount(parent *mounted, d *Declaration, specs map[string]*decla
 	b.formerly(m, spec)
 	m.settings = d.config.settings.under(parent.settings)
 	if d.config.fieldTTL > 0 {
-		m.settings.cached = 0 // the server tells of a field's end only once it has removed it
+		m.settings.cached, m.settings.local = 0, 0 // the server tells of a field's end only once it has removed it
 	}
 	m.guarded = m.settings.protected
 	m.hashTag = parent.hashTag || d.hashTag()
@@ -322,6 +327,7 @@ func (b *builder) clash(c names.Clash) string {
 
 // bind lets each key choose its codec and check its default.
 func (b *builder) bind() {
+	localSize := 0
 	for _, m := range b.mounts {
 		if m.def.bind == nil {
 			continue
@@ -334,11 +340,17 @@ func (b *builder) bind() {
 		}
 		m.loads.Store(m.settings.load.declared)
 		b.caches = b.caches || m.settings.cached > 0
+		if m.settings.cached > 0 {
+			localSize = max(localSize, m.settings.localSize)
+		}
 		bound, err := b.bound(m)
 		if err != nil {
 			b.problem(m.name.Text, fmt.Errorf("%w (%s)", err, m.def.where))
 		}
 		m.bound = bound
+	}
+	if localSize > 0 {
+		b.values = local.NewValues[rueidis.RedisMessage](localSize)
 	}
 }
 

@@ -46,6 +46,8 @@
 // # Servers of one's own
 //
 // [Start] starts a server for one test, which the test can kill, restart, or move forward in time
-// ([Server.Advance]). [Cluster] starts a Redis Cluster for one test. A [Relay] sits between a
-// client and a server, and cuts, delays or silences the traffic between them.
+// ([Server.Advance]). [TLS], [NoTracking], [MaxMemory] and [Persistent] are options of it.
+// [Cluster] starts a Redis Cluster for one test, [Replicas] a primary with replicas, and [Sentinel]
+// lets a sentinel watch them. A [Relay] sits between a client and a server, and cuts, delays or
+// silences the traffic between them.
 package nesttest

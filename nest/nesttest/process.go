@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"sync"
@@ -47,7 +48,11 @@ type process struct {
 
 // startProcess starts a server on a free port. Another program may take the port after it was found
 // free and before the server binds it, so startProcess tries several.
-func startProcess(args []string) (*process, error) {
+func startProcess(args []string) (*process, error) { return startProcessWith("", args) }
+
+// startProcessWith is startProcess with a configuration file of this name, which is empty and which
+// the server may write to; "" is none.
+func startProcessWith(file string, args []string) (*process, error) {
 	program, err := lookProgram()
 	if err != nil {
 		return nil, err
@@ -55,6 +60,13 @@ func startProcess(args []string) (*process, error) {
 	dir, err := os.MkdirTemp("", "nesttest-")
 	if err != nil {
 		return nil, err
+	}
+	var first []string
+	if file != "" {
+		first = []string{filepath.Join(dir, file)}
+		if err := os.WriteFile(first[0], nil, 0o600); err != nil {
+			return nil, errors.Join(err, os.RemoveAll(dir))
+		}
 	}
 	var failed []error
 	for range 5 {
@@ -65,7 +77,7 @@ func startProcess(args []string) (*process, error) {
 		}
 		p := &process{
 			program: program,
-			args:    append([]string{"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir}, args...),
+			args:    slices.Concat(first, []string{"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir}, args),
 			addr:    net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
 			dir:     dir,
 		}

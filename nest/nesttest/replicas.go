@@ -28,15 +28,23 @@ func Replicas(t testing.TB, n int, opts ...StartOption) (primary *Server) {
 	for _, opt := range opts {
 		opt.applyStart(&o)
 	}
-	s, err := startReplicas(o, n)
-	switch {
-	case err == nil:
-		return s.own(t)
-	case inCI() || !errors.Is(err, errNoProgram):
-		t.Fatalf("nesttest: %v", err)
+	return fromPath(startReplicas(o, n, ""))(t)
+}
+
+// fromPath returns what makes a server from PATH a test's own. Without the program the test is
+// skipped; in CI it fails.
+func fromPath(s *Server, err error) func(t testing.TB) *Server {
+	return func(t testing.TB) *Server {
+		t.Helper()
+		switch {
+		case err == nil:
+			return s.own(t)
+		case inCI() || !errors.Is(err, errNoProgram):
+			t.Fatalf("nesttest: %v", err)
+		}
+		t.Skipf("nesttest: SKIPPED, not passed: %v", err)
+		return nil
 	}
-	t.Skipf("nesttest: SKIPPED, not passed: %v", err)
-	return nil
 }
 
 // replicated is an engine: a primary and its replicas.
@@ -45,14 +53,16 @@ type replicated struct {
 	replicas []*process
 }
 
-func startReplicas(o startOptions, n int) (*Server, error) {
+// startReplicas starts a primary and n replicas. With a configuration file of the given name, each
+// server remembers there whom it follows when that changes.
+func startReplicas(o startOptions, n int, file string) (*Server, error) {
 	args := append(o.serverArgs(), "--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0")
 	r := &replicated{}
 	fail := func(err error) (*Server, error) {
 		return nil, errors.Join(fmt.Errorf("start a primary with %d replicas: %w", n, err), r.close())
 	}
 	var err error
-	if r.primary, err = startProcess(args); err != nil {
+	if r.primary, err = startProcessWith(file, args); err != nil {
 		return fail(err)
 	}
 	host, port, err := net.SplitHostPort(r.primary.addr)
@@ -60,7 +70,7 @@ func startReplicas(o startOptions, n int) (*Server, error) {
 		return fail(err)
 	}
 	for range n {
-		p, err := startProcess(append(slices.Clip(args), "--replicaof", host+" "+port))
+		p, err := startReplica(file, args, host, port)
 		if err != nil {
 			return fail(err)
 		}
@@ -72,6 +82,22 @@ func startReplicas(o startOptions, n int) (*Server, error) {
 	return newServer(KindPath, r, clientOptionOfOne, r.primary.addr), nil
 }
 
+func startReplica(file string, args []string, host, port string) (*process, error) {
+	if file == "" {
+		return startProcess(append(slices.Clip(args), "--replicaof", host+" "+port))
+	}
+	p, err := startProcessWith(file, args)
+	if err != nil {
+		return nil, err
+	}
+	for _, command := range [][]string{{"REPLICAOF", host, port}, {"CONFIG", "REWRITE"}} {
+		if _, err := ask(p.addr, command...); err != nil {
+			return nil, errors.Join(err, p.close())
+		}
+	}
+	return p, nil
+}
+
 // caughtUp waits until every replica has what its primary has.
 func (r *replicated) caughtUp() error {
 	for _, p := range r.replicas {
@@ -80,8 +106,28 @@ func (r *replicated) caughtUp() error {
 			return fmt.Errorf("replica %s: %w", p.addr, err)
 		}
 	}
+	// A primary holds writes back from a replica until it has heard that it is ready. A message is
+	// passed on like a write.
+	if _, err := ask(r.primary.addr, "PUBLISH", "nesttest", ""); err != nil {
+		return err
+	}
+	for _, p := range r.replicas {
+		err := waitFor(p.done, func() error {
+			info, err := ask(r.primary.addr, "INFO", "replication")
+			if err != nil {
+				return err
+			}
+			return expect(p.addr, "master_repl_offset", field(info, "master_repl_offset"), "INFO", "replication")
+		})
+		if err != nil {
+			return fmt.Errorf("replica %s: %w", p.addr, err)
+		}
+	}
 	return nil
 }
+
+// processes returns the servers, the primary first.
+func (r *replicated) processes() []*process { return append([]*process{r.primary}, r.replicas...) }
 
 func (r *replicated) kill() error { return r.primary.kill() }
 

@@ -36,6 +36,8 @@ type Server struct {
 	janitor func() (rueidis.Client, error) // for probes and for deleting keys
 	probes  sync.Map                       // Capability to error
 	users   *users
+
+	certificates string // the folder with those of a server with TLS
 }
 
 // engine is what runs a server.
@@ -70,7 +72,8 @@ func (s *Server) Addrs() []string { return append([]string(nil), s.addrs...) }
 
 // Nodes returns the nodes of a Redis Cluster that the test started, each as a server that can be
 // killed and restarted alone: at first three primaries, then their replicas in the same order. For
-// [Replicas] it returns the primary and its replicas. Any other server is its own only node.
+// [Replicas] and [Sentinel] it returns the primary and its replicas. Any other server is its own
+// only node.
 func (s *Server) Nodes() []*Server {
 	var nodes []*Server
 	add := func(kind Kind, e engine, addr string) {
@@ -84,13 +87,35 @@ func (s *Server) Nodes() []*Server {
 			add(e.kind, n, n.address())
 		}
 	case *replicated:
-		for _, p := range append([]*process{e.primary}, e.replicas...) {
+		for _, p := range e.processes() {
+			add(KindPath, p, p.addr)
+		}
+	case *watched:
+		for _, p := range e.processes() {
 			add(KindPath, p, p.addr)
 		}
 	default:
 		nodes = append(nodes, s)
 	}
 	return nodes
+}
+
+// asked returns the addresses at which the servers are asked without a client.
+func (s *Server) asked() []string {
+	var processes []*process
+	switch e := s.engine.(type) {
+	case *process:
+		processes = []*process{e}
+	case *watched:
+		processes = e.processes()
+	default:
+		return s.addrs
+	}
+	addrs := make([]string, len(processes))
+	for i, p := range processes {
+		addrs[i] = p.addr
+	}
+	return addrs
 }
 
 // clientOptionOfOne is the option for a client of one server among several.
@@ -119,7 +144,7 @@ func (s *Server) Restart(t testing.TB) {
 	if err := s.engine.restart(); err != nil {
 		t.Fatalf("nesttest: restart %s: %v", s, err)
 	}
-	if err := s.users.makeAgain(s.addrs); err != nil {
+	if err := s.users.makeAgain(s.asked()); err != nil {
 		t.Fatalf("nesttest: restart %s: %v", s, err)
 	}
 }

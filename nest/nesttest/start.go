@@ -13,6 +13,8 @@ type StartOption interface{ applyStart(o *startOptions) }
 type startOptions struct {
 	private    bool
 	persistent bool
+	untracked  bool
+	tls        bool
 	args       []string
 }
 
@@ -33,11 +35,29 @@ func Args(args ...string) StartOption {
 	return startOptionFunc(func(o *startOptions) { o.args = append(o.args, args...) })
 }
 
+// MaxMemory bounds the memory of the server, as maxmemory does: MaxMemory("4mb", "allkeys-lru").
+// policy is what happens when it is full; "noeviction" refuses writes. With a limit of "1", it is
+// full from the beginning. The embedded server knows no limit; a test that uses MaxMemory is
+// skipped there.
+func MaxMemory(limit, policy string) StartOption {
+	return Args("--maxmemory", limit, "--maxmemory-policy", policy)
+}
+
+// NoTracking makes the server refuse CLIENT TRACKING, as some managed servers and proxies do. Its
+// [Server.ClientOption] has DisableCache set: other clients cannot connect. The embedded server
+// always refuses it.
+func NoTracking() StartOption {
+	return startOptionFunc(func(o *startOptions) { o.untracked = true })
+}
+
 // serverArgs returns the options of redis-server that do not depend on where it runs.
 func (o startOptions) serverArgs() []string {
 	args := []string{"--save", "", "--appendonly", "no"}
 	if o.persistent {
 		args = []string{"--save", "", "--appendonly", "yes", "--appendfsync", "always"}
+	}
+	if o.untracked {
+		args = append(args, "--user", "default", "on", "nopass", "~*", "&*", "+@all", "-client|tracking")
 	}
 	return append(args, o.args...)
 }
@@ -51,11 +71,15 @@ func Start(t testing.TB, opts ...StartOption) *Server {
 	for _, opt := range opts {
 		opt.applyStart(&o)
 	}
+	if o.tls {
+		return startTLS(t, o)
+	}
 	s, err := choose(o, func(err error) { t.Logf("nesttest: %v", err) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.own(t)
+	s.option.DisableCache = s.option.DisableCache || o.untracked
 	if s.kind == KindEmbedded && len(o.args) > 0 {
 		s.lacks(t, "options of redis-server's command line")
 	}

@@ -50,7 +50,7 @@ func (s *Server) ClientOf(t testing.TB, rules []string) rueidis.Client {
 func (s *Server) onAll(words []string) error {
 	if s.engine != nil {
 		// A client does not know all nodes of a Redis Cluster at once.
-		for _, addr := range s.addrs {
+		for _, addr := range s.asked() {
 			if _, err := ask(addr, words...); err != nil {
 				return fmt.Errorf("node %s: %w", addr, err)
 			}

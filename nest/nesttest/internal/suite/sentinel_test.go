@@ -4,10 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -28,61 +24,12 @@ var (
 	over        = nest.Cluster("over", nest.HashTag(), nest.Sub(overList, overZset, overStream, overLock, overChannel))
 )
 
-// withSentinel starts a primary, a replica and a sentinel. It returns clients of the sentinel and
-// of the primary.
-func withSentinel(t *testing.T) (sentinel, client rueidis.Client) {
-	t.Helper()
-	if nesttest.Shared(t).Kind() != nesttest.KindPath {
-		t.Skip("nesttest: SKIPPED, not passed: sentinels are started from PATH only")
-	}
-	primary, replica := nesttest.Start(t), nesttest.Start(t)
-	host, port, err := net.SplitHostPort(primary.Addr())
-	require.NoError(t, err)
-	ctx, r := t.Context(), replica.Client(t)
-	require.NoError(t, r.Do(ctx, r.B().Arbitrary("REPLICAOF", host, port).Build()).Error())
-
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	_, own, err := net.SplitHostPort(l.Addr().String())
-	require.NoError(t, err)
-	require.NoError(t, l.Close())
-	dir := t.TempDir()
-	file := filepath.Join(dir, "sentinel.conf")
-	text := fmt.Sprintf("port %s\nbind 127.0.0.1\ndir %s\nsentinel monitor main %s %s 1\n", own, dir, host, port)
-	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
-	process := exec.CommandContext(ctx, "redis-server", file, "--sentinel")
-	require.NoError(t, process.Start())
-	t.Cleanup(func() { _ = process.Wait() })
-
-	option := rueidis.ClientOption{InitAddress: []string{"127.0.0.1:" + own}, DisableCache: true, ForceSingleClient: true, AlwaysRESP2: true}
-	require.Eventually(t, func() bool {
-		if sentinel, err = rueidis.NewClient(option); err != nil {
-			return false
-		}
-		known, err := sentinel.Do(ctx, sentinel.B().Arbitrary("SENTINEL", "REPLICAS", "main").Build()).ToArray()
-		if err != nil || len(known) != 1 {
-			sentinel.Close()
-			return false
-		}
-		about, err := known[0].AsStrMap()
-		if err == nil && about["flags"] == "slave" && about["master-link-status"] == "ok" {
-			return true
-		}
-		sentinel.Close()
-		return false
-	}, 30*time.Second, 50*time.Millisecond, "the sentinel knows the replica")
-	t.Cleanup(sentinel.Close)
-	client, err = rueidis.NewClient(rueidis.ClientOption{InitAddress: option.InitAddress, Sentinel: rueidis.SentinelOption{MasterSet: "main"}, PipelineMultiplex: -1})
-	require.NoError(t, err)
-	t.Cleanup(client.Close)
-	return sentinel, client
-}
-
 // After a requested failover the old primary serves its connections for seconds. Waits and
 // subscriptions move to the new primary soon.
 func TestWaitsFollowAFailover(t *testing.T) {
 	t.Parallel()
-	sentinel, client := withSentinel(t)
+	server := nesttest.Sentinel(t)
+	client := server.Client(t)
 	root, err := nest.Open(client, over)
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -158,7 +105,7 @@ func TestWaitsFollowAFailover(t *testing.T) {
 	}
 	time.Sleep(500 * time.Millisecond)
 	before := fmt.Sprint(keysOf(client.Nodes()))
-	require.NoError(t, sentinel.Do(ctx, sentinel.B().Arbitrary("SENTINEL", "FAILOVER", "main").Build()).Error())
+	server.Failover(t)
 	require.Eventually(t, func() bool { return fmt.Sprint(keysOf(client.Nodes())) != before }, 20*time.Second, 5*time.Millisecond)
 	switched := time.Now()
 	require.Eventually(t, func() bool {

@@ -1,0 +1,168 @@
+package nesttest
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// sentinelName is the name under which the sentinel knows the primary.
+const sentinelName = "main"
+
+// Sentinel starts a primary with a replica and a sentinel that watches them, for this test alone,
+// and returns when the sentinel could replace the primary. They are processes of redis-server or
+// valkey-server from PATH, whatever the other tests run on, and end with the test. If neither
+// program is on PATH, the test is skipped; in CI (CI=true) it fails.
+//
+// A client of the server asks the sentinel for the primary. [Server.Addr] is the sentinel's
+// address. [Server.Nodes] returns the first primary and its replica. [Server.Kill] kills the server
+// that is the primary at that moment; about two seconds later the sentinel begins to replace it.
+// [Server.Restart] starts again what was killed. [Server.Failover] asks for a new primary while the
+// old one is alive.
+func Sentinel(t testing.TB, opts ...StartOption) *Server {
+	t.Helper()
+	o := startOptions{private: true}
+	for _, opt := range opts {
+		opt.applyStart(&o)
+	}
+	return fromPath(startSentinel(o))(t)
+}
+
+// Failover makes the replica the primary, while the old primary is alive. It returns when the
+// sentinel names the new one. It fails the test if the server is not one of [Sentinel].
+func (s *Server) Failover(t testing.TB) {
+	t.Helper()
+	e, ok := s.engine.(*watched)
+	if !ok {
+		t.Fatalf("nesttest: Failover of %s: only a server of nesttest.Sentinel has a sentinel", s)
+	}
+	if err := e.failover(); err != nil {
+		t.Fatalf("nesttest: Failover of %s: %v", s, err)
+	}
+}
+
+// watched is an engine: a primary with replicas that a sentinel watches.
+type watched struct {
+	*replicated
+	sentinel *process
+}
+
+func startSentinel(o startOptions) (*Server, error) {
+	s, err := startReplicas(o, 1, "redis.conf")
+	if err != nil {
+		return nil, err
+	}
+	w := &watched{replicated: s.engine.(*replicated)}
+	fail := func(err error) (*Server, error) {
+		return nil, errors.Join(fmt.Errorf("start a sentinel: %w", err), w.close())
+	}
+	if w.sentinel, err = startProcessWith("sentinel.conf", []string{"--sentinel"}); err != nil {
+		return fail(err)
+	}
+	host, port, err := net.SplitHostPort(w.primary.addr)
+	if err != nil {
+		return fail(err)
+	}
+	for _, command := range [][]string{
+		{"SENTINEL", "MONITOR", sentinelName, host, port, "1"},
+		{"SENTINEL", "SET", sentinelName, "down-after-milliseconds", "2000", "failover-timeout", "3000"},
+	} {
+		if _, err := ask(w.sentinel.addr, command...); err != nil {
+			return fail(err)
+		}
+	}
+	if err := w.settled(); err != nil {
+		return fail(err)
+	}
+	option := rueidis.ClientOption{Sentinel: rueidis.SentinelOption{
+		MasterSet: sentinelName, TopologyRefreshInterval: time.Second, // an announcement can be lost
+	}}
+	return newServer(KindPath, w, option, w.sentinel.addr), nil
+}
+
+// settled waits until the sentinel knows the replicas.
+func (w *watched) settled() error {
+	return waitFor(w.sentinel.done, func() error {
+		_, replicas, err := w.asSeen()
+		if err == nil && replicas != len(w.replicas) {
+			err = fmt.Errorf("the sentinel knows of %d replicas", replicas)
+		}
+		return err
+	})
+}
+
+// asSeen returns the primary that the sentinel names, and how many replicas it knows.
+func (w *watched) asSeen() (primary *process, replicas int, err error) {
+	info, err := ask(w.sentinel.addr, "INFO", "sentinel")
+	if err != nil {
+		return nil, 0, err
+	}
+	_, line, _ := strings.Cut(field(info, "master0"), "address=")
+	addr, line, _ := strings.Cut(line, ",")
+	if _, err := fmt.Sscanf(line, "slaves=%d", &replicas); err != nil {
+		return nil, 0, fmt.Errorf("the sentinel says %q: %w", line, err)
+	}
+	for _, p := range w.processes() {
+		if p.addr == addr {
+			return p, replicas, nil
+		}
+	}
+	return nil, 0, fmt.Errorf("the sentinel names %q as the primary", addr)
+}
+
+func (w *watched) failover() error {
+	before, _, err := w.asSeen()
+	if err != nil {
+		return err
+	}
+	// The sentinel has to know how the replica is, and looks at it from time to time.
+	if err := waitFor(w.sentinel.done, func() error {
+		_, err := ask(w.sentinel.addr, "SENTINEL", "FAILOVER", sentinelName)
+		return err
+	}); err != nil {
+		return err
+	}
+	return waitFor(w.sentinel.done, func() error {
+		now, _, err := w.asSeen()
+		if err == nil && now == before {
+			err = errors.New("the sentinel names the old primary")
+		}
+		return err
+	})
+}
+
+// kill kills the present primary.
+func (w *watched) kill() error {
+	primary, _, err := w.asSeen()
+	if err != nil {
+		return err
+	}
+	return primary.kill()
+}
+
+// restart starts again what was killed. The sentinel makes it a replica if there is another
+// primary.
+func (w *watched) restart() error {
+	for _, p := range w.processes() {
+		select {
+		case <-p.done:
+			if err := p.restart(); err != nil {
+				return err
+			}
+		default:
+		}
+	}
+	return nil
+}
+
+func (w *watched) close() error {
+	if w.sentinel == nil {
+		return w.replicated.close()
+	}
+	return errors.Join(w.sentinel.close(), w.replicated.close())
+}

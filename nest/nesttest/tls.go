@@ -1,0 +1,136 @@
+package nesttest
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// TLS makes the server speak TLS, and ask clients for a certificate, as Redis does by default. Its
+// [Server.ClientOption] has the certificates; [Server.TLSFiles] are their files. The server is a
+// process of redis-server or valkey-server from PATH, whatever the other tests run on. If neither
+// program is on PATH, the test is skipped; in CI (CI=true) it fails. [Server.ClientOf] connects to
+// it as an ACL user.
+func TLS() StartOption {
+	return startOptionFunc(func(o *startOptions) { o.tls = true })
+}
+
+// TLSFiles returns the files, in PEM, of the certificates of a server that was started with [TLS]:
+// that of the authority which signed the server's certificate, that of a client, and the client's
+// key. They last as long as the test.
+func (s *Server) TLSFiles(t testing.TB) (ca, cert, key string) {
+	t.Helper()
+	if s.certificates == "" {
+		t.Fatalf("nesttest: TLSFiles of %s: it was not started with nesttest.TLS", s)
+	}
+	in := func(name string) string { return filepath.Join(s.certificates, name) }
+	return in("ca.pem"), in("client.pem"), in("client.key")
+}
+
+func startTLS(t testing.TB, o startOptions) *Server {
+	t.Helper()
+	dir := t.TempDir()
+	port, err := freePort()
+	if err == nil {
+		err = makeCertificates(dir)
+	}
+	if err != nil {
+		t.Fatalf("nesttest: start a server with TLS: %v", err)
+	}
+	in := func(name string) string { return filepath.Join(dir, name) }
+	o.args = append(o.args, "--tls-port", strconv.Itoa(port),
+		"--tls-cert-file", in("server.pem"), "--tls-key-file", in("server.key"), "--tls-ca-cert-file", in("ca.pem"))
+	p, err := startProcess(o.serverArgs())
+	if err != nil {
+		return fromPath(nil, err)(t)
+	}
+	s := newServer(KindPath, p, rueidis.ClientOption{DisableCache: o.untracked}, net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	s.certificates = dir
+	if s.option.TLSConfig, err = clientTLS(dir); err != nil {
+		t.Error(errors.Join(err, p.close()))
+		t.FailNow()
+	}
+	return s.own(t)
+}
+
+// clientTLS returns what a client needs of the certificates in a folder.
+func clientTLS(dir string) (*tls.Config, error) {
+	authority, err := os.ReadFile(filepath.Join(dir, "ca.pem"))
+	if err != nil {
+		return nil, err
+	}
+	cert, err := tls.LoadX509KeyPair(filepath.Join(dir, "client.pem"), filepath.Join(dir, "client.key"))
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(authority) {
+		return nil, errors.New("ca.pem holds no certificate")
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, Certificates: []tls.Certificate{cert}}, nil
+}
+
+// makeCertificates writes an authority, and the certificates of a server and of a client that it
+// has signed, with their keys, to a folder.
+func makeCertificates(dir string) error {
+	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	authority := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "nesttest authority"},
+		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(30 * 24 * time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	if err := writeCertificate(dir, "ca", authority, authority, caKey, caKey); err != nil {
+		return err
+	}
+	for i, name := range []string{"server", "client"} {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			return err
+		}
+		cert := &x509.Certificate{
+			SerialNumber: big.NewInt(int64(2 + i)), Subject: pkix.Name{CommonName: "nesttest " + name},
+			NotBefore: authority.NotBefore, NotAfter: authority.NotAfter,
+			IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}, DNSNames: []string{"localhost"},
+			KeyUsage:    x509.KeyUsageDigitalSignature,
+			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+		}
+		if err := writeCertificate(dir, name, cert, authority, key, caKey); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeCertificate(dir, name string, cert, parent *x509.Certificate, key, parentKey *ecdsa.PrivateKey) error {
+	der, err := x509.CreateCertificate(rand.Reader, cert, parent, &key.PublicKey, parentKey)
+	if err != nil {
+		return fmt.Errorf("the certificate of the %s: %w", name, err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		os.WriteFile(filepath.Join(dir, name+".pem"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600),
+		os.WriteFile(filepath.Join(dir, name+".key"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), 0o600),
+	)
+}
