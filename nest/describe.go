@@ -70,6 +70,9 @@ type Description struct {
 	Node Node `json:"-"`
 	// Nodes are the contents of a cluster, in the order of declaration.
 	Nodes []Description `json:"nodes,omitempty"`
+
+	at    *mounted
+	scope Scope
 }
 
 // ReadThroughDescription describes what [ReadThrough] declares for a key. All durations are in
@@ -164,6 +167,9 @@ func (s Scope) describe(m *mounted) (Description, int) {
 		Doc:         m.def.config.doc,
 		Source:      m.def.Position(),
 		Node:        m.def.node,
+
+		at:    m,
+		scope: s,
 	}
 	if m.def.kind == KindChannel { // its messages are gone once they are delivered
 		d.TTL = 0

@@ -50,3 +50,45 @@ func TestArgumentsFromText(t *testing.T) {
 	_, err = nest.ParamDescription{}.Arg("x")
 	require.ErrorIs(t, err, nest.ErrArgument)
 }
+
+func TestMatchesFromText(t *testing.T) {
+	id, token := nest.Param[int64]("id"), nest.Param[string]("token", nest.Sensitive())
+	name, session := nest.Key[string]("name"), nest.Key[string]("session:<token>:<loose>", nest.Params(token))
+	user := nest.Cluster("user:<id>", nest.Params(id), nest.Sub(name, session))
+	root := nest.Cluster("root", nest.Sub(user))
+	s, err := nest.Open(nil, root, nest.NamesOnly())
+	require.NoError(t, err)
+	d := s.Describe().Nodes[0]
+	m, err := d.Nodes[0].Match(map[string]string{"id": "42"})
+	require.NoError(t, err)
+	require.Equal(t, name.At(s, 42).Key(), m.Key())
+	require.Same(t, name, m.Def())
+	m, err = d.Nodes[1].Match(map[string]string{"id": "42", "token": "a:b%", "loose": "<>"})
+	require.NoError(t, err)
+	require.Equal(t, session.At(s, 42, "a:b%", "<>").Key(), m.Key())
+	require.NotContains(t, m.String(), "a")
+
+	below := user.At(s, 42).Describe()
+	m, err = below.Nodes[0].Match(nil)
+	require.NoError(t, err)
+	require.Equal(t, name.At(s, 42).Key(), m.Key())
+
+	const hidden = "confidential"
+	for what, c := range map[string]struct {
+		d      nest.Description
+		values map[string]string
+		wants  error
+	}{
+		"missing": {d.Nodes[0], nil, nest.ErrMissingParam},
+		"extra":   {d.Nodes[0], map[string]string{"id": "42", hidden: hidden}, nest.ErrExtraParam},
+		"filled":  {below.Nodes[0], map[string]string{"id": "42"}, nest.ErrExtraParam},
+		"value":   {d.Nodes[0], map[string]string{"id": hidden}, nest.ErrParamValue},
+		"empty":   {d.Nodes[1], map[string]string{"id": "42", "token": "", "loose": hidden}, nest.ErrParamValue},
+		"cluster": {d, map[string]string{"id": "42"}, nest.ErrArgument},
+		"zero":    {nest.Description{}, nil, nest.ErrArgument},
+	} {
+		_, err := c.d.Match(c.values)
+		require.ErrorIs(t, err, c.wants, what)
+		require.NotContains(t, err.Error(), hidden, what)
+	}
+}
