@@ -69,7 +69,7 @@ func (f Finding) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s, %s", f.Kind, names.Printable(f.Template), amount(f.Keys, "key"))
 	if f.Source != "" {
-		fmt.Fprintf(&b, ", declared at %s", f.Source)
+		fmt.Fprintf(&b, ", declared at %s", names.Printable(f.Source))
 	}
 	if len(f.Examples) > 0 {
 		fmt.Fprintf(&b, ": %s", names.Printable(f.Examples[0]))

@@ -70,7 +70,13 @@ func govern(ctx context.Context, client rueidis.Client, ceiling time.Duration) (
 		wg.Go(func() { p.run(ctx) })
 	}
 	wg.Go(func() { g.run(ctx) })
-	return g, func() { cancel(); wg.Wait() }, nil
+	return g, func() {
+		cancel()
+		wg.Wait()
+		if len(g.loadeds) == 0 {
+			g.judge() // the work took no whole window
+		}
+	}, nil
 }
 
 // isReplica reports whether the server follows another one. One that does not say is taken for a

@@ -136,7 +136,7 @@ func (r *Report) view() *view {
 	for _, f := range r.Findings {
 		shown := findingView{
 			Kind: string(f.Kind), Meaning: meaning[f.Kind], Template: names.Printable(f.Template), Keys: amount(f.Keys, "key"),
-			Text: names.Printable(f.Text), Source: f.Source, Grave: slices.Index(kinds, f.Kind) < slices.Index(kinds, Undeclared),
+			Text: names.Printable(f.Text), Source: names.Printable(f.Source), Grave: slices.Index(kinds, f.Kind) < slices.Index(kinds, Undeclared),
 		}
 		for _, key := range f.Examples {
 			shown.Examples = append(shown.Examples, names.Printable(key))

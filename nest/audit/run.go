@@ -10,6 +10,9 @@ import (
 	"github.com/redisimnest/redisimnest/nest"
 )
 
+// finishing is how long the end of a step may take.
+const finishing = 5 * time.Second
+
 // auditor is one audit.
 type auditor struct {
 	scope   nest.Scope
@@ -222,6 +225,10 @@ func (a *auditor) finishPage(ctx context.Context) {
 			q.tally = a.undeclared.group(q.path).tally
 		}
 	}
+	// The keys count already, so what belongs to them is asked for even if the audit is
+	// interrupted.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishing)
+	defer cancel()
 	a.failed = a.measurer.ask(ctx, questions)
 	clear(a.page)
 	a.page = a.page[:0]

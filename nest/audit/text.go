@@ -65,7 +65,7 @@ func (r *Report) notes() []string {
 		number(int64(float64(r.Total.Keys)/max(r.Took.Seconds(), 0.001))), r.Began.UTC().Format("2006-01-02 15:04:05 UTC"))
 	switch {
 	case r.Unmeasured != "":
-		add("Memory was not measured: %s.", r.Unmeasured)
+		add("Memory was not measured: %s.", names.Printable(r.Unmeasured))
 	case r.Sample == 0:
 		add("Memory was not measured.")
 	case r.Total.Estimated():
@@ -245,7 +245,7 @@ func (r *Report) String() string {
 		}
 		fmt.Fprintf(&b, "    %s  %s", names.Printable(f.Template), amount(f.Keys, "key"))
 		if f.Source != "" {
-			b.WriteString("  " + f.Source)
+			b.WriteString("  " + names.Printable(f.Source))
 		}
 		b.WriteByte('\n')
 		for n, key := range f.Examples {
