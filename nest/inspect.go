@@ -413,7 +413,7 @@ func (m Match) Inspect(ctx context.Context, opts ...InspectOption) (Inspection, 
 		err = ErrNotFound
 	}
 	if err != nil {
-		err = r.fail(opInspect, serverError(err))
+		err = r.fail(opInspect, away(serverError(err), false))
 	}
 	r.observe(ctx, opInspect, start, err)
 	if err != nil {

@@ -224,7 +224,7 @@ func (m *Name) Resolve(above *Name, prefix string, args []any, given []Arg) (str
 		}
 		name = appendEscaped(name, text, p.escapes)
 	}
-	return string(append(name, m.End...)), nil
+	return string(append(name, m.End[skip:]...)), nil
 }
 
 // namedArg returns the index of the first argument with the given name, or -1.
