@@ -179,7 +179,7 @@ func finish[R any](ctx context.Context, r address, c *command[R], answer *rueidi
 }
 
 // exchange sends a command and returns the answer of the server or of the cache.
-func exchange[R any](ctx context.Context, r address, c *command[R]) (rueidis.RedisMessage, error) {
+func exchange[R any](ctx context.Context, r address, c *command[R]) (answer rueidis.RedisMessage, err error) {
 	c.reading = c.reads()
 	if c.mayMove(r) {
 		if mv, ok := c.moves(r); ok {
@@ -198,7 +198,7 @@ func exchange[R any](ctx context.Context, r address, c *command[R]) (rueidis.Red
 				return r.readRemembered(ctx, c.cmd)
 			}
 			if cmd, ok := r.cacheForm(c.cmd, c.fixed); ok {
-				answer, err := r.m.tree.client.DoCache(ctx, cmd, cached).ToMessage()
+				answer, err = r.m.tree.client.DoCache(ctx, cmd, cached).ToMessage()
 				if !answer.IsCacheHit() {
 					r.m.tree.doubtTracking(ctx, &answer, err)
 				}
