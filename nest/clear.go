@@ -15,7 +15,8 @@ import (
 // declarations outside the scope. In a cluster without a prefix of its own, it deletes the declared
 // keys and nothing else. Keys that are written meanwhile may remain. What this package stores
 // beside keys is deleted too: running loads store nothing, no key is remembered as missing any
-// more, and locks are released.
+// more, locks are released, and a [Generation] below the scope begins again, with a number that
+// none has had.
 //
 // A scope that is [Protected], or contains something that is, needs [Force], and so does a scope
 // whose prefix is empty. Without Force the error wraps [ErrProtected].
@@ -64,7 +65,7 @@ func (s Scope) clear(ctx context.Context, opts []ClearOption) (int64, error) {
 		deleted.Add(n)
 		return err
 	})
-	if err == nil && w.deletes && s.at.tree.caches && s.at.tree.options.broadcast {
+	if err == nil && w.deletes && (s.at.tree.caches || len(s.at.tree.generations) > 0) && s.at.tree.options.broadcast {
 		// A server sends its broadcasts once it has answered everything that it read together with
 		// the last fences.
 		for _, h := range w.last.holders {
@@ -119,6 +120,8 @@ func (w *walking) clearLoads(ctx context.Context) error {
 	if loads.pattern != "" {
 		loads.pattern += "%" + loadRole + "*"
 	}
+	// Numbers of generations are deleted where fences follow.
+	loads.direct = slices.DeleteFunc(loads.direct, func(t *target) bool { return t.m.def.isCluster() })
 	return loads.each(ctx, func(ctx context.Context, p walkPage) error {
 		_, companions := loads.doomed(p)
 		for _, answer := range s.send(ctx, p.server.client, s.unlinks(p.server.client, companions, o.chunk)) {
@@ -171,9 +174,7 @@ func (w *walking) clearPage(ctx context.Context, p walkPage) (deleted int64, fai
 	beside := len(cmds)
 	cmds = append(cmds, s.unlinks(node, keys, w.options.chunk)...)
 	n := len(cmds)
-	if s.at.tree.caches {
-		cmds = append(cmds, s.fences(node, keys)...)
-	}
+	cmds = append(cmds, s.fences(node, s.cached(keys, companions))...)
 	answers := s.send(ctx, node, cmds)
 	for i, answer := range answers[:n] {
 		gone, err := answeredInt(answer.ToMessage())
@@ -210,6 +211,23 @@ func (s Scope) unlinks(node rueidis.Client, names []string, chunk int) []rueidis
 		cmds = append(cmds, b.Unlink().Key(part...).Build())
 	}
 	return cmds
+}
+
+// cached returns those of the deleted names that the client may remember.
+func (s Scope) cached(keys, companions []string) []string {
+	var names []string
+	if s.at.tree.caches {
+		names = keys
+	}
+	if len(s.at.tree.generations) == 0 {
+		return names
+	}
+	for _, name := range companions {
+		if _, role, _ := companionOf(name); role == generationRole {
+			names = append(slices.Clip(names), name)
+		}
+	}
+	return names
 }
 
 // fences builds the commands that end a round of deletions if keys are cached: one for the server

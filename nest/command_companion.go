@@ -1,6 +1,7 @@
 package nest
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 )
@@ -12,9 +13,15 @@ const (
 	loadRole  = "load"
 	tokenRole = "token" // the last token of a lock
 	wakeRole  = "wake"  // wakes clients that wait for a lock
+	// generationRole holds the number of the current generation of a cluster. It stands beside what
+	// its prefix has before the generation, which is no key.
+	generationRole = "gen"
 )
 
-var roles = []string{loadRole, tokenRole, wakeRole}
+// keyRoles are the roles of what stands beside keys.
+var keyRoles = []string{loadRole, tokenRole, wakeRole}
+
+var roles = append([]string{generationRole}, keyRoles...)
 
 // companion returns the name of a key that serves another one, as a lock serves the key it guards.
 // The name begins like the key's, so that the same SCAN pattern and the same ACL rule cover both.
@@ -27,6 +34,17 @@ func companion(key, role string) string {
 		return key + "%" + role
 	}
 	return key + "%" + role + "{" + key + "}"
+}
+
+// companionTo is companion for a key in a buffer, which it may write to behind the key. It returns
+// the companion's name. The key is what that begins with.
+func companionTo(key []byte, role string) string {
+	size := len(key)
+	if bytes.IndexByte(key, '{') >= 0 {
+		return string(append(append(key, '%'), role...))
+	}
+	name := append(append(append(key, '%'), role...), '{')
+	return string(append(append(name, name[:size]...), '}'))
 }
 
 // companionOf returns the key that a companion serves and the companion's role, if the name is that

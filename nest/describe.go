@@ -57,6 +57,9 @@ type Description struct {
 	Was []string `json:"was,omitempty"`
 	// HashTag reports whether the cluster's prefix is in braces.
 	HashTag bool `json:"hash_tag,omitempty"`
+	// Generation is the name of the parameter that is the generation of what is below the cluster,
+	// see [Generation].
+	Generation string `json:"generation,omitempty"`
 	// Rate is the rate that a limiter allows, such as "100 per 1m, burst 20".
 	Rate string `json:"rate,omitempty"`
 	// Default reports whether reads of a missing key return a declared default.
@@ -163,6 +166,7 @@ func (s Scope) describe(m *mounted) (Description, int) {
 		HashTag:   m.def.config.hashTag,
 		Default:   m.def.config.hasDefault,
 
+		Generation:  m.def.config.generation,
 		AcceptPlain: m.def.config.acceptPlain,
 		Doc:         m.def.config.doc,
 		Source:      m.def.Position(),
@@ -300,6 +304,7 @@ func (d Description) notes() []string {
 	add(d.AcceptPlain, "ACCEPTS WHAT IS NOT SEALED")
 	add(len(d.Was) > 0, "was "+strings.Join(d.Was, ", "))
 	add(d.HashTag, "hash tag")
+	add(d.Generation != "", "generation "+d.Generation)
 	add(d.Protected, "protected")
 	add(d.Sensitive, "sensitive")
 	add(d.Codec != "" && d.Codec != "auto", "codec "+d.Codec)

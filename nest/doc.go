@@ -84,6 +84,7 @@
 //     [CachedOption]; [WhenDown] with [Fallback]
 //   - the tree: [Open], [Check], [OpenOption], [Sealer], [Hasher], [Observer], [Event],
 //     [TrackingOptions]
+//   - generations: [Generation] with [ClusterDef.Current] and [ClusterDef.Renew]
 //   - the keyspace: [Scope], [Match], [ScanOption], [ClearOption], [Rotate] with [RotateReport],
 //     [Description]
 //   - errors: [Error] and the sentinels that it wraps
@@ -112,7 +113,7 @@
 //     hyperloglog, geo*, channel, subscribe*, secret*, password, existing,
 //     custom)
 //   - flows: what takes several steps
-//     (load*, lock*, limiter, transact*)
+//     (load*, lock*, limiter, transact*, generation)
 //   - keyspace: what works on all keys below a scope
 //     (scan, walk*, clear, inspect*, ping, describe*, rotate*, migrate)
 //   - generated: the operations of batches

@@ -140,3 +140,26 @@ func ExampleRotate() {
 	// 3 3 0
 	// true
 }
+
+func ExampleClusterDef_Renew() {
+	item := nest.Key[string]("item:<id>")
+	catalog := nest.Cluster("catalog:<gen>", nest.Generation("gen"), nest.TTL(time.Hour), nest.Sub(item))
+	root, err := nest.Open(connect(), nest.Cluster("root", nest.Sub(catalog)))
+	check(err)
+
+	ctx := context.Background()
+	now, err := catalog.Current(ctx, root)
+	check(err)
+	check(item.At(now, 7).Set(ctx, "a lamp"))
+	fmt.Println(item.At(now, 7).Get(ctx))
+
+	_, err = catalog.Renew(ctx, root) // all items are gone, however many they are
+	check(err)
+	now, err = catalog.Current(ctx, root)
+	check(err)
+	_, err = item.At(now, 7).Get(ctx)
+	fmt.Println(errors.Is(err, nest.ErrNotFound))
+	// Output:
+	// a lamp <nil>
+	// true
+}

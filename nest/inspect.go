@@ -442,7 +442,9 @@ func (m Match) Ref() Ref {
 var nobody Declaration
 
 // Companion reports whether the name is that of something that this package keeps beside a key. It
-// returns the match of that key, and the role, such as "load" or "token".
+// returns the match of that key, and the role, such as "load" or "token". The number of a
+// [Generation] has the role "gen". It stands beside what the prefix of the cluster has before the
+// generation, which is no key: the match has the declaration of the cluster.
 func (m Match) Companion() (of Match, role string, ok bool) {
 	if m.at != nil || m.above == nil {
 		return Match{}, "", false
@@ -451,7 +453,11 @@ func (m Match) Companion() (of Match, role string, ok bool) {
 	if !ok {
 		return Match{}, "", false
 	}
-	if at := m.above.tree.at(key); at != nil {
+	if role == generationRole {
+		if number := m.above.tree.generationAt(key); number != nil {
+			return Match{key: key, at: number}, role, true
+		}
+	} else if at := m.above.tree.at(key); at != nil {
 		return Match{key: key, at: at}, role, true
 	}
 	return Match{key: key, above: m.above.tree.top}, role, true

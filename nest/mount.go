@@ -45,6 +45,8 @@ type mounted struct {
 	// them: the same place under its present name.
 	formers *formers
 	present *mounted
+	// generation is what is known of a cluster that has one, or nil.
+	generation *generation
 	// loads reports whether keys here are read through a loader. Writes must then end the loads
 	// that are running.
 	loads *atomic.Bool

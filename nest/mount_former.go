@@ -121,6 +121,11 @@ func (t *tree) settleFormers() error {
 			continue
 		}
 		m.formers.settle(m)
+		if m.generation != nil {
+			if err := m.generation.settle(t, m); err != nil {
+				return err
+			}
+		}
 		if t.client == nil || t.client.Mode() != rueidis.ClientModeCluster || m.def.isCluster() {
 			continue
 		}

@@ -79,6 +79,7 @@ type config struct {
 	params     []*names.Spec
 	subs       []Node
 	hashTag    bool
+	generation string // the name of the parameter, or ""
 	hasDefault bool
 	// def returns the default. It is a function because package fmt prints what unexported fields
 	// hold, but never what a function closes over, and the default may be that of a secret.

@@ -9,9 +9,9 @@ import (
 
 // TrackingOptions returns rueidis' ClientTrackingOptions for client-side caching in broadcasting
 // mode (CLIENT TRACKING … BCAST, Redis 6.0). They name the prefixes of the keys that are [Cached]
-// in the tree, opened with opts. The prefix of a key ends at its first parameter. No prefix begins
-// with another one, since Redis would refuse that. The result is nil, which stands for the usual
-// mode, when no key is Cached.
+// in the tree, opened with opts, and of the numbers of [Generation]s. The prefix of a key ends at
+// its first parameter. No prefix begins with another one, since Redis would refuse that. The result
+// is nil, which stands for the usual mode, when there is neither.
 //
 //	option.ClientTrackingOptions, err = nest.TrackingOptions(Root)
 //	client, err := rueidis.NewClient(option)
@@ -34,6 +34,9 @@ func TrackingOptions(root *ClusterDef, opts ...OpenOption) ([]string, error) {
 	for _, m := range t.mounts {
 		if m.def.bind != nil && m.settings.cached > 0 {
 			prefixes = append(prefixes, m.literalPrefix())
+		}
+		if m.generation != nil {
+			prefixes = append(prefixes, m.generation.number.literalPrefix())
 		}
 	}
 	if len(prefixes) == 0 {

@@ -24,6 +24,9 @@ type tree struct {
 	options openOptions
 	top     *mounted
 	mounts  []*mounted // in the order of declaration, parents before children
+	// generations are the clusters that have a [Generation].
+	generations []*mounted
+
 	index   *names.Index
 	flights flight.Group
 	turns   flight.Turns
@@ -73,6 +76,7 @@ func newTree(root *ClusterDef, opts []OpenOption) (*tree, error) {
 	}
 	if len(b.problems) == 0 {
 		b.bind()
+		b.ageing()
 	}
 	if len(b.problems) > 0 {
 		return nil, b.join()
@@ -198,6 +202,7 @@ func (b *builder) mount(parent *mounted, d *Declaration, specs map[string]*decla
 			b.problem(m.name.Text, fmt.Errorf("parameter <%s> appears twice on the path (%s): rename one", s.Name, d.where))
 		}
 	}
+	b.generationOf(m)
 	for _, sub := range d.config.subs {
 		if c := b.mount(m, sub.declared(), specs); c != nil && c.guarded {
 			m.guarded = true

@@ -18,6 +18,7 @@ type filter struct {
 	wanted   []*wanted
 	targets  []*target // of the places below the scope, in their order; nil where no key is taken
 	formers  []*target // of these places under their former names
+	numbers  []*target // of the numbers of generations
 	clusters []*target // the outermost clusters whose prefixes have all the values
 }
 
@@ -169,6 +170,7 @@ func (s Scope) filter(o *walkOptions) (*filter, error) {
 		if !inSpans(spans, m) || m.def.kind == KindChannel {
 			continue
 		}
+		f.bindNumber(m)
 		t := f.bind(m)
 		switch {
 		case t == nil:
@@ -236,6 +238,25 @@ func (f *filter) bind(m *mounted) *target {
 		}
 	}
 	return t
+}
+
+// bindNumber adds the number of the generation of a cluster that Only takes as a whole.
+func (f *filter) bindNumber(m *mounted) {
+	if g := m.generation; g != nil && len(g.number.name.Pieces) >= len(f.scope.at.name.Pieces) {
+		if t := f.bind(g.number); t != nil {
+			f.numbers = append(f.numbers, t)
+		}
+	}
+}
+
+// number returns the target of the number of a generation, or nil.
+func (f *filter) number(m *mounted) *target {
+	for _, t := range f.numbers {
+		if t.m == m {
+			return t
+		}
+	}
+	return nil
 }
 
 // spans returns the places of the declarations at or below the scope.
@@ -331,8 +352,11 @@ func (f *filter) of(m *mounted) *target {
 	if !f.scope.at.holds(m) {
 		return nil
 	}
-	if m.present != nil {
+	switch {
+	case m.present != nil:
 		return f.former(m)
+	case m.def.isCluster():
+		return f.number(m)
 	}
 	return f.targets[m.first-max(0, f.scope.at.first)]
 }
@@ -404,7 +428,11 @@ func (s Scope) plan(f *filter, o *walkOptions, extras bool) (p plan) {
 		slots := t.slots()
 		p.reach = p.reach.Or(&slots)
 	}
-	for _, t := range slices.Concat(f.targets, f.formers) {
+	all := slices.Concat(f.targets, f.formers)
+	if o.companions {
+		all = append(all, f.numbers...)
+	}
+	for _, t := range all {
 		switch {
 		case t == nil || o.undeclared:
 		case t.determined():
@@ -443,7 +471,7 @@ func (s Scope) identity(op string, f *filter, o *walkOptions) string {
 		for _, w := range f.wanted {
 			_, _ = fmt.Fprintf(h, " %q %q", w.arg.Param(), slices.Sorted(slices.Values(w.texts)))
 		}
-		for _, t := range slices.Concat(f.targets, f.formers) {
+		for _, t := range slices.Concat(f.targets, f.formers, f.numbers) {
 			if t != nil {
 				_, _ = fmt.Fprintf(h, " %q", t.m.name.Text)
 			}

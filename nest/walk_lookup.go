@@ -92,9 +92,13 @@ func (w *keyWalk) lookUp(ctx context.Context, do func(context.Context, ...rueidi
 	}
 	for _, t := range w.direct {
 		for name := range t.names {
+			beside := keyRoles
+			if t.m.def.isCluster() { // the number of its generation
+				name, beside = companion(name, generationRole), nil
+			}
 			going := add(name)
-			for i := 0; w.companions && going && i < len(roles); i++ {
-				going = add(companion(name, roles[i]))
+			for i := 0; w.companions && going && i < len(beside); i++ {
+				going = add(companion(name, beside[i]))
 			}
 			if !going {
 				return failed

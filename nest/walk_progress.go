@@ -108,11 +108,15 @@ func (w *walking) judge(name string, direct bool) (*mounted, verdict) {
 		m = t.at(name)
 	}
 	if m == nil {
-		if of, _, companion := companionOf(name); companion {
+		if of, role, companion := companionOf(name); companion {
 			if key, v = of, takenCompanion; !w.options.companions {
 				return nil, passed
 			}
-			if !w.blind {
+			switch {
+			case w.blind:
+			case role == generationRole:
+				m = t.generationAt(of)
+			default:
 				m = t.at(of)
 			}
 		} else {

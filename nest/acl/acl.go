@@ -285,8 +285,11 @@ func (p *plan) visit(d nest.Description, all bool, found []bool) {
 			found[i], all = true, true
 		}
 	}
-	if all && d.Kind != nest.KindCluster {
+	switch {
+	case all && d.Kind != nest.KindCluster:
 		p.add(d)
+	case all && slices.Contains(d.Missing, d.Generation):
+		p.addGeneration(d)
 	}
 	for _, sub := range d.Nodes {
 		p.visit(sub, all, found)
@@ -310,9 +313,18 @@ func (p *plan) add(d nest.Description) {
 	if d.Cached > 0 {
 		p.grant("eval_ro", p.commands)
 	}
+	p.operations(d)
+}
+
+// operations adds the rights to the operations on a declaration.
+func (p *plan) operations(d nest.Description) {
 	refused := map[string][]string{}
 	var reasons []string
-	for _, o := range append(slices.Clip(table[""]), table[d.Kind]...) {
+	all := table[d.Kind]
+	if d.Kind != nest.KindCluster {
+		all = append(slices.Clip(table[""]), all...)
+	}
+	for _, o := range all {
 		if d.Kind == nest.KindChannel && !strings.Contains(o.commands, "pub") && !strings.Contains(o.commands, "sub") {
 			continue
 		}
@@ -328,6 +340,20 @@ func (p *plan) add(d nest.Description) {
 	for _, reason := range reasons {
 		p.refused = append(p.refused, Refusal{Template: d.Name, Operations: refused[reason], Reason: reason})
 	}
+}
+
+// addGeneration adds the rights to ask for the current generation of a cluster, and to begin a new
+// one. Its number is kept beside what stands before the generation in the cluster's name.
+func (p *plan) addGeneration(d nest.Description) {
+	for _, name := range append([]string{d.Name}, d.Was...) {
+		before, _, _ := strings.Cut(name, "<"+d.Generation+">")
+		pattern := p.pattern(strings.TrimSuffix(before, ":"))
+		if len(p.only) > 0 {
+			pattern += "%*"
+		}
+		p.patterns[pattern] = true
+	}
+	p.operations(d)
 }
 
 // permit adds the rights to an operation on the keys of d. If the user cannot run all of it, and
@@ -453,6 +479,7 @@ var inPart = func() map[string]part {
 		"password VerifyDetail": {"strlen get", true, replacesHash},
 		"password Rotate":       {"strlen get", true, sealsAgain},
 		"secret Rotate":         {"get", false, sealsAgain},
+		"cluster Current":       {"get", false, "the number of a generation that is there is read; to begin the first one is a write"},
 	}
 	for kind, rows := range table {
 		for _, o := range rows {

@@ -48,6 +48,10 @@ var table = map[nest.Kind][]operation{
 		{name: "Subscribers", commands: "pubsub|numsub pubsub|shardnumsub", effect: keeps},
 		{name: "Subscribe", commands: "subscribe ssubscribe", effect: keeps},
 	},
+	nest.KindCluster: {
+		{name: "Current", commands: "get", scripts: "numbering", inside: "get set time unlink", effect: keeps},
+		{name: "Renew", scripts: "numbering", inside: "get set time unlink"},
+	},
 	nest.KindCounter: {
 		{name: "Get", commands: "get", renewing: "getex", effect: renews},
 		{name: "Lookup", commands: "get", renewing: "getex", effect: renews},

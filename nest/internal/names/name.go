@@ -109,6 +109,25 @@ func (m *Name) Below(t Template, tag bool, spec func(name string) *Spec, shared 
 	return below
 }
 
+// Before returns what stands before the i-th parameter, without the ':' at its end, as a name of
+// its own. In messages it is known by the text of m.
+func (m *Name) Before(i int) Name {
+	end := strings.TrimSuffix(m.Pieces[i].Literal, ":")
+	return Name{Pieces: m.Pieces[:i:i], End: end, Text: m.Text, endBlock: newBlock(end)}
+}
+
+// Begin returns the name of m with which a name begins that is known to be below m.
+func (m *Name) Begin(name string) string {
+	size := len(m.End)
+	for _, piece := range m.Pieces {
+		size += len(piece.Literal)
+	}
+	for _, text := range m.split(name) {
+		size += len(text)
+	}
+	return name[:min(size, len(name))]
+}
+
 func newParam(s *Slot, spec *Spec, e *escapes) *Param {
 	p := &Param{Tail: s.Tail, escapes: e}
 	if spec != nil {

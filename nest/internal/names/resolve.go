@@ -70,22 +70,34 @@ func (m *Name) Complete(above *Name, prefix string, args []any) (string, bool) {
 // CompleteOwn is like [Name.Complete], for integers and strings of every builtin type and of the
 // parameters' own types.
 func (m *Name) CompleteOwn(above *Name, prefix string, args []any) (string, bool) {
-	open := m.Pieces[len(above.Pieces):]
-	if len(open) != len(args) || len(open) == 0 {
+	var stack [stackName]byte
+	name, ok := m.AppendOwn(stack[:0], above, prefix, args)
+	if !ok || len(args) == 0 {
 		return "", false
 	}
-	var stack [stackName]byte
-	name := open[0].begin(stack[:0], above, prefix)
+	return string(name), true
+}
+
+// AppendOwn appends the name that CompleteOwn returns. It takes a name without open parameters too.
+func (m *Name) AppendOwn(name []byte, above *Name, prefix string, args []any) ([]byte, bool) {
+	open := m.Pieces[len(above.Pieces):]
+	if len(open) != len(args) {
+		return name, false
+	}
+	if len(open) == 0 {
+		return append(append(name, prefix...), m.End[len(above.End):]...), true
+	}
+	name = open[0].begin(name, above, prefix)
 	for i := range open {
 		if i > 0 {
 			name = open[i].block.append(name)
 		}
 		var ok bool
 		if name, ok = open[i].Param.appendOwn(name, args[i]); !ok {
-			return "", false
+			return name, false
 		}
 	}
-	return string(m.endBlock.append(name)), true
+	return m.endBlock.append(name), true
 }
 
 // begin appends what stands before the first parameter that is open below a scope.

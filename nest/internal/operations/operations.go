@@ -30,9 +30,10 @@ import (
 	"strings"
 )
 
-// Operation is one exported method of a reference that takes a context.
+// Operation is one exported method of a reference, or of the declaration of a cluster, that takes a
+// context.
 type Operation struct {
-	Type    string // "KeyRef"; "Ref" for operations of all references
+	Type    string // "KeyRef"; "Ref" for operations of all references; "ClusterDef"
 	Name    string // "SetIfAbsent"
 	Command string // "SET NX", as in the doc comment
 	Needs   string // "Redis 7.4 or Valkey 9"; "" if every supported server has it
@@ -78,6 +79,9 @@ func Read(dir string) ([]Operation, error) {
 	})
 	return ops, errors.Join(errs...)
 }
+
+// clusterType is the declaration whose methods are operations themselves.
+const clusterType = "ClusterDef"
 
 // source is a package, as far as it can be understood without its imports.
 type source struct {
@@ -165,7 +169,7 @@ func (s *source) add(d *ast.FuncDecl) error {
 		s.twins[typ+"."+d.Name.Name] = true
 	case aides[typ] != "" && takesContext(d):
 		s.aides[aides[typ]] = append(s.aides[aides[typ]], obj)
-	case strings.HasSuffix(typ, "Ref") && takesContext(d):
+	case (strings.HasSuffix(typ, "Ref") || typ == clusterType) && takesContext(d):
 		s.methods = append(s.methods, d)
 	}
 	return nil

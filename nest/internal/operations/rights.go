@@ -154,6 +154,8 @@ func Go(ops []Operation, preface string) ([]byte, error) {
 			kind = `""`
 		case "KeyRef":
 			kind = "nest.KindValue"
+		case clusterType:
+			kind = "nest.KindCluster"
 		}
 		fmt.Fprintf(&b, "\t%s: {\n", kind)
 		for len(ops) > 0 && ops[0].Type == typ {

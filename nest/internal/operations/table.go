@@ -66,7 +66,7 @@ func Markdown(ops []Operation) []byte {
 func writeCommands(b *bytes.Buffer, ops []Operation) {
 	users := map[string][]string{}
 	for _, o := range ops {
-		name := strings.TrimPrefix(strings.TrimSuffix(o.Type, "Ref")+"."+o.Name, ".")
+		name := strings.TrimPrefix(subject(o.Type)+"."+o.Name, ".")
 		for _, command := range o.Commands() {
 			if !slices.Contains(users[command], name) {
 				users[command] = append(users[command], name)
@@ -79,8 +79,11 @@ func writeCommands(b *bytes.Buffer, ops []Operation) {
 	}
 }
 
+// subject returns what the operations of a type are about: "Key", "Cluster".
+func subject(typ string) string { return strings.TrimSuffix(strings.TrimSuffix(typ, "Ref"), "Def") }
+
 func writeType(b *bytes.Buffer, ops []Operation) {
-	title := strings.TrimSuffix(ops[0].Type, "Ref")
+	title := subject(ops[0].Type)
 	if title == "" {
 		title = "Every kind"
 	}

@@ -27,8 +27,8 @@ func TestNoOperationIsForgotten(t *testing.T) {
 	byType, err := declaredOperations()
 	require.NoError(t, err)
 	// Locks and limiters have only keys with a lease, and their own tests.
-	// What a custom type sends are its user's own commands.
-	types := []string{"Ref", "LockRef", "LimiterRef", "CustomRef"}
+	// What a custom type sends are its user's own commands. Generations have tests of their own.
+	types := []string{"Ref", "LockRef", "LimiterRef", "CustomRef", "ClusterDef"}
 	s := nesttest.Open(t, root, openOptions(t)...)
 	for _, sub := range subjects {
 		types = append(types, sub.typ)
