@@ -2,12 +2,19 @@ package bench
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"runtime"
 	"slices"
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/redis/rueidis"
 
+	"github.com/redisimnest/redisimnest/nest"
 	"github.com/redisimnest/redisimnest/nest/audit"
+	"github.com/redisimnest/redisimnest/nest/nesttest"
 )
 
 // BenchmarkRatioAudit audits a million keys, or with -short a hundred thousand, without their
@@ -83,4 +90,133 @@ func inspectBare(ctx context.Context, client rueidis.Client, names []string, typ
 		*length += n
 	}
 	return nil
+}
+
+// BenchmarkAuditMemory audits a million keys, and without -short ten million: nine tenths are
+// declared, and the names of the others have every shape. peak-B is the maximum size of the heap.
+func BenchmarkAuditMemory(b *testing.B) {
+	sizes := []int{1_000_000, 10_000_000}
+	if testing.Short() {
+		sizes = sizes[:1]
+	}
+	for _, size := range sizes {
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
+			server := nesttest.Start(b)
+			client := newClient(b, server)
+			root, lead := crowd(b, client, server.Prefix(b))
+			if err := fill(b.Context(), client, lead, size*9/10); err != nil {
+				b.Fatal(err)
+			}
+			if err := fillStrays(b.Context(), client, lead, size/10); err != nil {
+				b.Fatal(err)
+			}
+			peak, rate := uint64(0), 0.0
+			for b.Loop() {
+				runtime.GC()
+				stop := watchHeap()
+				report, err := audit.Run(b.Context(), root)
+				peak = max(peak, stop())
+				if err != nil || report.Total.Keys != int64(size) {
+					b.Fatalf("%d of %d keys: %v", report.Total.Keys, size, err)
+				}
+				rate = float64(size) / report.Took.Seconds()
+			}
+			b.ReportMetric(float64(peak), "peak-B")
+			b.ReportMetric(rate, "keys/s")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// fillStrays writes names that nothing declares, of one to six segments of words and numbers.
+func fillStrays(ctx context.Context, client rueidis.Client, lead string, total int) error {
+	const script = `for i = ARGV[1], ARGV[2] do
+	local name, rest = KEYS[1], i
+	for part = 0, i % 6 do
+		name = name .. ':' .. string.char(97 + rest % 26, 97 + (rest * 7) % 26, 97 + (rest * 11) % 26) .. (part % 2 == 0 and i or '')
+		rest = math.floor(rest / 3)
+	end
+	redis.call('SET', name .. ':' .. i, 'x')
+end`
+	const step = 10_000
+	for from := 1; from <= total; from += step {
+		cmd := client.B().Eval().Script(script).Numkeys(1).Key(lead+"stray").Arg(strconv.Itoa(from), strconv.Itoa(from+step-1)).Build()
+		if err := client.Do(ctx, cmd).Error(); err != nil && !errors.Is(err, rueidis.Nil) {
+			return err
+		}
+	}
+	return nil
+}
+
+// BenchmarkAuditCeiling measures by how much an audit with a ceiling raises the 90th percentile of
+// PING: the median of ten windows with it, against that of ten without, five before and five after.
+// One iteration takes half a minute: -benchtime 1x.
+func BenchmarkAuditCeiling(b *testing.B) {
+	server := realServer(b)
+	client := newClient(b, server)
+	root, lead := crowd(b, client, server.Prefix(b))
+	if err := fill(b.Context(), client, lead, crowdSize()); err != nil {
+		b.Fatal(err)
+	}
+	other := newClient(b, server)
+	for _, ceiling := range []time.Duration{200 * time.Microsecond, 500 * time.Microsecond, time.Millisecond, 0} {
+		b.Run(fmt.Sprint(ceiling), func(b *testing.B) {
+			opts := []audit.Option{audit.SampleMemory(0)}
+			if ceiling > 0 {
+				opts = append(opts, audit.MaxAddedLatency(ceiling))
+			}
+			for b.Loop() {
+				without := pingWindows(b, other, 5)
+				ctx, cancel := context.WithCancel(b.Context())
+				keys, ended := int64(0), make(chan struct{})
+				count := audit.Walk(nest.Progress(func(p nest.WalkProgress) { keys = max(keys, p.Matched) }))
+				var rate float64
+				go func() {
+					defer close(ended)
+					start, all := time.Now(), int64(0)
+					for ctx.Err() == nil { // over and over, until the windows are measured
+						keys = 0
+						_, _ = audit.Run(ctx, root, append(slices.Clone(opts), count)...)
+						all += keys
+					}
+					rate = float64(all) / time.Since(start).Seconds()
+				}()
+				time.Sleep(5 * time.Second)
+				with := pingWindows(b, other, 10)
+				cancel()
+				<-ended
+				without = append(without, pingWindows(b, other, 5)...)
+				b.ReportMetric(median(without), "without-us")
+				b.ReportMetric(median(with), "with-us")
+				b.ReportMetric(median(with)-median(without), "added-us")
+				if ceiling > 0 {
+					b.ReportMetric((median(with)-median(without))/float64(ceiling.Microseconds()), "x-ceiling")
+				}
+				b.ReportMetric(rate, "keys/s")
+				b.ReportMetric(0, "ns/op")
+			}
+		})
+	}
+}
+
+// pingWindows returns the 90th percentiles of how long a PING takes, in microseconds, in windows of
+// a second.
+func pingWindows(b *testing.B, client rueidis.Client, n int) []float64 {
+	b.Helper()
+	conn, giveBack := client.Dedicate()
+	defer giveBack()
+	var windows []float64
+	for range n {
+		var all []float64
+		for end := time.Now().Add(time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+			start := time.Now()
+			if err := conn.Do(b.Context(), conn.B().Ping().Build()).Error(); err != nil {
+				b.Fatal(err)
+			}
+			all = append(all, float64(time.Since(start).Nanoseconds())/1000)
+		}
+		slices.Sort(all)
+		windows = append(windows, all[len(all)*9/10])
+	}
+	return windows
 }

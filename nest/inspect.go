@@ -93,12 +93,13 @@ func (s Scope) inspect(ctx context.Context, opts []InspectOption, yield func(Ins
 	err = w.inTurn(ctx, func(p walkPage) error {
 		seen := w.sight(p)
 		x := inspector{tree: s.at.tree, client: p.server.client, options: &o, moved: w.spoil}
+		chunk, ahead := x.chunk(len(x.questions()))
 		from := 0
-		for list, err := range x.inAdvance(ctx, w, seen) {
+		for list, err := range x.inAdvance(ctx, w, seen, chunk, ahead) {
 			if err != nil {
 				return err
 			}
-			from = min(from+inspectChunk, len(seen))
+			from = min(from+chunk, len(seen))
 			for i := range list {
 				if !list[i].gone && !yield(list[i].Inspection, nil) {
 					w.count(p, seen[:from])
@@ -116,15 +117,27 @@ func (s Scope) inspect(ctx context.Context, opts []InspectOption, yield func(Ins
 }
 
 const (
-	// inspectChunk is how many keys are inspected together.
-	inspectChunk = 200
-	// inspectAhead is how many such chunks are on their way at the same time.
+	// inspectChunk is how many keys are inspected together if their values are read, and
+	// inspectPipeline how many commands are sent together if not. From 2,000 on, the client takes
+	// another connection.
+	inspectChunk    = 200
+	inspectPipeline = 1900
+	// inspectAhead is how many pipelines are on their way at the same time.
 	inspectAhead = 3
 )
 
+// chunk returns how many keys are inspected together, and how many such chunks at the same time.
+// Values are in memory, so that there are not many at a time.
+func (x *inspector) chunk(questions int) (keys, ahead int) {
+	if x.options.maxValue > 0 {
+		return inspectChunk, 1
+	}
+	return inspectPipeline / questions, inspectAhead
+}
+
 // inAdvance inspects the names that a step of a walk has found, chunk by chunk. While one is dealt
 // with, the next ones are on their way.
-func (x *inspector) inAdvance(ctx context.Context, w *walking, seen []sighting) iter.Seq2[[]looked, error] {
+func (x *inspector) inAdvance(ctx context.Context, w *walking, seen []sighting, chunk, ahead int) iter.Seq2[[]looked, error] {
 	type inspected struct {
 		list []looked
 		err  error
@@ -140,8 +153,8 @@ func (x *inspector) inAdvance(ctx context.Context, w *walking, seen []sighting) 
 		}()
 		rest := seen
 		for len(rest) > 0 || len(begun) > 0 {
-			for len(rest) > 0 && len(begun) < inspectAhead {
-				part := rest[:min(inspectChunk, len(rest))]
+			for len(rest) > 0 && len(begun) < ahead {
+				part := rest[:min(chunk, len(rest))]
 				rest = rest[len(part):]
 				done := make(chan inspected, 1)
 				begun = append(begun, done)
@@ -217,7 +230,13 @@ func (x *inspector) ask(ctx context.Context, keys []*looked, questions ...questi
 			}
 			if words := q.command(k); words != nil {
 				before := commandWords(words)
-				cmds = append(cmds, x.client.B().Arbitrary(words[:before]...).Keys(k.key).Args(words[before:]...).Build().ToRetryable())
+				cmd := x.client.B().Arbitrary(words[:before]...)
+				if x.moved == nil {
+					cmd = cmd.Keys(k.key)
+				} else {
+					cmd = cmd.Args(k.key) // it is known where the key is: its slot need not be computed
+				}
+				cmds = append(cmds, cmd.Args(words[before:]...).Build().ToRetryable())
 				about = append(about, asked{uint16(i), uint16(n)})
 			}
 		}

@@ -39,8 +39,8 @@ type governor struct {
 	next    time.Time     // when what was done so far is due
 	limited bool          // the work had to wait, in this window
 
-	faster             float64 // by which the pace grows
 	baselines, loadeds []time.Duration
+	recent             []time.Duration // what the last windows with work have added
 }
 
 // probe measures one server.
@@ -54,7 +54,7 @@ type probe struct {
 
 // govern starts a governor. stop ends it.
 func govern(ctx context.Context, client rueidis.Client, ceiling time.Duration) (_ *governor, stop func(), _ error) {
-	g := &governor{ceiling: ceiling, rate: firstRate, gate: make(chan struct{}), faster: 1.5}
+	g := &governor{ceiling: ceiling, rate: firstRate, gate: make(chan struct{})}
 	for addr, node := range client.Nodes() {
 		replica, err := isReplica(ctx, node)
 		if err != nil {
@@ -215,12 +215,17 @@ func (g *governor) judge() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.loadeds = append(g.loadeds, loaded)
-	switch {
+	// The median of three windows, since others make the server slow for a moment as well.
+	g.recent = append(g.recent, added)
+	g.recent = g.recent[max(0, len(g.recent)-3):]
+	switch added := percentile(g.recent, 0.5); {
 	case added > g.ceiling:
-		g.rate = max(slowestRate, g.rate*max(0.5, min(0.9, float64(g.ceiling)/float64(added))))
-		g.faster = 1.1
+		g.rate = max(slowestRate, g.rate*max(0.6, min(0.9, float64(g.ceiling)/float64(added))))
+		g.recent = g.recent[:0] // they are about the former pace
+	case g.limited && added < g.ceiling/2:
+		g.rate *= 1.3
 	case g.limited && added < g.ceiling*4/5:
-		g.rate *= g.faster
+		g.rate *= 1.1
 	}
 	g.limited = false
 }

@@ -48,7 +48,7 @@ func TestMemoryIsEstimated(t *testing.T) {
 	both := newTally()
 	both.load(&s, 5)
 	both.load(&s, 5)
-	require.EqualValues(t, 2*s.Keys, both.keys)
+	require.Equal(t, 2*s.Keys, both.keys)
 	require.InDelta(t, 2*float64(s.Bytes), both.bytes(), 2)
 }
 

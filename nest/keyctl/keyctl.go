@@ -135,7 +135,7 @@ func (t *tool) command() *cobra.Command {
 	}
 	cmd.PersistentFlags().BoolVar(&t.json, "json", false, "print JSON, one object a line")
 	cmd.AddCommand(t.treeCommand(), t.lsCommand(), t.getCommand(), t.ttlCommand(), t.countCommand(), t.clearCommand(),
-		t.rotateCommand(), t.aclCommand(), t.watchCommand())
+		t.rotateCommand(), t.aclCommand(), t.watchCommand(), t.auditCommand())
 	return cmd
 }
 

@@ -86,8 +86,7 @@ func TestContinue(t *testing.T) {
 		same := func(r *audit.Report) audit.Report {
 			plain := *r
 			plain.Began, plain.Took = time.Time{}, 0
-			var forget func(s *audit.Stats)
-			forget = func(s *audit.Stats) { s.Largest = nil }
+			forget := func(s *audit.Stats) { s.Largest = nil }
 			forget(&plain.Total)
 			plain.Keys, plain.Clusters, plain.Undeclared = slices.Clone(r.Keys), slices.Clone(r.Clusters), slices.Clone(r.Undeclared)
 			plain.Findings = slices.Clone(r.Findings)
