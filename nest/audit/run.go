@@ -1,8 +1,10 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -31,6 +33,8 @@ type auditor struct {
 	uncounted  int64 // of the audit that this one continues, as repeated
 	repeated   int64
 	complete   bool
+	// current says of generations whether they are the current one, as far as it was asked.
+	current map[string]bool
 
 	// page has the keys of the step of the walk that is going on. They count when it is finished,
 	// which is when the cursor stands behind them.
@@ -53,6 +57,8 @@ type cluster struct {
 type row struct {
 	Key
 	node nest.Node
+	// generation is the parameter that is the generation of the cluster with the template of.
+	generation, of string
 	*tally
 }
 
@@ -101,6 +107,11 @@ func (a *auditor) describe(d nest.Description, template string, in int) {
 			a.describe(sub, template, in)
 		}
 		c.last = len(a.rows)
+		if d.Generation != "" {
+			for _, r := range a.rows[c.from:c.last] {
+				r.generation, r.of = d.Generation, full
+			}
+		}
 	default:
 		r := &row{Key: Key{
 			Name: d.Name, Template: full, In: in, Kind: d.Kind, GoType: d.Type,
@@ -216,9 +227,12 @@ func (a *auditor) finishPage(ctx context.Context) {
 	}
 	questions := make([]question, 0, len(a.page))
 	for n := range a.page {
-		if q, ask := a.count(&a.page[n]); ask {
+		if q, ask := a.count(ctx, &a.page[n]); ask {
 			questions = append(questions, q)
 		}
+	}
+	if a.failed != nil {
+		return
 	}
 	for i := range questions {
 		if q := &questions[i]; q.path != nil { // groups may have become one since
@@ -235,7 +249,7 @@ func (a *auditor) finishPage(ctx context.Context) {
 }
 
 // count counts a key, and returns what else is to be asked about it.
-func (a *auditor) count(i *nest.Inspection) (question, bool) {
+func (a *auditor) count(ctx context.Context, i *nest.Inspection) (question, bool) {
 	a.seen++
 	name := i.Match.String
 	if of, role, ok := i.Companion(); ok {
@@ -273,15 +287,50 @@ func (a *auditor) count(i *nest.Inspection) (question, bool) {
 			r.OldNames++
 			a.findings.add(OldName, r.Template, r.Source, "stands under a former name", name)
 		}
+		if r.generation != "" && a.old(ctx, r, i.Match) {
+			r.OldGenerations++
+			a.findings.add(OldGeneration, r.Template, r.Source, "is of a former generation", name)
+		}
 		q.tally = r.tally
 	}
 	q.weight, q.measured = q.tally.choose(i, a.options)
 	return q, q.measured
 }
 
+// maxGenerations is how many generations an audit remembers whether they are the current one.
+const maxGenerations = 1 << 12
+
+// old reports whether a key is of a former generation.
+func (a *auditor) old(ctx context.Context, r *row, m nest.Match) bool {
+	of := r.of
+	names, values := m.Params()
+	for i, name := range names {
+		of += "\x00" + values[i]
+		if name == r.generation {
+			break
+		}
+	}
+	current, known := a.current[of]
+	if !known {
+		var err error
+		if current, err = m.Current(ctx); err != nil {
+			a.failed = cmp.Or(a.failed, fmt.Errorf("ask which generation is the current one (GET): %w", err))
+			return false
+		}
+		if len(a.current) >= maxGenerations || a.current == nil {
+			a.current = make(map[string]bool)
+		}
+		a.current[of] = current
+	}
+	return !current
+}
+
 // loose reports whether a companion is an orphan if its key does not exist: if nothing declares the
 // key, or nothing of its kind has such a companion, or the companion never expires.
 func loose(of nest.Match, role string, ttl time.Duration) bool {
+	if role == "gen" { // it never expires, and stands beside no key
+		return of.Def() == nil
+	}
 	if of.Def() == nil || ttl == nest.Forever {
 		return true
 	}
