@@ -1,7 +1,6 @@
 package keyctl
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -10,9 +9,6 @@ import (
 	"github.com/redisimnest/redisimnest/nest"
 	"github.com/redisimnest/redisimnest/nest/acl"
 )
-
-// errFailures is the error of a rotation that has left values as they are.
-var errFailures = errors.New("some values could not be sealed again")
 
 func (t *tool) aclCommand() *cobra.Command {
 	var readOnly, ask, noWalks, watches bool

@@ -49,7 +49,7 @@ func (t *tool) auditCommand() *cobra.Command {
 	cmd.Flags().StringVar(&f.sample, "sample", strconv.Itoa(audit.DefaultSample), "measure the memory of this many keys of each declaration, or of \"all\"; 0 is none")
 	cmd.Flags().IntVar(&f.examples, "examples", audit.DefaultExamples, "name this many keys for each finding")
 	cmd.Flags().DurationVar(&f.ceiling, "ceiling", 0, "slow down where a PING takes this much longer than without the audit, such as 1ms; 0 is no ceiling")
-	cmd.Flags().IntVar(&t.keysPerSecond, "rate", 0, "look at no more than this many keys a second; 0 is as fast as possible")
+	t.rateFlag(cmd)
 	cmd.Flags().StringVar(&f.format, "format", "", "text, markdown, json or html; the default is what the name of the output says, else text")
 	cmd.Flags().StringVar(&f.output, "output", "", "write the report to this file")
 	cmd.Flags().StringVar(&f.resume, "continue", "", "go on with the audit whose report, as JSON, is in this file")
@@ -73,20 +73,13 @@ func (t *tool) audit(cmd *cobra.Command, f *auditFlags) error {
 			return err
 		}
 	}
-	scope, err := t.connect(cmd.Context())
+	scope, filters, err := t.begin(cmd.Context())
 	if err != nil {
 		return err
 	}
-	filters, err := t.filters(scope)
-	if err != nil {
-		return err
-	}
-	if t.keysPerSecond > 0 {
-		filters = append(filters, nest.KeysPerSecond(t.keysPerSecond))
-	}
-	b := t.bar("auditing")
-	report, failed := audit.Run(cmd.Context(), scope, append(opts, audit.Walk(append(filters, nest.Progress(b.show))...))...)
-	b.done()
+	progress, done := t.progress("auditing", nil)
+	report, failed := audit.Run(cmd.Context(), scope, append(opts, audit.Walk(append(t.paced(filters), progress)...))...)
+	done()
 	if report == nil {
 		return failed
 	}

@@ -40,6 +40,18 @@ func (b *bar) done() {
 	}
 }
 
+// progress returns the option that shows how far a walk is, and that keeps what it said last in
+// end, unless that is nil.
+func (t *tool) progress(what string, end *nest.WalkProgress) (report nest.WalkOption, done func()) {
+	b := t.bar(what)
+	return nest.Progress(func(p nest.WalkProgress) {
+		if b.show(p); end != nil {
+			*end = p
+			end.By = maps.Clone(p.By)
+		}
+	}), b.done
+}
+
 func (t *tool) clearCommand() *cobra.Command {
 	var yes, force, dry, all bool
 	cmd := &cobra.Command{
@@ -56,11 +68,7 @@ func (t *tool) clearCommand() *cobra.Command {
 			if t.filtered() && all {
 				return usage("--all is for everything: leave it out, or the filters")
 			}
-			scope, err := t.connect(ctx)
-			if err != nil {
-				return err
-			}
-			filters, err := t.filters(scope)
+			scope, filters, err := t.begin(ctx)
 			if err != nil {
 				return err
 			}
@@ -109,25 +117,16 @@ func (t *tool) clearCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "count what would be deleted, and end")
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	cmd.Flags().BoolVar(&force, "force", false, "delete protected keys too")
-	cmd.Flags().IntVar(&t.keysPerSecond, "rate", 0, "look at no more than this many keys a second; 0 is as fast as possible")
+	t.rateFlag(cmd)
 	return cmd
 }
 
 // clear runs one pass of Clear and returns what it did at its end.
 func (t *tool) clear(ctx context.Context, what string, scope nest.Scope, filters []nest.WalkOption, opts ...nest.ClearOption) (end nest.WalkProgress, err error) {
-	for _, f := range filters {
-		opts = append(opts, f)
-	}
-	if t.keysPerSecond > 0 {
-		opts = append(opts, nest.KeysPerSecond(t.keysPerSecond))
-	}
-	b := t.bar(what)
-	_, err = scope.Clear(ctx, append(opts, nest.Progress(func(p nest.WalkProgress) {
-		b.show(p)
-		end = p
-		end.By = maps.Clone(p.By)
-	}))...)
-	b.done()
+	report, done := t.progress(what, &end)
+	opts = append(opts, widened[nest.ClearOption](t.paced(filters))...)
+	_, err = scope.Clear(ctx, append(opts, report)...)
+	done()
 	return end, err
 }
 

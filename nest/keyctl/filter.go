@@ -1,6 +1,7 @@
 package keyctl
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -47,6 +48,38 @@ func visit(d nest.Description, f func(nest.Description)) {
 	for _, sub := range d.Nodes {
 		visit(sub, f)
 	}
+}
+
+// begin opens the tree on the server, and returns the options that the flags ask for.
+func (t *tool) begin(ctx context.Context) (nest.Scope, []nest.WalkOption, error) {
+	scope, err := t.connect(ctx)
+	if err != nil {
+		return scope, nil, err
+	}
+	filters, err := t.filters(scope)
+	return scope, filters, err
+}
+
+// widened returns options of every walk as those of one kind of walk.
+func widened[O any](opts []nest.WalkOption) []O {
+	all := make([]O, 0, len(opts)+3)
+	for _, opt := range opts {
+		all = append(all, any(opt).(O)) //nolint:errcheck,forcetypeassert // a WalkOption is an option of every walk
+	}
+	return all
+}
+
+// rateFlag adds the flag that slows a walk down.
+func (t *tool) rateFlag(cmd *cobra.Command) {
+	cmd.Flags().IntVar(&t.keysPerSecond, "rate", 0, "look at no more than this many keys a second; 0 is as fast as possible")
+}
+
+// paced adds what the flag says.
+func (t *tool) paced(opts []nest.WalkOption) []nest.WalkOption {
+	if t.keysPerSecond != 0 {
+		opts = append(opts, nest.KeysPerSecond(t.keysPerSecond))
+	}
+	return opts
 }
 
 // filters returns the options that the flags ask for.

@@ -80,6 +80,7 @@ type tool struct {
 	scope         nest.Scope
 	closeScope    func()
 	keysPerSecond int
+	maxBytes      int
 }
 
 // codeError is an error with an exit code.
@@ -135,7 +136,7 @@ func (t *tool) command() *cobra.Command {
 	}
 	cmd.PersistentFlags().BoolVar(&t.json, "json", false, "print JSON, one object a line")
 	cmd.AddCommand(t.treeCommand(), t.lsCommand(), t.getCommand(), t.ttlCommand(), t.countCommand(), t.clearCommand(),
-		t.rotateCommand(), t.aclCommand(), t.watchCommand(), t.auditCommand())
+		t.rotateCommand(), t.migrateCommand(), t.aclCommand(), t.watchCommand(), t.auditCommand())
 	return cmd
 }
 

@@ -29,7 +29,9 @@ var (
 	order   = nest.Cluster("order:<id>", nest.Params(orderID), nest.Sub(total))
 	board   = nest.SortedSet[string]("board", nest.TTL(time.Hour))
 	ledger  = nest.List[string]("ledger", nest.Protected())
-	root    = nest.Cluster("shop", nest.Sub(user, order, board, ledger))
+	pin     = nest.Key[string]("pin", nest.Sensitive())
+	nick    = nest.Key[string]("nick", nest.Was("nickname"))
+	root    = nest.Cluster("shop", nest.Sub(user, order, board, ledger, pin, nick))
 
 	sealing = secure.GenerateKey()
 )
@@ -151,8 +153,87 @@ func TestGetAndTTL(t *testing.T) {
 	require.Contains(t, out, "shop:board")
 	require.Contains(t, errOut, "shop:user:9:name does not exist")
 	require.Contains(t, s.bad(keyctl.ExitNotFound, "get", "shop:user:9:name"), "does not exist")
+	for _, command := range []string{"get", "ttl"} {
+		code, out, errOut = s.run("", command, "shop:user:8:name", "shop:ledger", "shop:user:9:login:hush")
+		require.Equal(t, keyctl.ExitNotFound, code)
+		require.Contains(t, out, "shop:ledger", "the others are shown")
+		require.Contains(t, errOut, "shop:user:8:name does not exist")
+		require.Contains(t, errOut, "shop:user:9:login:<token> does not exist")
+	}
 	require.Contains(t, s.bad(keyctl.ExitUsage, "get", "elsewhere:x"), "not below the scope")
 	require.Contains(t, s.bad(keyctl.ExitUsage, "get"), "at least 1")
+}
+
+// Values are read as what they are declared, and what must not be seen is not shown, whatever the
+// key really holds.
+func TestGetShowsWhatMayBeSeen(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	server := nesttest.Embedded(t)
+	s := newShop(t, server)
+	do := func(words ...string) {
+		require.NoError(t, s.client.Do(ctx, s.client.B().Arbitrary(words...).Build()).Error())
+	}
+	do("SET", "shop:pin", "1234")
+	require.Equal(t, []string{"shop:pin\tstring\t\t[redacted]"}, s.ok("get", "shop:pin"))
+	do("DEL", "shop:user:1:api_key")
+	do("HSET", "shop:user:1:api_key", "very", "secret")
+	code, out, errOut := s.run("", "get", "shop:user:1:api_key")
+	require.Equal(t, keyctl.ExitOK, code)
+	require.Equal(t, "shop:user:1:api_key\thash\t\t[redacted]\n", out)
+	require.Contains(t, errOut, "shop:user:1:api_key: wrong type")
+	do("SET", "shop:user:2:api_key", "not sealed")
+	code, out, errOut = s.run("", "get", "shop:user:2:api_key")
+	require.Equal(t, keyctl.ExitOK, code)
+	require.Equal(t, "shop:user:2:api_key\tstring\t\t[redacted]\n", out)
+	require.Contains(t, errOut, "unsealed")
+	do("HSET", "shop:user:2:login:hush", "address", "Elm Street 1", "device", "phone")
+	_, out, errOut = s.run("", "get", "shop:user:2:login:hush")
+	require.NotContains(t, out+errOut, "Elm Street")
+	require.Contains(t, out, "address\t[redacted]")
+	require.Contains(t, out, "device\tphone")
+	require.NotContains(t, out+errOut, "hush")
+
+	do("SET", "shop:order:1:total", "many")
+	_, out, errOut = s.run("", "get", "shop:order:1:total")
+	require.Equal(t, "shop:order:1:total\tstring\t\tmany\n", out)
+	require.Contains(t, errOut, "undecodable")
+	require.Equal(t, []string{"shop:order:2:total\tstring\t\t10"}, s.ok("get", "shop:order:2:total"))
+	require.Equal(t, []string{`{"key":"shop:order:2:total","type":"string","part":"","value":10}`}, s.ok("get", "--json", "shop:order:2:total"))
+	require.Equal(t, []string{"shop:user:1:name\tstring\t\t[6 bytes: --max-bytes]"}, s.ok("get", "--max-bytes", "5", "shop:user:1:name"))
+	require.Contains(t, s.bad(keyctl.ExitUsage, "get", "--max-bytes", "0", "shop:user:1:name"), "at least 1")
+	words := []string{"DEL", "shop:ledger"}
+	do(words...)
+	words[0] = "RPUSH"
+	for range 150 {
+		words = append(words, "x")
+	}
+	do(words...)
+	code, out, errOut = s.run("", "get", "shop:ledger")
+	require.Equal(t, keyctl.ExitOK, code)
+	require.Equal(t, 100, strings.Count(out, "\n"))
+	require.Contains(t, errOut, "50 more are not shown")
+}
+
+func TestMigrate(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	s := newShop(t, nesttest.Embedded(t))
+	do := func(words ...string) {
+		require.NoError(t, s.client.Do(ctx, s.client.B().Arbitrary(words...).Build()).Error())
+	}
+	require.Contains(t, s.ok("migrate"), "clean\ttrue")
+	do("SET", "shop:nickname", "a")
+	require.Contains(t, s.ok("migrate", "--dry-run"), "moved shop:nick\t1")
+	require.Equal(t, []string{`{"dry_run":false,"found":1,"moved":1,"both":0,"gone":0,"failed":0,"by":{"shop:nick":1},"clean":false}`}, s.ok("migrate", "--json"))
+	require.Equal(t, []string{"shop:nick\tstring\t\ta"}, s.ok("get", "shop:nick"))
+	do("SET", "shop:nickname", "b")
+	code, out, errOut := s.run("", "migrate")
+	require.Equal(t, keyctl.ExitFailed, code)
+	require.Contains(t, out, "both\t1")
+	require.Contains(t, out, "left: shop:nickname")
+	require.Contains(t, errOut, "could not be moved")
+	require.Contains(t, s.bad(keyctl.ExitUsage, "migrate", "--only", "shop:board"), "Was")
 }
 
 func TestCount(t *testing.T) {

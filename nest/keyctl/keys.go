@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -58,18 +57,11 @@ func (t *tool) lsCommand() *cobra.Command {
 		Long:  "List keys with their templates. Names that nothing declares have no template.\nParameters that are declared as sensitive are shown as their templates.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			scope, err := t.connect(cmd.Context())
+			scope, filters, err := t.begin(cmd.Context())
 			if err != nil {
 				return err
 			}
-			filters, err := t.filters(scope)
-			if err != nil {
-				return err
-			}
-			var opts []nest.ScanOption
-			for _, f := range filters {
-				opts = append(opts, f)
-			}
+			opts := widened[nest.ScanOption](filters)
 			if undeclared {
 				opts = append(opts, nest.Undeclared())
 			}
@@ -104,11 +96,7 @@ func (t *tool) countCommand() *cobra.Command {
 		Short: "Count keys by their templates",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			scope, err := t.connect(cmd.Context())
-			if err != nil {
-				return err
-			}
-			filters, err := t.filters(scope)
+			scope, filters, err := t.begin(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -125,17 +113,9 @@ func (t *tool) countCommand() *cobra.Command {
 
 // count counts keys by their templates.
 func (t *tool) count(ctx context.Context, scope nest.Scope, filters []nest.WalkOption) (seen nest.WalkProgress, err error) {
-	opts := []nest.ScanOption{}
-	for _, f := range filters {
-		opts = append(opts, f)
-	}
-	bar := t.bar("counting")
-	_, err = scope.Count(ctx, append(opts, nest.Progress(func(p nest.WalkProgress) {
-		bar.show(p)
-		seen = p
-		seen.By = maps.Clone(p.By)
-	}))...)
-	bar.done()
+	report, done := t.progress("counting", &seen)
+	_, err = scope.Count(ctx, append(widened[nest.ScanOption](filters), report)...)
+	done()
 	return seen, err
 }
 
@@ -156,16 +136,22 @@ func (t *tool) counts(p nest.WalkProgress) error {
 }
 
 func (t *tool) getCommand() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "get KEY...",
 		Short: "Show what keys hold",
-		Long: "Show what keys hold, by their full names: at most the first 100 elements of each.\n" +
-			"Secrets, passwords, secret fields and the values of sensitive keys are not shown.",
+		Long: "Show what keys hold, by their full names: at most the first 100 elements of each, and the newest\n" +
+			"entries of a stream. Values are shown as what they are declared. What differs from the declaration\n" +
+			"comes on the standard error. Secrets, passwords, secret fields and sensitive values are not shown.",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, keys []string) error {
+			if t.maxBytes < 1 {
+				return usage("--max-bytes %d: at least 1", t.maxBytes)
+			}
 			return t.each(cmd.Context(), keys, []string{"key", "type", "part", "value"}, t.value)
 		},
 	}
+	cmd.Flags().IntVar(&t.maxBytes, "max-bytes", 1<<20, "read no value that is longer; a collection counts with its memory on the server")
+	return cmd
 }
 
 func (t *tool) ttlCommand() *cobra.Command {
@@ -174,57 +160,51 @@ func (t *tool) ttlCommand() *cobra.Command {
 		Short: "Show how long keys still live, and what is declared",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, keys []string) error {
-			declared := map[string]time.Duration{}
-			return t.each(cmd.Context(), keys, []string{"key", "ttl", "declared"}, func(ctx context.Context, scope nest.Scope, m nest.Match, out *rows) error {
-				if len(declared) == 0 {
-					visit(scope.Describe(), func(d nest.Description) {
-						declared[d.Name] = time.Duration(d.TTL * float64(time.Second))
-					})
-				}
-				client := scope.Client()
-				left, err := client.Do(ctx, client.B().Pttl().Key(m.Key()).Build()).AsInt64()
-				ttl := time.Duration(left) * time.Millisecond
-				switch {
-				case err != nil:
-					return err
-				case left == -2:
+			return t.each(cmd.Context(), keys, []string{"key", "ttl", "declared"}, func(ctx context.Context, m nest.Match, out *rows) error {
+				ref := m.Ref()
+				left, err := ref.TTL(ctx)
+				if errors.Is(err, nest.ErrNotFound) {
 					return errMissing
-				case left == -1:
-					ttl = nest.Forever
 				}
-				said := declared[m.Template()]
-				if said == 0 {
-					said = nest.Forever
+				if err != nil {
+					return err
 				}
-				return out.add(m.String(), ttl, said)
+				declared := ref.DeclaredTTL()
+				if declared == 0 {
+					declared = nest.Forever
+				}
+				return out.add(m.String(), left, declared)
 			})
 		},
 	}
 }
 
 // errMissing is the error of a key that does not exist.
-var errMissing = &codeError{ExitNotFound, errors.New("does not exist")}
+var errMissing = errors.New("does not exist")
 
-// each does something with every key. A key that does not exist is told at the end, after all
+// each does something with every key. The keys that do not exist are told at the end, after all
 // others.
-func (t *tool) each(ctx context.Context, keys, columns []string, do func(context.Context, nest.Scope, nest.Match, *rows) error) error {
+func (t *tool) each(ctx context.Context, keys, columns []string, do func(context.Context, nest.Match, *rows) error) error {
 	scope, err := t.connect(ctx)
 	if err != nil {
 		return err
 	}
 	out := t.rows(columns...)
-	var missing error
+	var missing []error
 	for _, key := range keys {
 		m, err := scope.Match(key)
 		if err != nil {
 			return &codeError{ExitUsage, fmt.Errorf("%s: %w", printable(m.String()), err)}
 		}
-		err = do(ctx, scope, m, out)
+		err = do(ctx, m, out)
 		if errors.Is(err, errMissing) {
-			missing = &codeError{ExitNotFound, fmt.Errorf("%s %w", printable(m.String()), errMissing)}
+			missing = append(missing, fmt.Errorf("%s %w", printable(m.String()), errMissing))
 		} else if err != nil {
 			return fmt.Errorf("%s: %w", printable(m.String()), err)
 		}
 	}
-	return errors.Join(out.end(), missing)
+	if err := out.end(); err != nil || len(missing) == 0 {
+		return err
+	}
+	return &codeError{ExitNotFound, errors.Join(missing...)}
 }

@@ -123,6 +123,8 @@ func show(cell any) string {
 	switch v := cell.(type) {
 	case string:
 		return printable(v)
+	case json.RawMessage:
+		return printable(string(v))
 	case time.Duration:
 		if v == nest.Forever {
 			return "none"

@@ -1,11 +1,13 @@
 package keyctl
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
-
-	"github.com/redis/rueidis"
 
 	"github.com/redisimnest/redisimnest/nest"
 )
@@ -16,122 +18,133 @@ const shownElements = 100
 // hidden stands for a value that is not shown.
 const hidden = "[redacted]"
 
-// value shows what a key holds, as it is stored.
-func (t *tool) value(ctx context.Context, scope nest.Scope, m nest.Match, out *rows) error {
-	client := scope.Client()
-	b := client.B()
-	do := func(cmd rueidis.Completed) rueidis.RedisResult { return client.Do(ctx, cmd) }
-	key := m.Key()
-	typ, err := do(b.Type().Key(key).Build()).ToString()
+// value shows what a key holds, as what it is declared. What is sealed or sensitive is not shown.
+func (t *tool) value(ctx context.Context, m nest.Match, out *rows) error {
+	i, err := m.Inspect(ctx, nest.InspectValue(t.maxBytes))
+	if errors.Is(err, nest.ErrNotFound) {
+		return errMissing
+	}
 	if err != nil {
 		return err
 	}
-	sealed, fields := sealedIn(scope.Describe(), m)
-	add := func(part any, value string) error {
-		if sealed {
-			value = hidden
+	for _, p := range i.Problems {
+		if _, err := fmt.Fprintf(t.err, "%s: %s: %s\n", printable(m.String()), p.Kind, printable(p.Text)); err != nil {
+			return err
 		}
-		return out.add(m.String(), typ, part, value)
 	}
-	switch typ {
-	case "none":
-		return errMissing
-	case "string":
-		text, err := do(b.Get().Key(key).Build()).ToString()
-		if err != nil {
-			return gone(err)
-		}
-		return add("", text)
-	case "hash":
-		page, err := do(b.Hscan().Key(key).Cursor(0).Count(shownElements).Build()).AsScanEntry()
-		if err != nil {
-			return err
-		}
-		for i := 0; i+1 < len(page.Elements) && i < 2*shownElements; i += 2 {
-			value := page.Elements[i+1]
-			if slices.Contains(fields, page.Elements[i]) || slices.Contains(fields, "*") {
-				value = hidden
-			}
-			if err := add(page.Elements[i], value); err != nil {
-				return err
-			}
-		}
-		return nil
-	case "list":
-		return elements(do(b.Lrange().Key(key).Start(0).Stop(shownElements-1).Build()), func(i int, text string) error { return add(i, text) })
-	case "set":
-		page, err := do(b.Sscan().Key(key).Cursor(0).Count(shownElements).Build()).AsScanEntry()
-		if err != nil {
-			return err
-		}
-		for _, member := range page.Elements[:min(len(page.Elements), shownElements)] {
-			if err := add("", member); err != nil {
-				return err
-			}
-		}
-		return nil
-	case "zset":
-		scored, err := do(b.Zrange().Key(key).Min("0").Max("99").Withscores().Build()).AsZScores()
-		if err != nil {
-			return err
-		}
-		for _, z := range scored {
-			if err := add(z.Score, z.Member); err != nil {
-				return err
-			}
-		}
-		return nil
-	case "stream":
-		entries, err := do(b.Xrevrange().Key(key).End("+").Start("-").Count(shownElements).Build()).AsXRange()
-		if err != nil {
-			return err
-		}
-		for _, e := range entries {
-			if err := add(e.ID, fmt.Sprint(e.FieldValues)); err != nil {
-				return err
-			}
-		}
-		return nil
+	if i.Value == nil {
+		return out.add(m.String(), i.Type, "", t.instead(i))
 	}
-	return add("", "[a type that is not shown]")
-}
-
-func elements(answer rueidis.RedisResult, add func(i int, text string) error) error {
-	texts, err := answer.AsStrSlice()
+	all, err := parts(i)
 	if err != nil {
 		return err
 	}
-	for i, text := range texts {
-		if err := add(i, text); err != nil {
+	for _, p := range all[:min(len(all), shownElements)] {
+		if err := out.add(m.String(), i.Type, p.name, p.value); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-// gone turns the answer to a key that has ended meanwhile into errMissing.
-func gone(err error) error {
-	if rueidis.IsRedisNil(err) {
-		return errMissing
+	if more := len(all) - shownElements; more > 0 {
+		_, err = fmt.Fprintf(t.err, "%s: %d more are not shown\n", printable(m.String()), more)
 	}
 	return err
 }
 
-// sealedIn reports whether the values of a key are not to be shown, and which of its fields are
-// not.
-func sealedIn(d nest.Description, m nest.Match) (sealed bool, fields []string) {
-	def := m.Def()
-	if def == nil {
-		return false, nil
-	}
-	visit(d, func(d nest.Description) {
-		if d.Node == def {
-			fields = d.SecretFields
+// instead returns what is shown in place of a value that is not.
+func (t *tool) instead(i nest.Inspection) string {
+	if def := i.Def(); def != nil {
+		secret := false
+		visit(t.scope.Describe(), func(d nest.Description) { secret = secret || d.Node == def && d.Sensitive })
+		switch def.Kind() {
+		case nest.KindSecret, nest.KindPassword, nest.KindLock, nest.KindLimiter:
+			secret = true
 		}
-	})
-	switch def.Kind() {
-	case nest.KindSecret, nest.KindPassword, nest.KindLock:
-		return true, nil
+		if secret {
+			return hidden
+		}
 	}
-	return false, fields
+	switch i.Type {
+	case "string":
+		if i.Len <= int64(t.maxBytes) {
+			return hidden
+		}
+		return fmt.Sprintf("[%d bytes: --max-bytes]", i.Len)
+	case "hash", "list", "set", "zset", "stream":
+		return fmt.Sprintf("[%d elements: --max-bytes]", i.Len)
+	}
+	return "[a type that is not shown]"
+}
+
+// part is an element, a field or an entry of a value, or a whole string.
+type part struct {
+	name  any
+	value any
+}
+
+// parts takes a value apart.
+func parts(i nest.Inspection) ([]part, error) {
+	switch i.Type {
+	case "hash":
+		var fields map[string]json.RawMessage
+		err := json.Unmarshal(i.Value, &fields)
+		return named(fields), err
+	case "list", "set":
+		var elements []json.RawMessage
+		err := json.Unmarshal(i.Value, &elements)
+		all := make([]part, len(elements))
+		for n, e := range elements {
+			if all[n] = (part{"", cellOf(e)}); i.Type == "list" {
+				all[n].name = n
+			}
+		}
+		return all, err
+	case "zset":
+		var members []struct {
+			Member, Score       json.RawMessage
+			Longitude, Latitude json.Number
+		}
+		err := json.Unmarshal(i.Value, &members)
+		all := make([]part, len(members))
+		for n, m := range members {
+			all[n] = part{cellOf(m.Score), cellOf(m.Member)}
+			if m.Score == nil {
+				all[n].name = m.Longitude.String() + " " + m.Latitude.String()
+			}
+		}
+		return all, err
+	case "stream":
+		var entries []struct {
+			ID     string
+			Fields json.RawMessage
+		}
+		err := json.Unmarshal(i.Value, &entries)
+		all := make([]part, len(entries))
+		for n, e := range entries {
+			all[len(all)-1-n] = part{e.ID, cellOf(e.Fields)} // the newest first
+		}
+		return all, err
+	}
+	return []part{{"", cellOf(i.Value)}}, nil
+}
+
+// named returns fields in the order of their names.
+func named(fields map[string]json.RawMessage) []part {
+	all := make([]part, 0, len(fields))
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		value := cellOf(fields[name])
+		if bytes.Equal(fields[name], []byte("null")) {
+			value = hidden // a secret field
+		}
+		all = append(all, part{name, value})
+	}
+	return all
+}
+
+// cellOf returns JSON as a cell: a string as its text.
+func cellOf(value json.RawMessage) any {
+	var s string
+	if len(value) > 0 && value[0] == '"' && json.Unmarshal(value, &s) == nil {
+		return s
+	}
+	return value
 }

@@ -20,11 +20,7 @@ func (t *tool) watchCommand() *cobra.Command {
 		Short: "Show what happens to keys, until interrupted",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			scope, err := t.connect(cmd.Context())
-			if err != nil {
-				return err
-			}
-			filters, err := t.filters(scope)
+			scope, filters, err := t.begin(cmd.Context())
 			if err != nil {
 				return err
 			}
