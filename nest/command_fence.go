@@ -68,13 +68,14 @@ func (c *command[R]) endLoads(r address) []rueidis.Completed {
 	return cmds
 }
 
-// endLoad builds the command that removes the lock of a load.
+// endLoad builds the command that removes the lock of a load, also under the key's former names
+// unless they are in other slots.
 //
 //nest:ttl keeps
 func (r address) endLoad() rueidis.Completed {
 	r.m.tree.downs.Written()
 	cmd := r.b().Unlink().Key(companion(r.key, loadRole))
-	if r.m.formers != nil {
+	if r.m.formers != nil && !r.m.formers.far {
 		for _, old := range r.m.olds(r.key) {
 			cmd = cmd.Key(companion(old, loadRole))
 		}

@@ -89,6 +89,7 @@ func (m *mounted) holdsSealed() bool {
 //
 //nest:ttl keeps
 func (r address) together(words []string, movers []address) (rueidis.Completed, error) {
+	movers, _ = apart(movers)
 	if len(movers) == 1 && writesWhole(words) {
 		keys := append([]string{r.key}, r.m.olds(r.key)...)
 		return r.b().Arbitrary("EVAL", displacing, strconv.Itoa(len(keys))).Keys(keys...).Args(words...).Build(), nil
@@ -227,17 +228,33 @@ func (r address) exchangeMoving(ctx context.Context, mv relocation) (rueidis.Red
 		return r.m.tree.do(ctx, mv.cmd)
 	}
 	if mv.reads && readsFirst[words[0]] {
-		bare := address{m: r.m.formers.bare, key: r.key}
+		bare := r.bare()
 		answer, err := exchange(ctx, bare, &command[rueidis.RedisMessage]{op: &opDo, cmd: mv.cmd, cacheable: true, fixed: mv.fixed})
 		if !maybeMissing(answer, err) {
 			return answer, err
 		}
+		if provesMissing[words[0]] && !r.m.formers.far {
+			if nowhere, unclear := r.nowhere(ctx); unclear == nil && nowhere {
+				return answer, err
+			}
+		}
+	}
+	near, far := apart(mv.movers)
+	if far != nil && mv.before != nil {
+		if err := endFarLoads(ctx, far); err != nil {
+			return rueidis.RedisMessage{}, err
+		}
 	}
 	return r.untilMoved(ctx, mv.movers, func() (rueidis.RedisMessage, error) {
-		cmd, err := r.together(words, mv.movers)
+		cmd, err := marks.rebuilt(r.b(), words), error(nil)
+		if near != nil {
+			cmd, err = r.together(words, near)
+		}
 		switch {
 		case err != nil:
 			return rueidis.RedisMessage{}, err
+		case near == nil && len(mv.movers) == 1 && writesWhole(words):
+			return r.displace(ctx, mv, cmd)
 		case mv.changed != nil || mv.before != nil:
 			return r.sendWrite(ctx, mv.before, cmd, mv.changed)
 		}
@@ -245,9 +262,31 @@ func (r address) exchangeMoving(ctx context.Context, mv relocation) (rueidis.Red
 	})
 }
 
+// provesMissing are those of the reads whose empty answer is that of a missing key and of no other.
+var provesMissing = map[string]bool{
+	"GET": true, "GETEX": true, "HGETALL": true, "HLEN": true, "HKEYS": true, "HVALS": true,
+	"LLEN": true, "SMEMBERS": true, "SCARD": true, "ZCARD": true,
+}
+
+// nowhere reports whether the key stands under none of its names. One command asks for all of them,
+// so no other program can move the key in between. It costs less than the script that moves.
+//
+//nest:ttl keeps
+func (r address) nowhere(ctx context.Context) (bool, error) {
+	keys := append([]string{r.key}, r.m.olds(r.key)...)
+	n, err := answeredInt(r.m.tree.do(ctx, r.b().Exists().Key(keys...).Build()))
+	return n == 0, err
+}
+
 // untilMoved sends something until it is not refused because a sealed key stands under a former
-// name. Such a key is moved here.
+// name. Such a key is moved here, and so are, before anything is sent, keys that have to be
+// carried.
 func (r address) untilMoved(ctx context.Context, movers []address, send func() (rueidis.RedisMessage, error)) (rueidis.RedisMessage, error) {
+	if _, far := apart(movers); far != nil {
+		if err := carryAll(ctx, far); err != nil {
+			return rueidis.RedisMessage{}, err
+		}
+	}
 	for c := (contest{}); ; {
 		answer, err := send()
 		if !standsUnderFormer(err) {
@@ -269,7 +308,7 @@ func standsUnderFormer(err error) bool {
 
 // moved returns a command of the key in the form that moves the key first.
 func (r address) moved(cmd rueidis.Completed) rueidis.Completed {
-	if r.m.formers == nil {
+	if r.m.formers == nil || r.m.formers.far {
 		return cmd
 	}
 	if moved, err := r.together(cmd.Commands(), []address{r}); err == nil {
@@ -277,6 +316,9 @@ func (r address) moved(cmd rueidis.Completed) rueidis.Completed {
 	}
 	return cmd
 }
+
+// bare returns the key without its former names.
+func (r address) bare() address { return address{m: r.m.formers.bare, key: r.key} }
 
 // onlyMove moves a key and does nothing else.
 func (r address) onlyMove() rueidis.Completed {
@@ -286,7 +328,11 @@ func (r address) onlyMove() rueidis.Completed {
 
 // moveAll moves the keys that stand under a former name.
 func (r address) moveAll(ctx context.Context, movers []address) error {
-	for _, m := range movers {
+	near, far := apart(movers)
+	if err := carryAll(ctx, far); err != nil {
+		return err
+	}
+	for _, m := range near {
 		_, err := m.untilMoved(ctx, []address{m}, func() (rueidis.RedisMessage, error) {
 			if m.m.settings.cached > 0 {
 				return m.sendWrite(ctx, nil, m.onlyMove(), []address{m})
@@ -300,9 +346,14 @@ func (r address) moveAll(ctx context.Context, movers []address) error {
 	return nil
 }
 
-// reseatAll moves sealed values from former names.
+// reseatAll moves from former names what no script can move: sealed values, and keys that have to
+// be carried.
 func reseatAll(ctx context.Context, movers []address) error {
-	for _, r := range movers {
+	near, far := apart(movers)
+	if err := carryAll(ctx, far); err != nil {
+		return err
+	}
+	for _, r := range near {
 		if !r.m.holdsSealed() {
 			continue
 		}
@@ -318,7 +369,7 @@ func reseatAll(ctx context.Context, movers []address) error {
 // reseat moves a sealed value from a former name, and reports whether there was one that could be
 // moved.
 func (r address) reseat(ctx context.Context, old address) (done bool, err error) {
-	to := address{m: r.m.formers.bare, key: r.key}
+	to := r.bare()
 	if secrets := secretsOf(r.m); secrets != nil {
 		done, err = secrets.move(ctx, old, to)
 	} else {
@@ -339,18 +390,28 @@ func (i *item) move(mv relocation) {
 	if i.more == nil {
 		i.more = &extras{}
 	}
-	cmd, err := i.ref.together(i.cmd.Commands(), mv.movers)
+	i.more.movers, i.fenced = mv.movers, mv.changed != nil
+	near, _ := apart(mv.movers)
+	if near == nil {
+		return
+	}
+	cmd, err := i.ref.together(i.cmd.Commands(), near)
 	if err != nil {
 		i.more.unsent = i.ref.fail(i.op(), err)
 		return
 	}
-	i.cmd, i.more.movers, i.fenced = i.ref.m.tree.inFull(cmd), mv.movers, mv.changed != nil
+	i.cmd = i.ref.m.tree.inFull(cmd)
 }
 
-// reseatItems moves the sealed values that the operations of a batch need. The server cannot do it.
+// reseatItems moves what the operations of a batch need and no script can move.
 func reseatItems(ctx context.Context, items []item) error {
 	for i := range items {
 		if more := items[i].more; more != nil && more.movers != nil {
+			if _, far := apart(more.movers); far != nil && more.before != nil {
+				if err := endFarLoads(ctx, far); err != nil {
+					return err
+				}
+			}
 			if err := reseatAll(ctx, more.movers); err != nil {
 				return err
 			}
@@ -369,7 +430,8 @@ func (i *item) watches(yield func(string) bool) {
 	if i.more == nil {
 		return
 	}
-	for _, m := range i.more.movers {
+	near, _ := apart(i.more.movers)
+	for _, m := range near {
 		for _, old := range m.m.olds(m.key) {
 			if !yield(old) {
 				return

@@ -61,6 +61,23 @@ const starts = asking + `local function starts(key, ttl, renew)
 end
 `
 
+// keepingFieldTTL defines two functions. put writes a field so that the field's own expiry goes on;
+// HSET would end it. mayPut returns the error of a user who may not do so.
+const keepingFieldTTL = starts + `local function mayPut(key, field)
+	local probe = redis.pcall('HPEXPIRETIME', key)
+	if probe.err and string.find(string.lower(probe.err), 'unknown', 1, true) then return lacks('HSET', key, field, '') end
+	return lacks('HSET', key, field, '') or lacks('HPEXPIRETIME', key, 'FIELDS', 1, field) or
+		lacks('HPEXPIREAT', key, 1, 'FIELDS', 1, field)
+end
+local function put(key, field, value)
+	local ends = redis.pcall('HPEXPIRETIME', key, 'FIELDS', 1, field)
+	redis.call('HSET', key, field, value)
+	if ends[1] and tonumber(ends[1]) > 0 then
+		redis.call('HPEXPIREAT', key, string.format('%.0f', ends[1]), 'FIELDS', 1, field)
+	end
+end
+`
+
 const evalSHA = "EVALSHA"
 
 // command returns the command of an operation.

@@ -55,6 +55,9 @@ type Description struct {
 	AcceptPlain bool `json:"accept_plain,omitempty"`
 	// Was holds the former full names of a key or a cluster, written as Name is, see [Was].
 	Was []string `json:"was,omitempty"`
+	// AcrossSlots reports whether a former name may be in another slot of a Redis Cluster, see
+	// [AcrossSlots].
+	AcrossSlots bool `json:"across_slots,omitempty"`
 	// HashTag reports whether the cluster's prefix is in braces.
 	HashTag bool `json:"hash_tag,omitempty"`
 	// Generation is the name of the parameter that is the generation of what is below the cluster,
@@ -201,6 +204,7 @@ func (s Scope) describe(m *mounted) (Description, int) {
 	if m.formers != nil {
 		for _, f := range m.formers.list {
 			d.Was = append(d.Was, s.formerNameOf(f))
+			d.AcrossSlots = d.AcrossSlots || f.across && !m.sharesSlot(f)
 		}
 	}
 	for i, piece := range m.name.Pieces {
@@ -303,6 +307,7 @@ func (d Description) notes() []string {
 	add(len(d.SecretFields) > 0, "secret fields "+strings.Join(d.SecretFields, " "))
 	add(d.AcceptPlain, "ACCEPTS WHAT IS NOT SEALED")
 	add(len(d.Was) > 0, "was "+strings.Join(d.Was, ", "))
+	add(d.AcrossSlots, "carried across slots")
 	add(d.HashTag, "hash tag")
 	add(d.Generation != "", "generation "+d.Generation)
 	add(d.Protected, "protected")

@@ -101,6 +101,24 @@ func TestFormerNamesAreRefused(t *testing.T) {
 	require.NoError(t, Check(Cluster("r", Sub(Key[int]("profile:v2", Was("profile"))))), "an old name that begins the new one")
 }
 
+func TestFormerNamesInOtherSlotsAreDescribed(t *testing.T) {
+	for what, c := range map[string]struct {
+		root *ClusterDef
+		want bool
+	}{
+		"another slot":           {Cluster("r", Sub(Key[int]("a:<x>", Was("b:<x>", AcrossSlots())))), true},
+		"one slot":               {Cluster("r", Sub(Key[int]("a:{<x>}", Was("b:{<x>}", AcrossSlots())))), false},
+		"without the option":     {Cluster("r", Sub(Key[int]("a:<x>", Was("b:<x>")))), false},
+		"inherited":              {Cluster("r", Was("s", AcrossSlots()), Sub(Key[int]("a"))), true},
+		"inherited, with a Was":  {Cluster("r", Was("s", AcrossSlots()), Sub(Key[int]("a", Was("b")))), true},
+		"below one that is none": {Cluster("r", Was("s"), Sub(Key[int]("a", Was("b", AcrossSlots())))), true},
+	} {
+		d := open(t, c.root).Describe()
+		require.Equal(t, c.want, d.Nodes[0].AcrossSlots, what)
+		require.Equal(t, c.want, strings.Contains(d.String(), "carried across slots"), what)
+	}
+}
+
 // FuzzFormerNames: the present name of a former one is the present name, for any values.
 func FuzzFormerNames(f *testing.F) {
 	for _, s := range []string{"a", "a-b", "x:y", "{}", "%2D", "\xff\n"} {

@@ -89,8 +89,9 @@ return 1`)
 
 // Migrate moves the keys below the scope that stand under a former name to their present one, see
 // [Was]: one after the other, each in one atomic step, by the same step that an operation takes
-// (SCAN, then EXISTS and RENAME in a script). Secrets, passwords and hashes with secret fields are
-// opened and sealed again. No write is lost of programs that declare both names.
+// (SCAN, then EXISTS and RENAME in a script; what that is with [AcrossSlots], it says). Secrets,
+// passwords and hashes with secret fields are opened and sealed again. No write is lost of programs
+// that declare both names.
 //
 // A key that exists under both names is left as it is, and the report names it: it has to be
 // decided which of the two counts. Keys that appear under a former name during the pass may be
@@ -184,12 +185,12 @@ func (m *migration) move(ctx context.Context, seen []sighting) error {
 	}
 	var cmds []rueidis.Completed
 	var plain []*sighting
-	var sealed []*sighting
+	var single []*sighting // they are moved by themselves
 	t := m.scope.at.tree
 	for i := range seen {
 		found := &seen[i]
-		if found.m.holdsSealed() {
-			sealed = append(sealed, found)
+		if found.m.holdsSealed() || found.m.present.far() {
+			single = append(single, found)
 			continue
 		}
 		cmds = append(cmds, migrating.inFull(t.client.B(), []string{found.name, found.presentName()}))
@@ -207,10 +208,10 @@ func (m *migration) move(ctx context.Context, seen []sighting) error {
 	}
 	var wg sync.WaitGroup
 	var failed sync.Map
-	for part := range slices.Chunk(sealed, max(1, len(sealed)/movingAtOnce+1)) {
+	for part := range slices.Chunk(single, max(1, len(single)/movingAtOnce+1)) {
 		wg.Go(func() {
 			for _, found := range part {
-				if err := m.reseat(ctx, found); err != nil {
+				if err := m.moveOne(ctx, found); err != nil {
 					failed.Store(found, err)
 					return
 				}
@@ -223,7 +224,7 @@ func (m *migration) move(ctx context.Context, seen []sighting) error {
 	return first
 }
 
-// movingAtOnce is how many sealed values are moved at the same time.
+// movingAtOnce is how many keys that are moved by themselves are moved at the same time.
 const movingAtOnce = 16
 
 // presentName returns the present name of a key that was found under a former one.
@@ -231,10 +232,21 @@ func (f *sighting) presentName() string {
 	return f.m.name.Translate(f.name, &f.m.present.name)
 }
 
-// reseat moves a sealed value. It returns only errors that concern all values.
-func (m *migration) reseat(ctx context.Context, found *sighting) error {
-	r := address{m: found.m.present, key: found.presentName()}
-	done, err := r.reseat(ctx, address{m: found.m, key: found.name})
+// moveOne moves a sealed value, or a key to another slot. It returns only errors that concern all
+// of them.
+func (m *migration) moveOne(ctx context.Context, found *sighting) error {
+	r, old := address{m: found.m.present, key: found.presentName()}, address{m: found.m, key: found.name}
+	var done bool
+	var err error
+	if r.m.far() {
+		var result moved
+		if result, err = r.carryWhole(ctx, old); err == nil {
+			m.note(found, result, nil)
+			return nil
+		}
+	} else {
+		done, err = r.reseat(ctx, old)
+	}
 	switch {
 	case errors.Is(err, ErrOpen), errors.Is(err, ErrWrongType), errors.Is(err, ErrConflict), errors.Is(err, ErrEncode):
 		m.note(found, movedNot, err)
@@ -255,9 +267,6 @@ func (m *migration) reseat(ctx context.Context, found *sighting) error {
 	}
 	return nil
 }
-
-// bare returns the key without its former names.
-func (r address) bare() address { return address{m: r.m.formers.bare, key: r.key} }
 
 // note counts what became of a key.
 func (m *migration) note(found *sighting, result moved, err error) {

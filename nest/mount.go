@@ -47,6 +47,8 @@ type mounted struct {
 	present *mounted
 	// generation is what is known of a cluster that has one, or nil.
 	generation *generation
+	// across reports of a place under a former name that it may be in another slot.
+	across bool
 	// loads reports whether keys here are read through a loader. Writes must then end the loads
 	// that are running.
 	loads *atomic.Bool

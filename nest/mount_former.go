@@ -16,6 +16,8 @@ type formers struct {
 	list []*mounted
 	// bare is the place under its present name, from which nothing is moved.
 	bare *mounted
+	// far reports whether some names are in another slot than the present one.
+	far bool
 }
 
 // maxFormers is the maximum number of former names of a key. Each Was on a path doubles them.
@@ -46,21 +48,21 @@ func (b *builder) formerly(m *mounted, spec func(string) *names.Spec) {
 			b.problem(m.name.Text, fmt.Errorf("Was(%q) (%s): %w", was.text, d.where, err))
 			return
 		}
-		b.former(m, m.parent, was.template, false, spec)
+		b.former(m, m.parent, was.template, false, spec).across = was.across
 	}
 	if above == nil {
 		return
 	}
 	for _, parent := range above.list {
-		b.former(m, parent, d.template, d.config.hashTag, spec)
+		b.former(m, parent, d.template, d.config.hashTag, spec).across = parent.across
 		if was != nil {
-			b.former(m, parent, was.template, false, spec)
+			b.former(m, parent, was.template, false, spec).across = parent.across || was.across
 		}
 	}
 }
 
 // former adds a former name.
-func (b *builder) former(m, parent *mounted, t names.Template, tag bool, spec func(string) *names.Spec) {
+func (b *builder) former(m, parent *mounted, t names.Template, tag bool, spec func(string) *names.Spec) *mounted {
 	f := &mounted{tree: b.tree, def: m.def, parent: parent, first: m.first, last: m.first}
 	f.name = parent.name.Below(t, tag, spec, &b.shared)
 	m.formers.list = append(m.formers.list, f)
@@ -72,6 +74,7 @@ func (b *builder) former(m, parent *mounted, t names.Template, tag bool, spec fu
 	case strings.Count(f.name.Text, "{") > 1:
 		b.problem(m.name.Text, fmt.Errorf("the former name %q has two hash tags: there can be one on a path", f.name.Text))
 	}
+	return f
 }
 
 // sameParams returns an error unless two templates have the same parameters.
@@ -106,9 +109,9 @@ func (f *formers) settle(m *mounted) {
 	bare.formers = nil
 	f.bare = &bare
 	for _, former := range f.list {
-		name := former.name
+		name, across := former.name, former.across
 		*former = bare
-		former.name, former.present = name, m
+		former.name, former.present, former.across = name, m, across
 	}
 	m.direct = false
 }
@@ -130,13 +133,23 @@ func (t *tree) settleFormers() error {
 			continue
 		}
 		for _, f := range m.formers.list {
-			if tag := hashTagOf(m.name.Text); tag == "" || tag != hashTagOf(f.name.Text) {
+			switch {
+			case m.sharesSlot(f):
+			case f.across:
+				m.formers.far = true
+			default:
 				return &Error{Op: "open", Template: m.name.Text, Err: because(ErrDeclaration,
-					fmt.Sprintf("its former name %q is in another slot of the Redis Cluster: both names need the same part in braces", f.name.Text))}
+					fmt.Sprintf("its former name %q is in another slot of the Redis Cluster: both names need the same part in braces, or Was the option AcrossSlots", f.name.Text))}
 			}
 		}
 	}
 	return nil
+}
+
+// sharesSlot reports whether the key is in one slot under its present name and under a former one.
+func (m *mounted) sharesSlot(former *mounted) bool {
+	tag := hashTagOf(m.name.Text)
+	return tag != "" && tag == hashTagOf(former.name.Text)
 }
 
 // hashTagOf returns the part of a template that is in braces.

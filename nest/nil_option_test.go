@@ -13,6 +13,7 @@ func TestNilOptionsOfDeclarations(t *testing.T) {
 		"key":          func() { Key[int]("k", nil) },
 		"parameter":    func() { Param[int]("p", nil) },
 		"read-through": func() { Key[int]("k", ReadThrough(nil)) },
+		"was":          func() { Key[int]("k", Was("l", nil)) },
 		"typed nil":    func() { Param[int]("p", paramOption(nil)) },
 	} {
 		require.Contains(t, panicOf(declare), "a nil option", what)

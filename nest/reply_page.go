@@ -115,6 +115,11 @@ func (s *keyScan) page(ctx context.Context, c command[page]) (p page, again bool
 			r.observe(ctx, c.op.name, start, err)
 		}
 	}()
+	if r.m.far() {
+		if err := r.carry(ctx); err != nil {
+			return p, false, r.fail(c.op.name, err)
+		}
+	}
 	if err := s.line.openWithin(ctx, walkPatience); err != nil {
 		return p, false, r.fail(c.op.name, err)
 	}

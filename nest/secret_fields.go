@@ -43,7 +43,7 @@ func bindSecretFields(m *mounted, names []string) (*secretFields, error) {
 	if o.sealer == nil && !o.namesOnly {
 		return nil, because(ErrNoKeyring, "a secret field needs the option WithKeyring")
 	}
-	return &secretFields{sealing{o.sealer, m.def.kind, codec.Names(m.settings.codec), nil, nil}, names, moveFormerFields}, nil
+	return &secretFields{sealing{o.sealer, m.def.kind, codec.Names(m.settings.codec), nil, nil}, names, moveFormerFields, resealFields}, nil
 }
 
 // moveFormerFields moves a hash from a former name of its key, and seals its fields for the present
@@ -52,6 +52,51 @@ func moveFormerFields(ctx context.Context, from, to address) (bool, error) {
 	secrets := secretsOf(to.m)
 	mv := fieldMove{op: &opMoveFields, from: from, to: to, open: secrets, seal: secrets, names: secrets.names}
 	return mv.untilDone(ctx)
+}
+
+// resealFields returns the secret fields that were read under a former name in another slot, and
+// what they hold under the present one.
+func resealFields(from, to address, read rueidis.RedisMessage) ([]string, error) {
+	secrets := secretsOf(to.m)
+	fields, err := sealedFields(to.m, secrets, read)
+	if err != nil {
+		return nil, err
+	}
+	mv := fieldMove{op: &opMoveFields, from: from, to: to, open: secrets, seal: secrets, names: secrets.names}
+	var args []string
+	for _, f := range fields {
+		text, err := mv.text(f)
+		switch {
+		case err != nil:
+			return nil, from.fail(opMoveFields.name, atField(f.name, err))
+		case f.stored.ok:
+			args = append(args, f.name, text)
+		}
+	}
+	return args, nil
+}
+
+// sealedFields reads the answer to HGETALL, or to HMGET of the secret fields.
+func sealedFields(m *mounted, secrets *secretFields, read rueidis.RedisMessage) ([]storedField, error) {
+	if secrets.names != nil {
+		fields, err := replyNamelessFields(m, read)
+		if err == nil && len(fields) != len(secrets.names) {
+			err = errAnswer
+		}
+		for i := range fields {
+			fields[i].name = secrets.names[min(i, len(secrets.names)-1)]
+		}
+		return fields, err
+	}
+	pairs, err := read.AsStrSlice() // a script returns no map
+	if err != nil || len(pairs)%2 != 0 {
+		return nil, errAnswer
+	}
+	fields := make([]storedField, 0, len(pairs)/2)
+	for i := 0; i < len(pairs); i += 2 {
+		fields = append(fields, storedField{pairs[i], found[string]{pairs[i+1], true}})
+	}
+	return fields, nil
 }
 
 // covers reports whether a field is secret.
@@ -153,23 +198,6 @@ func unsealedWith[V, R any](u *unsealing, h *hash[V], read func(*mounted, rueidi
 type resealed []string
 
 func (s *resealed) add(field, stored, sealed string) { *s = append(*s, field, stored, sealed) }
-
-// keepingFieldTTL defines two functions. put writes a field so that the field's own expiry goes on;
-// HSET would end it. mayPut returns the error of a user who may not do so.
-const keepingFieldTTL = starts + `local function mayPut(key, field)
-	local probe = redis.pcall('HPEXPIRETIME', key)
-	if probe.err and string.find(string.lower(probe.err), 'unknown', 1, true) then return lacks('HSET', key, field, '') end
-	return lacks('HSET', key, field, '') or lacks('HPEXPIRETIME', key, 'FIELDS', 1, field) or
-		lacks('HPEXPIREAT', key, 1, 'FIELDS', 1, field)
-end
-local function put(key, field, value)
-	local ends = redis.pcall('HPEXPIRETIME', key, 'FIELDS', 1, field)
-	redis.call('HSET', key, field, value)
-	if ends[1] and tonumber(ends[1]) > 0 then
-		redis.call('HPEXPIREAT', key, string.format('%.0f', ends[1]), 'FIELDS', 1, field)
-	end
-end
-`
 
 // replacingFields writes fields over what was read, and leaves those alone that hold something else
 // by now. ARGV repeats a name, the old value and the new value. It returns the number of fields

@@ -184,6 +184,8 @@ type secretFields struct {
 	names []string
 	// move moves a hash from a former name of its key.
 	move func(ctx context.Context, from, to address) (bool, error)
+	// reseal returns what the fields that were read in one place hold in another.
+	reseal func(from, to address, read rueidis.RedisMessage) ([]string, error)
 }
 
 // fieldSealer is implemented by what is bound to a key some of whose fields may be secret.

@@ -125,7 +125,7 @@ func (s Scope) watchable(refs []Reference) (keys []string, slot int, err error) 
 			slot = of
 		}
 		keys = append(keys, r.key)
-		if r.m.formers != nil {
+		if r.m.formers != nil && !r.m.formers.far {
 			keys = append(keys, r.m.olds(r.key)...)
 		}
 	}

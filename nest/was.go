@@ -11,7 +11,33 @@ import (
 type former struct {
 	text     string
 	template names.Template
+	across   bool // [AcrossSlots]
 }
+
+// WasOption is an option of [Was].
+type WasOption interface{ applyWas(f *former) error }
+
+type wasOption func(f *former)
+
+func (o wasOption) applyWas(f *former) error {
+	o(f)
+	return nil
+}
+
+// AcrossSlots lets a former name be in another slot of a Redis Cluster than the present one, where
+// no step covers both. A key is then carried: what it holds is copied to the present name if that
+// does not exist (DUMP, RESTORE), and deleted under the former name if that still holds the same. A
+// read of a missing key asks for the present name once more after that. Every command but a read of
+// a key that is found asks first whether the key stands under a former name.
+//
+// It promises less than [Was] does. For a moment a key stands under both names, and two programs of
+// which each has written it under its own name in that moment keep two keys. So a write can be lost
+// if programs with different present names write a key at the same time. A process that is killed
+// on the way leaves both keys, which hold the same. The present name counts then, and [Migrate]
+// deletes the other one as long as both hold the same. Between programs that have one present name
+// no write is lost, but a key that one of them deletes while another one carries it can come back.
+// On a server that is no Redis Cluster the option changes nothing.
+func AcrossSlots() WasOption { return wasOption(func(f *former) { f.across = true }) }
 
 // wasKinds lists what can be renamed. Two releases that use a lock, a limiter or a channel under
 // two names would not exclude, count or hear each other.
@@ -45,18 +71,21 @@ var wasKinds = []Kind{
 // [Match.Former] reports which. The proof covers old names too. Open refuses a former template that
 // has other parameters, or that can be the name of another key, present or former. It also refuses
 // a Lock, Limiter or Channel below a renamed cluster, and on a Redis Cluster a key whose two names
-// are not in one slot: both need the same braces. Braces of a former template have to be written in
-// it, also where the cluster has a [HashTag].
+// are not in one slot, unless [AcrossSlots] is given: both need the same braces. Braces of a former
+// template have to be written in it, also where the cluster has a [HashTag].
 //
 // A blocking read or pop looks for what others write under the old name once a second. While Was is
 // declared, other commands than plain reads are sent as scripts with their whole text, and at most
 // 7,000 arguments.
-func Was(template string) Option {
+func Was(template string, opts ...WasOption) Option {
 	return option(func(c *config) error {
 		if c.was != nil {
 			return errors.New("Was is given twice")
 		}
 		c.was = &former{text: template}
+		if err := eachOption(opts, func(o WasOption) error { return o.applyWas(c.was) }); err != nil {
+			return err
+		}
 		c.onlyFor("Was", wasKinds...)
 		return nil
 	})

@@ -364,6 +364,9 @@ func (p *plan) permit(o operation, d nest.Description) (refused string) {
 		if len(d.Was) > 0 {
 			p.grant("eval evalsha exists rename unlink", p.commands)
 		}
+		if d.AcrossSlots {
+			p.grant("dump restore pttl", p.commands)
+		}
 		p.grant(o.commands, p.commands)
 		for command := range strings.FieldsSeq(o.inside) {
 			// One script stores what was loaded of every kind.

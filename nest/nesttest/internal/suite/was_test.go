@@ -47,14 +47,18 @@ type wasTree struct {
 	scope    nest.Scope
 }
 
-func newWasTree(now, was string) *wasTree {
+func newWasTree(now, was string) *wasTree { return newWasTreeBelow("{<id>}", now, was) }
+
+// newWasTreeBelow is newWasTree with names that begin otherwise. Without braces, no two of them are
+// in one slot of a Redis Cluster.
+func newWasTreeBelow(lead, now, was string, across ...nest.WasOption) *wasTree {
 	opts := func(kind string, more ...nest.KeyOption) []nest.KeyOption {
 		if was != "" {
-			more = append(more, nest.Was("{<id>}:"+was+":"+kind))
+			more = append(more, nest.Was(lead+":"+was+":"+kind, across...))
 		}
 		return append(more, nest.TTL(time.Hour))
 	}
-	name := func(kind string) string { return "{<id>}:" + now + ":" + kind }
+	name := func(kind string) string { return lead + ":" + now + ":" + kind }
 	w := &wasTree{
 		value:    nest.Key[string](name("value"), opts("value")...),
 		loaded:   nest.Key[string](name("loaded"), opts("loaded", nest.ReadThrough())...),
@@ -82,12 +86,17 @@ func newWasTree(now, was string) *wasTree {
 // openWas opens the trees of several releases over the same keys.
 func openWas(t *testing.T, trees ...*wasTree) {
 	t.Helper()
+	openWasOn(t, nesttest.Shared(t), trees...)
+}
+
+func openWasOn(t *testing.T, server *nesttest.Server, trees ...*wasTree) {
+	t.Helper()
 	opts := []nest.OpenOption{nest.WithKeyring(newRing(t, secure.GenerateKey())), nest.WithPasswords(newPasswords(t, 16))}
 	for i, w := range trees {
 		if i > 0 {
 			opts = append(opts[:2:2], nest.WithPrefix(strings.TrimSuffix(trees[0].scope.Prefix(), ":was")))
 		}
-		w.scope = nesttest.Open(t, w.root, opts...)
+		w.scope = server.Open(t, w.root, opts...)
 	}
 }
 
@@ -274,6 +283,7 @@ func TestTwoReleasesSideBySide(t *testing.T) {
 	openWas(t, first, then)
 	const id, each, workers = 1, 60, 3
 	require.NoError(t, first.value.At(first.scope, id).Set(ctx, "0"))
+	require.NoError(t, first.cached.At(first.scope, id).Set(ctx, "0"))
 	require.NoError(t, first.secret.At(first.scope, id).Set(ctx, "0"))
 	require.NoError(t, first.safe.At(first.scope, id).Set(ctx, "n", "0"))
 	var wg sync.WaitGroup
@@ -298,6 +308,20 @@ func TestTwoReleasesSideBySide(t *testing.T) {
 					add(second(w.stream.At(s, id).Add(ctx, member)))
 					add(second(w.bits.At(s, id).SetBit(ctx, int64(member), true)))
 					add(second(w.custom.At(s, id).Write(ctx, "RPUSH", "x")))
+					add(second(w.unique.At(s, id).Add(ctx, member)))
+					add(second(w.places.At(s, id).Add(ctx, fmt.Sprint(member), nest.Point{Longitude: 13, Latitude: 38})))
+					add(second(w.cached.At(s, id).Update(ctx, plusOne)))
+					add(w.safe.At(s, id).Set(ctx, fmt.Sprint(member%7), "1"))
+					if i%10 == 0 {
+						add(w.password.At(s, id).Set(ctx, "right"))
+					}
+					right, err := w.password.At(s, id).Verify(ctx, "right")
+					add(err)
+					loaded, err := w.loaded.At(s, id).GetOrLoad(ctx, func(context.Context) (string, error) { return "loaded", nil })
+					add(err)
+					if !right || loaded != "loaded" {
+						missed.Add(1)
+					}
 					add(second(w.value.At(s, id).Update(ctx, plusOne)))
 					add(second(w.secret.At(s, id).Update(ctx, plusOne)))
 					b := s.Atomic()
@@ -357,7 +381,13 @@ func TestTwoReleasesSideBySide(t *testing.T) {
 	score, _, err := then.scores.At(s, id).Score(ctx, 1)
 	require.NoError(t, err)
 	require.InDelta(t, total, score, 0)
-	for _, get := range []func(context.Context) (string, error){then.value.At(s, id).Get, then.secret.At(s, id).Get} {
+	unique, err := then.unique.At(s, id).Count(ctx)
+	require.NoError(t, err)
+	require.InEpsilon(t, total, unique, 0.05)
+	places, err := then.places.At(s, id).Len(ctx)
+	require.NoError(t, err)
+	require.Equal(t, total, places)
+	for _, get := range []func(context.Context) (string, error){then.value.At(s, id).Get, then.cached.At(s, id).Get, then.secret.At(s, id).Get} {
 		text, err := get(ctx)
 		require.NoError(t, err)
 		require.Equal(t, fmt.Sprint(total), text)
@@ -368,7 +398,7 @@ func TestTwoReleasesSideBySide(t *testing.T) {
 		require.False(t, alive[kind], "%s has two names", kind)
 		alive[kind] = true
 	}
-	require.Len(t, alive, 12)
+	require.Len(t, alive, 17)
 }
 
 func plusOne(text string, _ bool) (string, error) {
