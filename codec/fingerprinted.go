@@ -31,8 +31,9 @@ const fingerprintSize = 4
 //
 //	codec.Versioned(codec.Fingerprinted(codec.JSON), codec.Unversioned(codec.JSON))
 //
-// The name is "fingerprinted(…)". Fingerprinted panics around Raw and Tagged, which other programs
-// read, and around Versioned, which belongs outside of it, as it does for a nil codec.
+// The name is "fingerprinted(…)". Fingerprinted panics around Raw, Tagged and gorediscache, whose
+// values other programs read, and around Versioned, which belongs outside of it, as it does for a
+// nil codec.
 func Fingerprinted(c Codec) Codec {
 	if c == nil {
 		panic("codec: Fingerprinted: the codec is nil")
@@ -40,7 +41,7 @@ func Fingerprinted(c Codec) Codec {
 	for _, name := range Names(c) {
 		for _, part := range strings.FieldsFunc(name, func(r rune) bool { return r == '(' || r == ')' }) {
 			switch part {
-			case "raw", "tagged":
+			case "raw", "tagged", "gorediscache":
 				panic("codec: Fingerprinted: " + part + " stores what other programs read as it is")
 			case "versioned", "retired":
 				panic("codec: Fingerprinted: Versioned belongs outside: Versioned(Fingerprinted(…), …)")

@@ -2,8 +2,11 @@
 //
 //	go run ./examples/quickstart
 //	go run ./examples/rotation     # encryption keys rotate while a service runs
+//	go run ./examples/fromgoredis  # what go-redis has stored is declared, read and written
+//	go run ./examples/migration    # keys are renamed and retyped while a service runs
 //	go run ./examples/keyctl tree  # a service's command line over its own keyspace
 //	go run ./examples/audit        # what is in a Redis, held against the declarations
 //
-// The tests here check that every snippet of the README is part of one of the examples.
+// The tests here check that every snippet of the README and of the guides is part of one of the
+// examples.
 package examples

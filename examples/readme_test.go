@@ -25,12 +25,9 @@ func lines(text string) string {
 	return b.String()
 }
 
-// TestReadme checks that each snippet of the README, and each output that it shows, is part of a
-// file here. Those files are compiled, and their output is compared, with the other tests.
-func TestReadme(t *testing.T) {
-	readme, err := os.ReadFile(filepath.Join("..", "README.md"))
-	require.NoError(t, err)
-
+// sources returns the files of Go here, each as lines makes it.
+func sources(t *testing.T) map[string]string {
+	t.Helper()
 	sources := make(map[string]string)
 	require.NoError(t, filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || filepath.Ext(path) != ".go" {
@@ -40,14 +37,40 @@ func TestReadme(t *testing.T) {
 		sources[path] = lines(string(source))
 		return err
 	}))
+	return sources
+}
 
-	snippets := fence.FindAllStringSubmatch(string(readme), -1)
-	require.GreaterOrEqual(t, len(snippets), 3, "the README shows less than it should")
+// TestReadme checks that each snippet of the README, and each output that it shows, is part of a
+// file here. Those files are compiled, and their output is compared, with the other tests.
+func TestReadme(t *testing.T) {
+	snippets := requireSnippets(t, "README.md")
+	require.GreaterOrEqual(t, snippets, 3, "the README shows less than it should")
+}
+
+// TestGuides checks the snippets of the guides that follow an example. The tests of the examples
+// check what they print.
+func TestGuides(t *testing.T) {
+	require.GreaterOrEqual(t, requireSnippets(t, "docs/from-go-redis.md"), 4)
+	require.GreaterOrEqual(t, requireSnippets(t, "docs/migrating.md"), 4)
+}
+
+// requireSnippets checks the snippets of a page, and returns how many there are. In the guides it
+// leaves out output.
+func requireSnippets(t *testing.T, page string) int {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", page))
+	require.NoError(t, err)
+	here := sources(t)
+	snippets := fence.FindAllStringSubmatch(string(text), -1)
 	for _, snippet := range snippets {
+		if snippet[1] == "text" && page != "README.md" {
+			continue
+		}
 		text, found := lines(snippet[2]), false
-		for _, source := range sources {
+		for _, source := range here {
 			found = found || strings.Contains(source, text)
 		}
-		require.True(t, found, "no file of examples holds this %s snippet of the README:\n%s", snippet[1], snippet[2])
+		require.True(t, found, "no file of examples holds this %s snippet of %s:\n%s", snippet[1], page, snippet[2])
 	}
+	return len(snippets)
 }

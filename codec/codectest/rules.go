@@ -97,12 +97,27 @@ func checkAppend(k *kit) error {
 			if !ok || string(dst) != "before" {
 				return fmt.Errorf("%v: what dst held is lost: %.60q", s, got)
 			}
-			if len(rest) != len(alone) || !k.unordered && !bytes.Equal(rest, alone) {
+			if !k.unordered && !bytes.Equal(rest, alone) {
 				return fmt.Errorf("%v: appended %.60q, but %.60q to an empty dst", s, rest, alone)
+			}
+			if err := k.reads(s, rest); err != nil {
+				return fmt.Errorf("%v: appended %.60q: %w", s, rest, err)
 			}
 		}
 		return nil
 	})
+}
+
+// reads returns an error unless data is read as the value.
+func (k *kit) reads(s sample, data []byte) error {
+	target := s.target()
+	if err := k.codec.Decode(bytes.Clone(data), target); err != nil {
+		return err
+	}
+	if back := held(target); !k.same(s, s.value, back) && !(s.empty && k.nilIsEmpty) {
+		return fmt.Errorf("it came back as %+v", back)
+	}
+	return nil
 }
 
 func checkAliasing(k *kit) error {
@@ -406,7 +421,7 @@ func checkFixedType(k *kit) error {
 		if err != nil {
 			return fmt.Errorf("fixed: %w", err)
 		}
-		if len(data) != len(again) || !k.unordered && !bytes.Equal(data, again) {
+		if !k.unordered && !bytes.Equal(data, again) {
 			return fmt.Errorf("%v: fixed it is %.120q, else %.120q", s, again, data)
 		}
 		if !k.same(s, s.value, back) && !(s.empty && k.nilIsEmpty) {

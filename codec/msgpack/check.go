@@ -12,15 +12,13 @@ import (
 )
 
 var (
-	tags = []string{"msgpack", "json"}
-
 	byteType     = reflect.TypeFor[byte]()
 	bigFloatType = reflect.TypeFor[big.Float]()
 )
 
 // check returns an error if the library cannot hold values of type t itself, whatever its parts
 // are.
-func check(t reflect.Type, addressable bool) error {
+func (d *dialect) check(t reflect.Type, addressable bool) error {
 	switch {
 	case t == bigFloatType:
 		return errors.New("the text of a big.Float does not say its precision, and is read as another number: use a big.Rat or a string")
@@ -36,7 +34,7 @@ func check(t reflect.Type, addressable bool) error {
 	case !addressable && needsAddress(t):
 		return fmt.Errorf("the library has no form for %s in a map: make them pointers, or slices", t)
 	case t.Kind() == reflect.Struct:
-		return (&fieldNames{t, map[string]string{}, map[reflect.Type]bool{}}).add(t, "")
+		return (&fieldNames{t, d.tags, map[string]string{}, map[reflect.Type]bool{}}).add(t, "")
 	}
 	return nil
 }
@@ -54,6 +52,7 @@ func needsAddress(t reflect.Type) bool {
 // fields have one name, it writes both and reads neither, or takes one for the other.
 type fieldNames struct {
 	outer  reflect.Type
+	tags   []string
 	places map[string]string // by name
 	inside map[reflect.Type]bool
 }
@@ -66,7 +65,7 @@ func (n *fieldNames) add(t reflect.Type, path string) error {
 	n.inside[t] = true
 	defer delete(n.inside, t)
 	for f := range t.Fields() {
-		tag := walk.Tag(f, tags)
+		tag := walk.Tag(f, n.tags)
 		name, options, _ := strings.Cut(tag, ",")
 		words := strings.Split(options, ",")
 		switch {

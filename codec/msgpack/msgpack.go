@@ -26,24 +26,58 @@ import (
 // Codec refuses an integer that does not fit in the Go type, which the library alone would
 // truncate. It also refuses values nested more than a thousand deep, and nil if the type as a whole
 // has none. Nil inside a value leaves numbers, strings and structs zero.
-var Codec codec.Codec = msgpackCodec{}
+var Codec codec.Codec = msgpackCodec{newDialect("msgpack", "msgpack", "json")}
 
-type msgpackCodec struct{}
+// Plain is Codec without the json tags: fields have the name in their msgpack tag, or their Go
+// name. So the library writes them unless it is told otherwise, as in values of go-redis/cache,
+// which package gorediscache reads.
+var Plain codec.Codec = msgpackCodec{newDialect("msgpack-plain", "msgpack")}
 
-func (msgpackCodec) Name() string { return "msgpack" }
+type msgpackCodec struct{ *dialect }
+
+// dialect is what distinguishes the codecs of this package.
+type dialect struct {
+	name     string
+	tags     []string
+	known    sync.Map // reflect.Type → *shape
+	encoders sync.Pool
+	decoders sync.Pool
+}
+
+func newDialect(name string, tags ...string) *dialect {
+	d := &dialect{name: name, tags: tags}
+	d.encoders.New = func() any {
+		e := &encoder{enc: msgpack.NewEncoder(nil)}
+		e.enc.SetCustomStructTag(tags[len(tags)-1])
+		e.enc.SetSortMapKeys(true)
+		e.enc.UseCompactInts(true)
+		return e
+	}
+	d.decoders.New = func() any {
+		d := &decoder{dec: msgpack.NewDecoder(nil)}
+		d.dec.SetCustomStructTag(tags[len(tags)-1])
+		d.dec.UsePreallocateValues(true)
+		d.dec.DisableAllocLimit(true) // scan has checked that everything is there
+		d.dec.UseLooseInterfaceDecoding(true)
+		return d
+	}
+	return d
+}
+
+func (c msgpackCodec) Name() string { return c.name }
 
 // CheckType refuses types that MessagePack has no form for, and types of which the library loses a
 // part.
-func (msgpackCodec) CheckType(t reflect.Type) error {
-	if err := codec.CheckData(t, own, tags...); err != nil {
+func (c msgpackCodec) CheckType(t reflect.Type) error {
+	if err := codec.CheckData(t, own, c.tags...); err != nil {
 		return err
 	}
-	return (&walk.Types{Own: own, Tags: tags, Visit: check}).Walk(t)
+	return (&walk.Types{Own: own, Tags: c.tags, Visit: c.check}).Walk(t)
 }
 
 // Shape describes struct fields by their stored names. Types that define their own form are opaque.
-func (msgpackCodec) Shape(t reflect.Type) (codec.Shape, error) {
-	return codec.ShapeData(t, own, tags...)
+func (c msgpackCodec) Shape(t reflect.Type) (codec.Shape, error) {
+	return codec.ShapeData(t, own, c.tags...)
 }
 
 var marshalers = []reflect.Type{
@@ -66,7 +100,7 @@ const (
 )
 
 func (c msgpackCodec) Append(dst []byte, v any) ([]byte, error) {
-	if t := reflect.TypeOf(v); t != nil && shapeOf(t).address {
+	if t := reflect.TypeOf(v); t != nil && c.shapeOf(t).address {
 		v = addressed(v)
 	}
 	return c.append(dst, v)
@@ -80,7 +114,7 @@ func addressed(v any) any {
 }
 
 func (c msgpackCodec) append(dst []byte, v any) ([]byte, error) {
-	e := encoders.Get().(*encoder)
+	e := c.encoders.Get().(*encoder)
 	e.out = e.out[:0]
 	e.enc.ResetWriter(&e.out)
 	ok, panicked := e.encode(v)
@@ -88,7 +122,7 @@ func (c msgpackCodec) append(dst []byte, v any) ([]byte, error) {
 		dst = append(dst, e.out...)
 	}
 	if cap(e.out) <= keptRoom && !panicked {
-		encoders.Put(e)
+		c.encoders.Put(e)
 	}
 	if !ok {
 		return nil, codec.EncodeError(c.Name(), v, "MessagePack has no form for it, or a method of it gave an error")
@@ -101,11 +135,11 @@ func (c msgpackCodec) Decode(data []byte, v any) error {
 	if target.Kind() != reflect.Pointer || target.IsNil() {
 		return codec.DecodeError(c.Name(), v, data, notTarget)
 	}
-	return (&fixed{c, shapeOf(target.Type().Elem())}).Decode(data, v)
+	return (&fixed{c, c.shapeOf(target.Type().Elem())}).Decode(data, v)
 }
 
 // FixType returns Codec with the shape of t, so that it is not looked up again.
-func (c msgpackCodec) FixType(t reflect.Type) codec.Codec { return &fixed{c, shapeOf(t)} }
+func (c msgpackCodec) FixType(t reflect.Type) codec.Codec { return &fixed{c, c.shapeOf(t)} }
 
 // fixed is Codec fixed to one type.
 type fixed struct {
@@ -137,7 +171,7 @@ func (c *fixed) Decode(data []byte, v any) error {
 	if !c.shape.narrow.hold(numbers) && !c.shape.fits(&reader{data: data}) {
 		return codec.DecodeError(c.Name(), v, data, outOfRange)
 	}
-	if err := decode(data, v); err != nil {
+	if err := c.decode(data, v); err != nil {
 		// The library's message may quote the data.
 		return codec.DecodeError(c.Name(), v, data, notMsgpack)
 	}
@@ -154,8 +188,8 @@ func holdsNil(t reflect.Type) bool {
 
 // decode turns panics into errors: the library panics on nil in place of a struct with a method of
 // its own.
-func decode(data []byte, v any) (err error) {
-	d := decoders.Get().(*decoder)
+func (c msgpackCodec) decode(data []byte, v any) (err error) {
+	d := c.decoders.Get().(*decoder)
 	defer func() {
 		if recover() != nil {
 			err = errors.New("decoding panicked")
@@ -163,7 +197,7 @@ func decode(data []byte, v any) (err error) {
 		}
 		d.in = reader{}
 		if len(data) <= keptRoom {
-			decoders.Put(d)
+			c.decoders.Put(d)
 		}
 	}()
 	d.in.data = data
@@ -190,27 +224,10 @@ func (e *encoder) encode(v any) (ok, panicked bool) {
 	return e.enc.Encode(v) == nil, false
 }
 
-var encoders = sync.Pool{New: func() any {
-	e := &encoder{enc: msgpack.NewEncoder(nil)}
-	e.enc.SetCustomStructTag("json")
-	e.enc.SetSortMapKeys(true)
-	e.enc.UseCompactInts(true)
-	return e
-}}
-
 type decoder struct {
 	dec *msgpack.Decoder
 	in  reader
 }
-
-var decoders = sync.Pool{New: func() any {
-	d := &decoder{dec: msgpack.NewDecoder(nil)}
-	d.dec.SetCustomStructTag("json")
-	d.dec.UsePreallocateValues(true)
-	d.dec.DisableAllocLimit(true) // scan has checked that everything is there
-	d.dec.UseLooseInterfaceDecoding(true)
-	return d
-}}
 
 // appender is a writer that appends.
 type appender []byte

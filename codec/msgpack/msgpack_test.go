@@ -291,3 +291,28 @@ func FuzzDecode(f *testing.F) {
 		require.NoError(t, ours.Codec.Decode(again, new(document)))
 	})
 }
+
+// Plain names fields as the library does by default.
+func TestPlain(t *testing.T) {
+	codectest.Run(t, ours.Plain, codectest.Unordered(), codectest.Instants())
+	require.Equal(t, "msgpack-plain", ours.Plain.Name())
+	type named struct {
+		A int `json:"other"`
+		B int `msgpack:"b" json:"c"`
+	}
+	data, err := ours.Plain.Append(nil, named{1, 2})
+	require.NoError(t, err)
+	bare, err := msgpack.Marshal(named{1, 2})
+	require.NoError(t, err)
+	var read, ofLibrary map[string]int
+	require.NoError(t, msgpack.Unmarshal(data, &read))
+	require.NoError(t, msgpack.Unmarshal(bare, &ofLibrary))
+	require.Equal(t, map[string]int{"A": 1, "b": 2}, read)
+	require.Equal(t, ofLibrary, read)
+	var back named
+	require.NoError(t, ours.Plain.Decode(bare, &back))
+	require.Equal(t, named{1, 2}, back)
+	shape, err := codec.ShapeOf(ours.Plain, reflect.TypeFor[named]())
+	require.NoError(t, err)
+	require.Equal(t, `{"A":int,"b":int}`, shape.String())
+}

@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/vmihailenco/msgpack/v5"
 
@@ -31,20 +30,18 @@ type shape struct {
 	names   []string // of the fields in order
 }
 
-var known sync.Map // reflect.Type → *shape
-
-func shapeOf(t reflect.Type) *shape {
-	if s, ok := known.Load(t); ok {
+func (d *dialect) shapeOf(t reflect.Type) *shape {
+	if s, ok := d.known.Load(t); ok {
 		return s.(*shape)
 	}
-	s := *shaper{}.shape(t)
+	s := *shaper{d.tags, map[reflect.Type]*shape{}}.shape(t)
 	s.narrow, s.null = everything, holdsNil(t)
 	s.narrowest(&s.narrow, map[*shape]bool{})
-	_ = (&walk.Types{Own: own, Tags: tags, Visit: func(t reflect.Type, _ bool) error {
+	_ = (&walk.Types{Own: own, Tags: d.tags, Visit: func(t reflect.Type, _ bool) error {
 		s.address = s.address || needsAddress(t)
 		return nil
 	}}).Walk(t)
-	known.Store(t, &s)
+	d.known.Store(t, &s)
 	return &s
 }
 
@@ -125,7 +122,10 @@ func (r *reader) text() string {
 }
 
 // shaper holds the shapes of the types in progress: types may be recursive.
-type shaper map[reflect.Type]*shape
+type shaper struct {
+	tags []string
+	seen map[reflect.Type]*shape
+}
 
 var unmarshalers = []reflect.Type{
 	reflect.TypeFor[msgpack.CustomDecoder](),
@@ -140,11 +140,11 @@ func decodesItself(t reflect.Type) bool {
 }
 
 func (m shaper) shape(t reflect.Type) *shape {
-	if s, ok := m[t]; ok {
+	if s, ok := m.seen[t]; ok {
 		return s
 	}
 	s := &shape{bounds: everything}
-	m[t] = s
+	m.seen[t] = s
 	if decodesItself(t) {
 		return s
 	}
@@ -159,8 +159,8 @@ func (m shaper) shape(t reflect.Type) *shape {
 	case reflect.Float64:
 		s.bounds = bounds{-1 << 53, 1 << 53}
 	case reflect.Pointer:
-		m[t] = m.shape(t.Elem())
-		return m[t]
+		m.seen[t] = m.shape(t.Elem())
+		return m.seen[t]
 	case reflect.Slice, reflect.Array:
 		if t.Elem().Kind() != reflect.Uint8 { // these are stored as bytes
 			s.elem = m.shape(t.Elem())
@@ -178,7 +178,7 @@ func (m shaper) shape(t reflect.Type) *shape {
 // embedded struct count as those of t, unless one of their names is already taken.
 func (m shaper) structure(t reflect.Type, s *shape) {
 	for f := range t.Fields() {
-		name, options, _ := strings.Cut(walk.Tag(f, tags), ",")
+		name, options, _ := strings.Cut(walk.Tag(f, m.tags), ",")
 		if name == "-" || !f.IsExported() && !f.Anonymous {
 			continue
 		}
