@@ -56,16 +56,16 @@ func call[R any](ctx context.Context, r address, build func() command[R]) (R, er
 		return callWatched(ctx, r, build)
 	}
 	c := build()
-	if c.err != nil || c.skip || c.uses != nil || c.down != nil || r.m.loads.Load() && !c.cacheable {
+	if c.err != nil || c.skip || c.uses != nil || c.down != nil || !c.cacheable && (r.m.settings.cached > 0 || r.m.loads.Load()) {
 		return send(ctx, r, c)
 	}
 	c.reading = c.reads()
-	answer, err := r.m.tree.do(ctx, c.cmd)
+	answer, err := r.fetchAnswer(ctx, c.cmd, c.fixed, c.cacheable)
 	return finish(ctx, r, &c, &answer, err)
 }
 
-// callWatched is like call, for the other references: one that cannot be used, a key that is
-// cached, a tree that has observers.
+// callWatched is like call, for the other references: one that cannot be used, a key with former
+// names, a tree that has observers.
 func callWatched[R any](ctx context.Context, r address, build func() command[R]) (R, error) {
 	err := r.usable()
 	if err == nil && ctx != nil {
@@ -179,42 +179,47 @@ func finish[R any](ctx context.Context, r address, c *command[R], answer *rueidi
 }
 
 // exchange sends a command and returns the answer of the server or of the cache.
-func exchange[R any](ctx context.Context, r address, c *command[R]) (answer rueidis.RedisMessage, err error) {
+func exchange[R any](ctx context.Context, r address, c *command[R]) (rueidis.RedisMessage, error) {
 	c.reading = c.reads()
 	if c.mayMove(r) {
 		if mv, ok := c.moves(r); ok {
 			return r.exchangeMoving(ctx, mv)
 		}
 	}
-	cached := r.m.settings.cached
-	if c.cacheable {
-		if cached > 0 {
-			if r.m.tree.strays.any() {
-				if m, ok := r.m.tree.strays.find(r.key); ok {
-					return r.readStray(ctx, m, c.cmd)
-				}
-			}
-			if r.m.settings.local > 0 && r.m.tree.untracked.Load() {
-				return r.readRemembered(ctx, c.cmd)
-			}
-			if cmd, ok := r.cacheForm(c.cmd, c.fixed); ok {
-				answer, err = r.m.tree.client.DoCache(ctx, cmd, cached).ToMessage()
-				if !answer.IsCacheHit() {
-					r.m.tree.doubtTracking(ctx, &answer, err)
-				}
-				return answer, err
-			}
-		}
-		return r.m.tree.do(ctx, c.cmd)
-	}
-	if cached == 0 && c.uses == nil && !r.m.loads.Load() {
-		return r.m.tree.do(ctx, c.cmd)
+	if c.cacheable || r.m.settings.cached == 0 && c.uses == nil && !r.m.loads.Load() {
+		return r.fetchAnswer(ctx, c.cmd, c.fixed, c.cacheable)
 	}
 	var changed []address
 	if c.writesCached(r) {
 		changed = cachedAmong(r, c.uses)
 	}
 	return r.sendWrite(ctx, c.endLoads(r), c.cmd, changed)
+}
+
+// fetchAnswer returns the answer to a command that changes nothing in the client's memory: from
+// there, if the command is cacheable and the key is declared so, or from the server.
+func (r address) fetchAnswer(ctx context.Context, cmd rueidis.Completed, fixed, cacheable bool) (answer rueidis.RedisMessage, err error) {
+	cached := r.m.settings.cached
+	if cached == 0 || !cacheable {
+		return r.m.tree.do(ctx, cmd)
+	}
+	if r.m.tree.strays.any() {
+		if m, ok := r.m.tree.strays.find(r.key); ok {
+			return r.readStray(ctx, m, cmd)
+		}
+	}
+	if r.m.settings.local > 0 && r.m.tree.untracked.Load() {
+		return r.readRemembered(ctx, cmd)
+	}
+	form, ok := r.cacheForm(cmd, fixed)
+	if !ok {
+		return r.m.tree.do(ctx, cmd)
+	}
+	answer, err = r.m.tree.client.DoCache(ctx, form, cached).ToMessage()
+	if !answer.IsCacheHit() {
+		r.m.tree.doubtTracking(ctx, &answer, err)
+	}
+	return answer, err
 }
 
 // reads reports whether the command changes nothing, but for a TTL that is renewed. It cannot be

@@ -30,7 +30,7 @@ type mounted struct {
 	// shares reports whether names below this prefix can belong to a declaration elsewhere.
 	shares bool
 	// direct reports whether an operation is a command to the client and nothing else: there are no
-	// observers, and the key is not cached.
+	// observers and no former names.
 	direct bool
 	// slotless reports whether commands may leave out the key's slot in a Redis Cluster, see
 	// [WithOneConnection].

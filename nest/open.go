@@ -34,7 +34,7 @@ func Open(client rueidis.Client, root *ClusterDef, opts ...OpenOption) (Scope, e
 	t.client = client
 	slotless := client != nil && t.options.oneConnection && client.Mode() != rueidis.ClientModeCluster
 	for _, m := range t.mounts {
-		m.direct = client != nil && len(t.options.observers) == 0 && m.settings.cached == 0
+		m.direct = client != nil && len(t.options.observers) == 0
 		m.slotless = slotless && m.settings.cached == 0
 	}
 	if err := t.settleFormers(); err != nil {
