@@ -36,16 +36,16 @@ func show(t *testing.T, ceiling time.Duration) {
 	text := out.String()
 	html, err := os.ReadFile(page)
 	require.NoError(t, err)
-	require.Contains(t, text, "The shop has 5031 keys, and nothing of it differs from its declarations.")
+	require.Contains(t, text, "The shop has 5057 keys, and nothing of it differs from its declarations.")
 	for _, finding := range []string{
 		"{user:<user_id>}:api_key", "{user:<user_id>}:password", "{user:<user_id>}:cart", "article:<sku>:stock", "article:<sku>:price",
-		"article:<sku>:preview", "cart:<n>:items", "tmp:<hex>", "orders:failed", "export", "{user:<user_id>}:nick",
+		"article:<sku>:preview", "cart:<n>:items", "tmp:<hex>", "orders:failed", "export", "{user:<user_id>}:nick", "catalog:<gen>:listing:<n>",
 	} {
 		require.Contains(t, text, "\n    "+prefix+":shop:"+finding+"  ", finding)
 		require.Contains(t, string(html), strings.NewReplacer("<", "&lt;", ">", "&gt;").Replace(finding), finding)
 	}
 	for _, kind := range []string{
-		"unsealed", "wrong type", "undecodable", "retired version", "missing ttl", "long ttl", "undeclared", "orphan", "old name",
+		"unsealed", "wrong type", "undecodable", "retired version", "missing ttl", "long ttl", "undeclared", "orphan", "old name", "old generation",
 	} {
 		require.Contains(t, text, "\n  "+kind+": ")
 	}

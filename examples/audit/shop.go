@@ -30,15 +30,21 @@ var (
 	Preview  = nest.Key[[]byte]("preview", nest.Codec(codec.Raw), nest.TTL(6*time.Hour), nest.Doc("a small picture"))
 	Articles = nest.Cluster("article:<sku>", nest.Sub(Price, Stock, Similar, Preview))
 
+	Listing = nest.Key[string]("listing:<n>", nest.Doc("a page of articles, as it is shown"))
+	Catalog = nest.Cluster("catalog:<gen>", nest.Generation("gen"), nest.TTL(time.Hour), nest.Sub(Listing))
+
 	Visitors = nest.Set[string]("visitors:<day>", nest.Params(Day))
 	Orders   = nest.Stream[string]("orders")
 	Import   = nest.Lock("import", nest.TTL(time.Minute))
 
-	Shop = nest.Cluster("shop", nest.Sub(User, Articles, Visitors, Orders, Import))
+	Shop = nest.Cluster("shop", nest.Sub(User, Articles, Catalog, Visitors, Orders, Import))
 )
 
 // crowd is of how many keys a batch is.
 const crowd = 5000
+
+// listings is how many listings the catalog has.
+const listings = 25
 
 // fill writes about so many keys, as the shop would.
 func fill(ctx context.Context, shop nest.Scope, keys int) error {
@@ -83,6 +89,13 @@ func fill(ctx context.Context, shop nest.Scope, keys int) error {
 	}
 	for d := range 30 {
 		Visitors.At(shop, time.Now().AddDate(0, 0, -d)).In(b).Add("a", "b", fmt.Sprint(d))
+	}
+	catalog, err := Catalog.Current(ctx, shop)
+	if err != nil {
+		return err
+	}
+	for n := range listings {
+		Listing.At(catalog, n).In(b).Set("tea, two cups")
 	}
 	for i := range 20 {
 		Orders.At(shop).In(b).Add(fmt.Sprintf("order %d", i))

@@ -46,5 +46,6 @@ func spoil(ctx context.Context, shop nest.Scope) error {
 			return fmt.Errorf("command %d: %w", i, err)
 		}
 	}
-	return nil
+	_, err := Catalog.Renew(ctx, shop) // what is there is of a former generation now
+	return err
 }

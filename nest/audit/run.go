@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -33,8 +32,6 @@ type auditor struct {
 	uncounted  int64 // of the audit that this one continues, as repeated
 	repeated   int64
 	complete   bool
-	// current says of generations whether they are the current one, as far as it was asked.
-	current map[string]bool
 
 	// page has the keys of the step of the walk that is going on. They count when it is finished,
 	// which is when the cursor stands behind them.
@@ -56,9 +53,8 @@ type cluster struct {
 // row is a declaration of the report.
 type row struct {
 	Key
-	node nest.Node
-	// generation is the parameter that is the generation of the cluster with the template of.
-	generation, of string
+	node       nest.Node
+	generation string // the parameter that is the generation, or ""
 	*tally
 }
 
@@ -81,7 +77,7 @@ func (a *auditor) reset() {
 	a.clusters, a.rows, a.places = nil, nil, make(map[string]*row)
 	a.undeclared, a.companions, a.findings = newShapes(o.examples), newTally(), newFindings(o.examples)
 	a.before, a.seen, a.uncounted, a.repeated = 0, 0, 0, 0
-	a.describe(a.scope.Describe(), templateOf(a.scope), -1)
+	a.describe(a.scope.Describe(), templateOf(a.scope), -1, "")
 }
 
 // templateOf returns the full template of a scope. An error of the scope names it.
@@ -93,9 +89,9 @@ func templateOf(scope nest.Scope) string {
 	return ""
 }
 
-// describe lays out what is declared. template is that of the scope, and in the index of the
-// cluster around it.
-func (a *auditor) describe(d nest.Description, template string, in int) {
+// describe lays out what is declared. template is that of the scope, in the index of the cluster
+// around it, and generation the parameter that is the generation of all of it, or "".
+func (a *auditor) describe(d nest.Description, template string, in int, generation string) {
 	full := template + strings.TrimPrefix(d.Name, a.scope.String())
 	switch d.Kind {
 	case nest.KindChannel:
@@ -104,19 +100,14 @@ func (a *auditor) describe(d nest.Description, template string, in int) {
 		a.clusters = append(a.clusters, c)
 		in = len(a.clusters) - 1
 		for _, sub := range d.Nodes {
-			a.describe(sub, template, in)
+			a.describe(sub, template, in, cmp.Or(d.Generation, generation))
 		}
 		c.last = len(a.rows)
-		if d.Generation != "" {
-			for _, r := range a.rows[c.from:c.last] {
-				r.generation, r.of = d.Generation, full
-			}
-		}
 	default:
 		r := &row{Key: Key{
 			Name: d.Name, Template: full, In: in, Kind: d.Kind, GoType: d.Type,
 			TTL: time.Duration(d.TTL * float64(time.Second)), Doc: d.Doc, Source: d.Source,
-		}, node: d.Node, tally: newTally()}
+		}, node: d.Node, generation: generation, tally: newTally()}
 		a.rows = append(a.rows, r)
 		a.places[full] = r
 	}
@@ -202,7 +193,7 @@ func (a *auditor) step(ctx context.Context, p nest.WalkProgress) {
 	if finished {
 		a.finishPage(ctx)
 	}
-	if p.Cursor != "" {
+	if p.Cursor != "" && len(a.page) == 0 {
 		a.cursor = p.Cursor
 	}
 	if a.failed == nil {
@@ -225,31 +216,33 @@ func (a *auditor) finishPage(ctx context.Context) {
 	if len(a.page) == 0 || a.failed != nil {
 		return
 	}
+	// The step counts, so what belongs to it is asked for even if the audit is interrupted.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishing)
+	defer cancel()
+	old, err := a.oldGenerations(ctx)
+	if err != nil {
+		a.failed = err
+		return
+	}
 	questions := make([]question, 0, len(a.page))
 	for n := range a.page {
-		if q, ask := a.count(ctx, &a.page[n]); ask {
+		if q, ask := a.count(&a.page[n], old); ask {
 			questions = append(questions, q)
 		}
-	}
-	if a.failed != nil {
-		return
 	}
 	for i := range questions {
 		if q := &questions[i]; q.path != nil { // groups may have become one since
 			q.tally = a.undeclared.group(q.path).tally
 		}
 	}
-	// The keys count already, so what belongs to them is asked for even if the audit is
-	// interrupted.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishing)
-	defer cancel()
 	a.failed = a.measurer.ask(ctx, questions)
 	clear(a.page)
 	a.page = a.page[:0]
 }
 
-// count counts a key, and returns what else is to be asked about it.
-func (a *auditor) count(ctx context.Context, i *nest.Inspection) (question, bool) {
+// count counts a key, and returns what else is to be asked about it. old has the generations that
+// are not current.
+func (a *auditor) count(i *nest.Inspection, old map[string]bool) (question, bool) {
 	a.seen++
 	name := i.Match.String
 	if of, role, ok := i.Companion(); ok {
@@ -287,7 +280,7 @@ func (a *auditor) count(ctx context.Context, i *nest.Inspection) (question, bool
 			r.OldNames++
 			a.findings.add(OldName, r.Template, r.Source, "stands under a former name", name)
 		}
-		if r.generation != "" && a.old(ctx, r, i.Match) {
+		if len(old) > 0 && old[generationOf(i.Match, r)] {
 			r.OldGenerations++
 			a.findings.add(OldGeneration, r.Template, r.Source, "is of a former generation", name)
 		}
@@ -297,41 +290,16 @@ func (a *auditor) count(ctx context.Context, i *nest.Inspection) (question, bool
 	return q, q.measured
 }
 
-// maxGenerations is how many generations an audit remembers whether they are the current one.
-const maxGenerations = 1 << 12
-
-// old reports whether a key is of a former generation.
-func (a *auditor) old(ctx context.Context, r *row, m nest.Match) bool {
-	of := r.of
-	names, values := m.Params()
-	for i, name := range names {
-		of += "\x00" + values[i]
-		if name == r.generation {
-			break
-		}
-	}
-	current, known := a.current[of]
-	if !known {
-		var err error
-		if current, err = m.Current(ctx); err != nil {
-			a.failed = cmp.Or(a.failed, fmt.Errorf("ask which generation is the current one (GET): %w", err))
-			return false
-		}
-		if len(a.current) >= maxGenerations || a.current == nil {
-			a.current = make(map[string]bool)
-		}
-		a.current[of] = current
-	}
-	return !current
-}
-
 // loose reports whether a companion is an orphan if its key does not exist: if nothing declares the
-// key, or nothing of its kind has such a companion, or the companion never expires.
+// key, or nothing of its kind has such a companion, or the companion never expires. The number of a
+// generation stands beside no key, and stays.
 func loose(of nest.Match, role string, ttl time.Duration) bool {
-	if role == "gen" { // it never expires, and stands beside no key
-		return of.Def() == nil
-	}
-	if of.Def() == nil || ttl == nest.Forever {
+	switch {
+	case of.Def() == nil:
+		return true
+	case role == "gen":
+		return false
+	case ttl == nest.Forever:
 		return true
 	}
 	locks := of.Def().Kind() == nest.KindLock

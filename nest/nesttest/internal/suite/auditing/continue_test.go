@@ -246,3 +246,53 @@ func TestPythonValuesAuditClean(t *testing.T) {
 	require.NoError(t, err)
 	require.Error(t, r.Err(nest.Undecodable))
 }
+
+// Keys of former generations are found, under each value of the parameters before the generation.
+// The number of the current one is no orphan.
+func TestOldGenerations(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, server *nesttest.Server) {
+		ctx := t.Context()
+		page := nest.Key[string]("page:<n>")
+		catalog := nest.Cluster("catalog:<gen>", nest.Generation("gen"), nest.TTL(time.Hour), nest.Sub(page))
+		tree := nest.Cluster("tenant:<t>", nest.Sub(catalog, nest.Key[int]("other")))
+		top := server.Open(t, tree)
+		for _, tenant := range []string{"a", "b"} {
+			s, err := catalog.Current(ctx, top, tenant)
+			require.NoError(t, err)
+			for n := range 3 {
+				require.NoError(t, page.At(s, n).Set(ctx, "x"))
+			}
+		}
+		r, err := audit.Run(ctx, top)
+		require.NoError(t, err)
+		require.NoError(t, r.Err(), "%s", r)
+		require.EqualValues(t, 2, r.Companions.Keys)
+
+		s, err := catalog.Renew(ctx, top, "b")
+		require.NoError(t, err)
+		require.NoError(t, page.At(s, 1).Set(ctx, "x"))
+		r, err = audit.Run(ctx, top)
+		require.NoError(t, err)
+		require.Len(t, r.Findings, 1, "%s", r)
+		require.Equal(t, audit.OldGeneration, r.Findings[0].Kind)
+		require.EqualValues(t, 3, r.Findings[0].Keys)
+		require.Contains(t, r.Findings[0].Examples[0], ":b:catalog:")
+		require.EqualValues(t, 3, r.Keys[1].OldGenerations+r.Keys[0].OldGenerations)
+		r, err = audit.Run(ctx, tree.At(top, "a"))
+		require.NoError(t, err)
+		require.NoError(t, r.Err())
+		r, err = audit.Run(ctx, s)
+		require.NoError(t, err)
+		require.NoError(t, r.Err())
+		require.EqualValues(t, 1, r.Total.Keys)
+
+		// The number of a generation that is no longer declared is an orphan.
+		db := server.Client(t)
+		gone := top.Prefix() + ":tenant:a:gone"
+		require.NoError(t, db.Do(ctx, db.B().Set().Key(gone+"%gen{"+gone+"}").Value("1").Build()).Error())
+		r, err = audit.Run(ctx, tree.At(top, "a"))
+		require.NoError(t, err)
+		require.Error(t, r.Err(audit.Orphan), "%s", r)
+	})
+}
