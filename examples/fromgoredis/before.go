@@ -10,6 +10,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
+//nest:raw this is what a program without declarations does
+
 // before is the program with go-redis: its names are made where they are needed.
 type before struct{ rdb *redis.Client }
 

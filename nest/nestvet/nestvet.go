@@ -1,6 +1,6 @@
 // Package nestvet checks programs that use package nest before they run: the arguments of At, which
-// declarations are mounted, which batches are executed, which contexts are passed on, and which
-// keys bypass the declarations.
+// declarations are mounted or panic, which batches are executed, which contexts are passed on, and
+// which keys bypass the declarations.
 //
 //	go vet -vettool=$(which nestvet) ./...
 //	nestvet ./...
@@ -21,6 +21,7 @@ import (
 	"github.com/redisimnest/redisimnest/nest/nestvet/nestargs"
 	"github.com/redisimnest/redisimnest/nest/nestvet/nestbatch"
 	"github.com/redisimnest/redisimnest/nest/nestvet/nestctx"
+	"github.com/redisimnest/redisimnest/nest/nestvet/nestdecl"
 	"github.com/redisimnest/redisimnest/nest/nestvet/nestraw"
 	"github.com/redisimnest/redisimnest/nest/nestvet/nesttree"
 )
@@ -31,6 +32,7 @@ func Analyzers() []*analysis.Analyzer {
 		nestargs.Analyzer,
 		nestbatch.Analyzer,
 		nestctx.Analyzer,
+		nestdecl.Analyzer,
 		nestraw.Analyzer,
 		nesttree.Analyzer,
 	}

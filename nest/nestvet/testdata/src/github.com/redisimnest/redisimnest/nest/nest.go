@@ -48,6 +48,8 @@ func Sub(nodes ...Node) ClusterOption                                      { ret
 func Params(params ...AnyParam) Option                                     { return option{} }
 func HashTag() ClusterOption                                               { return option{} }
 func MaxLen(n int) ParamOption                                             { return option{} }
+func Layout(layout string) ParamOption                                     { return option{} }
+func Was(template string, opts ...any) Option                              { return option{} }
 func TTL[D int | time.Duration](d D) Option                                { return option{} }
 func Cached(d time.Duration) Option                                        { return option{} }
 func Open(client any, root *ClusterDef, opts ...OpenOption) (Scope, error) { return Scope{}, nil }

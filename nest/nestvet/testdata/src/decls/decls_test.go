@@ -1,0 +1,5 @@
+package decls
+
+import "github.com/redisimnest/redisimnest/nest"
+
+func panics() { nest.Key[int]("a::b") }
