@@ -346,8 +346,8 @@ func (b *Batch) submit(ctx context.Context, cmds []rueidis.Completed) ([]rueidis
 		cmds[i] = cmds[i].Pin() // they may be sent again
 	}
 	for c := (contest{}); ; {
-		if err := b.watch(ctx, conn); err != nil {
-			if conn.Do(ctx, conn.B().Unwatch().Build()).Error() != nil {
+		if err := b.watch(ctx, l); err != nil {
+			if l.conn != nil && conn.Do(ctx, conn.B().Unwatch().Build()).Error() != nil {
 				l.drop()
 			}
 			return nil, err
@@ -363,15 +363,15 @@ func (b *Batch) submit(ctx context.Context, cmds []rueidis.Completed) ([]rueidis
 	}
 }
 
-// watch makes the next transaction on conn fail if the key of one of the guards changes or ends,
-// and checks that all guards hold.
-func (b *Batch) watch(ctx context.Context, conn rueidis.DedicatedClient) error {
-	cmds := make([]rueidis.Completed, 0, 2*len(b.guards))
+// watch makes the next transaction on the connection fail if the key of one of the guards changes
+// or ends, and checks that all guards hold.
+func (b *Batch) watch(ctx context.Context, l *line) error {
+	conn, cmds := l.conn, make([]rueidis.Completed, 0, 2*len(b.guards))
 	for _, g := range b.guards {
 		key := g.key().key
 		cmds = append(cmds, conn.B().Watch().Key(key).Build(), conn.B().Get().Key(key).Build())
 	}
-	answers := conn.DoMulti(ctx, cmds...)
+	answers := l.send(ctx, cmds...)
 	for i, g := range b.guards {
 		if err := answers[2*i].Error(); err != nil {
 			return exchangeError(err)

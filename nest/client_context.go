@@ -3,6 +3,7 @@ package nest
 import (
 	"context"
 	"errors"
+	"reflect"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -42,6 +43,7 @@ type exchangeContext struct {
 	asked   atomic.Int32 // how often the client asked for Err: once for each attempt, and between them
 	doubts  atomic.Bool  // the server is being asked
 	kept    atomic.Bool  // others may know the context, so it is not used again
+	touched atomic.Bool  // something below mu has been set
 
 	mu       sync.Mutex
 	armed    bool
@@ -107,6 +109,9 @@ func (e *exchangeContext) release() {
 // disarm stops what would end the context, and reports whether nothing has ended it, or is about
 // to.
 func (e *exchangeContext) disarm() bool {
+	if !e.touched.Load() {
+		return true
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if !e.armed {
@@ -120,27 +125,85 @@ func (e *exchangeContext) disarm() bool {
 		still = false
 	}
 	e.armed, e.stop = false, nil
+	if still {
+		e.touched.Store(false)
+	}
 	return still
 }
 
-// timeSlices bounds exchanges together that begin within a short time of each other.
-type timeSlices struct{ now atomic.Pointer[timeSlice] }
+// timeSlices bounds exchanges together that begin within a short time of each other: those whose
+// contexts never end, and those that have one and the same context.
+type timeSlices struct {
+	now atomic.Pointer[timeSlice]
+	// By a hash of the channel of a context: what bounds its exchanges, and the channel that was
+	// seen last. A context that is used once is not worth a timeSlice of its own.
+	of   [sliceSlots]atomic.Pointer[timeSlice]
+	seen [sliceSlots]atomic.Uintptr
+}
+
+const sliceSlots = 64
 
 // timeSlice bounds the exchanges that begin in a sixteenth of the limit.
 type timeSlice struct {
 	begun, until time.Time
 	done         chan struct{}
+	parent       <-chan struct{} // nil: of contexts that never end
+	once         sync.Once
+}
+
+func (s *timeSlice) end() { s.once.Do(func() { close(s.done) }) }
+
+// serves reports whether the slice can bound an exchange.
+func (s *timeSlice) serves(begun time.Time) bool {
+	return s != nil && begun.Before(s.until) && !begun.Before(s.begun)
 }
 
 // at returns a channel that is closed when an exchange has reached its limit, or a sixteenth of it
 // later.
 func (ts *timeSlices) at(begun time.Time, limit time.Duration) <-chan struct{} {
 	now := ts.now.Load()
-	if now == nil || !begun.Before(now.until) || begun.Before(now.begun) {
-		now = &timeSlice{begun, begun.Add(limit / 16), make(chan struct{})}
-		time.AfterFunc(limit+limit/16, func() { close(now.done) })
+	if !now.serves(begun) {
+		now = newTimeSlice(begun, limit)
+		time.AfterFunc(limit+limit/16, now.end)
 		ts.now.Store(now)
 	}
+	return now.done
+}
+
+// bound returns a channel that is closed when an exchange has to end, or nil if the exchange has to
+// see to that itself.
+func (ts *timeSlices) bound(parent context.Context, begun time.Time, limit time.Duration) <-chan struct{} {
+	if parent.Done() == nil {
+		return ts.at(begun, limit)
+	}
+	return ts.under(parent, begun, limit)
+}
+
+func newTimeSlice(begun time.Time, limit time.Duration) *timeSlice {
+	return &timeSlice{begun: begun, until: begun.Add(limit / 16), done: make(chan struct{})}
+}
+
+// under is at for an exchange with a context that can end: the channel is closed then, too. It
+// returns nil for a context that has not been seen shortly before.
+func (ts *timeSlices) under(parent context.Context, begun time.Time, limit time.Duration) <-chan struct{} {
+	ended := parent.Done()
+	at := reflect.ValueOf(ended).Pointer()
+	slot := at >> 5 % sliceSlots // channels take 96 bytes and more
+	now := ts.of[slot].Load()
+	if now.serves(begun) && now.parent == ended {
+		return now.done
+	}
+	if ts.seen[slot].Swap(at) != at {
+		return nil
+	}
+	now = newTimeSlice(begun, limit)
+	now.parent = ended
+	stop := context.AfterFunc(parent, now.end)
+	time.AfterFunc(limit+limit/16, func() {
+		stop()
+		now.end()
+	})
+	ts.of[slot].Store(now)
 	return now.done
 }
 
@@ -160,9 +223,11 @@ func (e *exchangeContext) Done() <-chan struct{} {
 		if e.limit == 0 {
 			return e.parent.Done()
 		}
-		if e.slices != nil && e.parent.Done() == nil {
-			e.asked.Add(1)
-			return e.slices.at(e.begun, e.limit)
+		if e.slices != nil {
+			if done := e.slices.bound(e.parent, e.begun, e.limit); done != nil {
+				e.asked.Add(1)
+				return done
+			}
 		}
 	}
 	e.mu.Lock()
@@ -176,6 +241,7 @@ func (e *exchangeContext) arm() {
 	if e.armed {
 		return
 	}
+	e.touched.Store(true)
 	e.armed = true
 	if e.done == nil {
 		e.done = make(chan struct{})
@@ -200,6 +266,7 @@ func (e *exchangeContext) end(err, refused error) {
 	if e.err != nil {
 		return
 	}
+	e.touched.Store(true)
 	e.err, e.refused = err, refused
 	if e.done != nil {
 		close(e.done)
@@ -215,9 +282,12 @@ func (e *exchangeContext) end(err, refused error) {
 func (e *exchangeContext) Err() error {
 	e.start()
 	times := e.asked.Add(1)
-	e.mu.Lock()
-	err := e.err
-	e.mu.Unlock()
+	var err error
+	if e.touched.Load() {
+		e.mu.Lock()
+		err = e.err
+		e.mu.Unlock()
+	}
 	if err == nil {
 		err = e.parent.Err()
 	}

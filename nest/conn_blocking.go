@@ -251,7 +251,7 @@ func (r address) block(ctx context.Context, patience, wait time.Duration, build 
 		defer cancel()
 	}
 	// The first command selects the server: the one that has the key.
-	first := conn.DoMulti(opening,
+	first := l.send(opening,
 		conn.B().Exists().Key(r.key).Build(),
 		conn.B().Arbitrary("CLIENT", "ID").Build())
 	for _, answer := range first {

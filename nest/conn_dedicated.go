@@ -21,6 +21,9 @@ type line struct {
 	conn    rueidis.DedicatedClient
 	release func()
 	server  string // the server that it leads to, see [tree.server]
+	// unmade says that the first commands will make the connection: those of a Redis Cluster say
+	// which node it leads to.
+	unmade bool
 }
 
 // server returns the server that Sentinel names at present, or "" without Sentinel. After a
@@ -107,7 +110,8 @@ func (l *line) openWithin(ctx context.Context, patience time.Duration) error {
 	}
 	if l.tree.client.Mode() == rueidis.ClientModeCluster || ctx.Done() == nil && patience == 0 {
 		l.server = l.tree.server()
-		l.conn, l.release = l.tree.client.Dedicate() // of a Redis Cluster, the first command does
+		l.conn, l.release = l.tree.client.Dedicate()
+		l.unmade = l.tree.client.Mode() == rueidis.ClientModeCluster
 		return nil
 	}
 	var timeout <-chan time.Time
@@ -195,7 +199,7 @@ func (ls *lines) fetch(t *tree, client rueidis.Client) {
 			release()
 			return
 		}
-		ls.wanted[0].got <- line{t, conn, release, server}
+		ls.wanted[0].got <- line{tree: t, conn: conn, release: release, server: server}
 		ls.wanted = slices.Delete(ls.wanted, 0, 1)
 		if len(ls.wanted) < ls.fetchers {
 			ls.fetchers--
@@ -206,12 +210,48 @@ func (ls *lines) fetch(t *tree, client rueidis.Client) {
 	}
 }
 
-// send sends commands, [maxPipeline] at a time, and returns their answers.
+// send sends commands, [maxPipeline] at a time, and returns their answers. If the context ends
+// while the connection is being made, the line has none afterwards.
 func (l *line) send(ctx context.Context, cmds ...rueidis.Completed) []rueidis.RedisResult {
+	if l.unmade {
+		l.unmade = false
+		if ctx.Done() != nil {
+			return l.connect(ctx, cmds)
+		}
+	}
 	if len(cmds) <= maxPipeline {
 		return l.conn.DoMulti(ctx, cmds...)
 	}
 	return append(l.conn.DoMulti(ctx, cmds[:maxPipeline]...), l.send(ctx, cmds[maxPipeline:]...)...)
+}
+
+// connect sends the first commands. The client makes the connection for them, and waits for a node
+// that is silent without heeding that the context has been cancelled. So that continues without the
+// caller.
+func (l *line) connect(ctx context.Context, cmds []rueidis.Completed) []rueidis.RedisResult {
+	made := *l
+	came := make(chan []rueidis.RedisResult, 1)
+	go func() { came <- made.send(ctx, cmds...) }()
+	select {
+	case answers := <-came:
+		return answers
+	case <-ctx.Done():
+	}
+	select {
+	case answers := <-came:
+		return answers
+	default:
+	}
+	l.conn, l.release = nil, nil
+	go func() {
+		<-came
+		made.conn.Close()
+	}()
+	failed := make([]rueidis.RedisResult, len(cmds))
+	for i := range failed {
+		failed[i] = rueidis.NewErrorResult(ctx.Err())
+	}
+	return failed
 }
 
 // unwatchTimeout bounds how long an UNWATCH may keep a connection from others.

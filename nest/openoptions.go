@@ -147,7 +147,8 @@ func NoRenew() OpenOption {
 // seconds, or REDIS_TIMEOUT.
 //
 // A context costs two allocations under WithTimeout if it can be cancelled and has no deadline, or
-// one that is later than d, while several calls share the connection. Other contexts cost none.
+// one that is later than d, while several calls share the connection. Calls that use the same such
+// context within a sixteenth of d share them. Other contexts cost none.
 func WithTimeout(d time.Duration) OpenOption {
 	return openOption(func(o *openOptions) error {
 		if d != 0 && d < time.Millisecond {

@@ -260,8 +260,9 @@ func place(d nest.Description) string {
 // Commands that no operation names. The documentation says what each is for.
 const (
 	// HELLO and AUTH need no right. What else the client sends when it connects it can do without,
-	// but for CLIENT TRACKING and the commands that tell the nodes of a Redis Cluster.
-	connecting = "ping select readonly asking cluster|slots cluster|shards client|setinfo client|setname client|info " +
+	// but for CLIENT TRACKING, the commands that tell the nodes of a Redis Cluster, and ROLE, which
+	// a client of Sentinel asks of the server that it is sent to.
+	connecting = "ping select readonly asking role cluster|slots cluster|shards client|setinfo client|setname client|info " +
 		"client|tracking client|trackinginfo client|caching"
 	// transacting also is how a cached value is read together with what is left of its TTL.
 	transacting = "multi exec discard watch unwatch pttl exists"

@@ -48,15 +48,15 @@ func TestRulesOfACounter(t *testing.T) {
 	s := open(t, nest.Cluster("app", nest.Sub(nest.Counter[int64]("n"))))
 	require.Equal(t, start+"%R~app:* "+basics+
 		"+cluster|nodes +cluster|shards +cluster|slots +dbsize +discard +dump +exec +exists +get +hlen +info +llen +memory|usage "+
-		"+multi +object|encoding +pexpiretime +ping +pttl +readonly +scan +scard +select +strlen +touch +type +unwatch +watch "+
+		"+multi +object|encoding +pexpiretime +ping +pttl +readonly +role +scan +scard +select +strlen +touch +type +unwatch +watch "+
 		"+xlen +zcard", rules(t, s, acl.ReadOnly))
 	require.Equal(t, start+"%R~app:* "+basics+
 		"+cluster|shards +cluster|slots +discard +dump +exec +exists +get +memory|usage +multi "+
-		"+pexpiretime +ping +pttl +readonly +select +touch +type +unwatch +watch", rules(t, s, acl.ReadOnly, acl.WithoutWalks()))
+		"+pexpiretime +ping +pttl +readonly +role +select +touch +type +unwatch +watch", rules(t, s, acl.ReadOnly, acl.WithoutWalks()))
 	require.Equal(t, start+"~app:* "+basics+
 		"+cluster|nodes +cluster|shards +cluster|slots +copy +dbsize +decrby +del +discard +dump +eval +evalsha +exec +exists +get +getdel "+
 		"+hlen +incrby +incrbyfloat +info +llen +memory|usage +multi +object|encoding +persist +pexpire +pexpireat +pexpiretime +ping +pttl "+
-		"+readonly +rename +renamenx +restore +scan +scard +select +set +strlen +touch +type +unlink +unwatch +watch +xlen +zcard",
+		"+readonly +rename +renamenx +restore +role +scan +scard +select +set +strlen +touch +type +unlink +unwatch +watch +xlen +zcard",
 		rules(t, s, acl.ReadWrite))
 }
 

@@ -33,6 +33,7 @@ type Relay struct {
 	closed bool
 	stall  time.Time // nothing moves before this time
 	chance float64   // of being cut, for each piece
+	rate   float64   // bytes per second and direction; 0: as many as there are
 }
 
 // passage is one connection through a relay.
@@ -120,6 +121,13 @@ func (r *Relay) Hold(d time.Duration) {
 	r.stall = time.Now().Add(d)
 }
 
+// Slow lets up to that many bytes a second through each connection in each direction. 0 ends that.
+func (r *Relay) Slow(bytesPerSecond int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rate = float64(max(bytesPerSecond, 0))
+}
+
 // Sever cuts connections in the middle of what they carry: each piece of up to 4 KiB, in either
 // direction, is cut with the given chance. A chance of 1 cuts every piece; 0 stops the cutting.
 func (r *Relay) Sever(chance float64) {
@@ -159,6 +167,9 @@ func (r *Relay) pass(p *passage, to, from net.Conn, answers bool) {
 		}
 		r.mu.Lock()
 		wait, severed := time.Until(r.stall), rand.Float64() < r.chance
+		if r.rate > 0 {
+			wait = max(wait, 0) + time.Duration(float64(n)/r.rate*float64(time.Second))
+		}
 		r.mu.Unlock()
 		time.Sleep(wait)
 		switch {
