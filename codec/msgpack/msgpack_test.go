@@ -298,7 +298,7 @@ func TestPlain(t *testing.T) {
 	require.Equal(t, "msgpack-plain", ours.Plain.Name())
 	type named struct {
 		A int `json:"other"`
-		B int `msgpack:"b" json:"c"`
+		B int `json:"c"     msgpack:"b"`
 	}
 	data, err := ours.Plain.Append(nil, named{1, 2})
 	require.NoError(t, err)
