@@ -64,7 +64,7 @@ func (t *tool) begin(ctx context.Context) (nest.Scope, []nest.WalkOption, error)
 func widened[O any](opts []nest.WalkOption) []O {
 	all := make([]O, 0, len(opts)+3)
 	for _, opt := range opts {
-		all = append(all, any(opt).(O)) //nolint:errcheck,forcetypeassert // a WalkOption is an option of every walk
+		all = append(all, any(opt).(O)) //nolint:forcetypeassert // a WalkOption is an option of every walk
 	}
 	return all
 }

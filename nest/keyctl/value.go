@@ -100,8 +100,10 @@ func parts(i nest.Inspection) ([]part, error) {
 		return all, err
 	case "zset":
 		var members []struct {
-			Member, Score       json.RawMessage
-			Longitude, Latitude json.Number
+			Member    json.RawMessage `json:"member"`
+			Score     json.RawMessage `json:"score"`
+			Longitude json.Number     `json:"longitude"`
+			Latitude  json.Number     `json:"latitude"`
 		}
 		err := json.Unmarshal(i.Value, &members)
 		all := make([]part, len(members))
@@ -114,8 +116,8 @@ func parts(i nest.Inspection) ([]part, error) {
 		return all, err
 	case "stream":
 		var entries []struct {
-			ID     string
-			Fields json.RawMessage
+			ID     string          `json:"id"`
+			Fields json.RawMessage `json:"fields"`
 		}
 		err := json.Unmarshal(i.Value, &entries)
 		all := make([]part, len(entries))
