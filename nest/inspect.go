@@ -93,7 +93,7 @@ func (s Scope) inspect(ctx context.Context, opts []InspectOption, yield func(Ins
 	err = w.inTurn(ctx, func(p walkPage) error {
 		seen := w.sight(p)
 		x := inspector{tree: s.at.tree, client: p.server.client, options: &o, moved: w.spoil}
-		chunk, ahead := x.chunk(len(x.questions()))
+		chunk, ahead := x.chunk(len(seen))
 		from := 0
 		for list, err := range x.inAdvance(ctx, w, seen, chunk, ahead) {
 			if err != nil {
@@ -126,13 +126,15 @@ const (
 	inspectAhead = 3
 )
 
-// chunk returns how many keys are inspected together, and how many such chunks at the same time.
-// Values are in memory, so that there are not many at a time.
-func (x *inspector) chunk(questions int) (keys, ahead int) {
+// chunk returns how many of all keys are inspected together, and how many such chunks at the same
+// time. The chunks are of about one size. Values are in memory, so that there are not many at a time.
+func (x *inspector) chunk(all int) (keys, ahead int) {
+	most, ahead := inspectPipeline/len(x.questions()), inspectAhead
 	if x.options.maxValue > 0 {
-		return inspectChunk, 1
+		most, ahead = inspectChunk, 1
 	}
-	return inspectPipeline / questions, inspectAhead
+	parts := max(1, (all+most-1)/most)
+	return max(1, (all+parts-1)/parts), ahead
 }
 
 // inAdvance inspects the names that a step of a walk has found, chunk by chunk. While one is dealt
