@@ -127,7 +127,8 @@ const (
 )
 
 // chunk returns how many of all keys are inspected together, and how many such chunks at the same
-// time. The chunks are of about one size. Values are in memory, so that there are not many at a time.
+// time. The chunks are of about one size. Values are in memory, so that there are not many at a
+// time.
 func (x *inspector) chunk(all int) (keys, ahead int) {
 	most, ahead := inspectPipeline/len(x.questions()), inspectAhead
 	if x.options.maxValue > 0 {
