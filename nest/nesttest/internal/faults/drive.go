@@ -2,6 +2,7 @@ package faults
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"runtime"
@@ -144,8 +145,8 @@ func Run(t testing.TB, f Fault, d time.Duration) Report {
 		e.relay = nesttest.NewRelay(t, e.server.Addr())
 	}
 	prefix := e.server.Prefix(t)
-	client, scope := open(t, e, prefix)
-	other, reading := open(t, e, prefix)
+	shut, scope := open(t, e, prefix)
+	shutOther, reading := open(t, e, prefix)
 	tr := &trial{report: &r, scope: scope, stop: make(chan struct{})}
 	e.key = kept.At(scope, 0).Key()
 	var all sync.WaitGroup
@@ -161,8 +162,8 @@ func Run(t testing.TB, f Fault, d time.Duration) Report {
 	all.Wait()
 	tr.judge(t)
 	tr.endings(t, e.admin, prefix)
-	client.Close()
-	other.Close()
+	shut()
+	shutOther()
 	await(func() bool { return connected(t, e) == 0 })
 	r.Connections = connected(t, e)
 	e.admin.Close()
@@ -173,8 +174,9 @@ func Run(t testing.TB, f Fault, d time.Duration) Report {
 	return r
 }
 
-// open makes a client as package env does, and opens the tree on it.
-func open(t testing.TB, e *environment, prefix string) (rueidis.Client, nest.Scope) {
+// open makes a client as package env does, and opens the tree on it. It returns what closes the
+// client, too.
+func open(t testing.TB, e *environment, prefix string) (shut func(), _ nest.Scope) {
 	t.Helper()
 	option := e.server.ClientOption()
 	option.Dialer = net.Dialer{Timeout: 5 * time.Second, KeepAlive: 300 * time.Millisecond}
@@ -183,12 +185,50 @@ func open(t testing.TB, e *environment, prefix string) (rueidis.Client, nest.Sco
 	if e.relay != nil {
 		option.InitAddress, option.ForceSingleClient = []string{e.relay.Addr()}, true
 	}
+	d := &dialer{}
+	option.DialCtxFn = d.dial
 	client, err := rueidis.NewClient(option)
 	require.NoError(t, err)
-	t.Cleanup(client.Close)
+	shut = sync.OnceFunc(func() {
+		client.Close()
+		d.close()
+	})
+	t.Cleanup(shut)
 	scope, err := nest.Open(client, root, nest.WithPrefix(prefix), nest.WithTimeout(2*time.Second), nest.WithBreaker(5, 200*time.Millisecond))
 	require.NoError(t, err)
-	return client, scope
+	return shut, scope
+}
+
+// dialer closes the connections that it has made, as that of package env does: now and then a
+// client that reconnects often leaves one open when it is closed.
+type dialer struct {
+	mu    sync.Mutex
+	conns []net.Conn
+	shut  bool
+}
+
+func (d *dialer) dial(ctx context.Context, addr string, by *net.Dialer, _ *tls.Config) (net.Conn, error) {
+	conn, err := by.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.shut {
+		_ = conn.Close()
+		return nil, net.ErrClosed
+	}
+	d.conns = append(d.conns, conn)
+	return conn, nil
+}
+
+func (d *dialer) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.shut = true
+	for _, conn := range d.conns {
+		_ = conn.Close()
+	}
 }
 
 // write writes until it is stopped.
