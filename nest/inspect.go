@@ -482,5 +482,5 @@ func (m Match) Companion() (of Match, role string, ok bool) {
 	} else if at := m.above.tree.at(key); at != nil {
 		return Match{key: key, at: at}, role, true
 	}
-	return Match{key: key, above: m.above.tree.top}, role, true
+	return Match{key: key, above: m.above}, role, true
 }

@@ -17,7 +17,8 @@ type walking struct {
 	op      string
 	options walkOptions
 	filter  *filter
-	// secretive are the clusters below the scope that hide parameters or values.
+	// secretive are the places below the scope that hide parameters, and the clusters that hide
+	// values.
 	secretive []*mounted
 	// blind says that whatever is found is taken, declared or not.
 	blind bool
@@ -54,7 +55,7 @@ func (s Scope) walkingWith(op string, f *filter, o walkOptions) *walking {
 	w.now.Cursor, w.now.By = o.resume, make(map[string]int64)
 	w.keyWalk.from, w.keyWalk.again = w.from, w.withdraw
 	for _, m := range s.below() {
-		if m.def.isCluster() && (m.settings.sensitive || m.name.Hides()) {
+		if m.name.Hides() || m.def.isCluster() && m.settings.sensitive {
 			w.secretive = append(w.secretive, m)
 		}
 	}

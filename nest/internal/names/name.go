@@ -193,13 +193,16 @@ func (m *Name) Hides() bool {
 }
 
 // Redact returns a name of m, or one that begins with a name of m, with m's sensitive parameters
-// replaced by their templates.
+// replaced by their templates. Of any other name, it hides what stands in their places.
 func (m *Name) Redact(key string) string {
 	if key == "" {
 		return "" // from a reference with an error
 	}
 	if !m.Hides() {
 		return key
+	}
+	if !m.begins(key) {
+		return m.hide(key)
 	}
 	var b strings.Builder
 	whole, i := key, 0
@@ -220,3 +223,71 @@ func (m *Name) Redact(key string) string {
 	b.WriteString(key)
 	return b.String()
 }
+
+// begins reports whether a name is one of m, is below one, or stands beside one: then a '%' and a
+// letter after 'f' follow, which no value has.
+func (m *Name) begins(name string) bool {
+	rest, ok := m.readPieces(name, nil)
+	if !ok {
+		return false
+	}
+	rest, ok = strings.CutPrefix(rest, m.End)
+	return ok && (rest == "" || rest[0] == ':' || len(rest) > 1 && rest[0] == '%' && 'f' < rest[1] && rest[1] <= 'z')
+}
+
+// hide replaces what stands in a name where m has sensitive parameters, up to the next ':', whether
+// it is a value of the parameter or not.
+func (m *Name) hide(name string) string {
+	var b strings.Builder
+	whole, beside := served(name)
+	name = whole
+	for i := range m.Pieces {
+		p := &m.Pieces[i]
+		rest, ok := strings.CutPrefix(name, p.Literal)
+		if !ok {
+			break
+		}
+		b.WriteString(p.Literal)
+		end := escapedEnd(rest, p.Param.escapes)
+		if !p.Param.Sensitive {
+			b.WriteString(rest[:end])
+			name = rest[end:]
+			continue
+		}
+		if b.WriteString("<" + p.Param.Name + ">"); end < len(rest) {
+			if next := strings.IndexByte(rest[end:], ':'); next >= 0 {
+				end += next
+			} else {
+				end = len(rest)
+			}
+		}
+		name = rest[end:]
+	}
+	b.WriteString(name)
+	if beside != "" {
+		beside = strings.ReplaceAll(beside, whole, b.String())
+	}
+	return b.String() + beside
+}
+
+// served splits the name of what is kept beside a key into the key's name and the rest, which is ""
+// for any other name. The rest is a '%' and a word, and the key's name in braces if there are no
+// braces in it.
+func served(name string) (key, beside string) {
+	if text, ok := strings.CutSuffix(name, "}"); ok {
+		before, repeated, _ := strings.Cut(text, "{")
+		if repeated != "" && strings.HasPrefix(before, repeated+"%") {
+			return repeated, name[len(repeated):]
+		}
+		return name, ""
+	}
+	at := strings.LastIndexByte(name, '%')
+	if at < 0 || !strings.Contains(name[:at], "{") || len(name) == at+1 || name[at+1] <= 'f' || name[at+1] > 'z' {
+		return name, ""
+	}
+	return name[:at], name[at:]
+}
+
+// Conceals reports whether Redact changes a name that is not one of m: the name begins as names of
+// m do, up to a sensitive parameter.
+func (m *Name) Conceals(name string) bool { return m.Hides() && m.hide(name) != name }
