@@ -361,11 +361,11 @@ var errNoHolder = because(ErrDecode, "the key holds no lock")
 // When the reply is lost, the lock may or may not have been granted. It is then released in the
 // background, and a lease whose release is lost too ends by itself.
 func (r LockRef) TryAcquire(ctx context.Context, opts ...LockOption) (*Lease, bool, error) {
-	return r.try(ctx, opts, context.WithoutCancel(ctx))
+	return r.try(ctx, opts, context.WithoutCancel)
 }
 
-// try is TryAcquire with a lease whose context has the given parent.
-func (r LockRef) try(ctx context.Context, opts []LockOption, parent context.Context) (*Lease, bool, error) {
+// try is TryAcquire with a lease whose context has parent(ctx) as its parent.
+func (r LockRef) try(ctx context.Context, opts []LockOption, parent func(context.Context) context.Context) (*Lease, bool, error) {
 	return both(watched(ctx, r.at, "try acquire", func() (found[*Lease], error) {
 		if err := r.at.ready(ctx, "try acquire"); err != nil {
 			return found[*Lease]{}, err
@@ -374,7 +374,7 @@ func (r LockRef) try(ctx context.Context, opts []LockOption, parent context.Cont
 		if err != nil {
 			return found[*Lease]{}, r.at.fail("try acquire", err)
 		}
-		l, _, err := r.ask(ctx, parent, &c)
+		l, _, err := r.ask(ctx, parent(ctx), &c)
 		return found[*Lease]{l, l != nil}, err
 	}))
 }
@@ -426,7 +426,7 @@ func (r LockRef) Run(ctx context.Context, do func(ctx context.Context, lease *Le
 	if do == nil {
 		return r.at.reject(ctx, "run", because(ErrArgument, "the function is nil"))
 	}
-	l, err := r.await(ctx, opts, func(ctx context.Context) context.Context { return ctx })
+	l, err := r.await(ctx, opts, itself)
 	if err != nil {
 		return err
 	}
@@ -443,12 +443,15 @@ func (r LockRef) TryRun(ctx context.Context, do func(ctx context.Context, lease 
 	if do == nil {
 		return false, r.at.reject(ctx, "try run", because(ErrArgument, "the function is nil"))
 	}
-	l, ran, err := r.try(ctx, opts, ctx)
+	l, ran, err := r.try(ctx, opts, itself)
 	if err != nil || !ran {
 		return false, err
 	}
 	return true, r.under(ctx, l, do)
 }
+
+// itself makes a lease end with the context of the call.
+func itself(ctx context.Context) context.Context { return ctx }
 
 // under runs do, and releases the lock afterwards.
 func (r LockRef) under(ctx context.Context, l *Lease, do func(context.Context, *Lease) error) (err error) {

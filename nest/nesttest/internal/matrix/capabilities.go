@@ -203,8 +203,8 @@ var capabilities = []capability{
 		_, err := ending.At(s.scope).GetAndExpire(ctx, time.Minute, "a")
 		may(t, err)
 	}},
-	{"reads from the client's memory (Cached)", func(t testing.TB, ctx context.Context, s subject) { memory(t, ctx, s, cached) }},
-	{"reads from memory without tracking (LocalFor)", func(t testing.TB, ctx context.Context, s subject) { memory(t, ctx, s, local) }},
+	{"reads from the client's memory (Cached)", func(t testing.TB, ctx context.Context, s subject) { memory(ctx, t, s, cached) }},
+	{"reads from memory without tracking (LocalFor)", func(t testing.TB, ctx context.Context, s subject) { memory(ctx, t, s, local) }},
 	{"users with rights of their own (package acl)", func(t testing.TB, ctx context.Context, s subject) {
 		s.server.Need(t, nesttest.ACL)
 		rules, err := acl.Rules(s.scope, acl.ReadWrite, acl.On(ctx, s.client))
@@ -227,7 +227,7 @@ func may(t testing.TB, err error) {
 }
 
 // memory writes a value and reads it until it comes from memory.
-func memory(t testing.TB, ctx context.Context, s subject, key *nest.KeyDef[int]) {
+func memory(ctx context.Context, t testing.TB, s subject, key *nest.KeyDef[int]) {
 	t.Helper()
 	require.NoError(t, key.At(s.scope).Set(ctx, 1))
 	s.hits.Store(0)

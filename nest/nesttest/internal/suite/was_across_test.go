@@ -145,13 +145,12 @@ func TestMigrateAcrossSlots(t *testing.T) {
 		old.fill(ctx, t, id)
 	}
 	db := then.scope.Client()
-	copied := func(kind string, id int) (from, to string) {
-		from = fmt.Sprintf("%s:%d:old:%s", then.scope.Prefix(), id, kind)
-		to = fmt.Sprintf("%s:%d:new:%s", then.scope.Prefix(), id, kind)
+	copied := func(kind string, id int) {
+		from := fmt.Sprintf("%s:%d:old:%s", then.scope.Prefix(), id, kind)
+		to := fmt.Sprintf("%s:%d:new:%s", then.scope.Prefix(), id, kind)
 		held, err := db.Do(ctx, db.B().Dump().Key(from).Build()).ToString()
 		require.NoError(t, err)
 		require.NoError(t, db.Do(ctx, db.B().Restore().Key(to).Ttl(0).SerializedValue(held).Build()).Error())
-		return from, to
 	}
 	if db.Mode() == rueidis.ClientModeCluster {
 		copied("list", 3)
