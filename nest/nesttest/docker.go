@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -205,6 +207,10 @@ func (c *container) close() error {
 	}
 	err := c.resource.Close()
 	if gone := (*docker.NoSuchContainer)(nil); errors.As(err, &gone) {
+		return nil
+	}
+	// The engine removes some containers by itself once they have ended, and that may have begun.
+	if e := (*docker.Error)(nil); errors.As(err, &e) && e.Status == http.StatusConflict && strings.Contains(e.Message, "already in progress") {
 		return nil
 	}
 	return err
