@@ -33,7 +33,8 @@ var readsValue = map[string][]string{
 // values reads the values that are short enough, checks them, and shows those that may be seen.
 func (x *inspector) values(ctx context.Context, keys []*looked) error {
 	if err := x.ask(ctx, keys, question{func(k *looked) []string {
-		if k.Type == "string" || readsValue[k.Type] == nil || !k.legible() {
+		// An element takes a byte at least, so that the server looks at no more than are read.
+		if k.Type == "string" || readsValue[k.Type] == nil || !k.legible() || k.Len > x.options.maxValue {
 			return nil
 		}
 		return []string{"MEMORY", "USAGE", "SAMPLES", "0"}

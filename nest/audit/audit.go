@@ -84,7 +84,7 @@ func SampleMemory(n int) Option {
 
 // CheckValues makes the audit read all values of up to maxBytes and decode them, which is what
 // finds [nest.Undecodable], [nest.Unsealed] and [nest.RetiredVersion]; see [nest.InspectValue]. The
-// audit transfers all that it reads, and holds what up to 200 keys contain in memory. The default
+// audit transfers all that it reads, and holds what up to 600 keys contain in memory. The default
 // is to read no values.
 func CheckValues(maxBytes int) Option {
 	return option(func(o *options) error {

@@ -12,6 +12,9 @@ func (a *auditor) load(r *Report) error {
 	if r.Template != templateOf(a.scope) || r.Scope != a.scope.String() {
 		return fmt.Errorf("%w: Continue: the report is about %q, not about this scope", nest.ErrArgument, r.Scope)
 	}
+	if r.Values != a.options.values {
+		return fmt.Errorf("%w: Continue: the earlier audit was made with other values of CheckValues", nest.ErrArgument)
+	}
 	most := a.options.examples
 	for _, k := range r.Keys {
 		row := a.places[k.Template]

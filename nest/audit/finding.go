@@ -155,6 +155,27 @@ func newFindings(most int) *findings {
 	return &findings{most, make(map[findingKey]*Finding)}
 }
 
+// mostOrphans is how many shapes of names are told apart whose companions are left.
+const mostOrphans = 200
+
+// bounded returns the template under which a finding of the kind is kept: the given one, or one for
+// all further ones if there are many.
+func (f *findings) bounded(kind nest.ProblemKind, template string) string {
+	if f.list[findingKey{kind, template}] != nil {
+		return template
+	}
+	n := 0
+	for k := range f.list {
+		if k.kind == kind {
+			n++
+		}
+	}
+	if n >= mostOrphans {
+		return "<...>"
+	}
+	return template
+}
+
 // add adds a key to a finding. key is called only if it becomes an example.
 func (f *findings) add(kind nest.ProblemKind, template, source, text string, key func() string) {
 	k := findingKey{kind, template}

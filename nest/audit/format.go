@@ -86,7 +86,7 @@ func percent(part, whole int64) string {
 	return fmt.Sprintf("%.1f %%", 100*float64(part)/float64(whole))
 }
 
-// most returns the entries of a count, those with the most keys first.
+// mostFirst returns the entries of a count, those with the most keys first.
 func mostFirst(counts map[string]int64) []counted {
 	list := make([]counted, 0, len(counts))
 	for what, n := range counts {

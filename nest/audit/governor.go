@@ -55,14 +55,18 @@ type probe struct {
 // govern starts a governor. stop ends it.
 func govern(ctx context.Context, client rueidis.Client, ceiling time.Duration) (_ *governor, stop func(), _ error) {
 	g := &governor{ceiling: ceiling, rate: firstRate, gate: make(chan struct{})}
+	var failed error
 	for addr, node := range client.Nodes() {
 		replica, err := isReplica(ctx, node)
-		if err != nil {
-			return nil, nil, fmt.Errorf("ask %s whether it is a primary (INFO): %w", addr, err)
-		}
-		if !replica {
+		switch {
+		case err != nil: // a node that is away keeps nobody waiting, and the walk finds out if it matters
+			failed = fmt.Errorf("ask %s whether it is a primary (INFO): %w", addr, err)
+		case !replica:
 			g.probes = append(g.probes, &probe{client: node})
 		}
+	}
+	if len(g.probes) == 0 && failed != nil {
+		return nil, nil, failed
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup

@@ -19,6 +19,14 @@ type Bucket struct {
 	Keys int64         `json:"keys"`
 }
 
+// forever is how many keys do not expire.
+func (h Histogram) forever() int64 {
+	if len(h) == 0 {
+		return 0 // of a report that was not made here
+	}
+	return h[0].Keys
+}
+
 const day = 24 * time.Hour
 
 // bounds are those of the buckets of a histogram.

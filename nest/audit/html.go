@@ -126,7 +126,7 @@ func (r *Report) view() *view {
 	v.Tiles = []tile{
 		{"keys", number(r.Total.Keys), amount(int64(len(r.Keys)), "declaration")},
 		{"memory", memory, map[bool]string{true: "estimated from " + number(r.Total.Sampled) + " keys", false: "measured"}[estimated]},
-		{"without expiry", percent(r.Total.TTLs[0].Keys, r.Total.Keys), amount(r.Total.TTLs[0].Keys, "key")},
+		{"without expiry", percent(r.Total.TTLs.forever(), r.Total.Keys), amount(r.Total.TTLs.forever(), "key")},
 		{"undeclared", number(undeclared.Keys + r.Uncounted), amount(int64(len(r.Undeclared)), "shape")},
 		{"findings", number(int64(len(r.Findings))), amount(r.findingKeys(), "key")},
 	}
@@ -180,7 +180,7 @@ func (r *Report) view() *view {
 		g := &r.Undeclared[i]
 		memory, estimated := strings.CutSuffix(g.memory(), " estimated")
 		shown := groupView{Shape: names.Printable(g.Shape), Keys: number(g.Keys), Memory: memory, Estimated: estimated, Types: list(g.Types)}
-		shown.TTLs = percent(g.TTLs[0].Keys, g.Keys)
+		shown.TTLs = percent(g.TTLs.forever(), g.Keys)
 		for _, key := range g.Examples {
 			shown.Examples = append(shown.Examples, names.Printable(key))
 		}

@@ -72,12 +72,21 @@ func cell(s string) string {
 		Replace(names.Printable(s))
 }
 
-// code returns a text as code in a cell.
+// entities writes what Markdown gives a meaning, which a backslash before it would take away again.
+var entities = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "|", "&#124;", `\`, "&#92;", "`", "&#96;",
+	"*", "&#42;", "_", "&#95;", "[", "&#91;", "]", "&#93;", "!", "&#33;", "~", "&#126;", ":", "&#58;")
+
+// code returns a text as code in a cell. A text with a backslash is written as HTML: in a span of
+// Markdown's own, a backslash and a bar would end the cell.
 func code(s string) string {
 	if s == "" {
 		return ""
 	}
-	s = strings.ReplaceAll(names.Printable(s), "|", `\|`)
+	s = names.Printable(s)
+	if strings.Contains(s, `\`) {
+		return "<code>" + entities.Replace(s) + "</code>"
+	}
+	s = strings.ReplaceAll(s, "|", `\|`)
 	fence := "`"
 	for strings.Contains(s, fence) {
 		fence += "`"

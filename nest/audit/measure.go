@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -58,7 +59,7 @@ func (m *measurer) ask(ctx context.Context, questions []question) error {
 			cmds = append(cmds, m.client.B().Arbitrary("EXISTS").Keys(q.of).Build().ToRetryable())
 			answers = append(answers, func(a rueidis.RedisMessage, err error) error {
 				if err != nil {
-					return fmt.Errorf("ask whether a companion's key exists (EXISTS): %w", err)
+					return fmt.Errorf("ask whether a companion's key exists (EXISTS): %w", discreet(err))
 				}
 				if n, err := a.AsInt64(); err == nil && n == 0 {
 					q.orphan()
@@ -94,10 +95,21 @@ func (m *measurer) measured(q *question, a rueidis.RedisMessage, err error) erro
 		}
 	}
 	if re, ok := rueidis.IsRedisErr(err); ok && refuses(re.Error()) {
-		m.refused = "the server refuses MEMORY USAGE: " + re.Error()
+		m.refused = "the server refuses MEMORY USAGE: " + discreet(re).Error()
 		return nil
 	}
-	return fmt.Errorf("ask how much memory a key takes (MEMORY USAGE): %w", err)
+	return fmt.Errorf("ask how much memory a key takes (MEMORY USAGE): %w", discreet(err))
+}
+
+// discreet returns an error without the arguments that a server repeats of a command that it does
+// not know: they are names of keys.
+func discreet(err error) error {
+	if re, ok := rueidis.IsRedisErr(err); ok {
+		if text, _, repeats := strings.Cut(re.Error(), ", with args"); repeats {
+			return errors.New(text)
+		}
+	}
+	return err
 }
 
 // refuses reports whether a server does not know a command, or the user may not send it.

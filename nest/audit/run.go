@@ -143,8 +143,10 @@ func (a *auditor) run(ctx context.Context) error {
 		}
 		i.Value = nil
 		a.page = append(a.page, i)
-		if err := a.governor.wait(ctx, 1); err != nil {
-			return fail(a.scope, err)
+		// The walk takes the loop's end for one in the middle of a page, which counts. An audit
+		// that has failed drops the page: it begins with it again.
+		if err := a.governor.wait(ctx, 1); err != nil && a.failed == nil {
+			a.failed = err
 		}
 		if a.failed != nil {
 			break
@@ -253,7 +255,7 @@ func (a *auditor) count(i *nest.Inspection, old map[string]bool) (question, bool
 			q.of, q.orphan = of.Key(), func() {
 				template, source := of.Template(), ""
 				if of.Def() == nil {
-					template = strings.Join(segments(of.String(), a.scope.String()), ":")
+					template = a.findings.bounded(Orphan, strings.Join(segments(of.String(), a.scope.String()), ":"))
 				} else if r := a.places[template]; r != nil {
 					source = r.Source
 				}

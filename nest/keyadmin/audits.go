@@ -20,6 +20,7 @@ type audits struct {
 	report   *audit.Report
 	err      error
 	stop     context.CancelFunc // of the audit that is running, or nil
+	started  time.Time
 	progress nest.WalkProgress
 }
 
@@ -31,14 +32,15 @@ func (a *audits) begin(scope nest.Scope) {
 		return
 	}
 	ctx, cancel := context.WithCancel(a.ctx)
-	a.stop, a.progress = cancel, nest.WalkProgress{}
+	a.stop, a.started, a.progress = cancel, time.Now(), nest.WalkProgress{}
 	go func() {
 		defer cancel()
 		report, err := audit.Run(ctx, scope, append([]audit.Option{audit.Walk(nest.Progress(a.follow))}, a.opts...)...)
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		a.stop, a.err = nil, err
-		if report != nil {
+		// What was stopped early does not take the place of a whole report.
+		if report != nil && (report.Complete || a.report == nil || !a.report.Complete) {
 			a.report = report
 		}
 	}()
@@ -65,11 +67,15 @@ func (a *audits) last() *audit.Report {
 	return a.report
 }
 
-// state is how the audits stand.
-func (a *audits) state() (running bool, p nest.WalkProgress, report *audit.Report, err error) {
+// state is how the audits stand. Percent is how much of the audit that is running is done, or 0 if
+// that is not known.
+func (a *audits) state() (running bool, p nest.WalkProgress, percent int, report *audit.Report, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.stop != nil, a.progress, a.report, a.err
+	if spent := time.Since(a.started); a.progress.Left > 0 {
+		percent = int(100 * spent / (spent + a.progress.Left))
+	}
+	return a.stop != nil, a.progress, percent, a.report, a.err
 }
 
 // auditView is the page on which an audit is started and watched.
@@ -87,12 +93,12 @@ type auditView struct {
 }
 
 func (s *site) showAudit(w http.ResponseWriter, _ *http.Request) {
-	running, p, report, err := s.audits.state()
+	running, p, percent, report, err := s.audits.state()
 	v := auditView{frame: s.frame("audit"), Running: running, Report: report}
 	switch {
 	case running:
 		v.Refresh = 2
-		v.Percent = int(100 * p.Done)
+		v.Percent = percent
 		v.Scanned = number(p.Scanned)
 		v.Rate = number(int64(p.Rate))
 		if p.Left > 0 {

@@ -16,6 +16,9 @@ const (
 	maxForm = 64 << 10
 	// maxValue bounds what is shown of a value, in bytes.
 	maxValue = 64 << 10
+	// memorySamples is of how many elements the server looks at the memory, as it does by default:
+	// looking at all of them takes a second for ten million.
+	memorySamples = 5
 )
 
 // keyView is the page of a declaration, with a form for its parameters, and of one of its keys.
@@ -75,7 +78,11 @@ func param(name string) string { return "p." + name }
 func (s *site) showKey(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
-		http.Error(w, "The form cannot be read.", http.StatusBadRequest)
+		status := http.StatusBadRequest
+		if _, long := errors.AsType[*http.MaxBytesError](err); long {
+			status = http.StatusRequestEntityTooLarge
+		}
+		http.Error(w, "The form cannot be read.", status)
 		return
 	}
 	row, ok := s.keys[r.Form.Get("of")]
@@ -84,30 +91,30 @@ func (s *site) showKey(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := keyView{frame: s.frame("key"), Row: row}
+	for _, p := range row.Params {
+		v.Posted = v.Posted || p.Missing && p.Sensitive
+	}
+	form := r.Form
+	if v.Posted {
+		form = r.PostForm // what stands in the address is ignored
+	}
 	values := make(map[string]string)
-	asked := r.Form.Has("look")
 	for _, p := range row.Params {
 		if !p.Missing {
 			continue
 		}
 		f := field{ParamDescription: p}
-		if p.Sensitive {
-			v.Posted = true
-		}
-		if r.Form.Has(param(p.Name)) {
-			values[p.Name] = r.Form.Get(param(p.Name))
+		if form.Has(param(p.Name)) {
+			values[p.Name] = form.Get(param(p.Name))
 			if !p.Sensitive {
 				f.Value = values[p.Name]
 			}
 		}
 		v.Fields = append(v.Fields, f)
 	}
-	if v.Posted && r.Method != http.MethodPost {
-		asked = false // what stands in the address is ignored
-	}
 	if row.Kind == nest.KindChannel {
 		v.Refused = "A channel holds nothing: its messages are gone once they are delivered."
-	} else if asked {
+	} else if form.Has("look") {
 		s.look(r, &v, values)
 	}
 	render(w, "key.html", v)
@@ -124,7 +131,7 @@ func (s *site) look(r *http.Request, v *keyView, values map[string]string) {
 	if s.values {
 		opts = append(opts, nest.InspectValue(maxValue))
 	}
-	found, err := m.Inspect(r.Context(), append(opts, nest.InspectBytes(0))...)
+	found, err := m.Inspect(r.Context(), append(opts, nest.InspectBytes(memorySamples))...)
 	measured := err == nil
 	if err != nil && !errors.Is(err, nest.ErrNotFound) && !errors.Is(err, nest.ErrAway) {
 		found, err = m.Inspect(r.Context(), opts...) // not every server measures memory

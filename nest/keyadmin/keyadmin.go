@@ -54,12 +54,12 @@ func ShowValues() Option {
 	})
 }
 
-// Audit sets the options of the audits that are started from a page. The default is a pace of 5,000
-// keys per second and an added latency of at most 5 milliseconds ([audit.MaxAddedLatency]), without
-// values.
+// Audit adds options to those of the audits that are started from a page: a pace of 5,000 keys per
+// second and an added latency of at most 5 milliseconds ([audit.MaxAddedLatency]), without values.
+// A later option of the same kind replaces an earlier one.
 func Audit(opts ...audit.Option) Option {
 	return option(func(s *site) error {
-		s.audits.opts = opts
+		s.audits.opts = append(s.audits.opts, opts...)
 		return nil
 	})
 }
@@ -152,7 +152,7 @@ func guard(h http.Header) {
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
-	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Referrer-Policy", "same-origin") // without a referrer, browsers hide the origin of forms too
 	h.Set("Cache-Control", "no-store")
 }
 

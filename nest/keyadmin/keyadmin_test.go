@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -154,7 +155,10 @@ func TestAnAuditIsStopped(t *testing.T) {
 	ask(t, http.MethodPost, at+"audit", start) // one at a time
 	require.Eventually(t, func() bool {
 		body := get(t, at+"audit")
-		return strings.Contains(body, `http-equiv="refresh"`) && !strings.Contains(body, ">0 keys looked at")
+		_, percent, _ := strings.Cut(body, `max="100" value="`)
+		percent, _, _ = strings.Cut(percent, `"`)
+		done, err := strconv.Atoi(percent)
+		return err == nil && 0 < done && done <= 100 && strings.Contains(body, `http-equiv="refresh"`) && !strings.Contains(body, ">0 keys looked at")
 	}, 20*time.Second, 20*time.Millisecond)
 	ask(t, http.MethodPost, at+"audit", url.Values{"do": {"stop"}})
 	require.Eventually(t, func() bool { return strings.Contains(get(t, at+"audit"), "was stopped") }, 20*time.Second, 20*time.Millisecond)
@@ -224,6 +228,8 @@ func TestSensitiveParameters(t *testing.T) {
 	v := form("shop:session:<token>", "token", sentinel)
 	body := get(t, at+"key?"+v.Encode())
 	require.NotContains(t, body, "What is there", "it is not looked up by its address")
+	_, _, body = ask(t, http.MethodPost, at+"key?"+v.Encode(), url.Values{"of": v["of"], "look": {"1"}})
+	require.NotContains(t, body, "What is there", "nor beside a form")
 	require.Contains(t, body, `method="post"`)
 	require.Contains(t, body, `type="password"`)
 	status, _, body := ask(t, http.MethodPost, at+"key", v)
@@ -249,6 +255,13 @@ func TestWhoMaySeeIt(t *testing.T) {
 	require.Contains(t, header.Get("Content-Security-Policy"), "default-src 'none'")
 	require.Equal(t, "no-store", header.Get("Cache-Control"))
 
+	// A browser says where a form comes from, in one way or the other.
+	for _, own := range [][]string{{"Sec-Fetch-Site", "same-origin"}, {"Origin", server.URL}} {
+		status, _, _ = ask(t, http.MethodPost, server.URL+"/admin/audit", url.Values{"do": {"stop"}}, append(own, "X-Operator", "yes")...)
+		require.Equal(t, http.StatusSeeOther, status, own)
+	}
+	require.Equal(t, "same-origin", header.Get("Referrer-Policy"), "else browsers send no origin")
+
 	// Another site cannot start an audit in the name of who is allowed to.
 	start := url.Values{"do": {"start"}}
 	status, _, _ = ask(t, http.MethodPost, server.URL+"/admin/audit", start, "X-Operator", "yes", "Sec-Fetch-Site", "cross-site")
@@ -272,7 +285,7 @@ func TestRequestsThatFit(t *testing.T) {
 		require.Equal(t, allowed, header.Get("Allow"), address)
 	}
 	status, _, _ := ask(t, http.MethodPost, at+"key", url.Values{"of": {strings.Repeat("x", 100_000)}})
-	require.Equal(t, http.StatusBadRequest, status)
+	require.Equal(t, http.StatusRequestEntityTooLarge, status)
 	// The site is below another path, and its links are relative.
 	require.NotContains(t, get(t, at), `href="/`)
 }

@@ -49,12 +49,15 @@ func (r row) Marks() []string {
 	return marks
 }
 
+// deepest is how far rows are set in.
+const deepest = 9
+
 // lay flattens a description into rows.
 func (s *site) lay(root nest.Description) {
 	s.keys = make(map[string]row)
 	var visit func(d nest.Description, depth int)
 	visit = func(d nest.Description, depth int) {
-		r := row{d, depth}
+		r := row{d, min(depth, deepest)}
 		s.rows = append(s.rows, r)
 		if !r.Cluster() {
 			s.keys[d.Name] = r
