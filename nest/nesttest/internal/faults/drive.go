@@ -164,11 +164,19 @@ func Run(t testing.TB, f Fault, d time.Duration) Report {
 	tr.endings(t, e.admin, prefix)
 	shut()
 	shutOther()
-	await(func() bool { return connected(t, e) == 0 })
-	r.Connections = connected(t, e)
+	await(func() bool {
+		r.Connections = connected(t, e)
+		return r.Connections == 0
+	})
 	e.admin.Close()
-	await(func() bool { return len(ours()) <= len(goroutines) })
-	if now := ours(); len(now) > len(goroutines) {
+	// What a call leaves to the background comes back now and then until it is done, so that the
+	// last look counts.
+	var now []string
+	await(func() bool {
+		now = ours()
+		return len(now) <= len(goroutines)
+	})
+	if len(now) > len(goroutines) {
 		r.Goroutines, r.GoroutineDump = len(now)-len(goroutines), strings.Join(now, "\n\n")
 	}
 	return r
