@@ -36,6 +36,19 @@ func Of(t testing.TB, server *nesttest.Server) *Primaries {
 	return p
 }
 
+// Patient returns the primaries with which a Redis Cluster was started, and makes its nodes wait for
+// a minute before they take another one for dead. On a busy machine, a replica that takes over while
+// slots move would leave some of them without an owner.
+func Patient(t testing.TB, server *nesttest.Server) *Primaries {
+	t.Helper()
+	for _, node := range server.Nodes() {
+		client := node.Client(t)
+		set := client.B().ConfigSet().ParameterValue().ParameterValue("cluster-node-timeout", "60000").Build()
+		require.NoError(t, client.Do(t.Context(), set).Error())
+	}
+	return Of(t, server)
+}
+
 // Owner returns which primary has a slot at first.
 func Owner(slot uint16) int { return int(slot) * began / 16384 }
 

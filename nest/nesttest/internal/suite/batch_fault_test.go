@@ -198,7 +198,7 @@ func TestBatchesOnARedisCluster(t *testing.T) {
 	client := server.Client(t)
 	root, err := nest.Open(client, batchUsers)
 	require.NoError(t, err)
-	nodes := primaries.Of(t, server)
+	nodes := primaries.Patient(t, server)
 
 	t.Run("one round trip for each node", func(t *testing.T) {
 		warm := root.Batch()

@@ -102,7 +102,7 @@ func TestAWaitGoesOnWhenItsSlotMoves(t *testing.T) {
 	t.Parallel()
 	server := nesttest.Cluster(t)
 	root := server.Open(t, given)
-	nodes := primaries.Of(t, server)
+	nodes := primaries.Patient(t, server)
 	ctx := t.Context()
 	list := givenList.At(root)
 	popped := make(chan error, 1)

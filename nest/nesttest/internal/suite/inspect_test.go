@@ -273,7 +273,7 @@ func TestCompanionsHideParameters(t *testing.T) {
 func TestInspectWhileOthersWrite(t *testing.T) {
 	t.Parallel()
 	server := nesttest.Cluster(t)
-	n := primaries.Of(t, server)
+	n := primaries.Patient(t, server)
 	client := server.Client(t)
 	w := openWalked(t, client)
 	slots := fillSlots(t, client, w.before, 8, 20)
@@ -339,7 +339,7 @@ func TestPing(t *testing.T) {
 func TestPingAsksEveryPrimary(t *testing.T) {
 	t.Parallel()
 	server := nesttest.Cluster(t)
-	n := primaries.Of(t, server)
+	n := primaries.Patient(t, server)
 	s, err := nest.Open(server.Client(t), walkTree, nest.NamesOnly())
 	require.NoError(t, err)
 	require.NoError(t, s.Ping(t.Context()))

@@ -133,7 +133,7 @@ func TestMigrateWhileSlotsMove(t *testing.T) {
 	r := openRenamed(t, server)
 	const users, writers, moves = 40, 3, 6
 	r.fill(t, users)
-	nodes := primaries.Of(t, server)
+	nodes := primaries.Patient(t, server)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	var wg sync.WaitGroup

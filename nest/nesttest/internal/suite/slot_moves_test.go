@@ -30,7 +30,7 @@ func TestWhileASlotMovesEverythingArrives(t *testing.T) {
 	t.Parallel()
 	server := nesttest.Cluster(t)
 	top := server.Open(t, onTheWays)
-	nodes := primaries.Of(t, server)
+	nodes := primaries.Patient(t, server)
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	load := func(context.Context) (int, error) { return 7, nil }

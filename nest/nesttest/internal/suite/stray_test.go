@@ -34,7 +34,7 @@ func TestOwnWritesAreReadWhileSlotsMove(t *testing.T) {
 	t.Cleanup(client.Close)
 	top, err := nest.Open(client, strayCase, nest.WithPrefix(server.Prefix(t)))
 	require.NoError(t, err)
-	nodes := primaries.Of(t, server)
+	nodes := primaries.Patient(t, server)
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	stale, reads := 0, 0
@@ -82,7 +82,7 @@ func TestOwnWritesOfSeveralKeysAreReadWhileSlotsMove(t *testing.T) {
 	t.Parallel()
 	server := nesttest.Cluster(t)
 	top := server.Open(t, strayCase)
-	nodes := primaries.Of(t, server)
+	nodes := primaries.Patient(t, server)
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	n := 0

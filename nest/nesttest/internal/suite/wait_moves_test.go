@@ -20,7 +20,7 @@ func TestAWaitThatEndsWhileItsSlotMovesLosesNothing(t *testing.T) {
 	t.Parallel()
 	server := nesttest.Cluster(t)
 	root := server.Open(t, given)
-	nodes := primaries.Of(t, server)
+	nodes := primaries.Patient(t, server)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	list := givenList.At(root)

@@ -345,7 +345,7 @@ func TestUndeclaredNames(t *testing.T) {
 func TestFilteredWalksFollowSlots(t *testing.T) {
 	t.Parallel()
 	server := nesttest.Cluster(t)
-	n := primaries.Of(t, server)
+	n := primaries.Patient(t, server)
 	client := server.Client(t)
 	id := nest.Param[int]("n")
 	name, item := nest.Key[int]("name:<n>", nest.Params(id)), nest.Key[int]("item:<n>:<i>", nest.Params(id))
