@@ -36,9 +36,9 @@ func Of(t testing.TB, server *nesttest.Server) *Primaries {
 	return p
 }
 
-// Patient returns the primaries with which a Redis Cluster was started, and makes its nodes wait for
-// a minute before they take another one for dead. On a busy machine, a replica that takes over while
-// slots move would leave some of them without an owner.
+// Patient returns the primaries with which a Redis Cluster was started, and makes its nodes wait
+// for a minute before they take another one for dead. On a busy machine, a replica that takes over
+// while slots move would leave some of them without an owner.
 func Patient(t testing.TB, server *nesttest.Server) *Primaries {
 	t.Helper()
 	for _, node := range server.Nodes() {

@@ -182,8 +182,8 @@ func TestMigrateAcrossSlots(t *testing.T) {
 	require.True(t, report.Clean(), report.String())
 }
 
-// Several writers with one present name, while their keys are carried, and while Migrate carries the
-// rest: nothing is lost.
+// Several writers with one present name, while their keys are carried, and while Migrate carries
+// the rest: nothing is lost.
 func TestCarryingBesideWriters(t *testing.T) {
 	t.Parallel()
 	server := nesttest.Cluster(t)
