@@ -37,9 +37,6 @@ func (o wasOption) applyWas(f *former) error {
 // deletes the other one as long as both hold the same. Between programs that have one present name
 // no write is lost, but a key that one of them deletes while another one carries it can come back.
 // On a server that is no Redis Cluster the option changes nothing.
-//
-// Do not move slots while keys are carried: an operation on a key whose slot moves meanwhile may
-// wait until its context ends, and a key may stay under both names.
 func AcrossSlots() WasOption { return wasOption(func(f *former) { f.across = true }) }
 
 // wasKinds lists what can be renamed. Two releases that use a lock, a limiter or a channel under

@@ -3,13 +3,16 @@
 package primaries
 
 import (
+	"context"
 	"net"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
 
+	"github.com/redisimnest/redisimnest/nest/internal/hashslot"
 	"github.com/redisimnest/redisimnest/nest/nesttest"
 )
 
@@ -20,7 +23,8 @@ type Primaries struct {
 	Addrs   []string
 	IDs     []string
 
-	t testing.TB
+	t   testing.TB
+	all []rueidis.Client // of the replicas, too
 }
 
 // began is how many primaries a Redis Cluster has that [nesttest.Cluster] starts.
@@ -30,8 +34,12 @@ const began = 3
 func Of(t testing.TB, server *nesttest.Server) *Primaries {
 	t.Helper()
 	p := &Primaries{t: t}
-	for _, node := range server.Nodes()[:began] {
-		p.Add(node.Client(t), node.Addr())
+	for i, node := range server.Nodes() {
+		if i < began {
+			p.Add(node.Client(t), node.Addr())
+			continue
+		}
+		p.all = append(p.all, node.Client(t))
 	}
 	return p
 }
@@ -55,7 +63,7 @@ func Owner(slot uint16) int { return int(slot) * began / 16384 }
 // Add adds a primary that has joined.
 func (p *Primaries) Add(client rueidis.Client, addr string) {
 	p.t.Helper()
-	p.Clients, p.Addrs = append(p.Clients, client), append(p.Addrs, addr)
+	p.Clients, p.Addrs, p.all = append(p.Clients, client), append(p.Addrs, addr), append(p.all, client)
 	p.IDs = append(p.IDs, p.Text(len(p.IDs), "CLUSTER", "MYID"))
 }
 
@@ -100,7 +108,9 @@ func (p *Primaries) Begin(slot uint16, from, to, keys int) {
 	p.Ask(from, append([]string{"MIGRATE", host, port, "", "0", "5000", "KEYS"}, its...)...)
 }
 
-// End assigns a slot, whose keys have moved, to its new primary.
+// End assigns a slot, whose keys have moved, to its new primary, and waits until all nodes know
+// that. A replica that does not know it yet believes that its own primary has the slot. When that
+// primary is given another slot and so a greater epoch, the replica makes all others believe it.
 func (p *Primaries) End(slot uint16, from, to int) {
 	p.t.Helper()
 	order := []int{to, from}
@@ -112,6 +122,24 @@ func (p *Primaries) End(slot uint16, from, to int) {
 	for _, node := range order {
 		p.Ask(node, "CLUSTER", "SETSLOT", strconv.Itoa(int(slot)), "NODE", p.IDs[to])
 	}
+	for _, client := range p.all {
+		require.Eventually(p.t, func() bool { return owner(p.t.Context(), client, slot) == p.IDs[to] }, 20*time.Second, time.Millisecond)
+	}
+}
+
+// owner returns the ID of the primary that a node says has a slot, or "".
+func owner(ctx context.Context, client rueidis.Client, slot uint16) string {
+	text, err := client.Do(ctx, client.B().ClusterNodes().Build()).ToString()
+	if err != nil {
+		return ""
+	}
+	nodes, _ := hashslot.ParseNodes(text)
+	for i := range nodes {
+		if nodes[i].Slots.Has(slot) {
+			return nodes[i].ID
+		}
+	}
+	return ""
 }
 
 // most is more keys than a test has in one slot.

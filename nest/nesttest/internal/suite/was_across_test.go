@@ -13,6 +13,7 @@ import (
 
 	"github.com/redisimnest/redisimnest/nest"
 	"github.com/redisimnest/redisimnest/nest/nesttest"
+	"github.com/redisimnest/redisimnest/nest/nesttest/internal/primaries"
 )
 
 func newAcross(now, was string) *wasTree {
@@ -182,9 +183,9 @@ func TestMigrateAcrossSlots(t *testing.T) {
 	require.True(t, report.Clean(), report.String())
 }
 
-// Several writers with one present name, while their keys are carried, and while Migrate carries
-// the rest: nothing is lost.
-func TestCarryingBesideWriters(t *testing.T) {
+// Several writers with one present name, while their keys are carried and slots move, and while
+// Migrate carries the rest: nothing is lost.
+func TestCarryingWhileSlotsMove(t *testing.T) {
 	t.Parallel()
 	server := nesttest.Cluster(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -197,7 +198,7 @@ func TestCarryingBesideWriters(t *testing.T) {
 	root := nest.Cluster("r", nest.Sub(nest.Cluster("user:<id>", nest.Params(id), nest.Was("u:<id>", nest.AcrossSlots()), nest.Sub(count, list))))
 	prefix := nest.WithPrefix(strings.TrimSuffix(before.Prefix(), ":r"))
 	now := server.Open(t, root, prefix)
-	const keys, writers, rounds = 12, 4, 10
+	const keys, writers, rounds = 24, 4, 20
 	for n := range keys {
 		require.NoError(t, second(oldCount.At(before, n).Add(ctx, 1000)))
 		require.NoError(t, second(oldList.At(before, n).PushRight(ctx, 1, 2, 3)))
@@ -205,6 +206,7 @@ func TestCarryingBesideWriters(t *testing.T) {
 	_, err := nest.Open(server.Client(t), nest.Cluster("r", nest.Sub(nest.Key[int]("k:<id>", nest.Was("l:<id>")))))
 	require.ErrorContains(t, err, "AcrossSlots")
 
+	nodes := primaries.Patient(t, server)
 	var wg sync.WaitGroup
 	for range writers {
 		wg.Go(func() {
@@ -227,6 +229,16 @@ func TestCarryingBesideWriters(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	slots := map[uint16]bool{}
+	for n := range 2 {
+		for _, name := range []string{oldCount.At(before, n).Key(), count.At(now, n).Key(), oldList.At(before, n).Key(), list.At(now, n).Key()} {
+			get := now.Client().B().Get().Key(name).Build()
+			if slot := get.Slot() & (1<<14 - 1); !slots[slot] {
+				slots[slot] = true
+				nodes.MoveKey(name, func() {})
+			}
+		}
+	}
 	wg.Wait()
 	for n := range keys {
 		got, err := count.At(now, n).Get(ctx)
