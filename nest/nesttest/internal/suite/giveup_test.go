@@ -53,17 +53,23 @@ func TestALockThatWasTakenTooLateIsGivenUp(t *testing.T) {
 	plain, err := rueidis.NewClient(option)
 	require.NoError(t, err)
 	t.Cleanup(plain.Close)
+	thawed := make(chan struct{})
 	client := &stoppingClient{Client: plain, stop: func() {
-		time.AfterFunc(3*time.Second, server.Freeze(t))
+		thaw := server.Freeze(t)
+		time.AfterFunc(5*time.Second, func() {
+			thaw()
+			close(thawed)
+		})
 	}}
 	root, err := nest.Open(client, given)
 	require.NoError(t, err)
-	short, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
+	// Half of it is for Redis, and a busy machine needs some of that to stop the server.
+	short, cancel := context.WithTimeout(ctx, 4*time.Second)
 	defer cancel()
 	_, err = givenPrice.At(root, 1).GetOrLoad(short, func(context.Context) (int, error) { return 1, nil })
 	require.NoError(t, err, "its loader is called without Redis")
 
-	time.Sleep(3 * time.Second)
+	<-thawed
 	start := time.Now()
 	v, err := givenPrice.At(other, 1).GetOrLoad(ctx, func(context.Context) (int, error) { return 2, nil })
 	require.NoError(t, err)
