@@ -13,19 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/redisimnest/redisimnest/env"
-	"github.com/redisimnest/redisimnest/nest/nesttest"
+	"github.com/redisimnest/redisimnest/examples/internal/exampletest"
 )
-
-// unsetServer makes a test run as if no server was named.
-func unsetServer(t *testing.T) {
-	t.Helper()
-	for _, variable := range os.Environ() {
-		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "REDIS_") && !strings.HasPrefix(name, "REDIS_TEST_") {
-			t.Setenv(name, "")
-		}
-	}
-	t.Setenv("USER_SETTINGS_FILE", "")
-}
 
 // show runs the example and checks what it prints and what it writes.
 func show(t *testing.T, ceiling time.Duration) {
@@ -54,42 +43,28 @@ func show(t *testing.T, ceiling time.Duration) {
 }
 
 func TestEmbedded(t *testing.T) {
-	unsetServer(t)
+	exampletest.UnsetServer(t)
 	show(t, 0)
 }
 
 func TestNamedServer(t *testing.T) {
-	server := nesttest.Start(t)
-	server.Need(t, nesttest.Tracking) // env's client asks for it
-	unsetServer(t)
-	t.Setenv("REDIS_URL", "redis://"+server.Addr())
+	server := exampletest.NameServer(t)
 	show(t, time.Second)
-	client := server.Client(t)
-	left, err := client.Do(t.Context(), client.B().Dbsize().Build()).AsInt64()
-	require.NoError(t, err)
-	require.Zero(t, left, "nothing stays behind")
+	exampletest.RequireEmpty(t, server)
 }
 
 func TestUnreachableServer(t *testing.T) {
-	unsetServer(t)
-	t.Setenv("REDIS_URL", "redis://127.0.0.1:1")
+	exampletest.NameNoServer(t)
 	require.ErrorIs(t, run(t.Context(), log.New(io.Discard, "", 0), 100, 0, filepath.Join(t.TempDir(), "page.html")), env.ErrConnect)
 }
 
 func TestInterrupted(t *testing.T) {
-	unsetServer(t)
+	exampletest.UnsetServer(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	out := log.New(writer(func(text string) {
+	out := log.New(exampletest.Writer(func(text string) {
 		if strings.Contains(text, "Now some") {
 			cancel()
 		}
 	}), "", 0)
 	require.ErrorIs(t, run(ctx, out, 1000, 0, filepath.Join(t.TempDir(), "page.html")), context.Canceled)
-}
-
-type writer func(text string)
-
-func (w writer) Write(p []byte) (int, error) {
-	w(string(p))
-	return len(p), nil
 }
