@@ -79,9 +79,9 @@ func open(t *testing.T, server *nesttest.Server, addr string, opts ...nest.OpenO
 
 // reached waits until a server that was away is read again. Only a read is repeated: writes are to
 // succeed at once from then on.
-func reached(t *testing.T, s nest.Scope) {
+func reached(t *testing.T, ref nest.KeyRef[string]) {
 	t.Helper()
-	read := func() bool { _, _, err := value.At(s, 1).Lookup(t.Context()); return err == nil }
+	read := func() bool { _, _, err := ref.Lookup(t.Context()); return err == nil }
 	require.Eventually(t, read, 10*time.Second, 10*time.Millisecond)
 }
 
@@ -125,7 +125,7 @@ func TestWithTimeoutBoundsEveryExchange(t *testing.T) {
 	require.NotErrorIs(t, err, nest.ErrAway)
 
 	thaw()
-	reached(t, s)
+	reached(t, value.At(s, 1))
 }
 
 // A read is sent again by the client for as long as its context lasts; WithTimeout's clock would
@@ -153,7 +153,7 @@ func TestRefusedConnectionsFailSoon(t *testing.T) {
 		}
 	}
 	server.Restart(t)
-	reached(t, s)
+	reached(t, value.At(s, 1))
 	for name, op := range operations {
 		require.NoError(t, op.do(t.Context(), s), name)
 	}
@@ -195,7 +195,7 @@ func TestWithBreakerSendsNothing(t *testing.T) {
 	}
 	require.Positive(t, held)
 	thaw()
-	reached(t, s)
+	reached(t, value.At(s, 1))
 	for name, op := range operations {
 		require.NoError(t, op.do(t.Context(), s), name)
 	}
@@ -228,7 +228,7 @@ func TestOneTriesWhetherTheServerIsBack(t *testing.T) {
 	}
 	require.Equal(t, 1, tried)
 	thaw()
-	reached(t, s)
+	reached(t, value.At(s, 1))
 }
 
 // Each primary of a Redis Cluster is counted by itself.
