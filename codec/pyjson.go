@@ -13,8 +13,8 @@ import (
 // size, and lone surrogates. Go strings hold a lone surrogate as the three bytes that UTF-8 would
 // have for it.
 
-// maxDepth bounds the nesting of values, in both directions. Python gives up at about the same
-// depth.
+// maxDepth bounds the nesting of values that are read or written. Python's default limit on
+// recursion stops its json module at about the same depth.
 const maxDepth = 1000
 
 type nodeKind uint8

@@ -239,9 +239,9 @@ func (d *dialer) drop(t *target, conn net.Conn) {
 // maxAnswer bounds the answer to the first PING.
 const maxAnswer = 4096
 
-// awake waits until a server answers a PING, whatever the answer is. rueidis goes on with commands
-// whose answers it awaits without its callers' contexts, so a server that hangs would hold them
-// all. A server that refuses the connection because it has too many says so unasked.
+// awake sends a PING and waits for any answer. After it, rueidis sends commands whose answers it
+// awaits without its callers' contexts, so that a server that hangs would block all callers. A
+// server that has too many connections says so before it is asked.
 func awake(ctx context.Context, conn net.Conn) error {
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	answer, err := ping(conn)

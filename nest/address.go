@@ -43,7 +43,7 @@ func (r address) redacted() string {
 	return r.m.name.Redact(r.key)
 }
 
-// usable returns an error if nothing can be sent, whatever the operation.
+// usable returns an error if no operation on the key can be sent.
 func (r address) usable() error {
 	if err := r.wrong(); err != nil {
 		return err

@@ -272,8 +272,8 @@ func (b *Batch) admits(r *address) error {
 // String returns how many operations the batch holds, and nothing about them.
 func (b *Batch) String() string { return fmt.Sprintf("batch of %d operations", b.Len()) }
 
-// Format prints what String returns, whatever the verb and the flags, so that package fmt does not
-// show the names of keys, which may hold sensitive parameters.
+// Format prints what String returns, for every verb and flag, so that package fmt does not show the
+// names of keys, which may hold sensitive parameters.
 func (b *Batch) Format(s fmt.State, verb rune) { formatted(s, verb, b.String()) }
 
 // Len returns the number of operations in the batch, which is 0 once it has run.

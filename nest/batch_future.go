@@ -52,8 +52,8 @@ func (f *Future[R]) String() string {
 	return "future of " + f.op() + ", not run"
 }
 
-// Format prints what String returns, whatever the verb and the flags, so that package fmt shows
-// neither values nor opened secrets.
+// Format prints what String returns, for every verb and flag, so that package fmt shows neither
+// values nor opened secrets.
 func (f *Future[R]) Format(s fmt.State, verb rune) { formatted(s, verb, f.String()) }
 
 func (f *Future[R]) op() string {

@@ -269,7 +269,7 @@ func (r address) fail(op string, err error) error {
 func (m *masked) Error() string { return m.text }
 func (m *masked) Unwrap() error { return m.err }
 
-// Format prints what Error returns, whatever the verb and the flags.
+// Format prints what Error returns, for every verb and flag.
 func (m *masked) Format(s fmt.State, verb rune) { formatted(s, verb, m.text) }
 
 // explain completes the error of an operation. If the key has another type than the declared one,

@@ -87,8 +87,8 @@ func (d *Declaration) Position() string { return d.where.String() }
 // String returns the kind and the template.
 func (d *Declaration) String() string { return string(d.kind) + " " + d.template.Text }
 
-// Format prints what String returns, whatever the verb and the flags. It has a value receiver, so
-// that a copy of a declaration shows no more than the declaration does: neither its options nor its
+// Format prints what String returns, for every verb and flag. It has a value receiver, so that a
+// copy of a declaration shows no more than the declaration does: neither its options nor its
 // [Default].
 func (d Declaration) Format(s fmt.State, verb rune) { formatted(s, verb, d.String()) }
 

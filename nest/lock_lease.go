@@ -35,7 +35,7 @@ func (l *Lease) String() string {
 	return l.lock.String()
 }
 
-// Format prints what String returns, whatever the verb and the flags.
+// Format prints what String returns, for every verb and flag.
 func (l *Lease) Format(s fmt.State, verb rune) { formatted(s, verb, l.String()) }
 
 // drift is how much earlier a lease ends here than on the server: clocks run at different speeds,

@@ -16,8 +16,8 @@ type Match struct {
 // Key returns the full name in Redis.
 func (m Match) Key() string { return m.key }
 
-// Format prints what String returns, whatever the verb and the flags: package fmt shows no
-// sensitive parameters.
+// Format prints what String returns, for every verb and flag: package fmt shows no sensitive
+// parameters.
 func (m Match) Format(s fmt.State, verb rune) { formatted(s, verb, m.String()) }
 
 // String returns the name with its sensitive parameters replaced by their templates.

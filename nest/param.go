@@ -102,8 +102,7 @@ type Arg struct{ of names.Arg }
 // String returns the name of the parameter that the argument is for, without the value.
 func (a Arg) String() string { return "<" + a.of.Param() + ">" }
 
-// Format prints what String returns, whatever the verb and the flags: package fmt does not show the
-// value.
+// Format prints what String returns, for every verb and flag: package fmt does not show the value.
 func (a Arg) Format(s fmt.State, verb rune) { formatted(s, verb, a.String()) }
 
 // ParamOption is an option of [Param].

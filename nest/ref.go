@@ -44,8 +44,8 @@ func (r Ref) DeclaredTTL() time.Duration {
 	return r.at.m.settings.ttl
 }
 
-// Format prints what String returns, whatever the verb and the flags: package fmt shows no
-// sensitive parameters.
+// Format prints what String returns, for every verb and flag: package fmt shows no sensitive
+// parameters.
 func (r Ref) Format(s fmt.State, verb rune) { formatted(s, verb, r.String()) }
 
 // String returns the key with its sensitive parameters replaced by their templates. If the
@@ -295,6 +295,6 @@ type RefBatch struct {
 // String returns the key with its sensitive parameters replaced by their templates.
 func (q RefBatch) String() string { return q.ref.String() }
 
-// Format prints what String returns, whatever the verb and the flags, so that package fmt shows no
+// Format prints what String returns, for every verb and flag, so that package fmt shows no
 // sensitive parameters.
 func (q RefBatch) Format(s fmt.State, verb rune) { formatted(s, verb, q.String()) }

@@ -22,8 +22,8 @@ type Scope struct {
 // whose prefix has parameters, and for a scope with an error.
 func (s Scope) Prefix() string { return s.prefix }
 
-// Format prints what String returns, whatever the verb and the flags. So package fmt never shows
-// sensitive parameters.
+// Format prints what String returns, for every verb and flag. So package fmt never shows sensitive
+// parameters.
 func (s Scope) Format(state fmt.State, verb rune) { formatted(state, verb, s.String()) }
 
 // String returns the prefix with its sensitive parameters replaced by their templates. For a scope

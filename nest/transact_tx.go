@@ -42,7 +42,7 @@ func (tx *Tx) String() string {
 	return "transaction of " + tx.scope.String()
 }
 
-// Format prints what String returns, whatever the verb and the flags.
+// Format prints what String returns, for every verb and flag.
 func (tx *Tx) Format(s fmt.State, verb rune) { formatted(s, verb, tx.String()) }
 
 // txReads is the way of [Tx.Reads]: over the connection of the transaction.

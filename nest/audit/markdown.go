@@ -72,7 +72,8 @@ func cell(s string) string {
 		Replace(names.Printable(s))
 }
 
-// entities writes what Markdown gives a meaning, which a backslash before it would take away again.
+// entities writes each character that has a meaning in Markdown as an HTML entity. A backslash
+// would not do: the name may have one before it, which would escape ours.
 var entities = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "|", "&#124;", `\`, "&#92;", "`", "&#96;",
 	"*", "&#42;", "_", "&#95;", "[", "&#91;", "]", "&#93;", "!", "&#33;", "~", "&#126;", ":", "&#58;")
 
