@@ -14,6 +14,7 @@ type numberRef struct {
 	at   address
 	of   *mounted // the cluster
 	base string   // what the names of all generations begin with
+	seen int64    // the greatest number that this client has seen; 0: none
 }
 
 var (
@@ -109,19 +110,31 @@ func (d *ClusterDef) numberOf(op *operation[int64], s *Scope, args []any) (r num
 	}
 	r.of, r.at.m = m, g.number
 	if g.single && len(args) == 0 {
-		r.base, r.at.key = g.number.name.End, g.key()
+		r.base, r.at.key, r.seen = g.number.name.End, g.key(), g.newest.one.Load()
 		return r
 	}
 	var stack [256]byte
 	if base, ok := g.number.name.AppendOwn(stack[:0], &at.name, s.prefix, args); ok {
-		r.at.key = companionTo(base, generationRole)
+		if known := g.newest.of(base); known.key != "" {
+			r.at.key, r.seen = known.key, known.number
+		} else {
+			r.at.key = companionTo(base, generationRole)
+		}
 		r.base = r.at.key[:len(base)]
 		return r
 	}
 	if _, r.base, r.at.err = g.number.resolve(s, args); r.at.err == nil {
-		r.at.key = companion(r.base, generationRole)
+		r.at.key, r.seen = companion(r.base, generationRole), g.seen(r.base)
 	}
 	return r
+}
+
+// seen returns the greatest number beside a name that this client has seen.
+func (g *generation) seen(name string) int64 {
+	if g.single {
+		return g.newest.one.Load()
+	}
+	return g.newest.of([]byte(name)).number
 }
 
 // key returns the name of the only number.
@@ -176,22 +189,21 @@ func (r *numberRef) latest(ctx context.Context, op *operation[int64]) (n int64, 
 		return 0, from, err
 	}
 	g := r.of.generation
-	seen := g.newest.of(r.base, g.single)
 	if op == &opCurrent {
 		c := r.reading()
 		n, from, err = deliver(ctx, r.at, &c)
-		if err != nil || n > 0 && n == seen {
+		if err != nil || n > 0 && n == r.seen {
 			return n, from, err
 		}
 	}
-	if n == 0 || n < seen {
-		c := r.numbering(op, seen)
+	if n == 0 || n < r.seen {
+		c := r.numbering(op, r.seen)
 		n, from, err = deliver(ctx, r.at, &c)
 	}
 	if err != nil {
 		return 0, from, err
 	}
-	g.newest.note(r.base, g.single, n)
+	g.newest.note(r.base, r.at.key, g.single, n)
 	return n, from, nil
 }
 
@@ -266,6 +278,6 @@ func (m Match) Current(ctx context.Context) (bool, error) {
 		}
 		n, err := send(ctx, r.at, r.reading())
 		own, _ := m.Param(g.param)
-		return err == nil && n > 0 && own == strconv.FormatInt(n, 10) && n >= g.newest.of(r.base, g.single), err
+		return err == nil && n > 0 && own == strconv.FormatInt(n, 10) && n >= g.seen(r.base), err
 	})
 }

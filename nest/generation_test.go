@@ -12,29 +12,33 @@ import (
 func TestTheNewestNumbersAreKeptForAWhile(t *testing.T) {
 	var n newest
 	name := strconv.Itoa
+	note := func(name string, number int64) { n.note(name, name+"%", false, number) }
+	of := func(name string) int64 { return n.of([]byte(name)).number }
 	for i := range 3 * newestKept {
-		n.note(name(i), false, int64(i+1))
+		note(name(i), int64(i+1))
 	}
 	for i := range 3 * newestKept {
-		require.EqualValues(t, i+1, n.of(name(i), false))
+		require.EqualValues(t, i+1, of(name(i)))
 	}
-	n.note("0", false, 0)
-	require.EqualValues(t, 1, n.of("0", false), "a number does not become smaller")
+	note("0", 0)
+	require.EqualValues(t, 1, of("0"), "a number does not become smaller")
 
 	n.since = n.since.Add(-newestFor - time.Second)
-	n.note("new", false, 5)
+	note("new", 5)
 	require.Len(t, n.young, 1)
-	require.EqualValues(t, 1, n.of("0", false))
-	n.note("0", false, 7)
+	require.EqualValues(t, 1, of("0"))
+	note("0", 7)
 	for i := range newestKept {
-		n.note(name(i+10*newestKept), false, 1)
+		note(name(i+10*newestKept), 1)
 	}
 	n.since = n.since.Add(-newestFor - time.Second)
-	n.note("newer", false, 5)
-	require.EqualValues(t, 7, n.of("0", false))
-	require.Zero(t, n.of("1", false), "it was long ago, and others came")
+	note("newer", 5)
+	require.EqualValues(t, 7, of("0"))
+	require.Zero(t, of("1"), "it was long ago, and others came")
 
-	n.note("", true, 5)
-	n.note("", true, 4)
-	require.EqualValues(t, 5, n.of("", true))
+	require.Equal(t, "new%", n.of([]byte("new")).key)
+
+	n.note("", "", true, 5)
+	n.note("", "", true, 4)
+	require.EqualValues(t, 5, n.one.Load())
 }

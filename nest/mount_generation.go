@@ -113,14 +113,20 @@ func (t *tree) generationAt(name string) *mounted {
 	return nil
 }
 
-// newest remembers the greatest number of each name that a client has seen: those of the last two
-// minutes, in which the client's cache may still hold an older one, and as many more as fit.
+// newest remembers the greatest number beside each name that a client has seen: those of the last
+// two minutes, in which the client's cache may still hold an older one, and as many more as fit.
 type newest struct {
 	one atomic.Int64 // of the only name
 
 	mu         sync.RWMutex
-	young, old map[string]int64
+	young, old map[string]remembered
 	since      time.Time // of the first of the young ones
+}
+
+// remembered is the greatest number that was seen beside a name, and the key of that number.
+type remembered struct {
+	key    string
+	number int64
 }
 
 const (
@@ -128,22 +134,20 @@ const (
 	newestFor  = 2 * generationCached
 )
 
-// of returns the greatest number that was seen beside a name.
-func (n *newest) of(key string, single bool) int64 {
-	if single {
-		return n.one.Load()
-	}
+// of returns what is remembered of the number beside a name.
+func (n *newest) of(name []byte) remembered {
 	n.mu.RLock()
-	defer n.mu.RUnlock()
-	seen, ok := n.young[key]
+	r, ok := n.young[string(name)]
 	if !ok {
-		seen = n.old[key]
+		r = n.old[string(name)]
 	}
-	return seen
+	n.mu.RUnlock()
+	return r
 }
 
-// note remembers a number that is greater than the one before it.
-func (n *newest) note(key string, single bool, number int64) {
+// note remembers a number that is greater than the one before it. The key is that of the number
+// beside the name.
+func (n *newest) note(name, key string, single bool, number int64) {
 	if single {
 		for {
 			if before := n.one.Load(); before >= number || n.one.CompareAndSwap(before, number) {
@@ -156,9 +160,9 @@ func (n *newest) note(key string, single bool, number int64) {
 	now := time.Now()
 	switch {
 	case n.young == nil:
-		n.young, n.since = make(map[string]int64), now
+		n.young, n.since = make(map[string]remembered), now
 	case len(n.young) >= newestKept && now.Sub(n.since) > newestFor:
-		n.young, n.old, n.since = make(map[string]int64), n.young, now
+		n.young, n.old, n.since = make(map[string]remembered), n.young, now
 	}
-	n.young[key] = max(number, n.young[key], n.old[key])
+	n.young[name] = remembered{key, max(number, n.young[name].number, n.old[name].number)}
 }
