@@ -37,33 +37,35 @@ func contexts(tb testing.TB) map[string]context.Context {
 	return map[string]context.Context{"endless": endless, "canceled": canceled, "near": near, "far": far}
 }
 
-// BenchmarkAwayRatio reports what WithTimeout and WithBreaker cost a Get, with contexts of several
-// kinds and from several goroutines. The unit x is the time with them for each second without.
-func BenchmarkAwayRatio(b *testing.B) {
+// BenchmarkRatioAway reports what WithTimeout and WithBreaker cost a Get, with contexts of several
+// kinds and from several goroutines. A context with a near deadline is left out: the deadline would
+// pass meanwhile, and TestAwayAllocations shows that it costs what an endless one does.
+func BenchmarkRatioAway(b *testing.B) {
 	f := newRatios(b, true)
 	root := f.guarded(b)
 	for name := range contexts(b) {
 		for _, goroutines := range []int{1, 16, 256} {
-			b.Run(fmt.Sprintf("%s-%d", name, goroutines), func(b *testing.B) {
-				if name == "near" {
-					b.Skip("its deadline would pass") // it is what endless is
-				}
+			if name == "near" {
+				continue
+			}
+			b.Run(fmt.Sprintf("Get with %s, %d/without", name, goroutines), func(b *testing.B) {
 				ctx := contexts(b)[name]
-				byTurns(b, goroutines, max(4000/goroutines, 100),
-					func(context.Context) error { return same(ratioNote.At(root, f.user).Get(ctx)) },
-					func(context.Context) error { return same(ratioNote.At(f.root, f.user).Get(ctx)) })
+				in := func(s nest.Scope) func(n int) {
+					return inCrowd(b, goroutines, func(context.Context, int) error { return same(ratioNote.At(s, f.user).Get(ctx)) })
+				}
+				ratio(b, in(root), in(f.root), max(4096, 100*goroutines))
 			})
 		}
 	}
-	b.Run("cached", func(b *testing.B) {
-		byTurns(b, 1, 20_000,
-			func(ctx context.Context) error { return same(ratioCached.At(root, f.user).Get(ctx)) }, f.nestHit)
+	b.Run("cached/without", func(b *testing.B) {
+		hit := func(ctx context.Context) error { return same(ratioCached.At(root, f.user).Get(ctx)) }
+		ratio(b, inLine(b.Context(), b, hit), inLine(b.Context(), b, f.nestHit), 20_000)
 	})
-	b.Run("GetOrLoad-far", func(b *testing.B) {
+	b.Run("GetOrLoad with far, 16/nest's Get", func(b *testing.B) {
 		ctx := contexts(b)["far"]
-		byTurns(b, 16, 250,
-			func(context.Context) error { return same(ratioNote.At(f.root, f.user).GetOrLoad(ctx, neverLoad)) },
-			func(context.Context) error { return same(ratioNote.At(f.root, f.user).Get(ctx)) })
+		ratio(b,
+			inCrowd(b, 16, func(context.Context, int) error { return same(ratioNote.At(f.root, f.user).GetOrLoad(ctx, neverLoad)) }),
+			inCrowd(b, 16, func(context.Context, int) error { return same(ratioNote.At(f.root, f.user).Get(ctx)) }), 4096)
 	})
 }
 

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bytes"
+	"context"
 	"encoding/gob"
 	"encoding/json"
 	"errors"
@@ -59,13 +60,13 @@ var (
 	}()
 )
 
-// BenchmarkCodec encodes and decodes each value with each codec and, alternately, with the bare
-// library under the codec, with the same options:
+// BenchmarkRatioCodec encodes and decodes each value with each codec and, alternately, with the
+// bare library under the codec, with the same options:
 //
 //	ns/op, allocs, bytes     what the codec takes, and how large the value is
 //	bare-ns/op, bare-allocs  what the library alone takes
 //	ratio                    of the two times: the median of all turns
-func BenchmarkCodec(b *testing.B) {
+func BenchmarkRatioCodec(b *testing.B) {
 	b.Run("auto", func(b *testing.B) {
 		b.Run("int", func(b *testing.B) {
 			compare(b, codec.Auto, storedInt, byHand[int, string]{
@@ -158,42 +159,19 @@ func compare[T any, S ~string | ~[]byte](b *testing.B, c codec.Codec, v T, l byH
 	})
 }
 
-// inTurns measures two ways of doing the same work in short turns, so that other load on the
-// machine affects both equally. Which one goes first changes from turn to turn.
+// inTurns measures two ways of doing the same work, each for at least a millisecond before the
+// other's turn.
 func inTurns(b *testing.B, codec, bare func() error) {
-	const turn = 20 * time.Microsecond
-	calls := 1
-	for range 3 { // the first calls take longer than others
-		for timed(b, calls, bare) < turn {
-			calls *= 2
-		}
+	b.Helper()
+	calls := func(do func() error) func(n int) {
+		return inLine(b.Context(), b, func(context.Context) error { return do() })
 	}
-	var ours, theirs, ratios []float64
-	for b.Loop() {
-		var x, y time.Duration
-		if len(ratios)%2 == 0 {
-			x, y = timed(b, calls, codec), timed(b, calls, bare)
-		} else {
-			y, x = timed(b, calls, bare), timed(b, calls, codec)
-		}
-		ours, theirs = append(ours, float64(x)/float64(calls)), append(theirs, float64(y)/float64(calls))
-		ratios = append(ratios, float64(x)/float64(y))
+	n := 16
+	for start := time.Now(); time.Since(start) < time.Millisecond; start = time.Now() {
+		n *= 2
+		calls(bare)(n)
 	}
-	b.ReportMetric(median(ours), "ns/op")
-	b.ReportMetric(median(theirs), "bare-ns/op")
-	b.ReportMetric(median(ratios), "ratio")
-	b.ReportMetric(testing.AllocsPerRun(100, func() { _ = codec() }), "allocs")
-	b.ReportMetric(testing.AllocsPerRun(100, func() { _ = bare() }), "bare-allocs")
-}
-
-func timed(b *testing.B, calls int, work func() error) time.Duration {
-	start := time.Now()
-	for range calls {
-		if err := work(); err != nil {
-			b.Fatal(err)
-		}
-	}
-	return time.Since(start)
+	ratio(b, calls(codec), calls(bare), n)
 }
 
 func gobMarshal(v any) ([]byte, error) {

@@ -1,28 +1,19 @@
 // Package bench compares Redisimnest with what one would write without it: the same work, on the
 // same server, in the same run, with the standard library, with rueidis alone and with go-redis.
 //
-//	go test -run '^$' -bench Resolve ./bench/       # names: no server
-//	go test -run '^$' -bench 'Get|Set' ./bench/     # values: on a real server
-//	go test -run '^$' -bench Flow ./bench/          # batches, cached reads: on a real server
-//	go test -run '^$' -bench 'Open|Match' ./bench/  # large trees: no server
-//	go test -run '^$' -bench Codec ./bench/         # codecs and their libraries: no server
-//	go test -run '^$' -bench 'Keys|Clear' -benchtime 10x ./bench/  # a million keys: on a real server
+//	go test -run '^$' -bench Ratio -benchtime 5x ./bench/         # all ratios, in some minutes
+//	go test -run '^$' -bench 'Open|Match|Secure' ./bench/         # large trees, secrets: no server
+//	go test -run '^$' -bench 'Resolve|Get|Set' -benchmem ./bench/ # each contender by itself
 //
-// The last part of a benchmark's name is the contender, and the part before it is the work, so that
-// rivals are listed together:
+// A benchmark named Ratio compares two contenders in short turns, in one process, because a run of
+// one after the other says little on a machine that also does other things. It reports how long
+// ours takes for each second that the other takes (x-time). The last part of its name is the other
+// contender, and the part before it is the work:
 //
-//	BenchmarkResolve/int/root/nest
-//	BenchmarkResolve/int/root/concat
+//	BenchmarkRatioGet/16/go-redis
 //
-// A single run says little on a machine that also does other things. This command measures in many
-// short passes, and computes medians, ratios and a plot from them:
-//
-//	for i in $(seq 20); do go test -run '^$' -bench '^BenchmarkResolve$' -benchmem -benchtime 20ms ./bench/; done | go run ./bench/report -svg resolve.svg
-//
-// If only a ratio is needed, the benchmarks named Ratio report it directly. They run two rivals in
-// short rounds in one process, forty each here:
-//
-//	go test -run '^$' -bench Ratio -benchtime 40x ./bench/
+// -benchtime 40x makes forty rounds of two turns; the walks over a million keys need fewer, and
+// fewer keys with -short.
 //
 // The server is the one at REDIS_TEST_ADDR, or one that package nesttest starts. Benchmarks that
 // need a server are skipped if only the embedded one is available, because they would measure the

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 	"strings"
@@ -13,17 +14,21 @@ import (
 )
 
 // ratio measures two contenders in short rounds. In each round they run one after the other, and
-// which one goes first alternates, so that both see the same conditions on the machine. It reports
-// the medians over the rounds of the ratio of their times, of the ratio of their processor times,
-// which leaves out waiting, and of the additional time that ours takes. A round does the work n
-// times; -benchtime 40x makes forty rounds.
+// which one goes first alternates, so that both see the same conditions on the machine. Garbage is
+// collected before each turn. A turn does the work n times; -benchtime 40x makes forty rounds.
+//
+// It reports the medians over the rounds of the ratio of their times (x-time), of the ratio of
+// their processor times, which leaves out waiting (x-cpu), of the additional time that ours takes
+// for one piece of work (more-ns), of the additional allocations (more-allocs), and of the time of
+// ours alone (ns/op).
 func ratio(b *testing.B, ours, theirs func(n int), n int) {
 	ours(n)
 	theirs(n)
-	var clock, cpu, more []float64
+	var clock, cpu, more, allocated, each []float64
 	for i := 0; b.Loop(); i++ {
 		var wall [2]time.Duration
 		var used [2]time.Duration
+		var allocs [2]uint64
 		for turn := range 2 {
 			who := (i + turn) % 2
 			run := ours
@@ -31,23 +36,35 @@ func ratio(b *testing.B, ours, theirs func(n int), n int) {
 				run = theirs
 			}
 			runtime.GC()
+			before := mallocs()
 			busy, start := processorTime(), time.Now()
 			run(n)
 			wall[who], used[who] = time.Since(start), processorTime()-busy
+			allocs[who] = mallocs() - before
 		}
+		allocated = append(allocated, (float64(allocs[0])-float64(allocs[1]))/float64(n))
+		each = append(each, float64(wall[0])/float64(n))
 		more = append(more, float64(wall[0]-wall[1])/float64(n))
 		clock = append(clock, float64(wall[0])/float64(wall[1]))
 		cpu = append(cpu, float64(used[0])/float64(max(used[1], 1)))
 	}
 	b.ReportMetric(median(more), "more-ns")
+	b.ReportMetric(math.Round(median(allocated)*100)/100, "more-allocs")
 	b.ReportMetric(median(clock), "x-time")
 	b.ReportMetric(median(cpu), "x-cpu")
-	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(median(each), "ns/op")
 }
 
 func median(v []float64) float64 {
 	slices.Sort(v)
 	return v[len(v)/2]
+}
+
+// mallocs returns how many objects this process has allocated.
+func mallocs() uint64 {
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.Mallocs
 }
 
 // processorTime returns the processor time that this process has used.
@@ -123,30 +140,6 @@ func inCrowd(b *testing.B, crowd int, do func(ctx context.Context, g int) error)
 	}
 }
 
-// BenchmarkRatioFlow compares batches and cached reads.
-func BenchmarkRatioFlow(b *testing.B) {
-	ctx := b.Context()
-	reads := batches(b)
-	for _, c := range reads[1:] {
-		b.Run("batch/"+c.name, func(b *testing.B) {
-			ratio(b, inLine(ctx, b, reads[0].do), inLine(ctx, b, c.do), 200)
-		})
-	}
-	hits := cachedReads(b)
-	in := func(do func(ctx context.Context, i int) error) func(ctx context.Context) error {
-		i := 0
-		return func(ctx context.Context) error {
-			i = (i + 1) % several
-			return do(ctx, i)
-		}
-	}
-	for _, c := range hits[1:] {
-		b.Run("cached/"+c.name, func(b *testing.B) {
-			ratio(b, inLine(ctx, b, in(hits[0].do)), inLine(ctx, b, in(c.do)), 20_000)
-		})
-	}
-}
-
 // inLine runs an operation n times, one after the other.
 func inLine(ctx context.Context, b *testing.B, do func(ctx context.Context) error) func(n int) {
 	return func(n int) {
@@ -157,4 +150,9 @@ func inLine(ctx context.Context, b *testing.B, do func(ctx context.Context) erro
 			}
 		}
 	}
+}
+
+// alike lets all goroutines of a crowd do the same.
+func alike(do func(ctx context.Context) error) func(ctx context.Context, g int) error {
+	return func(ctx context.Context, _ int) error { return do(ctx) }
 }

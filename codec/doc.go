@@ -30,10 +30,10 @@
 //	tagged      40    79 /   288   75  103 /   294   275    569 /  1,530   813   1,540 /  6,930
 //	gob          8   387 /   638   47  461 /   762   221  2,610 / 11,400   413   2,040 /  9,500
 //
-// Medians of "go test -bench Codec ./bench/" with Go 1.26 on two cores of a shared machine: good
-// for comparison, not for planning. For protobuf the struct is a different one, and the slice holds
-// a hundred short strings. The same benchmark compares each codec with the bare library under it;
-// none allocates more than the library. See docs/codecs.md for the figures.
+// Medians of "go test -bench RatioCodec -benchtime 40x ./bench/" with Go 1.26 on two cores of a
+// shared machine: good for comparison, not for planning. For protobuf the struct is a different
+// one, and the slice holds a hundred short strings. The same benchmark compares each codec with the
+// bare library under it; none allocates more than the library. See docs/codecs.md for the figures.
 //
 // # Moving a key from one codec to another
 //
