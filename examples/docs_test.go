@@ -32,8 +32,8 @@ import (
 //     testdata/docs, which declares what the page takes for granted. Statements become functions.
 //     Imports come from testdata/docs/imports.go.
 //
-// Fragments marked "go run" are run, in the order in which they stand, on a real server or on the
-// embedded one. A block of text that follows one of them, or a program, is what it prints.
+// Fragments marked "go run" are run, in the order in which they stand, on whatever server the tests
+// run on. A block of text that follows one of them, or a program, is what it prints.
 
 // fence finds a fenced block: its language, its mark, its text.
 var fence = regexp.MustCompile("(?ms)^```(\\w*)([^\\n]*)\n(.*?)^```$")
@@ -184,11 +184,11 @@ func (b *builder) write(pkg, name, clause, before, origin string, line int, text
 			}
 		}
 	}
-	real := filepath.Join(b.dir, strconv.Itoa(len(b.overlay))+".go")
-	require.NoError(b.t, os.WriteFile(real, []byte(head.String()+body), 0o600))
+	stored := filepath.Join(b.dir, strconv.Itoa(len(b.overlay))+".go")
+	require.NoError(b.t, os.WriteFile(stored, []byte(head.String()+body), 0o600))
 	abs, err := filepath.Abs(filepath.Join(virtual, pkg, name))
 	require.NoError(b.t, err)
-	b.overlay[abs] = real
+	b.overlay[abs] = stored
 }
 
 // program adds a snippet that is a program.
@@ -284,16 +284,16 @@ func defined(t *testing.T, s snippet) []string {
 // mark precedes what a fragment prints.
 const mark = "\x00"
 
-// finish adds the program that compiles all pages, and runs their fragments.
+// finish adds the program that runs the fragments of all pages.
 func (b *builder) finish() {
 	var imports, calls strings.Builder
 	imports.WriteString("import (\n\"context\"\n\"fmt\"\n\"os\"\n\"github.com/redis/rueidis\"\n")
 	for i, p := range b.pages {
-		name := "_"
-		if len(p.run) > 0 {
-			name = "p" + strconv.Itoa(i)
-			fmt.Fprintf(&calls, "check(%q, %s.Start(ctx, client))\n", p.name, name)
+		if len(p.run) == 0 {
+			continue
 		}
+		name := "p" + strconv.Itoa(i)
+		fmt.Fprintf(&calls, "check(%q, %s.Start(ctx, client))\n", p.name, name)
 		fmt.Fprintf(&imports, "%s %q\n", name, "github.com/redisimnest/redisimnest/examples/"+virtual+"/"+p.name)
 		for _, s := range p.run {
 			fmt.Fprintf(&calls, "fmt.Print(%q)\ncheck(%q, %s.Snippet%d(ctx))\n", mark, s, name, s.line)
@@ -328,6 +328,9 @@ func (b *builder) build() {
 	bin := filepath.Join(b.dir, "bin")
 	require.NoError(b.t, os.Mkdir(bin, 0o700))
 	args := []string{"build", "-overlay", file, "-o", bin, "./" + virtual + "/all"}
+	for _, p := range b.pages {
+		args = append(args, "./"+virtual+"/"+p.name)
+	}
 	for i := range b.programs {
 		args = append(args, "./"+virtual+"/program"+strconv.Itoa(i))
 	}

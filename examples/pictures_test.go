@@ -34,11 +34,10 @@ text { fill: #f0f6fc }
 .a { fill: #4493f8 } .b { fill: #6e7681 } .c { fill: #f0883e }
 }
 </style>
-<rect class="ground" x="0.5" y="0.5" width="100%" height="100%" rx="6"/>
 `
 
-// TestPictures holds the pictures of the README against what they show: what Describe draws, and the
-// table of figures in docs/performance.md. With -update it draws them again.
+// TestPictures holds the pictures of the README against what they show: what Describe draws, and
+// the table of figures in docs/performance.md. With -update it draws them again.
 func TestPictures(t *testing.T) {
 	t.Parallel()
 	root, err := nest.Open(nil, Root, nest.NamesOnly())
@@ -63,8 +62,11 @@ func requirePicture(t *testing.T, name, want string) {
 }
 
 func picture(width, height int, title, body string) string {
-	return fmt.Sprintf("<svg xmlns=%q width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" role=\"img\">\n<title>%s</title>\n%s%s</svg>\n",
-		"http://www.w3.org/2000/svg", width, height, width+1, height+1, title, style, body)
+	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" role="img">
+<title>%s</title>
+%s<rect class="ground" x="0.5" y="0.5" width="%d" height="%d" rx="6"/>
+%s</svg>
+`, width, height, title, style, width-1, height-1, body)
 }
 
 // branch takes a line of Describe apart: the lines of the tree, the name, what it is, its settings.
@@ -97,7 +99,7 @@ func drawTree(text string) string {
 	return picture(32+columns*8, y+20, "A keyspace as Describe draws it", b.String())
 }
 
-// figures finds a row of the table: an operation, goroutines, and the microseconds of three clients.
+// figures finds a row of the table: an operation, goroutines, and three clients' microseconds.
 var figures = regexp.MustCompile("(?m)^\\| `(\\w+)`(.*?), (\\d+) \\| ([\\d.]+) µs \\| ([\\d.]+) µs \\| ([\\d.]+) µs \\|")
 
 func drawPlot(t *testing.T, page string) string {

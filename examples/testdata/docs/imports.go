@@ -1,6 +1,6 @@
-// Package docs is what the pages in docs take for granted: one file for each page whose snippets are
-// compiled, of the page's name. The files have no imports; each name that they or the pages use is
-// imported as here. See TestSnippets.
+// Package docs is what the pages in docs take for granted: one file for each page whose snippets
+// are compiled, of the page's name. The files have no imports; each name that they or the pages use
+// is imported as here. See TestSnippets.
 package docs
 
 import (
