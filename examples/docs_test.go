@@ -8,6 +8,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -178,9 +179,9 @@ func (b *builder) write(pkg, name, clause, before, origin string, line int, text
 		}
 	}
 	if len(parsed.Imports) == 0 {
-		for name, path := range b.imports {
+		for _, name := range slices.Sorted(maps.Keys(b.imports)) { // in one order, for the compiler's cache
 			if used[name] {
-				fmt.Fprintf(&head, "import %s %q\n", name, path)
+				fmt.Fprintf(&head, "import %s %q\n", name, b.imports[name])
 			}
 		}
 	}
