@@ -7,6 +7,6 @@
 //	go run ./examples/keyctl tree  # a service's command line over its own keyspace
 //	go run ./examples/audit        # what is in a Redis, held against the declarations
 //
-// The tests here check that every snippet of the README and of the guides is part of one of the
-// examples.
+// The tests here also compile the snippets of the README and of the pages in docs, and follow their
+// links.
 package examples

@@ -1,0 +1,6 @@
+package docs
+
+var (
+	root   nest.Scope
+	report audit.Report
+)

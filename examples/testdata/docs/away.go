@@ -1,0 +1,6 @@
+package docs
+
+var (
+	client rueidis.Client
+	Root   = nest.Cluster("root", nest.Sub(users.Cluster))
+)

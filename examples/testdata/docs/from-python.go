@@ -1,0 +1,3 @@
+package docs
+
+var Root = nest.Cluster("root")

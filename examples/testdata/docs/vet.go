@@ -1,0 +1,6 @@
+package docs
+
+var (
+	ctx  context.Context
+	root nest.Scope
+)
