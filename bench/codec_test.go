@@ -61,11 +61,8 @@ var (
 )
 
 // BenchmarkRatioCodec encodes and decodes each value with each codec and, alternately, with the
-// bare library under the codec, with the same options:
-//
-//	ns/op, allocs, bytes     what the codec takes, and how large the value is
-//	bare-ns/op, bare-allocs  what the library alone takes
-//	ratio                    of the two times: the median of all turns
+// bare library under the codec, with the same options. It also reports how large the value is
+// (bytes).
 func BenchmarkRatioCodec(b *testing.B) {
 	b.Run("auto", func(b *testing.B) {
 		b.Run("int", func(b *testing.B) {
