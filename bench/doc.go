@@ -7,6 +7,7 @@
 //	go test -run '^$' -bench 'Open|Match' ./bench/  # large trees: no server
 //	go test -run '^$' -bench Codec ./bench/         # codecs and their libraries: no server
 //	go test -run '^$' -bench 'Keys|Clear' -benchtime 10x ./bench/  # a million keys: on a real server
+//	go test -run '^$' -bench 'Was|Migrate' -benchtime 10x ./bench/ // renamed keys: on a real server
 //
 // The last part of a benchmark's name is the contender, and the part before it is the work, so that
 // rivals are listed together:

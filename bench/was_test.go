@@ -6,7 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/redisimnest/redisimnest/nest"
+	"github.com/redisimnest/redisimnest/nest/nesttest"
 )
 
 // Keys of one length: without a former name, moved from one, and under neither of two names.
@@ -110,4 +113,22 @@ func BenchmarkMigrate(b *testing.B) {
 	}
 	b.ReportMetric(median(rate), "keys/s")
 	b.ReportMetric(0, "ns/op")
+}
+
+// TestReadsOfMovedKeysAllocateNoMore checks that a key that was moved costs what any other costs: its
+// name and the answer.
+func TestReadsOfMovedKeysAllocateNoMore(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates on its own")
+	}
+	ctx, server := t.Context(), nesttest.Shared(t)
+	root, err := nest.Open(server.Client(t), wasTree, nest.WithPrefix(server.Prefix(t)))
+	require.NoError(t, err)
+	for _, key := range []*nest.KeyDef[string]{wasNever, wasMoved} {
+		require.NoError(t, key.At(root, 1).Set(ctx, noteText))
+		require.LessOrEqual(t, testing.AllocsPerRun(500, func() {
+			_, err := key.At(root, 1).Get(ctx)
+			require.NoError(t, err)
+		}), 2.0, key.Template())
+	}
 }
