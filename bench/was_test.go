@@ -115,8 +115,8 @@ func BenchmarkMigrate(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// TestReadsOfMovedKeysAllocateNoMore checks that a key that was moved costs what any other costs: its
-// name and the answer.
+// TestReadsOfMovedKeysAllocateNoMore checks that a key that was moved costs what any other costs:
+// its name and the answer.
 func TestReadsOfMovedKeysAllocateNoMore(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates on its own")
