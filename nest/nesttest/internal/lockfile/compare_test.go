@@ -123,7 +123,7 @@ func TestChanges(t *testing.T) {
 		{here(), "another name", key[int](), []nest.Node{nest.Key[int]("l")}, `"r:l"`, `"r:k"`, "nest.Was", "nest.Was"},
 		{here(), "another name, with Was", key[int](), []nest.Node{nest.Key[int]("l", nest.Was("k"))}, fine, `"r:k"`, "", "nest.Was"},
 		{here(), "releases side by side", []nest.Node{nest.Key[int]("k", nest.Was("l"))}, []nest.Node{nest.Key[int]("l", nest.Was("k"))}, fine, fine, "", ""},
-		{here(), "an old name is known", key[int](), []nest.Node{nest.Key[int]("k", nest.Was("l"))}, fine, `former name "r:l" is forgotten`, "", "take it out"},
+		{here(), "an old name is known", key[int](), []nest.Node{nest.Key[int]("k", nest.Was("l"))}, fine, `former name "r:l" is forgotten`, "", "from the line was"},
 		{here(), "a cluster renamed", []nest.Node{nest.Cluster("c:<p>", nest.Sub(nest.Key[int]("k")))}, []nest.Node{nest.Cluster("d:<p>", nest.Was("c:<p>"), nest.Sub(nest.Key[int]("k")))}, fine, "orphaned", "", "nest.Was"},
 		{here(), "braces", []nest.Node{nest.Key[int]("k:<p>")}, []nest.Node{nest.Key[int]("k:{<p>}")}, "orphaned", "orphaned", "nest.Was", "nest.Was"},
 		{here(), "a lock renamed", []nest.Node{nest.Lock("k", nest.TTL(5))}, []nest.Node{nest.Lock("l", nest.TTL(5))}, "orphaned", "orphaned", "stop the service", "stop the service"},
@@ -153,7 +153,7 @@ func TestChanges(t *testing.T) {
 		{here(), "a hash becomes a record of numbers", []nest.Node{nest.Hash[string]("k")}, []nest.Node{nest.Record[plain]("k")}, `the field "size"`, fine, "", ""},
 		{here(), "a secret", key[string](), []nest.Node{nest.Secret[string]("k")}, "encrypted now", "was a secret and is a value", "AcceptPlain", "a new key"},
 		{here(), "a secret that accepts plain values", key[string](), []nest.Node{nest.Secret[string]("k", nest.AcceptPlain())}, fine, "was a secret", "", ""},
-		{here(), "only sealed values", []nest.Node{nest.Secret[string]("k", nest.AcceptPlain())}, []nest.Node{nest.Secret[string]("k")}, "not accepted any more", fine, "take it out", ""},
+		{here(), "only sealed values", []nest.Node{nest.Secret[string]("k", nest.AcceptPlain())}, []nest.Node{nest.Secret[string]("k")}, "not accepted any more", fine, "the line accept_plain", ""},
 		{here(), "a secret's codec", []nest.Node{nest.Secret[plain]("k")}, []nest.Node{nest.Secret[plain]("k", with(codec.JSON))}, "not read any more", "not read any more", "codec.Versioned", "codec.Versioned"},
 		{here(), "a secret's codec, versioned", []nest.Node{nest.Secret[plain]("k")}, []nest.Node{nest.Secret[plain]("k", with(v(codec.JSON, u(codec.Auto))))}, fine, "not read any more", "", ""},
 		{here(), "a secret field", []nest.Node{nest.Hash[string]("k")}, []nest.Node{nest.Hash[string]("k", nest.SecretFields("f"))}, `the field "f" is encrypted now`, "was encrypted and is not", "AcceptPlain", "a new key"},
@@ -237,6 +237,47 @@ func TestChangesSayWhatTheyAre(t *testing.T) {
 	}
 	require.Contains(t, lockfile.Fine(changes), "r:user:<id>:name (")
 	require.Equal(t, 1, strings.Count(broken, "way out: nest.Was"))
+}
+
+// A change can be compatible with what is stored, and not with the programs that still run.
+func TestChangesSayWhatProgramsOfBeforeDoNotKnow(t *testing.T) {
+	t.Parallel()
+	const (
+		unfound  = "do not find what is moved there"
+		unread   = "do not read that"
+		unopened = "read what is sealed as if it were the value"
+	)
+	printed := codec.Fingerprinted(codec.JSON)
+	ready := with(codec.Versioned(codec.Upcoming(printed), codec.Unversioned(codec.Auto)))
+	written := with(codec.Versioned(printed, codec.Unversioned(codec.Auto)))
+	for _, c := range []struct {
+		line     int
+		old, now []nest.Node
+		want     string // or nothing
+	}{
+		{here(), key[int](), []nest.Node{nest.Key[int]("l", nest.Was("k"))}, unfound},
+		{here(), key[int](), key[int](nest.Was("l")), ""},
+		{here(), key[int](nest.Was("l")), []nest.Node{nest.Key[int]("l", nest.Was("k"))}, ""},
+		{here(), []nest.Node{nest.Key[int]("k:<p>")}, []nest.Node{nest.Key[int]("k:<q>")}, ""},
+		{here(), key[plain](), key[plain](written), unread},
+		{here(), key[plain](), key[plain](ready), ""},
+		{here(), key[plain](ready), key[plain](written), ""},
+		{here(), key[plain](written), key[plain](ready), ""},
+		{here(), key[plain](), key[plain](with(codec.JSON)), ""},
+		{here(), key[string](), []nest.Node{nest.Secret[string]("k", nest.AcceptPlain())}, unopened},
+		{here(), []nest.Node{nest.Secret[string]("k")}, []nest.Node{nest.Secret[string]("k", nest.AcceptPlain())}, ""},
+	} {
+		changes := lockfile.Compare(release(t, c.old...), release(t, c.now...))
+		require.Empty(t, lockfile.Broken(changes), "row in line %d", c.line)
+		said := lockfile.Fine(changes)
+		for _, warning := range []string{unfound, unread, unopened} {
+			if warning == c.want {
+				require.Contains(t, said, warning, "row in line %d", c.line)
+			} else {
+				require.NotContains(t, said, warning, "row in line %d", c.line)
+			}
+		}
+	}
 }
 
 func TestFilesThatCannotBeRead(t *testing.T) {
