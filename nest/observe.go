@@ -35,15 +35,15 @@ type Starter interface {
 // Event describes an operation that has ended. It holds no value, and sensitive parameters only as
 // their templates.
 type Event struct {
-	// Op is the name of the operation, "get". The call of a loader is "load", and "consume" is the
-	// call of a handler of Consume, or an error after which Consume continues.
+	// Op is the name of the operation, "get". The call of a loader is "load", the call of a handler
+	// of Consume "consume", and an error after which Consume begins again "consume retry".
 	Op string
 	// Kind is what the key is declared as, or [KindCluster] for an operation on a scope and a
 	// batch.
 	Kind Kind
 	// Command is the name of the Redis command as it is sent, "GET", or EVALSHA for a script. It is
-	// empty if nothing is sent, and for an operation that may take several commands, such as Update
-	// or GetOrLoad. That of a batch is the one of all its operations, if they have the same.
+	// empty if there is none to send, and for an operation that may take several commands, such as
+	// Update or GetOrLoad. That of a batch is the one of all its operations, if they have the same.
 	Command  string
 	Template string // "root:user:<user_id>:age"
 	// Key is the name in Redis, "root:user:42:age", or a scope's prefix. It is empty if At failed,

@@ -99,7 +99,10 @@ func DeadLetter[T any](attempts int64, handle func(context.Context, Delivery[T])
 	})
 }
 
-const opConsume = "consume"
+const (
+	opConsume      = "consume"
+	opConsumeRetry = "consume retry" // an error after which Consume begins again
+)
 
 // Consume passes the entries of the stream to handle, one after the other, as a consumer of a
 // group. It runs until the context ends, and then returns nil. Each entry is delivered to one
@@ -189,7 +192,7 @@ func (c *consuming[T]) report(ctx context.Context, began time.Time, err error) {
 	if err == nil {
 		return
 	}
-	c.ref.at.tell(ctx, Event{Op: opConsume, Start: began, Err: err, Unreturned: true})
+	c.ref.at.tell(ctx, Event{Op: opConsumeRetry, Start: began, Err: err, Unreturned: true})
 	if c.o.onError != nil {
 		c.o.onError(err)
 	}
