@@ -118,7 +118,7 @@ func TestStarter(t *testing.T) {
 	require.Equal(t, "SET", e.Command)
 	require.True(t, strings.HasSuffix(e.Template, "seen}:name:<n>"), e.Template)
 	require.Equal(t, ref.Key(), e.Key)
-	require.Equal(t, int64(len("SET"+ref.Key()+"seven"+"PX"+"60000")), e.BytesOut)
+	require.Equal(t, int64(len("SET"+ref.Key()+"seven"+"EX"+"60")), e.BytesOut)
 	require.Equal(t, int64(len("OK")), e.BytesIn)
 	require.NoError(t, e.Err)
 
