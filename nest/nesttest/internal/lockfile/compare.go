@@ -244,18 +244,22 @@ func (p *pair) params() {
 	if len(o) != len(n) {
 		return // the names differ then, and Was has the same parameters
 	}
-	sorted := func(params []Param) []string {
-		var names []string
-		for _, param := range params {
-			names = append(names, param.Name)
-		}
-		slices.Sort(names)
-		return names
+	// moved reports whether the parameters are the same ones in another order, by what of says of
+	// them.
+	moved := func(of func(Param) string) bool {
+		was, is := all(o, of), all(n, of)
+		return !slices.Equal(was, is) && slices.Equal(slices.Sorted(slices.Values(was)), slices.Sorted(slices.Values(is)))
 	}
-	if nameless(p.old.Name) == nameless(p.now.Name) && slices.Equal(sorted(o), sorted(n)) &&
-		!slices.EqualFunc(o, n, func(a, b Param) bool { return a.Name == b.Name }) {
-		p.breaks("its parameters have changed places: a key stands for other values of them than before", wayKey)
-		return
+	if nameless(p.old.Name) == nameless(p.now.Name) {
+		switch {
+		case moved(func(param Param) string { return param.Name }):
+			p.breaks("its parameters have changed places: a key stands for other values of them than before", wayKey)
+			return
+		case moved(func(param Param) string { return param.Type }):
+			p.breaks(fmt.Sprintf("the types of its parameters have changed places, from %s to %s: a key stands for other values of them than before",
+				typed(o), typed(n)), wayKey)
+			return
+		}
 	}
 	for i, was := range o {
 		is := n[i]
@@ -270,9 +274,27 @@ func (p *pair) params() {
 		case was.Escapes != is.Escapes && nameless(p.old.Name) == nameless(p.now.Name):
 			p.breaks(fmt.Sprintf("values of <%s> escaped %s and escape %s: values with these characters have other names", was.Name, was.Escapes, is.Escapes), wayWas)
 		case was != is:
-			p.notef("<%s> is declared as <%s>, %s", was.Name, is.Name, is.Form)
+			p.notef("<%s> is declared as %s", was.Name, typed([]Param{is}))
 		}
 	}
+}
+
+// all returns what of says of each parameter.
+func all(params []Param, of func(Param) string) (list []string) {
+	for _, param := range params {
+		list = append(list, of(param))
+	}
+	return list
+}
+
+// typed lists parameters with their types: "<user> of app.UserID, <name>".
+func typed(params []Param) string {
+	return strings.Join(all(params, func(param Param) string {
+		if param.Type == "" {
+			return "<" + param.Name + ">"
+		}
+		return "<" + param.Name + "> of " + param.Type
+	}), ", ")
 }
 
 // paramReads reports whether each name that the old form made is one that the new form makes.

@@ -17,6 +17,7 @@ import (
 
 type (
 	colour string
+	shade  string
 	plain  struct {
 		Name string `json:"name" nest:"name"`
 		Size int32  `json:"size" nest:"size"`
@@ -112,6 +113,10 @@ func param[T any](opts ...nest.ParamOption) []nest.Node {
 	return []nest.Node{nest.Cluster("c:<p>", nest.Params(nest.Param[T]("p", opts...)), nest.Sub(nest.Key[int]("k")))}
 }
 
+func pairOf[P, Q any]() []nest.Node {
+	return []nest.Node{nest.Cluster("c:<p>:<q>", nest.Params(nest.Param[P]("p"), nest.Param[Q]("q")), nest.Sub(nest.Key[int]("k")))}
+}
+
 func TestChanges(t *testing.T) {
 	t.Parallel()
 	v := codec.Versioned
@@ -129,6 +134,10 @@ func TestChanges(t *testing.T) {
 		{here(), "a lock renamed", []nest.Node{nest.Lock("k", nest.TTL(5))}, []nest.Node{nest.Lock("l", nest.TTL(5))}, "orphaned", "orphaned", "stop the service", "stop the service"},
 		{here(), "another name of a parameter", []nest.Node{nest.Key[int]("k:<p>")}, []nest.Node{nest.Key[int]("k:<q>")}, fine, fine, "", ""},
 		{here(), "parameters changed places", []nest.Node{nest.Key[int]("k:<p>:<q>")}, []nest.Node{nest.Key[int]("k:<q>:<p>")}, "changed places", "changed places", "a new key", "a new key"},
+		{here(), "types changed places", pairOf[colour, shade](), pairOf[shade, colour](), "types of its parameters have changed places, from <p> of lockfile_test.colour, <q> of lockfile_test.shade to", "types of its parameters have changed places", "a new key", "a new key"},
+		{here(), "types and names changed places", pairOf[colour, shade](), []nest.Node{nest.Cluster("c:<q>:<p>", nest.Params(nest.Param[shade]("q"), nest.Param[colour]("p")), nest.Sub(nest.Key[int]("k")))}, "changed places", "changed places", "a new key", "a new key"},
+		{here(), "types of two forms changed places", pairOf[string, int](), pairOf[int, string](), "changed places", "changed places", "a new key", "a new key"},
+		{here(), "another type of one parameter", pairOf[colour, shade](), pairOf[colour, colour](), fine, fine, "", ""},
 		{here(), "a tail", []nest.Node{nest.Key[int]("k:<p>")}, []nest.Node{nest.Key[int]("k:<p...>")}, "orphaned", "orphaned", "nest.Was", "nest.Was"},
 		{here(), "a parameter typed", []nest.Node{nest.Cluster("c:<p>", nest.Sub(nest.Key[int]("k")))}, param[int64](), "not reached", fine, "a new key", ""},
 		{here(), "a parameter of any text", []nest.Node{nest.Cluster("c:<p>", nest.Sub(nest.Key[int]("k")))}, param[string](), fine, fine, "", ""},
