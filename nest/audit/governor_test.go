@@ -11,7 +11,7 @@ import (
 func TestAPingWithoutAnAnswerCounts(t *testing.T) {
 	t.Parallel()
 	start := time.Now()
-	at := func(d time.Duration) time.Time { return start.Add(d) }
+	at := start.Add
 	p := &probe{taken: start}
 	took, answered := p.take(start)
 	require.Zero(t, took)

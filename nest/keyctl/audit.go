@@ -131,7 +131,7 @@ func (f *auditFlags) writable() error {
 		return nil
 	}
 	_, missing := os.Stat(f.output)
-	file, err := os.OpenFile(f.output, os.O_CREATE|os.O_WRONLY, 0o666)
+	file, err := os.OpenFile(f.output, os.O_CREATE|os.O_WRONLY, 0o666) //nolint:gosec // as os.Create makes it
 	if err != nil {
 		return usage("--output: %w", err)
 	}
