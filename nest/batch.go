@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/redis/rueidis"
 )
@@ -30,6 +29,7 @@ const maxPipeline = 499
 // A batch runs once. Several goroutines may add operations to it.
 type Batch struct {
 	tree *tree
+	at   *mounted // of the scope
 	way  way
 	err  error // of the scope
 
@@ -42,26 +42,27 @@ type Batch struct {
 
 // way is how a batch is sent.
 type way interface {
+	// op returns the name under which the observers are told of the batch, or "" if they are not.
+	op() string
 	// refuses returns why a command cannot be in the batch, or nil.
 	refuses(cmd rueidis.Completed) error
 	// mayRun returns why [Batch.Exec] cannot run the batch, or nil.
 	mayRun() error
-	// exec sends the operations, of which start is when they began. It returns the error of each
-	// and, if the batch failed as a whole, that error.
-	exec(ctx context.Context, b *Batch, items []item, start time.Time) (errs []error, whole error)
+	// exec sends the operations. It returns the error of each and, if the batch failed as a whole,
+	// that error.
+	exec(ctx context.Context, b *Batch, items []item) (errs []error, whole error)
 }
 
 // pipelined is the way of [Scope.Batch].
 type pipelined struct{}
 
+func (pipelined) op() string                      { return "batch" }
 func (pipelined) refuses(rueidis.Completed) error { return nil }
 func (pipelined) mayRun() error                   { return nil }
 
-func (pipelined) exec(ctx context.Context, b *Batch, items []item, start time.Time) (errs []error, _ error) {
+func (pipelined) exec(ctx context.Context, b *Batch, items []item) (errs []error, _ error) {
 	for part := range slices.Chunk(items, maxPipeline) {
-		done := b.pipeline(ctx, part)
-		b.observe(ctx, part, start, done)
-		errs = append(errs, done...)
+		errs = append(errs, b.pipeline(ctx, part)...)
 		clear(part) // what was sent is no longer needed while the rest is sent
 	}
 	recycle(items)
@@ -111,6 +112,8 @@ type pending interface {
 	conclude(ctx context.Context, r address, answer rueidis.RedisMessage, err error) error
 	// degraded reports whether the result was made without Redis.
 	degraded() bool
+	// refused reports whether the result is that of a limiter that does not allow what was asked.
+	refused() bool
 	// refuse settles the future with err, without anything having been sent for it.
 	refuse(err error)
 }
@@ -136,7 +139,7 @@ func (s Scope) Atomic() *Batch { return s.batch("atomic", atomically{}) }
 func (s Scope) batch(op string, w way) *Batch {
 	b := &Batch{way: w, err: s.checkClient(op)}
 	if s.at != nil {
-		b.tree = s.at.tree
+		b.tree, b.at = s.at.tree, s.at
 	}
 	return b
 }
@@ -311,24 +314,28 @@ func (b *Batch) Exec(ctx context.Context) error {
 	if !ok {
 		return &Error{Op: "batch", Err: because(ErrBatch, "the batch was run already")}
 	}
-	start := time.Now()
 	if b.err == nil {
 		late(ctx, items)
 	}
+	if b.tree != nil && b.tree.observed() && b.way.op() != "" {
+		return b.runObserved(ctx, items)
+	}
+	return b.run(ctx, items)
+}
+
+// run sends the items and waits for their results.
+func (b *Batch) run(ctx context.Context, items []item) error {
 	err := b.ready(ctx)
 	if err == nil {
 		err = reseatItems(ctx, items)
 	}
 	if err != nil {
-		errs := make([]error, len(items))
 		for i := range items {
 			items[i].refuse(err)
-			errs[i] = err
 		}
-		b.observe(ctx, items, start, errs)
 		return err
 	}
-	errs, whole := b.way.exec(ctx, b, items, start)
+	errs, whole := b.way.exec(ctx, b, items)
 	if whole != nil {
 		return whole
 	}
@@ -400,28 +407,6 @@ func (b *Batch) ready(ctx context.Context) error {
 		return &Error{Op: "batch", Err: err}
 	}
 	return nil
-}
-
-// observe notifies the observers of every operation, each with the time until it was answered.
-func (b *Batch) observe(ctx context.Context, items []item, start time.Time, errs []error) {
-	if b.tree == nil || len(b.tree.options.observers) == 0 {
-		return
-	}
-	for i := range items {
-		it := &items[i]
-		if it.ref.m == nil {
-			continue
-		}
-		var err error
-		if errs != nil {
-			err = errs[i]
-		}
-		op := it.op()
-		if op == "" { // its command was never built
-			op = failedOp(err)
-		}
-		it.ref.tell(ctx, Event{Op: op, Start: start, Degraded: err == nil && it.degraded(), Err: err})
-	}
 }
 
 // pipeline sends the items and returns the error of each, or nil if there are none.

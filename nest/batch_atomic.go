@@ -3,7 +3,6 @@ package nest
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/redis/rueidis"
 )
@@ -11,12 +10,12 @@ import (
 // atomically is the way of [Scope.Atomic].
 type atomically struct{}
 
+func (atomically) op() string                      { return "atomic" }
 func (atomically) refuses(rueidis.Completed) error { return nil }
 func (atomically) mayRun() error                   { return nil }
 
-func (atomically) exec(ctx context.Context, b *Batch, items []item, start time.Time) (errs []error, whole error) {
+func (atomically) exec(ctx context.Context, b *Batch, items []item) (errs []error, whole error) {
 	errs, whole = b.transact(ctx, items)
-	b.observe(ctx, items, start, errs)
 	recycle(items)
 	return errs, whole
 }

@@ -75,6 +75,8 @@ func (f *Future[R]) conclude(ctx context.Context, r address, answer rueidis.Redi
 
 func (f *Future[R]) degraded() bool { return f.aside }
 
+func (f *Future[R]) refused() bool { return isRefusal(f.value) }
+
 func (f *Future[R]) refuse(err error) {
 	f.err, f.keyed, f.down = err, nil, nil
 	f.done.Store(true)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"slices"
 	"sync/atomic"
-	"time"
 
 	"github.com/redis/rueidis"
 )
@@ -25,13 +24,14 @@ import (
 // constant memory; Clear is not atomic. Keys that move within a Redis Cluster meanwhile are found
 // in their new place, see [Scope.Keys]; if some could not be found, Clear returns an error. It
 // needs the same permissions as Keys.
-func (s Scope) Clear(ctx context.Context, opts ...ClearOption) (int64, error) {
+func (s Scope) Clear(ctx context.Context, opts ...ClearOption) (deleted int64, err error) {
 	if err := s.admit(ctx, "clear"); err != nil {
 		return 0, err
 	}
-	start := time.Now()
-	deleted, err := s.clear(ctx, opts)
-	s.observe(ctx, "clear", start, err)
+	err = s.observed(ctx, "clear", func(ctx context.Context) error {
+		deleted, err = s.clear(ctx, opts)
+		return err
+	})
 	return deleted, err
 }
 

@@ -30,6 +30,9 @@ func guarded(client rueidis.Client, o *openOptions) rueidis.Client {
 
 // unguarded returns the client that was given to Open.
 func unguarded(client rueidis.Client) rueidis.Client {
+	if m, ok := client.(meteredClient); ok {
+		client = m.Client
+	}
 	if g, ok := client.(*guardedClient); ok {
 		return g.Client
 	}

@@ -40,6 +40,8 @@ type watchman struct {
 
 // server is what is known of one server.
 type server struct {
+	addr string // of one of several
+
 	mu     sync.Mutex
 	fails  int       // exchanges in a row
 	since  time.Time // the first of them ended
@@ -262,7 +264,7 @@ func (w *watchman) named(addr string) *server {
 	}
 	s := w.servers[addr]
 	if s == nil {
-		s = new(server)
+		s = &server{addr: addr}
 		w.servers[addr] = s
 	}
 	return s

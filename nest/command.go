@@ -75,7 +75,7 @@ func callWatched[R any](ctx context.Context, r address, build func() command[R])
 	if err == nil {
 		err = r.ready(ctx, build().op.name)
 	}
-	if r.m != nil && len(r.m.tree.options.observers) > 0 {
+	if r.m != nil && r.m.tree.observed() {
 		r.observe(ctx, nameOf(r, build, err), time.Now(), err)
 	}
 	var zero R
@@ -106,7 +106,7 @@ func run[R any](ctx context.Context, r address, c command[R]) (R, error) {
 
 // runBuilt is run for a command that is not copied once more.
 func runBuilt[R any](ctx context.Context, r address, c *command[R]) (R, error) {
-	if len(r.m.tree.options.observers) > 0 {
+	if r.m.tree.observed() {
 		return runObserved(ctx, r, c)
 	}
 	v, _, err := deliver(ctx, r, c)
@@ -114,28 +114,12 @@ func runBuilt[R any](ctx context.Context, r address, c *command[R]) (R, error) {
 }
 
 func runObserved[R any](ctx context.Context, r address, c *command[R]) (R, error) {
-	start := time.Now()
+	ctx, o := r.begin(ctx, Event{Op: c.op.name, Command: nameOfCommand(&c.cmd)})
+	defer o.end()
 	v, from, err := deliver(ctx, r, c)
-	r.tell(ctx, Event{Op: c.op.name, Start: start, CacheHit: from == fromMemory, Degraded: from == withoutRedis, Err: err})
+	o.ended(from, err)
+	o.event.Refused = isRefusal(v)
 	return v, err
-}
-
-func (r address) observe(ctx context.Context, op string, start time.Time, err error) {
-	r.tell(ctx, Event{Op: op, Start: start, Err: err})
-}
-
-// tell completes an event and passes it to the observers.
-func (r address) tell(ctx context.Context, e Event) {
-	if ctx == nil {
-		ctx = context.Background() // the call was refused because ctx is nil
-	}
-	e.Template, e.Key, e.Duration = r.m.name.Text, r.m.name.Redact(r.key), time.Since(e.Start)
-	if r.err != nil && r.err.Template != "" {
-		e.Template = r.err.Template
-	}
-	for _, o := range r.m.tree.options.observers {
-		o.Observe(ctx, e)
-	}
 }
 
 func send[R any](ctx context.Context, r address, c command[R]) (R, error) {
@@ -307,13 +291,14 @@ func typeNoun(t string) string {
 }
 
 // watched runs an operation that takes several commands, and reports it to the observers once.
-func watched[R any](ctx context.Context, r address, op string, do func() (R, error)) (R, error) {
-	if r.m == nil || len(r.m.tree.options.observers) == 0 {
-		return do()
+func watched[R any](ctx context.Context, r address, op string, do func(context.Context) (R, error)) (R, error) {
+	if r.m == nil || !r.m.tree.observed() {
+		return do(ctx)
 	}
-	start := time.Now()
-	v, err := do()
-	r.observe(ctx, op, start, err)
+	ctx, o := r.begin(ctx, Event{Op: op})
+	defer o.end()
+	v, err := do(ctx)
+	o.event.Err = err
 	return v, err
 }
 

@@ -33,16 +33,22 @@ func waiting[R any](ctx context.Context, r address, op *operation[R], wait time.
 	if wait > 0 {
 		wait = max(wait, time.Millisecond)
 	}
-	start := time.Now()
+	if !r.m.tree.observed() {
+		return waitFor(ctx, r, op, wait, build, late, others)
+	}
+	ctx, o := r.begin(ctx, Event{Op: op.name})
+	defer o.end()
+	v, err := waitFor(ctx, r, op, wait, build, late, others)
+	o.event.Err = err
+	return v, err
+}
+
+func waitFor[R any](ctx context.Context, r address, op *operation[R], wait time.Duration, build waitBuilder, late func(context.Context, rueidis.RedisMessage), others []address) (R, error) {
 	answer, err := r.blockFor(ctx, wait, build, late)
 	if err == nil {
 		r.waited(ctx, others)
 	}
-	v, err := settle(ctx, r, &command[R]{op: op}, &answer, err)
-	if len(r.m.tree.options.observers) > 0 {
-		r.observe(ctx, op.name, start, err)
-	}
-	return v, err
+	return settle(ctx, r, &command[R]{op: op}, &answer, err)
 }
 
 // waitMany waits for up to n elements at one end of a key (BLMPOP or BZMPOP). verb is the name of

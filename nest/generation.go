@@ -3,7 +3,6 @@ package nest
 import (
 	"context"
 	"strconv"
-	"time"
 
 	"github.com/redis/rueidis"
 )
@@ -152,17 +151,9 @@ func (m *mounted) noGeneration(op string) *Error {
 	return &Error{Op: op, Template: m.name.Text, Err: because(ErrArgument, text)}
 }
 
-// scope runs Current or Renew, and reports it to the observers.
+// scope runs Current or Renew.
 func (r *numberRef) scope(ctx context.Context, op *operation[int64]) (Scope, error) {
-	var start time.Time
-	observed := r.at.m != nil && len(r.at.m.tree.options.observers) > 0
-	if observed {
-		start = time.Now()
-	}
-	n, from, err := r.latest(ctx, op)
-	if observed {
-		r.at.tell(ctx, Event{Op: op.name, Start: start, CacheHit: from == fromMemory, Err: err})
-	}
+	n, err := r.observed(ctx, op)
 	if err != nil {
 		return Scope{at: r.at.m, err: asError(err)}, err
 	}
@@ -171,6 +162,18 @@ func (r *numberRef) scope(ctx context.Context, op *operation[int64]) (Scope, err
 		return r.resolved(n)
 	}
 	return Scope{at: r.of, prefix: prefix}, nil
+}
+
+func (r *numberRef) observed(ctx context.Context, op *operation[int64]) (int64, error) {
+	if r.at.m == nil || !r.at.m.tree.observed() {
+		n, _, err := r.latest(ctx, op)
+		return n, err
+	}
+	ctx, o := r.at.begin(ctx, Event{Op: op.name})
+	defer o.end()
+	n, from, err := r.latest(ctx, op)
+	o.ended(from, err)
+	return n, err
 }
 
 // resolved returns the scope of a generation whose digits are escaped in its name.
@@ -272,7 +275,7 @@ func (m Match) Current(ctx context.Context) (bool, error) {
 	g := of.generation
 	r := numberRef{of: of, base: g.number.name.Begin(key)}
 	r.at = address{m: g.number, key: companion(r.base, generationRole)}
-	return watched(ctx, r.at, opCurrent.name, func() (bool, error) {
+	return watched(ctx, r.at, opCurrent.name, func(ctx context.Context) (bool, error) {
 		if err := r.at.ready(ctx, opCurrent.name); err != nil {
 			return false, err
 		}

@@ -69,9 +69,7 @@ func (s Scope) Inspect(ctx context.Context, opts ...InspectOption) iter.Seq2[Ins
 			yield(Inspection{}, err)
 			return
 		}
-		start := time.Now()
-		err := s.inspect(ctx, opts, yield)
-		s.observe(ctx, opInspect, start, err)
+		err := s.observed(ctx, opInspect, func(ctx context.Context) error { return s.inspect(ctx, opts, yield) })
 		if err != nil {
 			yield(Inspection{}, err)
 		}
@@ -422,26 +420,23 @@ func (m Match) Inspect(ctx context.Context, opts ...InspectOption) (Inspection, 
 	if err := r.admit(ctx, opInspect); err != nil {
 		return Inspection{}, err
 	}
-	start := time.Now()
-	t := r.m.tree
-	o := t.options.scan
-	err := eachOption(opts, func(opt InspectOption) error { return opt.applyInspect(&o) })
-	list := []looked{{Inspection: Inspection{Match: m}}}
-	if err == nil {
-		x := inspector{tree: t, client: t.client, options: &o}
-		err = x.inspect(ctx, list)
-	}
-	if err == nil && list[0].gone {
-		err = ErrNotFound
-	}
-	if err != nil {
-		err = r.fail(opInspect, away(serverError(err), false))
-	}
-	r.observe(ctx, opInspect, start, err)
-	if err != nil {
-		return Inspection{}, err
-	}
-	return list[0].Inspection, nil
+	return watched(ctx, r, opInspect, func(ctx context.Context) (Inspection, error) {
+		t := r.m.tree
+		o := t.options.scan
+		err := eachOption(opts, func(opt InspectOption) error { return opt.applyInspect(&o) })
+		list := []looked{{Inspection: Inspection{Match: m}}}
+		if err == nil {
+			x := inspector{tree: t, client: t.client, options: &o}
+			err = x.inspect(ctx, list)
+		}
+		if err == nil && list[0].gone {
+			err = ErrNotFound
+		}
+		if err != nil {
+			return Inspection{}, r.fail(opInspect, away(serverError(err), false))
+		}
+		return list[0].Inspection, nil
+	})
 }
 
 // Ref returns a reference with the operations that all kinds of keys have. The name need not be
@@ -456,7 +451,7 @@ func (m Match) Ref() Ref {
 	t := m.above.tree
 	place := &mounted{tree: t, def: &nobody, name: m.above.name, loads: new(atomic.Bool)}
 	place.settings.codec = m.above.settings.codec
-	place.direct = t.client != nil && len(t.options.observers) == 0
+	place.direct = t.client != nil && !t.observed()
 	return Ref{address{m: place, key: m.key}}
 }
 

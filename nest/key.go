@@ -330,7 +330,7 @@ func (r KeyRef[T]) encode(v T) (string, error) {
 // holds that value. An error of change on a value from memory counts only if the server holds the
 // same value, so Update then asks for it.
 func (r KeyRef[T]) Update(ctx context.Context, change func(T, bool) (T, error)) (T, error) {
-	return watched(ctx, r.at, "update", func() (T, error) {
+	return watched(ctx, r.at, "update", func(ctx context.Context) (T, error) {
 		return revise(ctx, r.at, change, r.current, r.encode)
 	})
 }

@@ -216,6 +216,8 @@ type Decision struct {
 	ResetAt time.Time
 }
 
+func (d Decision) refuses() bool { return !d.Allowed && d.Limit > 0 }
+
 // A limiter holds the level, the unit that it is counted in, and the time, in microseconds, at
 // which the level was measured or the window began. With the unit, a process that counts in another
 // one can convert the level. ARGV: the unit, the capacity, what the events add, 1 to add it, then
@@ -391,11 +393,16 @@ func (r LimiterRef) WaitN(ctx context.Context, n int64) (Decision, error) {
 }
 
 func (r LimiterRef) wait(ctx context.Context, op *operation[Decision], n int64) (Decision, error) {
-	start := time.Now()
-	d, from, err := r.waitTurn(ctx, op, n)
-	if r.at.m != nil {
-		r.at.tell(ctx, Event{Op: op.name, Start: start, Degraded: err == nil && from == withoutRedis, Err: err})
+	if r.at.m == nil || !r.at.m.tree.observed() {
+		d, _, err := r.waitTurn(ctx, op, n)
+		return d, err
 	}
+	ctx, o := r.at.begin(ctx, Event{Op: op.name})
+	defer o.end()
+	d, from, err := r.waitTurn(ctx, op, n)
+	o.ended(from, err)
+	o.event.Degraded = err == nil && o.event.Degraded
+	o.event.Refused = errors.Is(err, ErrLimited)
 	return d, err
 }
 

@@ -45,13 +45,14 @@ type filling struct {
 //nest:ttl restarts
 func getOrLoad[V any, R Loadable[V]](ctx context.Context, r R, load func(context.Context) (V, error)) (V, error) {
 	ref := r.base()
-	if ref.m == nil || len(ref.m.tree.options.observers) == 0 {
+	if ref.m == nil || !ref.m.tree.observed() {
 		v, _, err := readThroughLoader(ctx, r, load)
 		return v, err
 	}
-	start := time.Now()
+	ctx, o := ref.begin(ctx, Event{Op: opLoad})
+	defer o.end()
 	v, how, err := readThroughLoader(ctx, r, load)
-	ref.tell(ctx, Event{Op: opLoad, Start: start, CacheHit: how == fromMemory, Degraded: how == withoutRedis, Err: err})
+	o.ended(how, err)
 	return v, err
 }
 
@@ -393,7 +394,20 @@ func (o *outcome[V]) again() {
 // callLoader calls the loader, and waits for it only as long as its context lasts, which the lease
 // limits. A loader that ignores its context runs on, and its result is dropped.
 func callLoader[V any](ctx context.Context, r address, load func(context.Context) (V, error)) outcome[V] {
-	start := time.Now()
+	if !r.m.tree.observed() {
+		return runLoader(ctx, r, load)
+	}
+	ctx, watch := r.begin(ctx, Event{Op: opLoading})
+	defer watch.end()
+	o := runLoader(ctx, r, load)
+	watch.event.Err = o.err
+	if !o.returned {
+		watch.event.Err = r.fail(opLoading, errLoaderPanicked)
+	}
+	return o
+}
+
+func runLoader[V any](ctx context.Context, r address, load func(context.Context) (V, error)) outcome[V] {
 	lease := r.m.settings.load.leased()
 	loading, cancel := context.WithTimeoutCause(ctx, lease, leaseError{lease})
 	defer cancel()
@@ -418,13 +432,6 @@ func callLoader[V any](ctx context.Context, r address, load func(context.Context
 		default:
 			o = outcome[V]{err: r.fail(opLoad, context.Cause(loading)), returned: true}
 		}
-	}
-	if len(r.m.tree.options.observers) > 0 {
-		err := o.err
-		if !o.returned {
-			err = r.fail(opLoading, errLoaderPanicked)
-		}
-		r.tell(ctx, Event{Op: opLoading, Start: start, Err: err})
 	}
 	return o
 }

@@ -36,7 +36,6 @@ func LoadMany[ID comparable, V any, R Loadable[V]](ctx context.Context, ids []ID
 	if at == nil || load == nil {
 		return nil, &Error{Op: opLoadMany, Err: because(ErrArgument, "the function is nil")}
 	}
-	start := time.Now()
 	many := &loadingMany[ID, V, R]{keys: make(map[ID]*keyOf[V, R], len(ids))}
 	for _, id := range ids {
 		if many.keys[id] != nil {
@@ -50,9 +49,7 @@ func LoadMany[ID comparable, V any, R Loadable[V]](ctx context.Context, ids []ID
 			return nil, r.base().fail(opLoadMany, because(ErrArgument, "an id does not equal itself, as NaN does not"))
 		}
 	}
-	err := many.run(ctx, load)
-	many.observe(ctx, start, err)
-	if err != nil {
+	if err := many.observed(ctx, load); err != nil {
 		return nil, err
 	}
 	all := make([]Optional[V], len(ids))
@@ -100,12 +97,27 @@ func (l *loadingMany[ID, V, R]) add(ctx context.Context, id ID, r R) error {
 	return nil
 }
 
-func (l *loadingMany[ID, V, R]) observe(ctx context.Context, start time.Time, err error) {
-	for _, k := range l.keys {
-		if len(l.tree.options.observers) > 0 {
-			k.ref.base().tell(ctx, Event{Op: opLoadMany, Start: start, CacheHit: k.hit, Degraded: k.down && err == nil, Err: err})
-		}
+// observed runs the call, and tells the observers of it and of each key.
+func (l *loadingMany[ID, V, R]) observed(ctx context.Context, load func(context.Context, []ID) (map[ID]V, error)) (err error) {
+	if len(l.ids) == 0 || !l.tree.observed() {
+		return l.run(ctx, load)
 	}
+	start, first := time.Now(), l.keys[l.ids[0]].ref.base()
+	e := first.described(Event{Op: opLoadMany, Start: start, Batch: len(l.ids)})
+	e.Key, e.Server = "", ""
+	ctx, o := observing(ctx, l.tree.options.observers, e)
+	defer func() {
+		o.end()
+		for _, id := range l.ids {
+			k := l.keys[id]
+			e := k.ref.base().described(Event{Op: opLoadMany, Start: start, Duration: o.event.Duration, CacheHit: k.hit, Err: o.event.Err})
+			e.Degraded = k.down && e.Err == nil
+			o.tell(e)
+		}
+	}()
+	err = l.run(ctx, load)
+	o.event.Err = err
+	return err
 }
 
 func (l *loadingMany[ID, V, R]) run(ctx context.Context, load func(context.Context, []ID) (map[ID]V, error)) error {

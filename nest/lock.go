@@ -366,7 +366,8 @@ func (r LockRef) TryAcquire(ctx context.Context, opts ...LockOption) (*Lease, bo
 
 // try is TryAcquire with a lease whose context has parent(ctx) as its parent.
 func (r LockRef) try(ctx context.Context, opts []LockOption, parent func(context.Context) context.Context) (*Lease, bool, error) {
-	return both(watched(ctx, r.at, "try acquire", func() (found[*Lease], error) {
+	caller := ctx // the lease outlives the call
+	return both(watched(ctx, r.at, "try acquire", func(ctx context.Context) (found[*Lease], error) {
 		if err := r.at.ready(ctx, "try acquire"); err != nil {
 			return found[*Lease]{}, err
 		}
@@ -374,7 +375,7 @@ func (r LockRef) try(ctx context.Context, opts []LockOption, parent func(context
 		if err != nil {
 			return found[*Lease]{}, r.at.fail("try acquire", err)
 		}
-		l, _, err := r.ask(ctx, parent(ctx), &c)
+		l, _, err := r.ask(ctx, parent(caller), &c)
 		return found[*Lease]{l, l != nil}, err
 	}))
 }

@@ -31,7 +31,8 @@ func (r LockRef) Acquire(ctx context.Context, opts ...LockOption) (*Lease, error
 
 // await is Acquire with a lease whose context has parent(ctx) as its parent.
 func (r LockRef) await(ctx context.Context, opts []LockOption, parent func(context.Context) context.Context) (*Lease, error) {
-	return watched(ctx, r.at, "acquire", func() (*Lease, error) {
+	caller := ctx // the lease outlives the call
+	return watched(ctx, r.at, "acquire", func(ctx context.Context) (*Lease, error) {
 		if err := r.at.ready(ctx, "acquire"); err != nil {
 			return nil, err
 		}
@@ -46,7 +47,7 @@ func (r LockRef) await(ctx context.Context, opts []LockOption, parent func(conte
 		defer leave()
 		c.queued = true
 		for {
-			l, left, err := r.ask(ctx, parent(ctx), &c)
+			l, left, err := r.ask(ctx, parent(caller), &c)
 			if l != nil || err != nil {
 				return l, err
 			}

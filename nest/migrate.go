@@ -101,11 +101,20 @@ return 1`)
 // An error of the server, of the connection or of the context ends the pass. The report is valid
 // then too. Its Cursor is where [ResumeFrom] can continue. The error wraps [ErrArgument] if nothing
 // below the scope declares Was.
-func Migrate(ctx context.Context, scope Scope, opts ...MigrateOption) (MigrateReport, error) {
-	const op = "migrate"
-	if err := scope.admit(ctx, op); err != nil {
+func Migrate(ctx context.Context, scope Scope, opts ...MigrateOption) (report MigrateReport, err error) {
+	if err := scope.admit(ctx, opMigrate); err != nil {
 		return MigrateReport{}, err
 	}
+	err = scope.observed(ctx, opMigrate, func(ctx context.Context) error {
+		report, err = migrate(ctx, scope, opts)
+		return err
+	})
+	return report, err
+}
+
+const opMigrate = "migrate"
+
+func migrate(ctx context.Context, scope Scope, opts []MigrateOption) (MigrateReport, error) {
 	o := scope.at.tree.options.scan
 	err := eachOption(opts, func(opt MigrateOption) error { return opt.applyMigrate(&o) })
 	var f *filter
@@ -114,11 +123,9 @@ func Migrate(ctx context.Context, scope Scope, opts ...MigrateOption) (MigrateRe
 	}
 	start := time.Now()
 	if err != nil {
-		err = scope.fail(op, err)
-		scope.observe(ctx, op, start, err)
-		return MigrateReport{}, err
+		return MigrateReport{}, scope.fail(opMigrate, err)
 	}
-	m := migration{walking: scope.walkingWith(op, f, o), report: MigrateReport{DryRun: o.dryRun, By: make(map[string]int64)}}
+	m := migration{walking: scope.walkingWith(opMigrate, f, o), report: MigrateReport{DryRun: o.dryRun, By: make(map[string]int64)}}
 	m.walking.done = func() (int64, int64) { return m.report.Moved, m.report.Failed + m.report.Both }
 	m.walking.deletes = !o.dryRun
 	err = m.each(ctx, m.page)
@@ -128,9 +135,8 @@ func Migrate(ctx context.Context, scope Scope, opts ...MigrateOption) (MigrateRe
 	m.finish(err)
 	m.report.Cursor, m.report.Whole, m.report.Elapsed = m.now.Cursor, err == nil && m.begun, time.Since(start)
 	if err != nil {
-		err = scope.fail(op, err)
+		err = scope.fail(opMigrate, err)
 	}
-	scope.observe(ctx, op, start, err)
 	return m.report, err
 }
 

@@ -29,12 +29,13 @@ func Open(client rueidis.Client, root *ClusterDef, opts ...OpenOption) (Scope, e
 		return Scope{err: err}, err
 	}
 	if client != nil {
-		client = guarded(client, &t.options)
+		t.whereabouts.watch(client, &t.options)
+		client = metered(guarded(client, &t.options), &t.options)
 	}
 	t.client = client
 	slotless := client != nil && t.options.oneConnection && client.Mode() != rueidis.ClientModeCluster
 	for _, m := range t.mounts {
-		m.direct = client != nil && len(t.options.observers) == 0
+		m.direct = client != nil && !t.observed()
 		m.slotless = slotless && m.settings.cached == 0
 	}
 	if err := t.settleFormers(); err != nil {

@@ -178,10 +178,13 @@ func WithBreaker(failures int, pause time.Duration) OpenOption {
 	})
 }
 
-// WithLogger logs every operation at the debug level: its name, the key, how long it took and how
-// it failed. It never logs a value, and sensitive parameters only as their templates. Errors after
-// which [StreamRef.Consume] continues are logged as warnings, with the text of the handler's error
-// as it is.
+// WithLogger logs every operation: its name, the template, the key, how long it took and how it
+// failed. It never logs a value, and sensitive parameters only as their templates. Errors of
+// loaders and of handlers of [StreamRef.Consume] are logged with their text as it is.
+//
+// Failures are logged as warnings, and as errors if they wrap [ErrAway] or [ErrOutcomeUnknown].
+// Everything else is logged at the debug level: what succeeds, [ErrNotFound], [ErrLimited], calls
+// whose context was cancelled, and batches, whose operations are logged one by one.
 func WithLogger(l *slog.Logger) OpenOption {
 	return openOption(func(o *openOptions) error {
 		if l == nil {
@@ -192,8 +195,9 @@ func WithLogger(l *slog.Logger) OpenOption {
 	})
 }
 
-// WithObserver reports every operation to ob. Observers are called in the order in which they are
-// given.
+// WithObserver reports every operation to ob, which may be a [Starter]. Observers are called in the
+// order in which they are given. Without any, an operation costs nothing more than without this
+// option. Package nestotel's Observe is such an option, for OpenTelemetry.
 func WithObserver(ob Observer) OpenOption {
 	return openOption(func(o *openOptions) error {
 		if ob == nil {

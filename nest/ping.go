@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"time"
 )
 
 // Ping reports whether every primary answers, for health checks (PING; INFO or ROLE, and CLUSTER
@@ -16,13 +15,12 @@ func (s Scope) Ping(ctx context.Context) error {
 	if err := s.admit(ctx, op); err != nil {
 		return err
 	}
-	start := time.Now()
-	err := s.ping(ctx)
-	if err != nil {
-		err = s.fail(op, err)
-	}
-	s.observe(ctx, op, start, err)
-	return err
+	return s.observed(ctx, op, func(ctx context.Context) error {
+		if err := s.ping(ctx); err != nil {
+			return s.fail(op, err)
+		}
+		return nil
+	})
 }
 
 func (s Scope) ping(ctx context.Context) error {

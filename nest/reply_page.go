@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 	"strconv"
-	"time"
 
 	"github.com/redis/rueidis"
 )
@@ -77,14 +76,10 @@ func (r address) scanPages(ctx context.Context, op *operation[page], name string
 			yield(p, nil)
 			return
 		}
-		s := keyScan{r: r, line: line{tree: r.m.tree}}
+		s := keyScan{r: r, op: op, name: name, count: count, line: line{tree: r.m.tree}}
 		defer func() { s.line.giveBack(false) }()
 		for cursor := lastCursor; ; {
-			p, again, err := s.page(ctx, r.scanCommand(op, name, cursor, count))
-			if again {
-				cursor = lastCursor
-				continue
-			}
+			p, err := s.next(ctx, cursor)
 			if err != nil {
 				yield(page{}, err)
 				return
@@ -100,21 +95,41 @@ func (r address) scanPages(ctx context.Context, op *operation[page], name string
 // keyScan is a scan of one key on its own connection.
 type keyScan struct {
 	r       address
+	op      *operation[page]
+	name    string // of the command
+	count   string
 	line    line
 	waits   persistence
 	restart int // how often the connection was lost
+}
+
+// next asks for the page at a cursor, and tells the observers of it.
+func (s *keyScan) next(ctx context.Context, cursor string) (page, error) {
+	if !s.r.m.tree.observed() {
+		return s.orFirst(ctx, cursor)
+	}
+	ctx, o := s.r.begin(ctx, Event{Op: s.op.name})
+	defer o.end()
+	p, err := s.orFirst(ctx, cursor)
+	o.event.Err = err
+	return p, err
+}
+
+// orFirst asks for the page at a cursor, or for the first one if the scan has to begin again.
+func (s *keyScan) orFirst(ctx context.Context, cursor string) (page, error) {
+	for {
+		p, again, err := s.page(ctx, s.r.scanCommand(s.op, s.name, cursor, s.count))
+		if !again {
+			return p, err
+		}
+		cursor = lastCursor
+	}
 }
 
 // page asks for a page, or reports that the scan has to begin again. It has to if its key has
 // moved, or if the connection was lost, since the server may have restarted.
 func (s *keyScan) page(ctx context.Context, c command[page]) (p page, again bool, err error) {
 	r := s.r
-	start := time.Now()
-	defer func() {
-		if !again && len(r.m.tree.options.observers) > 0 {
-			r.observe(ctx, c.op.name, start, err)
-		}
-	}()
 	if r.m.far() {
 		if err := r.carry(ctx); err != nil {
 			return p, false, r.fail(c.op.name, err)

@@ -28,10 +28,18 @@ import (
 // asked. A pass that continues there counts the values of one step again. The error wraps
 // [ErrNoKeyring] if the tree was opened without one, and [ErrArgument] if the options make no
 // sense.
-func Rotate(ctx context.Context, scope Scope, opts ...RotateOption) (RotateReport, error) {
+func Rotate(ctx context.Context, scope Scope, opts ...RotateOption) (report RotateReport, err error) {
 	if err := scope.admit(ctx, "rotate"); err != nil {
 		return RotateReport{}, err
 	}
+	err = scope.observed(ctx, "rotate", func(ctx context.Context) error {
+		report, err = rotate(ctx, scope, opts)
+		return err
+	})
+	return report, err
+}
+
+func rotate(ctx context.Context, scope Scope, opts []RotateOption) (RotateReport, error) {
 	t := scope.at.tree
 	o := t.options.scan
 	err := eachOption(opts, func(opt RotateOption) error { return opt.applyRotate(&o) })
@@ -40,14 +48,10 @@ func Rotate(ctx context.Context, scope Scope, opts ...RotateOption) (RotateRepor
 		w, err = scope.walking("rotate", o)
 	}
 	if err != nil {
-		err = scope.fail("rotate", err)
-		scope.observe(ctx, "rotate", time.Now(), err)
-		return RotateReport{}, err
+		return RotateReport{}, scope.fail("rotate", err)
 	}
 	if t.options.sealer == nil {
-		err := scope.fail("rotate", because(ErrNoKeyring, "Rotate needs the option WithKeyring"))
-		scope.observe(ctx, "rotate", time.Now(), err)
-		return RotateReport{}, err
+		return RotateReport{}, scope.fail("rotate", because(ErrNoKeyring, "Rotate needs the option WithKeyring"))
 	}
 	s := sweep{walking: w, report: RotateReport{
 		DryRun: o.dryRun, ByKeyID: make(map[string]int64), FailuresByKind: make(map[string]int64),
@@ -57,7 +61,6 @@ func Rotate(ctx context.Context, scope Scope, opts ...RotateOption) (RotateRepor
 	if err != nil {
 		err = scope.fail("rotate", err)
 	}
-	scope.observe(ctx, "rotate", w.start, err)
 	return s.report, err
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"iter"
 	"slices"
-	"time"
 
 	"github.com/redis/rueidis"
 )
@@ -34,9 +33,7 @@ func (s Scope) Keys(ctx context.Context, opts ...ScanOption) iter.Seq2[Match, er
 			yield(Match{}, err)
 			return
 		}
-		start := time.Now()
-		err := s.keys(ctx, opts, yield)
-		s.observe(ctx, "keys", start, err)
+		err := s.observed(ctx, "keys", func(ctx context.Context) error { return s.keys(ctx, opts, yield) })
 		if err != nil {
 			yield(Match{}, err)
 		}
@@ -100,13 +97,14 @@ func (w *walking) matched(found sighting) Match {
 // count twice. With an error, Count returns what it has counted so far.
 //
 // Count does not order the servers to count. It needs as long as Keys, and the same permissions.
-func (s Scope) Count(ctx context.Context, opts ...ScanOption) (int64, error) {
+func (s Scope) Count(ctx context.Context, opts ...ScanOption) (n int64, err error) {
 	if err := s.admit(ctx, "count"); err != nil {
 		return 0, err
 	}
-	start := time.Now()
-	n, err := s.count(ctx, opts)
-	s.observe(ctx, "count", start, err)
+	err = s.observed(ctx, "count", func(ctx context.Context) error {
+		n, err = s.count(ctx, opts)
+		return err
+	})
 	return n, err
 }
 

@@ -93,19 +93,33 @@ func (s Scope) fail(op string, err error) error {
 // redactedPrefix returns the prefix with its sensitive parameters replaced by their templates.
 func (s Scope) redactedPrefix() string { return s.at.name.Redact(s.prefix) }
 
-// observe reports an operation on the scope to the observers.
+// observed runs an operation on the scope, and tells the observers of it.
+func (s Scope) observed(ctx context.Context, op string, do func(context.Context) error) error {
+	if !s.at.tree.observed() {
+		return do(ctx)
+	}
+	ctx, o := s.begin(ctx, op, time.Now())
+	defer o.end()
+	err := do(ctx)
+	o.event.Err = err
+	return err
+}
+
+// observe tells the observers of an operation on the scope that has ended.
 func (s Scope) observe(ctx context.Context, op string, start time.Time, err error) {
-	observers := s.at.tree.options.observers
-	if len(observers) == 0 {
-		return
+	if s.at.tree.observed() {
+		_, o := s.begin(ctx, op, start)
+		defer o.end()
+		o.event.Err = err
 	}
-	if ctx == nil {
-		ctx = context.Background() // the call was refused because ctx is nil
-	}
-	e := Event{Op: op, Template: s.at.name.Text, Key: s.redactedPrefix(), Start: start, Duration: time.Since(start), Err: err}
-	for _, o := range observers {
-		o.Observe(ctx, e)
-	}
+}
+
+// begin tells the observers that an operation on the scope begins.
+func (s Scope) begin(ctx context.Context, op string, start time.Time) (context.Context, *observation) {
+	t := s.at.tree
+	e := Event{Op: op, Kind: KindCluster, Template: s.at.name.Text, Key: s.redactedPrefix(), Start: start}
+	e.Server = t.whereabouts.of("")
+	return observing(ctx, t.options.observers, e)
 }
 
 // Client returns the client that the scope was opened with, for what package nest does not send

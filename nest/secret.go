@@ -232,7 +232,7 @@ func (r SecretRef[T]) Take(ctx context.Context) (T, bool, error) {
 // Update replaces the value with the result of change, as [KeyRef.Update] does (GET, then GET and
 // SET in one script for each try).
 func (r SecretRef[T]) Update(ctx context.Context, change func(T, bool) (T, error)) (T, error) {
-	return watched(ctx, r.at, "update", func() (T, error) {
+	return watched(ctx, r.at, "update", func(ctx context.Context) (T, error) {
 		return revise(ctx, r.at, change, r.current, r.encode)
 	})
 }

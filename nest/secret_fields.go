@@ -262,7 +262,7 @@ type fieldMove struct {
 // moveSecretFields writes the fields of r to a key of the same kind. It seals the secret ones for
 // their new name.
 func (r address) moveSecretFields(ctx context.Context, op *operation[moved], to address, opts []WriteOption) (bool, error) {
-	return watched(ctx, r, op.name, func() (bool, error) {
+	return watched(ctx, r, op.name, func(ctx context.Context) (bool, error) {
 		if err := r.ready(ctx, op.name); err != nil {
 			return false, err
 		}

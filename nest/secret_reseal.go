@@ -53,7 +53,7 @@ func (r address) sealedText() command[found[string]] {
 
 // reseal reseals the key's string if that is due, and reports whether it did.
 func (r address) reseal(ctx context.Context) (bool, error) {
-	return watched(ctx, r, opReplace.name, func() (bool, error) { return r.resealUntilDone(ctx) })
+	return watched(ctx, r, opReplace.name, func(ctx context.Context) (bool, error) { return r.resealUntilDone(ctx) })
 }
 
 func (r address) resealUntilDone(ctx context.Context) (bool, error) {
@@ -130,7 +130,7 @@ func (r address) copySealed(ctx context.Context, to address, opts []WriteOption)
 }
 
 func (r address) move(ctx context.Context, op *operation[moved], remove string, to address, opts []WriteOption) (bool, error) {
-	return watched(ctx, r, op.name, func() (bool, error) { return r.moveUntilDone(ctx, op, remove, to, opts) })
+	return watched(ctx, r, op.name, func(ctx context.Context) (bool, error) { return r.moveUntilDone(ctx, op, remove, to, opts) })
 }
 
 //nest:ttl carries

@@ -99,7 +99,10 @@ func DeadLetter[T any](attempts int64, handle func(context.Context, Delivery[T])
 	})
 }
 
-const opConsume = "consume"
+const (
+	opConsume      = "consume"
+	opConsumeRetry = "consume retry" // an error after which Consume begins again
+)
 
 // Consume passes the entries of the stream to handle, one after the other, as a consumer of a
 // group. It runs until the context ends, and then returns nil. Each entry is delivered to one
@@ -189,7 +192,7 @@ func (c *consuming[T]) report(ctx context.Context, began time.Time, err error) {
 	if err == nil {
 		return
 	}
-	c.ref.at.tell(ctx, Event{Op: opConsume, Start: began, Err: err, Unreturned: true})
+	c.ref.at.tell(ctx, Event{Op: opConsumeRetry, Start: began, Err: err, Unreturned: true})
 	if c.o.onError != nil {
 		c.o.onError(err)
 	}
@@ -330,7 +333,32 @@ func (c *consuming[T]) deliver(ctx context.Context, e rawEntry, attempt int64) e
 	if e.gone {
 		return c.ack(ctx, e.id)
 	}
-	began := time.Now()
+	ctx, err := c.pass(ctx, e, attempt)
+	if err == nil {
+		return c.ack(ctx, e.id)
+	}
+	if ctx.Err() == nil && c.o.onError != nil {
+		c.o.onError(err)
+	}
+	return nil
+}
+
+// pass passes an entry to the handler, and tells the observers of that. It returns the context that
+// the handler got.
+func (c *consuming[T]) pass(ctx context.Context, e rawEntry, attempt int64) (context.Context, error) {
+	if !c.ref.at.m.tree.observed() {
+		return ctx, c.handled(ctx, e, attempt)
+	}
+	ctx, o := c.ref.at.begin(ctx, Event{Op: opConsume, Lag: lagOf(e.id)})
+	defer o.end()
+	o.event.Unreturned = true
+	err := c.handled(ctx, e, attempt)
+	o.event.Err, o.event.Unreturned = err, err != nil
+	return ctx, err
+}
+
+// handled calls the handler, and returns why the entry is not to be acknowledged.
+func (c *consuming[T]) handled(ctx context.Context, e rawEntry, attempt int64) error {
 	v, err := c.ref.stream().decodeEntry(c.ref.at.m, e)
 	d := Delivery[T]{Entry: Entry[T]{e.id, v}, Attempt: attempt}
 	switch {
@@ -346,15 +374,24 @@ func (c *consuming[T]) deliver(ctx context.Context, e rawEntry, attempt int64) e
 		err = c.handle(ctx, d)
 	}
 	if err == nil {
-		return c.ack(ctx, e.id)
+		return nil
 	}
-	if ctx.Err() == nil {
-		// A handler's own error stays as it is, even if it wraps an Error of this package.
-		at := c.ref.at
-		c.report(ctx, began, &Error{Op: opConsume, Template: at.m.name.Text, Key: at.redacted(), Err: atEntry(e.id, err)})
-	}
-	return nil
+	// A handler's own error stays as it is, even if it wraps an Error of this package.
+	at := c.ref.at
+	return &Error{Op: opConsume, Template: at.m.name.Text, Key: at.redacted(), Err: atEntry(e.id, err)}
 }
+
+// lagOf returns how long ago an entry was added, by its ID, or 0 for an ID that is no time.
+func lagOf(id string) time.Duration {
+	at, err := parseID(id)
+	if err != nil || at.ms < leastTime {
+		return 0
+	}
+	return max(time.Since(time.UnixMilli(int64(at.ms))), 0)
+}
+
+// leastTime is the lowest ID that is taken for a time, in milliseconds: that of September 2001.
+const leastTime = 1_000_000_000_000
 
 // ackTimeout bounds how long an acknowledgement may outlive the context.
 const ackTimeout = 5 * time.Second

@@ -71,10 +71,7 @@ func Transact(ctx context.Context, s Scope, do func(tx *Tx) error, refs ...Refer
 		s.observe(ctx, opTransact, time.Now(), err)
 		return err
 	}
-	start := time.Now()
-	err := transact(ctx, s, do, refs)
-	s.observe(ctx, opTransact, start, err)
-	return err
+	return s.observed(ctx, opTransact, func(ctx context.Context) error { return transact(ctx, s, do, refs) })
 }
 
 func transact(ctx context.Context, s Scope, do func(tx *Tx) error, refs []Reference) error {
@@ -88,6 +85,9 @@ func transact(ctx context.Context, s Scope, do func(tx *Tx) error, refs []Refere
 	}
 	for c := (contest{}); ; {
 		tx := newTx(s, l, slot)
+		if s.at.tree.observed() {
+			tx.observation = observationOf(ctx)
+		}
 		again, err := tx.run(ctx, do, keys)
 		if !again {
 			return err

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/redis/rueidis"
 )
@@ -18,6 +17,8 @@ import (
 type Tx struct {
 	scope  Scope
 	writes *Batch
+
+	observation *observation // of the transaction, if there are observers
 
 	mu      sync.Mutex
 	line    *line
@@ -55,19 +56,24 @@ func (txReads) refuses(cmd rueidis.Completed) error {
 	return errNoRead
 }
 
+func (txReads) op() string    { return "" } // the transaction is told of as a whole
 func (txReads) mayRun() error { return nil }
 
-func (w txReads) exec(ctx context.Context, _ *Batch, items []item, _ time.Time) ([]error, error) {
+func (w txReads) exec(ctx context.Context, _ *Batch, items []item) ([]error, error) {
+	if w.tx.observation != nil { // ctx is the caller's own
+		ctx = context.WithValue(ctx, observationKey{}, w.tx.observation)
+	}
 	return w.tx.read(ctx, items)
 }
 
 // txWrites is the way of [Tx.Writes], which [Transact] sends with the end of the transaction.
 type txWrites struct{}
 
+func (txWrites) op() string                      { return "" }
 func (txWrites) refuses(rueidis.Completed) error { return nil }
 func (txWrites) mayRun() error                   { return errTxWrites }
 
-func (txWrites) exec(context.Context, *Batch, []item, time.Time) ([]error, error) {
+func (txWrites) exec(context.Context, *Batch, []item) ([]error, error) {
 	return nil, errTxWrites
 }
 

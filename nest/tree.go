@@ -36,8 +36,10 @@ type tree struct {
 	lines   lines
 	hubs    hubs
 	strays  strays
-	deaf    atomic.Int64 // until when the client is taken not to hear of changes, Unix nanoseconds
-	caches  bool         // some key is declared Cached
+	// whereabouts are the addresses of the servers, for the observers.
+	whereabouts whereabouts
+	deaf        atomic.Int64 // until when the client is taken not to hear of changes, Unix nanoseconds
+	caches      bool         // some key is declared Cached
 	// untracked says that the client is known not to track what it reads. asked says that the
 	// server is being asked, and unsaid how often it has refused to say.
 	untracked, asked atomic.Bool
@@ -53,6 +55,9 @@ type row struct {
 	only   *mounted // the place of a declaration that has one
 	mounts []*mounted
 }
+
+// observed reports whether anyone is told of operations.
+func (t *tree) observed() bool { return len(t.options.observers) > 0 }
 
 // maxMounts bounds a tree: a declaration that is mounted twice at each of thirty levels would
 // make a billion places.

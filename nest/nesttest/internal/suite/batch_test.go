@@ -233,7 +233,7 @@ func TestObserversSeeEachOperationOfABatch(t *testing.T) {
 	batchName.At(root, 1).In(b).Set("Ali")
 	batchAge.At(root, 1).In(b).Get()
 	require.NoError(t, b.Exec(t.Context()))
-	require.Equal(t, []string{"set", "get"}, seen.ops())
+	require.Equal(t, []string{"batch", "set", "get"}, seen.ops())
 }
 
 // events collects the events that an observer receives.
@@ -302,7 +302,7 @@ func TestBatchesBesideEachOther(t *testing.T) {
 			assert.Equal(t, strconv.FormatInt(id, 10), got)
 		}
 	})
-	require.Len(t, seen.ops(), 2*goroutines*rounds)
+	require.Len(t, seen.ops(), (1+2)*goroutines*rounds, "the batch, and each operation")
 }
 
 // The error of a batch that failed as a whole had one line for each operation.

@@ -691,5 +691,5 @@ func TestLockObserved(t *testing.T) {
 	yes, err = forced.Value()
 	require.NoError(t, err)
 	require.True(t, yes)
-	require.Equal(t, []string{"acquire", "extend", "release", "try acquire", "held", "holder", "force release"}, slices.Clone(seen.ops()))
+	require.Equal(t, []string{"acquire", "extend", "release", "try acquire", "batch", "held", "holder", "force release"}, slices.Clone(seen.ops()))
 }

@@ -68,6 +68,11 @@ func TestObserversAreToldWhatIsNotSent(t *testing.T) {
 		seen.mu.Unlock()
 		err := c.do()
 		require.Error(t, err, what)
+		if strings.Contains(what, "batch") {
+			require.Equal(t, []string{"batch", c.op}, seen.ops(), what)
+			require.Equal(t, 1, seen.all[0].Batch, what)
+			seen.all = seen.all[1:]
+		}
 		require.Len(t, seen.all, 1, what)
 		e := seen.all[0]
 		require.Equal(t, c.op, e.Op, what)

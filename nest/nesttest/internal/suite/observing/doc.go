@@ -1,0 +1,2 @@
+// Package observing tests what observers are told of operations, before they begin and afterwards.
+package observing
