@@ -119,7 +119,7 @@ func observing(ctx context.Context, observers []Observer, e Event) (context.Cont
 	for _, ob := range observers {
 		if s, ok := ob.(Starter); ok {
 			if next := s.Start(o.Context, told); next != nil {
-				o.Context = next
+				o.Context = next //nolint:fatcontext // there are few, and each gets that of the one before
 			}
 		}
 	}

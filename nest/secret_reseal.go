@@ -53,7 +53,7 @@ func (r address) sealedText() command[found[string]] {
 
 // reseal reseals the key's string if that is due, and reports whether it did.
 func (r address) reseal(ctx context.Context) (bool, error) {
-	return watched(ctx, r, opReplace.name, func(ctx context.Context) (bool, error) { return r.resealUntilDone(ctx) })
+	return watched(ctx, r, opReplace.name, r.resealUntilDone)
 }
 
 func (r address) resealUntilDone(ctx context.Context) (bool, error) {

@@ -101,7 +101,7 @@ func WithMeterProvider(p metric.MeterProvider) Option {
 
 // WithKeys adds redisimnest.key to spans, the name of the key in Redis, in which sensitive
 // parameters are replaced by their templates. It is never in metrics. By default it is not in spans
-// either: the parameters of a key often say who somebody is.
+// either: the parameters of a key often identify a person.
 func WithKeys() Option { return option(func(c *config) { c.keys = true }) }
 
 // Observe returns the option of [nest.Open] that reports every operation to OpenTelemetry. A nil

@@ -154,7 +154,7 @@ func TestStartersFollowOneAnother(t *testing.T) {
 	t.Parallel()
 	first, second := &starter{}, &starter{}
 	var got context.Context
-	root := nesttest.Open(t, seenRoot, nest.WithObserver(observerFunc(func(ctx context.Context, _ nest.Event) { got = ctx })),
+	root := nesttest.Open(t, seenRoot, nest.WithObserver(observerFunc(func(ctx context.Context, _ nest.Event) { got = ctx })), //nolint:fatcontext // it is what is tested
 		nest.WithObserver(first), nest.WithObserver(second))
 	require.NoError(t, seenName.At(root, 1).Set(t.Context(), "x"))
 	require.Equal(t, 0, first.number(got))
