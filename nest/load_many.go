@@ -483,7 +483,7 @@ func (l *loadingMany[ID, V, R]) free(ctx context.Context, ids []ID) {
 	if len(held) == 0 {
 		return
 	}
-	giveUp(ctx, longest, unsure, func(ctx context.Context) (bool, error) {
+	l.tree.giveUp(ctx, longest, unsure, func(ctx context.Context) (bool, error) {
 		var left []*loadLock
 		var failed error
 		for part := range slices.Chunk(held, maxPipeline) {

@@ -29,7 +29,7 @@ func Open(client rueidis.Client, root *ClusterDef, opts ...OpenOption) (Scope, e
 		return Scope{err: err}, err
 	}
 	if client != nil {
-		client = guarded(client, &t.options)
+		client = guarded(client, t)
 	}
 	t.client = client
 	slotless := client != nil && t.options.oneConnection && client.Mode() != rueidis.ClientModeCluster

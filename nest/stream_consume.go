@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/redisimnest/redisimnest/nest/internal/behind"
 )
 
 // Delivery is an entry as [StreamRef.Consume] passes it to a handler.
@@ -362,7 +364,7 @@ const ackTimeout = 5 * time.Second
 // ack acknowledges an entry that was handled, even if the context has ended meanwhile. The command
 // may be sent twice: the second time it has no effect.
 func (c *consuming[T]) ack(ctx context.Context, id string) error {
-	_, err := promptly(ctx, func() (int64, error) {
+	_, err := promptly(ctx, c.ref.at.m.tree, behind.Ack, func() (int64, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ackTimeout)
 		defer cancel()
 		command := c.ref.at.ack(c.group, []string{id})
