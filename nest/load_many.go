@@ -25,9 +25,10 @@ const opLoadMany = "load many"
 // Each key by itself is treated as in [KeyRef.GetOrLoad]. What another call, here or in another
 // process, is already loading is awaited and not loaded again; if that load fails, load is called
 // once more, with what is left. What others write during the load is not overwritten. Ids that load
-// leaves out are remembered for the [NegativeTTL]. An error of load is returned as it is. Values
-// are not refreshed before they expire: [RefreshBefore] and [StaleFor] take effect only in
-// GetOrLoad.
+// leaves out are remembered for the [NegativeTTL]. An error of load is returned as it is, but for
+// one that wraps [ErrNotFound]: it stands for a map without values, and LoadMany does not return
+// it. Values are not refreshed before they expire: [RefreshBefore] and [StaleFor] take effect only
+// in GetOrLoad.
 //
 // When keys cannot be read or stored, or a value cannot be encoded, the error joins those of all
 // keys. Commands: those of the reads, in one round trip a server; for what is missing, two scripts
