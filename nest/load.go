@@ -26,6 +26,9 @@ const (
 // Loadable is a reference whose key can be loaded as a whole, as a V. The references of every kind
 // that has a GetOrLoad are Loadable.
 type Loadable[V any] interface {
+	// GetOrLoad is what the compiler names if a type is not Loadable, or is as another type than V.
+	GetOrLoad(ctx context.Context, load func(context.Context) (V, error)) (V, error)
+
 	base() address
 	// whole reads all that the key holds, without the default.
 	whole() command[found[V]]

@@ -30,6 +30,10 @@ const opLoadMany = "load many"
 // it. Values are not refreshed before they expire: [RefreshBefore] and [StaleFor] take effect only
 // in GetOrLoad.
 //
+// V is what GetOrLoad of the keys returns, such as []string for a [List] of strings. If the
+// compiler says that R does not satisfy Loadable[V], either the keys have no GetOrLoad, or load
+// returns values of another type than theirs.
+//
 // When keys cannot be read or stored, or a value cannot be encoded, the error joins those of all
 // keys. Commands: those of the reads, in one round trip a server; for what is missing, two scripts
 // for each key, in one round trip each.
