@@ -3,6 +3,7 @@ package nest
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,8 +22,11 @@ type Delivery[T any] struct {
 	// Err is the reason why the entry could not be decoded, in a [DeadLetter] function only: it
 	// wraps [ErrDecode], and Value is the zero T. Otherwise it is nil.
 	Err error
-	// Fields holds the entry's fields as they are stored, if Err is not nil.
+	// Fields holds the entry's fields as they are stored, if Err is not nil. [Forward] adds them to
+	// another stream.
 	Fields map[string]string
+
+	fields []string // as Fields, in their order, and with those that occur twice
 }
 
 // ConsumeOption is an option of [StreamRef.Consume].
@@ -87,10 +91,10 @@ func OnError(report func(error)) ConsumeOption {
 }
 
 // DeadLetter sets how many times, at least once, an entry is passed to the handler of Consume.
-// After that many attempts the entry is passed to handle instead, which may store it elsewhere, and
-// is acknowledged when handle returns nil. New entries are then read one at a time, whatever
-// [Count] says, so that an attempt counts only if a handler got the entry. T must be that of the
-// stream. The default is to try forever.
+// After that many attempts the entry is passed to handle instead, which may store it elsewhere, as
+// [Forward] does, and is acknowledged when handle returns nil. New entries are then read one at a
+// time, whatever [Count] says, so that an attempt counts only if a handler got the entry. T must be
+// that of the stream. The default is to try forever.
 func DeadLetter[T any](attempts int64, handle func(context.Context, Delivery[T]) error) ConsumeOption {
 	return consumeOption(func(o *consumeOptions) error {
 		o.attempts, o.deadLetter = attempts, handle
@@ -338,6 +342,7 @@ func (c *consuming[T]) deliver(ctx context.Context, e rawEntry, attempt int64) e
 	switch {
 	case c.dead != nil && attempt > c.o.attempts:
 		if d.Err = err; err != nil {
+			d.fields = slices.Clone(e.fields)
 			d.Fields = make(map[string]string, len(e.fields)/2)
 			for i := 0; i+1 < len(e.fields); i += 2 {
 				d.Fields[e.fields[i]] = e.fields[i+1]
