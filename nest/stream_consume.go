@@ -40,6 +40,7 @@ type consumeOptions struct {
 	startAt    string
 	onError    func(error)
 	attempts   int64
+	removeIdle time.Duration
 	deadLetter any // func(context.Context, Delivery[T]) error
 }
 
@@ -112,7 +113,7 @@ const opConsume = "consume"
 // consumer of the group. To handle several entries at once, run Consume for several consumers, each
 // with a name that no other uses at the same time. Consume creates a group that does not exist, and
 // its stream. It has to wait for that while the server's memory is full, but it consumes an
-// existing group even then.
+// existing group even then. It removes consumers that are gone from the group ([RemoveIdle]).
 //
 // An entry is acknowledged after handle has returned nil, and not before. If the process, the
 // connection or the server dies at any point, the entry is delivered again: to this consumer when
@@ -130,13 +131,13 @@ const opConsume = "consume"
 // another Redis type, a command that the server does not know or forbids, or a closed client. After
 // any other error it tries again, above all while the server cannot be reached. Commands: XGROUP
 // CREATE MKSTREAM, XREADGROUP on a connection of its own, XACK, XPENDING with IDLE and XCLAIM,
-// Redis 6.2.
+// XINFO CONSUMERS and XGROUP DELCONSUMER, Redis 6.2.
 func (r StreamRef[T]) Consume(ctx context.Context, group, consumer string, handle func(context.Context, Delivery[T]) error, opts ...ConsumeOption) error {
 	if err := r.at.admit(ctx, opConsume); err != nil {
 		return err
 	}
 	c := &consuming[T]{ref: r, group: group, name: consumer, handle: handle}
-	c.o = consumeOptions{count: defaultConsumeCount, idle: DefaultClaimAfter, startAt: "0-0"}
+	c.o = consumeOptions{count: defaultConsumeCount, idle: DefaultClaimAfter, startAt: "0-0", removeIdle: DefaultRemoveIdle}
 	if err := c.configure(opts); err != nil {
 		return r.at.reject(ctx, opConsume, err)
 	}
@@ -169,6 +170,7 @@ type consuming[T any] struct {
 	handle      func(context.Context, Delivery[T]) error
 	dead        func(context.Context, Delivery[T]) error
 	o           consumeOptions
+	tidies      time.Time // when to look for idle consumers next
 }
 
 func (c *consuming[T]) configure(opts []ConsumeOption) error {
@@ -243,7 +245,14 @@ func (c *consuming[T]) session(ctx context.Context) error {
 			}
 			next = time.Now().Add(every)
 		}
-		if err := c.deliverNew(ctx, time.Until(next)); err != nil {
+		if err := c.tidy(ctx); err != nil {
+			return err
+		}
+		wait := next
+		if c.o.removeIdle > 0 && c.tidies.Before(next) {
+			wait = c.tidies
+		}
+		if err := c.deliverNew(ctx, time.Until(wait)); err != nil {
 			return err
 		}
 	}
