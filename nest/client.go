@@ -6,6 +6,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"github.com/redisimnest/redisimnest/nest/internal/behind"
 	"github.com/redisimnest/redisimnest/nest/internal/hashslot"
 )
 
@@ -18,12 +19,13 @@ type guardedClient struct {
 	server *server // of the client of a single node; nil: the slot says
 }
 
-// guarded returns the client with the guard that the options ask for.
-func guarded(client rueidis.Client, o *openOptions) rueidis.Client {
+// guarded returns the client with the guard that the options of the tree ask for.
+func guarded(client rueidis.Client, t *tree) rueidis.Client {
+	o := &t.options
 	if o.timeout == 0 && o.breaker.failures == 0 {
 		return client
 	}
-	w := &watchman{client: client, timeout: o.timeout, breaker: o.breaker}
+	w := &watchman{client: client, timeout: o.timeout, breaker: o.breaker, behind: t.behind}
 	w.clustered = client.Mode() == rueidis.ClientModeCluster
 	return &guardedClient{Client: client, watchman: w}
 }
@@ -82,7 +84,7 @@ func (g *guardedClient) context(ctx context.Context, slot uint16) (e *exchangeCo
 		return e, false
 	}
 	e = newExchange(ctx, g.timeout, byTimeout, g.Client, slot)
-	e.slices = &g.slices
+	e.slices, e.behind = &g.slices, g.behind
 	return e, true
 }
 
@@ -173,6 +175,7 @@ func beside[R any](e *exchangeContext, do func() R, failed func(error) R) R {
 	case r := <-done:
 		return r
 	default:
+		e.behind.Go(behind.Command, func() { <-done })
 		return failed(e.Err())
 	}
 }

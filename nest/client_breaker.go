@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"github.com/redisimnest/redisimnest/nest/internal/behind"
 	"github.com/redisimnest/redisimnest/nest/internal/hashslot"
 )
 
@@ -22,6 +23,7 @@ type watchman struct {
 	breaker   breaker
 	clustered bool
 	slices    timeSlices
+	behind    *behind.Tally
 
 	// What an exchange looks at before and after it, so that it costs nothing as long as all is
 	// well. noted: some server has failed since it last answered. troubled: and there is a breaker.
@@ -197,7 +199,7 @@ func (w *watchman) learn() {
 		return
 	}
 	w.learns, w.learned = true, time.Now()
-	go func() {
+	w.behind.Go(behind.Command, func() {
 		owners := w.ask()
 		if owners != nil {
 			w.owners.Store(owners)
@@ -205,7 +207,7 @@ func (w *watchman) learn() {
 		w.mu.Lock()
 		w.learns, w.asked = false, true
 		w.mu.Unlock()
-	}()
+	})
 }
 
 // ask returns the owners of all slots as the first node that answers knows them.
@@ -215,7 +217,7 @@ func (w *watchman) ask() *[hashslot.Count]*server {
 	nodes := w.client.Nodes()
 	answers := make(chan *[hashslot.Count]*server, len(nodes))
 	for _, node := range nodes {
-		go func() { answers <- w.askNode(ctx, node) }()
+		w.behind.Go(behind.Command, func() { answers <- w.askNode(ctx, node) })
 	}
 	for range nodes {
 		if owners := <-answers; owners != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"github.com/redisimnest/redisimnest/nest/internal/behind"
 	"github.com/redisimnest/redisimnest/nest/internal/hashslot"
 )
 
@@ -36,6 +37,7 @@ type exchangeContext struct {
 	tells  bool
 	slices *timeSlices    // bounds what never ends by itself, if it is set
 	client rueidis.Client // whose server is asked whether it refuses connections
+	behind *behind.Tally  // counts what outlives the exchange
 	slot   uint16         // of a key on that server
 	key    string         // such a key, in place of the slot
 
@@ -313,11 +315,11 @@ func (e *exchangeContext) doubt() {
 		return
 	}
 	e.kept.Store(true)
-	go func() {
+	e.behind.Go(behind.Command, func() {
 		if refused := refuses(e.client, e.slot, e.key); refused != nil {
 			e.end(errRefusing, refused)
 		}
-	}()
+	})
 }
 
 // askTimeout bounds how long a server is asked whether it refuses connections.

@@ -19,7 +19,7 @@ func (r address) bounded(ctx context.Context) *exchangeContext {
 		}
 	}
 	e := newExchange(ctx, limit, by, t.client, hashslot.Count)
-	e.key = r.key
+	e.key, e.behind = r.key, t.behind
 	return e
 }
 

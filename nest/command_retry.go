@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/redisimnest/redisimnest/nest/internal/behind"
 )
 
 // One rule says what is sent again, for single commands, scripts, transactions, locks and loads:
@@ -231,12 +233,8 @@ const (
 // says that the server may not yet have executed the command that took the lock; an answer that it
 // does not know the lock is then not final. The caller waits for the first answer, but no longer
 // than ctx lasts, and at most for [giveUpWait].
-func giveUp(ctx context.Context, lasts time.Duration, unsure bool, do func(context.Context) (given bool, err error)) {
-	g := &givingUp{
-		ctx: context.WithoutCancel(ctx), ends: time.Now().Add(lasts),
-		unsure: unsure, do: do, answered: make(chan struct{}),
-	}
-	go g.try(50 * time.Millisecond)
+func (t *tree) giveUp(ctx context.Context, lasts time.Duration, unsure bool, do func(context.Context) (given bool, err error)) {
+	g := t.startGivingUp(ctx, lasts, unsure, do)
 	timer := time.NewTimer(giveUpWait)
 	defer timer.Stop()
 	select {
@@ -246,8 +244,20 @@ func giveUp(ctx context.Context, lasts time.Duration, unsure bool, do func(conte
 	}
 }
 
+// startGivingUp is giveUp for callers that do not wait.
+func (t *tree) startGivingUp(ctx context.Context, lasts time.Duration, unsure bool, do func(context.Context) (given bool, err error)) *givingUp {
+	g := &givingUp{
+		tree: t, ctx: context.WithoutCancel(ctx), ends: time.Now().Add(lasts),
+		unsure: unsure, do: do, answered: make(chan struct{}),
+	}
+	t.behind.Begin(behind.Release)
+	go g.try(50 * time.Millisecond)
+	return g
+}
+
 // givingUp continues in the background. Between its attempts there is a timer and no goroutine.
 type givingUp struct {
+	tree     *tree
 	ctx      context.Context //nolint:containedctx // with the values of the caller's context
 	ends     time.Time
 	unsure   bool
@@ -267,7 +277,9 @@ func (g *givingUp) try(wait time.Duration) {
 		g.told = true
 		close(g.answered)
 	}
-	if !final {
+	if final {
+		g.tree.behind.End(behind.Release)
+	} else {
 		time.AfterFunc(wait, func() { g.try(min(2*wait, 2*time.Second)) })
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/redisimnest/redisimnest/nest/internal/behind"
 )
 
 // How often, and for how long, a blocking command is asked to end before its connection is closed.
@@ -153,7 +155,7 @@ func (r address) waited(ctx context.Context, others []address) {
 	if len(cmds)+len(cached) == 0 {
 		return
 	}
-	_, err := promptly(ctx, func() (struct{}, error) {
+	_, err := promptly(ctx, r.m.tree, behind.Command, func() (struct{}, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterWait)
 		defer cancel()
 		_, err := r.m.tree.fenced(ctx, cmds, cached)
@@ -166,7 +168,7 @@ func (r address) waited(ctx context.Context, others []address) {
 
 // promptly does something that outlives ctx, and waits for it until at most [giveUpWait] after the
 // end of ctx. Then it continues in the background, and the caller gets the context's error.
-func promptly[R any](ctx context.Context, do func() (R, error)) (R, error) {
+func promptly[R any](ctx context.Context, t *tree, w behind.Work, do func() (R, error)) (R, error) {
 	type outcome struct {
 		v   R
 		err error
@@ -182,6 +184,7 @@ func promptly[R any](ctx context.Context, do func() (R, error)) (R, error) {
 	case o := <-came:
 		return o.v, o.err
 	case <-gone:
+		t.behind.Go(w, func() { <-came })
 		var zero R
 		return zero, ctx.Err()
 	}
@@ -209,7 +212,7 @@ func (r address) blockBriefly(ctx context.Context, wait time.Duration, build wai
 	}
 	came := make(chan rueidis.RedisResult)
 	gone, stop := soonAfter(ctx)
-	go func() {
+	r.m.tree.behind.Go(behind.Wait, func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), wait+answerTimeout)
 		defer cancel()
 		client := r.m.tree.client
@@ -221,7 +224,7 @@ func (r address) blockBriefly(ctx context.Context, wait time.Duration, build wai
 				late(context.WithoutCancel(ctx), answer)
 			}
 		}
-	}()
+	})
 	select {
 	case result := <-came:
 		stop()
@@ -299,9 +302,9 @@ func (r address) block(ctx context.Context, patience, wait time.Duration, build 
 		l.giveBackWithin(ctx)
 		return rueidis.RedisMessage{}, errAnswer
 	}
-	done, behind := make(chan rueidis.RedisResult, 1), make(chan struct{})
+	done, left := make(chan rueidis.RedisResult, 1), make(chan struct{})
 	go func() { done <- conn.Do(context.WithoutCancel(ctx), build(conn.B(), waitSeconds(wait))) }()
-	defer l.whenLeftBehind(func() { close(behind) })()
+	defer l.whenLeftBehind(func() { close(left) })()
 	var overdue <-chan time.Time
 	overdueErr := error(&awayError{errSilent, true})
 	if patience > 0 {
@@ -320,7 +323,7 @@ func (r address) block(ctx context.Context, patience, wait time.Duration, build 
 		l.giveBackWithin(ctx)
 		answer, err := result.ToMessage()
 		return answer, lostWaiting(err)
-	case <-behind:
+	case <-left:
 		l.drop()
 		if answer, err := (<-done).ToMessage(); err == nil {
 			return answer, nil
@@ -332,7 +335,7 @@ func (r address) block(ctx context.Context, patience, wait time.Duration, build 
 		why = ctx.Err()
 	}
 	answered, gone := make(chan rueidis.RedisResult), make(chan struct{})
-	go func() {
+	r.m.tree.behind.Go(behind.Wait, func() {
 		result := r.letGo(context.WithoutCancel(ctx), l, id, done)
 		l.giveBack(false)
 		select {
@@ -342,7 +345,7 @@ func (r address) block(ctx context.Context, patience, wait time.Duration, build 
 				late(context.WithoutCancel(ctx), answer)
 			}
 		}
-	}()
+	})
 	timer := time.NewTimer(giveUpWait)
 	defer timer.Stop()
 	select {

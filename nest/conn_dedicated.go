@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/redisimnest/redisimnest/nest/internal/behind"
 )
 
 // line is a connection that nothing else uses at the same time. It is taken from the client when
@@ -171,7 +173,7 @@ func (ls *lines) want(t *tree, client rueidis.Client) *wanting {
 	ls.wanted = append(ls.wanted, w)
 	if ls.fetchers < min(maxFetchers, len(ls.wanted)) {
 		ls.fetchers++
-		go ls.fetch(t, client)
+		t.behind.Go(behind.Handover, func() { ls.fetch(t, client) })
 	}
 	return w
 }
@@ -243,10 +245,10 @@ func (l *line) connect(ctx context.Context, cmds []rueidis.Completed) []rueidis.
 	default:
 	}
 	l.conn, l.release = nil, nil
-	go func() {
+	made.tree.behind.Go(behind.Handover, func() {
 		<-came
 		made.conn.Close()
-	}()
+	})
 	failed := make([]rueidis.RedisResult, len(cmds))
 	for i := range failed {
 		failed[i] = rueidis.NewErrorResult(ctx.Err())
@@ -265,7 +267,7 @@ func (l *line) giveBack(watching bool) {
 	}
 	conn, release := l.conn, l.release
 	l.conn, l.release = nil, nil
-	go func() {
+	l.tree.behind.Go(behind.Handover, func() {
 		if watching {
 			ctx, cancel := context.WithTimeout(context.Background(), unwatchTimeout)
 			defer cancel()
@@ -275,7 +277,7 @@ func (l *line) giveBack(watching bool) {
 			}
 		}
 		release()
-	}()
+	})
 }
 
 // giveBackWithin returns the connection and waits for that until ctx ends, so that the next caller
@@ -286,10 +288,10 @@ func (l *line) giveBackWithin(ctx context.Context) {
 	}
 	release, released := l.release, make(chan struct{})
 	l.conn, l.release = nil, nil
-	go func() {
+	l.tree.behind.Go(behind.Handover, func() {
 		defer close(released)
 		release()
-	}()
+	})
 	select {
 	case <-released:
 	case <-ctx.Done():
@@ -302,6 +304,6 @@ func (l *line) drop() {
 		return
 	}
 	// Close waits for a server that may be silent.
-	go l.conn.Close()
+	l.tree.behind.Go(behind.Handover, l.conn.Close)
 	l.conn, l.release = nil, nil
 }

@@ -115,7 +115,7 @@
 //   - flows: what takes several steps
 //     (load*, lock*, limiter, transact*, generation)
 //   - keyspace: what works on all keys below a scope
-//     (scan, walk*, clear, inspect*, ping, describe*, rotate*, migrate)
+//     (scan, walk*, clear, inspect*, ping, close, describe*, rotate*, migrate)
 //   - generated: the operations of batches
 //     (batch_operations)
 package nest

@@ -10,6 +10,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/redisimnest/redisimnest/codec"
+	"github.com/redisimnest/redisimnest/nest/internal/behind"
 	"github.com/redisimnest/redisimnest/nest/internal/flight"
 )
 
@@ -25,6 +26,9 @@ const (
 // Loadable is a reference whose key can be loaded as a whole, as a V. The references of every kind
 // that has a GetOrLoad are Loadable.
 type Loadable[V any] interface {
+	// GetOrLoad is what the compiler names if a type is not Loadable, or is as another type than V.
+	GetOrLoad(ctx context.Context, load func(context.Context) (V, error)) (V, error)
+
 	base() address
 	// whole reads all that the key holds, without the default.
 	whole() command[found[V]]
@@ -101,7 +105,7 @@ func readOrFly[V any, R Loadable[V]](ctx context.Context, r R, load func(context
 		if err != nil {
 			return v, how, asked, err
 		}
-		if due && flights.Rested(ref.key) {
+		if due && flights.Rested(ref.key) && !ref.m.tree.behind.Closing() {
 			loadAnew(ctx, r, load)
 		}
 		if f.ok {
@@ -298,7 +302,7 @@ func loadAnew[V any, R Loadable[V]](ctx context.Context, r R, load func(context.
 		return
 	}
 	ctx = context.WithoutCancel(ctx)
-	go func() {
+	ref.m.tree.behind.Go(behind.Load, func() {
 		f.Err = errAbandoned // a caller who misses the key meanwhile has a loader of its own
 		defer flights.Land(ref.key, f)
 		lock := newLoadLock(ref)
@@ -323,7 +327,7 @@ func loadAnew[V any, R Loadable[V]](ctx context.Context, r R, load func(context.
 			return
 		}
 		f.Err = nil
-	}()
+	})
 }
 
 // loadAndKeep calls the loader under the lock, stores the loaded value, and releases the lock.
@@ -430,6 +434,7 @@ func runLoader[V any](ctx context.Context, r address, load func(context.Context)
 		select {
 		case o = <-ended:
 		default:
+			r.m.tree.behind.Go(behind.Load, func() { <-ended })
 			o = outcome[V]{err: r.fail(opLoad, context.Cause(loading)), returned: true}
 		}
 	}

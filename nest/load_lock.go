@@ -235,7 +235,7 @@ func (l *loadLock) free(ctx context.Context, note string) {
 	if l.idle {
 		return
 	}
-	giveUp(ctx, l.ref.m.settings.load.leased(), l.unsure, func(ctx context.Context) (bool, error) {
+	l.ref.m.tree.giveUp(ctx, l.ref.m.settings.load.leased(), l.unsure, func(ctx context.Context) (bool, error) {
 		answer, err := l.ref.m.tree.do(ctx, l.freeing(note))
 		if err != nil {
 			return false, err

@@ -25,9 +25,14 @@ const opLoadMany = "load many"
 // Each key by itself is treated as in [KeyRef.GetOrLoad]. What another call, here or in another
 // process, is already loading is awaited and not loaded again; if that load fails, load is called
 // once more, with what is left. What others write during the load is not overwritten. Ids that load
-// leaves out are remembered for the [NegativeTTL]. An error of load is returned as it is. Values
-// are not refreshed before they expire: [RefreshBefore] and [StaleFor] take effect only in
-// GetOrLoad.
+// leaves out are remembered for the [NegativeTTL]. An error of load is returned as it is, but for
+// one that wraps [ErrNotFound]: it stands for a map without values, and LoadMany does not return
+// it. Values are not refreshed before they expire: [RefreshBefore] and [StaleFor] take effect only
+// in GetOrLoad.
+//
+// V is what GetOrLoad of the keys returns, such as []string for a [List] of strings. If the
+// compiler says that R does not satisfy Loadable[V], either the keys have no GetOrLoad, or load
+// returns values of another type than theirs.
 //
 // When keys cannot be read or stored, or a value cannot be encoded, the error joins those of all
 // keys. Commands: those of the reads, in one round trip a server; for what is missing, two scripts
@@ -495,7 +500,7 @@ func (l *loadingMany[ID, V, R]) free(ctx context.Context, ids []ID) {
 	if len(held) == 0 {
 		return
 	}
-	giveUp(ctx, longest, unsure, func(ctx context.Context) (bool, error) {
+	l.tree.giveUp(ctx, longest, unsure, func(ctx context.Context) (bool, error) {
 		var left []*loadLock
 		var failed error
 		for part := range slices.Chunk(held, maxPipeline) {

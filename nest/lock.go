@@ -407,7 +407,7 @@ func (r LockRef) ask(ctx, parent context.Context, c *claimant) (l *Lease, left t
 // arrived or the lease is over. unsure means that the command that may have granted it got no
 // reply: it may still run after a release that finds nothing.
 func (r LockRef) abandon(ctx context.Context, owner string, unsure bool) {
-	go giveUp(ctx, r.lease(), unsure, func(ctx context.Context) (bool, error) {
+	r.at.m.tree.startGivingUp(ctx, r.lease(), unsure, func(ctx context.Context) (bool, error) {
 		return send(ctx, r.at, r.release(&opRelease, owner))
 	})
 }

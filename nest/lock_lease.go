@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/redisimnest/redisimnest/nest/internal/behind"
 )
 
 // Lease is a lock held for a limited time. It is safe for concurrent use.
@@ -55,7 +57,7 @@ func newLease(parent context.Context, r LockRef, c claimant, token int64, sent t
 	defer l.mu.Unlock()
 	l.timer = time.AfterFunc(l.valid-elapsed(sent, time.Now()), func() { _ = l.Err() })
 	if c.keep {
-		go l.keep()
+		r.at.m.tree.behind.Go(behind.Lease, l.keep)
 	}
 	return l
 }

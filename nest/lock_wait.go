@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/redisimnest/redisimnest/nest/internal/behind"
 )
 
 // longestWait is how long a waiter relies on being woken before it checks for itself: the lock can
@@ -89,10 +91,10 @@ func (r LockRef) sleep(ctx context.Context, left time.Duration) error {
 //nest:ttl keeps
 func (r LockRef) passOn(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), longestWait)
-	go func() {
+	r.at.m.tree.behind.Go(behind.Release, func() {
 		defer cancel()
 		r.at.m.tree.client.Do(ctx, waking.inFull(r.at.b(), []string{r.wakeKey()}, millis(2*longestWait.Milliseconds())))
-	}()
+	})
 }
 
 var waking = newScript(asking + `local denied = lacks('PEXPIRE', KEYS[1], ARGV[1])

@@ -30,7 +30,7 @@ func Open(client rueidis.Client, root *ClusterDef, opts ...OpenOption) (Scope, e
 	}
 	if client != nil {
 		t.whereabouts.watch(client, &t.options)
-		client = metered(guarded(client, &t.options), &t.options)
+		client = metered(guarded(client, t), &t.options)
 	}
 	t.client = client
 	slotless := client != nil && t.options.oneConnection && client.Mode() != rueidis.ClientModeCluster

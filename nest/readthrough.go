@@ -79,8 +79,12 @@ func StaleFor(d time.Duration) ReadThroughOption {
 }
 
 // NegativeTTL remembers for d that there is nothing to load: that the loader's error wrapped
-// [ErrNotFound], or that a collection was empty, which Redis cannot store. Until then GetOrLoad
-// returns ErrNotFound, or the empty collection, without loading. Any write of the key through a
+// [ErrNotFound], as an error of the domain's own may, or that a collection was empty, which Redis
+// cannot store. Until then GetOrLoad returns an error that wraps ErrNotFound, or the empty
+// collection, without loading. The loader's own error is not stored: the caller whose loader
+// returned it gets it as it is, and so do those of the same process who were waiting for that load.
+// Everybody else, in this process and in others, gets an [*Error] that wraps ErrNotFound, so test
+// for that. Any write of the key through a
 // declaration with ReadThrough ends it early. This is recorded beside the key, never in it: Get and
 // Exists do not see it. [Jitter] shortens d too. The default is 0: every call loads again.
 func NegativeTTL(d time.Duration) ReadThroughOption {

@@ -3,11 +3,15 @@ package nest
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/redisimnest/redisimnest/nest/internal/behind"
 )
 
 // Delivery is an entry as [StreamRef.Consume] passes it to a handler.
@@ -19,8 +23,11 @@ type Delivery[T any] struct {
 	// Err is the reason why the entry could not be decoded, in a [DeadLetter] function only: it
 	// wraps [ErrDecode], and Value is the zero T. Otherwise it is nil.
 	Err error
-	// Fields holds the entry's fields as they are stored, if Err is not nil.
+	// Fields holds the entry's fields as they are stored, if Err is not nil. [Forward] adds them to
+	// another stream.
 	Fields map[string]string
+
+	fields []string // as Fields, in their order, and with those that occur twice
 }
 
 // ConsumeOption is an option of [StreamRef.Consume].
@@ -34,6 +41,8 @@ type consumeOptions struct {
 	startAt    string
 	onError    func(error)
 	attempts   int64
+	workers    int
+	removeIdle time.Duration
 	deadLetter any // func(context.Context, Delivery[T]) error
 }
 
@@ -75,7 +84,7 @@ func StartAfter(id string) ConsumeOption {
 
 // OnError sets a function that Consume calls with each error after which it continues: the errors
 // that handlers return, entries that cannot be decoded, and a server that cannot be reached. The
-// function runs on Consume's own goroutine. By default only the observers and the logger of the
+// function is called once at a time. By default only the observers and the logger of the
 // scope are notified ([WithObserver], [WithLogger]).
 func OnError(report func(error)) ConsumeOption {
 	return consumeOption(func(o *consumeOptions) error {
@@ -85,10 +94,10 @@ func OnError(report func(error)) ConsumeOption {
 }
 
 // DeadLetter sets how many times, at least once, an entry is passed to the handler of Consume.
-// After that many attempts the entry is passed to handle instead, which may store it elsewhere, and
-// is acknowledged when handle returns nil. New entries are then read one at a time, whatever
-// [Count] says, so that an attempt counts only if a handler got the entry. T must be that of the
-// stream. The default is to try forever.
+// After that many attempts the entry is passed to handle instead, which may store it elsewhere, as
+// [Forward] does, and is acknowledged when handle returns nil. New entries are then read one at a
+// time (with [Workers] one for each), whatever [Count] says, so that an attempt counts only if a
+// handler got the entry. T must be that of the stream. The default is to try forever.
 func DeadLetter[T any](attempts int64, handle func(context.Context, Delivery[T]) error) ConsumeOption {
 	return consumeOption(func(o *consumeOptions) error {
 		o.attempts, o.deadLetter = attempts, handle
@@ -106,10 +115,11 @@ const (
 
 // Consume passes the entries of the stream to handle, one after the other, as a consumer of a
 // group. It runs until the context ends, and then returns nil. Each entry is delivered to one
-// consumer of the group. To handle several entries at once, run Consume for several consumers, each
-// with a name that no other uses at the same time. Consume creates a group that does not exist, and
-// its stream. It has to wait for that while the server's memory is full, but it consumes an
-// existing group even then.
+// consumer of the group. To handle several entries at once, set [Workers], or run Consume for
+// several consumers, each with a name that no other uses at the same time. Consume creates a group
+// that does not exist, and its stream. It has to wait for that while the server's memory is full,
+// but it consumes an existing group even then. It removes consumers that are gone from the group
+// ([RemoveIdle]).
 //
 // An entry is acknowledged after handle has returned nil, and not before. If the process, the
 // connection or the server dies at any point, the entry is delivered again: to this consumer when
@@ -127,13 +137,13 @@ const (
 // another Redis type, a command that the server does not know or forbids, or a closed client. After
 // any other error it tries again, above all while the server cannot be reached. Commands: XGROUP
 // CREATE MKSTREAM, XREADGROUP on a connection of its own, XACK, XPENDING with IDLE and XCLAIM,
-// Redis 6.2.
+// XINFO CONSUMERS and XGROUP DELCONSUMER, Redis 6.2.
 func (r StreamRef[T]) Consume(ctx context.Context, group, consumer string, handle func(context.Context, Delivery[T]) error, opts ...ConsumeOption) error {
 	if err := r.at.admit(ctx, opConsume); err != nil {
 		return err
 	}
 	c := &consuming[T]{ref: r, group: group, name: consumer, handle: handle}
-	c.o = consumeOptions{count: defaultConsumeCount, idle: DefaultClaimAfter, startAt: "0-0"}
+	c.o = consumeOptions{count: defaultConsumeCount, idle: DefaultClaimAfter, startAt: "0-0", workers: 1, removeIdle: DefaultRemoveIdle}
 	if err := c.configure(opts); err != nil {
 		return r.at.reject(ctx, opConsume, err)
 	}
@@ -166,6 +176,8 @@ type consuming[T any] struct {
 	handle      func(context.Context, Delivery[T]) error
 	dead        func(context.Context, Delivery[T]) error
 	o           consumeOptions
+	tidies      time.Time  // when to look for idle consumers next
+	reporting   sync.Mutex // held while an error is reported
 }
 
 func (c *consuming[T]) configure(opts []ConsumeOption) error {
@@ -184,6 +196,7 @@ func (c *consuming[T]) configure(opts []ConsumeOption) error {
 	case c.group == "" || c.name == "":
 		return errNoName
 	}
+	c.o.count = max(c.o.count, int64(c.o.workers))
 	return nil
 }
 
@@ -193,6 +206,8 @@ func (c *consuming[T]) report(ctx context.Context, began time.Time, err error) {
 		return
 	}
 	c.ref.at.tell(ctx, Event{Op: opConsumeRetry, Start: began, Err: err, Unreturned: true})
+	c.reporting.Lock()
+	defer c.reporting.Unlock()
 	if c.o.onError != nil {
 		c.o.onError(err)
 	}
@@ -240,7 +255,14 @@ func (c *consuming[T]) session(ctx context.Context) error {
 			}
 			next = time.Now().Add(every)
 		}
-		if err := c.deliverNew(ctx, time.Until(next)); err != nil {
+		if err := c.tidy(ctx); err != nil {
+			return err
+		}
+		wait := next
+		if c.o.removeIdle > 0 && c.tidies.Before(next) {
+			wait = c.tidies
+		}
+		if err := c.deliverNew(ctx, time.Until(wait)); err != nil {
 			return err
 		}
 	}
@@ -251,7 +273,7 @@ func (c *consuming[T]) session(ctx context.Context) error {
 func (c *consuming[T]) deliverNew(ctx context.Context, wait time.Duration) error {
 	count := c.o.count
 	if c.dead != nil {
-		count = 1 // what is read counts as delivered, even if the process ends first
+		count = int64(c.o.workers) // what is read counts as delivered, even if the process ends first
 	}
 	o := readOptions{count: count, block: min(max(wait, time.Millisecond), maxBlock)}
 	entries, err := readStream(ctx, c.ref.at, &opConsumeRead, o, ">", "XREADGROUP", "GROUP", c.group, c.name)
@@ -259,22 +281,17 @@ func (c *consuming[T]) deliverNew(ctx context.Context, wait time.Duration) error
 		return err
 	}
 	given := time.Now()
-	for _, e := range entries {
+	return c.each(ctx, len(entries), func(ctx context.Context, i int) error {
+		e := entries[i]
 		// The handler was slow with the entries before: another consumer may have claimed this one.
 		if time.Since(given) > c.o.idle/2 {
 			mine, err := run(ctx, c.ref.at, c.hold(e.id))
-			if err != nil {
+			if err != nil || !mine {
 				return err
 			}
-			if !mine {
-				continue
-			}
 		}
-		if err := c.deliver(ctx, e, 1); err != nil {
-			return err
-		}
-	}
-	return nil
+		return c.deliver(ctx, e, 1)
+	})
 }
 
 // redeliver passes pending entries to the handler again.
@@ -286,7 +303,8 @@ func (c *consuming[T]) redeliver(ctx context.Context, q PendingQuery) error {
 			return err
 		}
 		c.o.startAt = "0-0" // the group exists
-		for _, p := range page {
+		err = c.each(ctx, len(page), func(ctx context.Context, i int) error {
+			p := page[i]
 			// A consumer that claims it in between resets its idle time, and keeps it.
 			raw, err := run(ctx, c.ref.at, claim(c.ref.at, &opConsumeClaim, c.group, c.name, p.Idle, []string{p.ID}))
 			if err != nil {
@@ -297,6 +315,10 @@ func (c *consuming[T]) redeliver(ctx context.Context, q PendingQuery) error {
 					return err
 				}
 			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 		if int64(len(page)) < q.Limit {
 			return nil
@@ -364,6 +386,7 @@ func (c *consuming[T]) handled(ctx context.Context, e rawEntry, attempt int64) e
 	switch {
 	case c.dead != nil && attempt > c.o.attempts:
 		if d.Err = err; err != nil {
+			d.fields = slices.Clone(e.fields)
 			d.Fields = make(map[string]string, len(e.fields)/2)
 			for i := 0; i+1 < len(e.fields); i += 2 {
 				d.Fields[e.fields[i]] = e.fields[i+1]
@@ -399,7 +422,7 @@ const ackTimeout = 5 * time.Second
 // ack acknowledges an entry that was handled, even if the context has ended meanwhile. The command
 // may be sent twice: the second time it has no effect.
 func (c *consuming[T]) ack(ctx context.Context, id string) error {
-	_, err := promptly(ctx, func() (int64, error) {
+	_, err := promptly(ctx, c.ref.at.m.tree, behind.Ack, func() (int64, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ackTimeout)
 		defer cancel()
 		command := c.ref.at.ack(c.group, []string{id})

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/redisimnest/redisimnest/nest/internal/behind"
 )
 
 // Lookup returns the value of one entry and reports whether the entry exists (XRANGE).
@@ -232,7 +234,7 @@ func readOnce[R any](ctx context.Context, r address, op *operation[R], o readOpt
 	var err error
 	if o.block == 0 {
 		v, err = send()
-	} else if v, err = promptly(ctx, send); err != nil { // the client connects without regard to ctx
+	} else if v, err = promptly(ctx, r.m.tree, behind.Command, send); err != nil { // the client connects without regard to ctx
 		err = r.fail(op.name, err)
 	}
 	if err != nil && errors.Is(context.Cause(ctx), errLeftBehind) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"github.com/redisimnest/redisimnest/nest/internal/behind"
 	"github.com/redisimnest/redisimnest/nest/internal/hashslot"
 )
 
@@ -232,7 +233,8 @@ func (h *hubs) house(t *tree, a *audience) {
 	if h.placing == nil {
 		ctx, cancel := context.WithCancel(context.Background())
 		h.placing = &placing{cancel}
-		go h.place(ctx, t, h.placing)
+		p := h.placing
+		t.behind.Go(behind.Subscription, func() { h.place(ctx, t, p) })
 	}
 }
 
@@ -257,7 +259,7 @@ func (h *hubs) assign(t *tree, a *audience, key string, node rueidis.Client) {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		u = &hub{tree: t, key: key, node: node, audiences: make(map[string]*audience), news: make(chan struct{}, 1), cancel: cancel}
 		h.hubs[key] = u
-		go u.run(ctx)
+		t.behind.Go(behind.Subscription, func() { u.run(ctx) })
 	}
 	u.audiences[a.channel] = a
 	u.live++

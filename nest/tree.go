@@ -13,6 +13,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/redisimnest/redisimnest/codec"
+	"github.com/redisimnest/redisimnest/nest/internal/behind"
 	"github.com/redisimnest/redisimnest/nest/internal/flight"
 	"github.com/redisimnest/redisimnest/nest/internal/hashslot"
 	"github.com/redisimnest/redisimnest/nest/internal/local"
@@ -43,8 +44,9 @@ type tree struct {
 	strays  strays
 	// whereabouts are the addresses of the servers, for the observers.
 	whereabouts whereabouts
-	deaf        atomic.Int64 // until when the client is taken not to hear of changes, Unix nanoseconds
-	caches      bool         // some key is declared Cached
+	behind      *behind.Tally // what goes on behind calls
+	deaf        atomic.Int64  // until when the client is taken not to hear of changes, Unix nanoseconds
+	caches      bool          // some key is declared Cached
 	// untracked says that the client is known not to track what it reads. asked says that the
 	// server is being asked, and unsaid how often it has refused to say.
 	untracked, asked atomic.Bool
@@ -96,7 +98,7 @@ func newTree(root *ClusterDef, opts []OpenOption) (*tree, error) {
 
 // layOut gives every declaration its places in a tree, and their names to its index.
 func layOut(root *ClusterDef, opts []OpenOption) *builder {
-	b := &builder{tree: &tree{}}
+	b := &builder{tree: &tree{behind: new(behind.Tally)}}
 	b.options = defaultOptions()
 	for _, o := range opts {
 		if err := eachOption([]OpenOption{o}, func(o OpenOption) error { return o.applyOpen(&b.options) }); err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"github.com/redisimnest/redisimnest/nest/internal/behind"
 	"github.com/redisimnest/redisimnest/nest/internal/hashslot"
 )
 
@@ -257,7 +258,7 @@ func (w *keyWalk) scan(ctx context.Context, t *topology, p walkPage, part *hashs
 	if h.pinned {
 		l := line{tree: w.tree}
 		if h.client != w.tree.client {
-			l.tree = &tree{client: h.client} // its connections are not those of the whole tree
+			l.tree = &tree{client: h.client, behind: w.tree.behind} // its connections are not those of the whole tree
 		}
 		if err := l.openWithin(ctx, walkPatience); err != nil {
 			return err
@@ -275,9 +276,13 @@ func (w *keyWalk) scan(ctx context.Context, t *topology, p walkPage, part *hashs
 		return w.show(ctx, p)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	pages := make(chan fetched)
+	pages, fetching := make(chan fetched), make(chan struct{})
+	defer func() {
+		cancel()
+		w.tree.behind.Go(behind.Command, func() { <-fetching })
+	}()
 	go func() {
+		defer close(fetching)
 		// The next step is sent at once, whatever is done with this one in the meantime.
 		for cursor := p.stand.cursor; ; {
 			err := w.pace.wait(ctx, w.step)

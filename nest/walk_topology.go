@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"github.com/redisimnest/redisimnest/nest/internal/behind"
 	"github.com/redisimnest/redisimnest/nest/internal/hashslot"
 )
 
@@ -305,22 +306,22 @@ func (v *views) unheard() (lines []hashslot.Node) {
 
 // ask asks those of the client's nodes that were not asked before, until all primaries or all nodes
 // have answered.
-func (v *views) ask(ctx context.Context, client rueidis.Client) {
+func (v *views) ask(ctx context.Context, t *tree) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	answers, waiting := make(chan view), 0
-	for addr, node := range client.Nodes() {
+	for addr, node := range t.client.Nodes() {
 		if v.asked[addr] {
 			continue
 		}
 		v.asked[addr] = true
 		waiting++
-		go func() {
+		t.behind.Go(behind.Command, func() {
 			select {
 			case answers <- askNode(ctx, addr, node):
 			case <-ctx.Done():
 			}
-		}()
+		})
 	}
 	for ; waiting > 0 && (len(v.said) == 0 || len(v.unheard()) > 0); waiting-- {
 		select {
@@ -335,14 +336,14 @@ func (v *views) ask(ctx context.Context, client rueidis.Client) {
 
 func (t *tree) lookCluster(ctx context.Context, slots *hashslot.Set, name func(*hashslot.Set) string) (*topology, error) {
 	v := &views{said: make(map[string]view), listed: make(map[string]hashslot.Node), asked: make(map[string]bool), slots: slots}
-	v.ask(ctx, t.client)
+	v.ask(ctx, t)
 	if len(v.said) > 0 && ctx.Err() == nil {
 		for _, l := range v.unheard() {
 			if err := t.meet(ctx, slots, &l, name); err != nil {
 				v.failed = cmp.Or(v.failed, err)
 			}
 		}
-		v.ask(ctx, t.client)
+		v.ask(ctx, t)
 	}
 	if ctx.Err() != nil {
 		return nil, ctx.Err()

@@ -321,7 +321,7 @@ var table = map[nest.Kind][]operation{
 		{name: "SetLastID", commands: "xsetid", scripts: "renewing", inside: "pexpire"},
 		{name: "Rename", commands: "renamenx rename", scripts: "transferring", inside: "copy exists pexpire pttl rename renamenx"},
 		{name: "Copy", commands: "copy", scripts: "transferring", inside: "copy exists pexpire pttl rename renamenx"},
-		{name: "Consume", commands: "xgroup|create xreadgroup xack xpending xclaim", scripts: "creatingGroup holding joined renewing starting", inside: "pexpire pttl xclaim xgroup|create xpending"},
+		{name: "Consume", commands: "xgroup|create xgroup|delconsumer xreadgroup xack xpending xclaim xinfo|consumers", scripts: "creatingGroup holding joined removingIdle renewing starting", inside: "pexpire pttl xclaim xgroup|create xgroup|delconsumer xinfo|consumers xpending"},
 		{name: "CreateGroup", commands: "xgroup|create", scripts: "creatingGroup", inside: "pexpire pttl xgroup|create"},
 		{name: "DestroyGroup", commands: "xgroup|destroy", scripts: "renewingSub", inside: "pexpire"},
 		{name: "SetGroupID", commands: "xgroup|setid", scripts: "renewingSub", inside: "pexpire"},

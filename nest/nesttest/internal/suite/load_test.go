@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -470,6 +471,64 @@ func TestRefreshBeforeWithACache(t *testing.T) {
 		return err == nil && got == "new"
 	}, 5*time.Second, time.Millisecond)
 	require.EqualValues(t, 1, l.calls.Load())
+}
+
+// noUser is an error of a domain's own.
+type noUser struct{ id int }
+
+func (e *noUser) Error() string        { return "there is no user " + strconv.Itoa(e.id) }
+func (e *noUser) Is(target error) bool { return target == nest.ErrNotFound }
+
+// Callers whose load it was get the loader's error as it is. Those who find the note know only that
+// there is nothing.
+func TestANegativeLoadKeepsTheErrorOfItsLoader(t *testing.T) {
+	t.Parallel()
+	scopes := processes(t, 2)
+	ref, elsewhere := rareNote.At(scopes[0], 9), rareNote.At(scopes[1], 9)
+	for _, own := range []error{&noUser{9}, fmt.Errorf("user 9: %w", nest.ErrNotFound)} {
+		begun, goOn := make(chan struct{}), make(chan struct{})
+		first, second := make(chan error, 1), make(chan error, 1)
+		go func() {
+			_, err := ref.GetOrLoad(t.Context(), func(context.Context) (string, error) {
+				close(begun)
+				<-goOn
+				return "", own
+			})
+			first <- err
+		}()
+		<-begun
+		none := &loader[string]{value: "this is never loaded"}
+		go func() {
+			_, err := ref.GetOrLoad(t.Context(), none.load)
+			second <- err
+		}()
+		time.Sleep(50 * time.Millisecond) // enough, nearly always, for it to wait for the first
+		close(goOn)
+		require.Same(t, own, <-first)
+		err := <-second
+		require.ErrorIs(t, err, nest.ErrNotFound)
+		if _, late := errors.AsType[*nest.Error](err); !late { // which would have found the note
+			require.Same(t, own, err)
+		}
+		for _, r := range []nest.KeyRef[string]{ref, elsewhere} {
+			_, err := r.GetOrLoad(t.Context(), none.load)
+			require.ErrorIs(t, err, nest.ErrNotFound)
+			require.NotSame(t, own, err)
+			shaped(t, err)
+			_, isNoUser := errors.AsType[*noUser](err)
+			require.False(t, isNoUser)
+		}
+		require.Zero(t, none.calls.Load())
+
+		all, err := nest.LoadMany(t.Context(), []int{10, 9}, func(id int) nest.KeyRef[string] { return rareNote.At(scopes[0], id) },
+			func(context.Context, []int) (map[int]string, error) { return nil, own })
+		require.NoError(t, err)
+		require.Equal(t, make([]nest.Optional[string], 2), all)
+		for _, id := range []int{9, 10} {
+			_, err = rareNote.At(scopes[0], id).Delete(t.Context()) // which ends the note
+			require.NoError(t, err)
+		}
+	}
 }
 
 func TestNegativeTTL(t *testing.T) {

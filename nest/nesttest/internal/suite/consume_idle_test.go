@@ -1,0 +1,138 @@
+package suite_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/redisimnest/redisimnest/nest"
+)
+
+func consumersOf(t *testing.T, ref nest.StreamRef[int]) []string {
+	t.Helper()
+	list, err := ref.Consumers(t.Context(), "g")
+	require.NoError(t, err)
+	names := make([]string, 0, len(list))
+	for _, c := range list {
+		names = append(names, c.Name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Each process has a name of its own, and the group does not remember all of them for ever.
+func TestConsumeRemovesConsumersThatAreGone(t *testing.T) {
+	t.Parallel()
+	ref, _ := openStream[int](t)
+	fillStream(t, ref, 3)
+	ctx := t.Context()
+	_, err := ref.CreateGroup(ctx, "g", "")
+	require.NoError(t, err)
+	for _, name := range []string{"gone", "holding", "gone too"} {
+		entries, err := ref.ReadGroup(ctx, "g", name, nest.Count(1))
+		require.NoError(t, err)
+		if name != "holding" {
+			_, err = ref.Ack(ctx, "g", entries[0].ID)
+			require.NoError(t, err)
+		}
+	}
+	var handled atomic.Int64
+	handler := func(context.Context, nest.Delivery[int]) error {
+		handled.Add(1)
+		return nil
+	}
+	idle := func(n int64) bool { return handled.Load() == n && pendingIn(t, ref) == 1 }
+
+	stop := consuming(t, ref, "a", handler, nest.RemoveIdle(0))
+	addOne(t, ref, 4)
+	eventually(t, func() bool { return idle(1) })
+	require.NoError(t, stop())
+	require.Len(t, consumersOf(t, ref), 4, "0 removes none")
+	stop = consuming(t, ref, "b", handler, nest.RemoveIdle(time.Hour))
+	addOne(t, ref, 5)
+	eventually(t, func() bool { return idle(2) })
+	require.NoError(t, stop())
+	require.Len(t, consumersOf(t, ref), 5)
+
+	stop = consuming(t, ref, "a", handler, nest.RemoveIdle(soon))
+	eventually(t, func() bool { return slices.Equal(consumersOf(t, ref), []string{"a", "holding"}) })
+	time.Sleep(3 * soon)
+	require.Equal(t, []string{"a", "holding"}, consumersOf(t, ref), "one that holds entries is never removed")
+	require.EqualValues(t, 1, pendingIn(t, ref))
+	require.NoError(t, stop())
+	stop = consuming(t, ref, "a", handler, nest.RemoveIdle(soon), nest.ClaimAfter(soon))
+	eventually(t, func() bool { return slices.Equal(consumersOf(t, ref), []string{"a"}) })
+	require.EqualValues(t, 0, pendingIn(t, ref), "its entry was taken over before")
+	require.NoError(t, stop())
+
+	err = ref.Consume(ctx, "g", "a", handler, nest.RemoveIdle(-time.Hour))
+	require.ErrorIs(t, err, nest.ErrArgument)
+}
+
+func addOne(t *testing.T, ref nest.StreamRef[int], n int) {
+	t.Helper()
+	_, err := ref.Add(t.Context(), n)
+	require.NoError(t, err)
+}
+
+// Consumers that come and go while others are removed lose nothing.
+func TestRemovingConsumersLosesNoEntry(t *testing.T) {
+	t.Parallel()
+	ref, _ := openStream[int](t)
+	fillStream(t, ref, 1)
+	ctx := t.Context()
+	var h handled
+	stop := consuming(t, ref, "a", func(_ context.Context, d nest.Delivery[int]) error {
+		h.take(d)
+		return nil
+	}, nest.RemoveIdle(time.Millisecond), nest.ClaimAfter(soon))
+	eventually(t, func() bool { return h.ids() == 1 })
+	var read atomic.Int64
+	for i := range 300 {
+		_, err := ref.Add(ctx, i)
+		require.NoError(t, err)
+		entries, err := ref.ReadGroup(ctx, "g", "b", nest.Count(1)) // and does nothing with it
+		require.NoError(t, err)
+		read.Add(int64(len(entries)))
+	}
+	eventually(t, func() bool { return h.ids() == 301 && pendingIn(t, ref) == 0 })
+	require.NoError(t, stop())
+	require.Positive(t, read.Load())
+}
+
+// A consumer that waits for long looks idle. The server gives it entries all the same.
+func TestAWaitingConsumerThatWasRemovedGetsItsEntry(t *testing.T) {
+	t.Parallel()
+	ref, _ := openStream[int](t)
+	ctx := t.Context()
+	_, err := ref.CreateGroup(ctx, "g", "")
+	require.NoError(t, err)
+	got := make(chan error, 1)
+	go func() {
+		entries, err := ref.ReadGroup(ctx, "g", "waiting", nest.Block(20*time.Second))
+		if err == nil && len(entries) != 1 {
+			err = errors.New("no entry")
+		}
+		got <- err
+	}()
+	eventually(t, func() bool { return slices.Contains(consumersOf(t, ref), "waiting") })
+	time.Sleep(10 * time.Millisecond)
+	var others atomic.Int64
+	stop := consuming(t, ref, "a", func(context.Context, nest.Delivery[int]) error {
+		others.Add(1)
+		return nil
+	}, nest.RemoveIdle(time.Millisecond))
+	eventually(t, func() bool { return slices.Equal(consumersOf(t, ref), []string{"a"}) })
+	require.NoError(t, stop())
+	addOne(t, ref, 1)
+	require.NoError(t, <-got)
+	pending, err := ref.Pending(ctx, "g", nest.PendingQuery{Consumer: "waiting"})
+	require.NoError(t, err)
+	require.Len(t, pending, 1)
+	require.Zero(t, others.Load())
+}
