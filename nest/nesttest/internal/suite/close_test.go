@@ -2,7 +2,6 @@ package suite_test
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -211,6 +210,6 @@ func TestCloseConcernsTheWholeTree(t *testing.T) {
 	require.NoError(t, l.Release(t.Context()))
 	require.NoError(t, root.Close(t.Context()))
 	var own *nest.Error
-	require.True(t, errors.As(err, &own))
+	require.ErrorAs(t, err, &own)
 	require.Equal(t, "close", own.Op)
 }
