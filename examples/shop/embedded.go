@@ -39,7 +39,7 @@ func openEmbedded(opts []nest.OpenOption) (keys, error) {
 		return keys{}, fmt.Errorf("connect to the embedded server: %w", err)
 	}
 	closeAll := func() { client.Close(); server.Close() }
-	opened, err := openOn(client, opts)
+	opened, err := openOn(client, secure.GenerateKey(), opts)
 	if err != nil {
 		closeAll()
 		return keys{}, err
@@ -49,8 +49,8 @@ func openEmbedded(opts []nest.OpenOption) (keys, error) {
 }
 
 // openOn opens the keyspace with a client, as package env would.
-func openOn(client rueidis.Client, opts []nest.OpenOption) (keys, error) {
-	ring, err := secure.NewKeyring(secure.GenerateKey())
+func openOn(client rueidis.Client, key secure.Key, opts []nest.OpenOption) (keys, error) {
+	ring, err := secure.NewKeyring(key)
 	if err != nil {
 		return keys{}, fmt.Errorf("make a keyring: %w", err)
 	}
