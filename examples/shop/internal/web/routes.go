@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -38,8 +39,8 @@ func (rs Routes) Stream(method, path string, f Func, through ...Middleware) {
 			rs.fail(w, r, err)
 		}
 	})
-	for i := len(through) - 1; i >= 0; i-- {
-		h = through[i](h)
+	for _, middleware := range slices.Backward(through) {
+		h = middleware(h)
 	}
 	rs.Mux.Handle(method+" "+rs.Prefix+path, h)
 }
