@@ -214,8 +214,8 @@ func TestTheWholeShop(t *testing.T) { //nolint:paralleltest // it counts gorouti
 	}
 }
 
-// goroutines returns the stacks of all goroutines but two that begin once and never end: os/signal's
-// own, and that of the store which scs.New begins with.
+// goroutines returns the stacks of all goroutines but two that begin once and never end:
+// os/signal's own, and that of the store which scs.New begins with.
 func goroutines() []string {
 	stacks := make([]byte, 1<<22)
 	all := strings.Split(string(stacks[:runtime.Stack(stacks, true)]), "\n\n")

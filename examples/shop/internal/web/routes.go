@@ -23,7 +23,8 @@ type Routes struct {
 	Timeout time.Duration // of a request
 }
 
-// Handle adds a handler whose context ends after the timeout. The first middleware is the outermost.
+// Handle adds a handler whose context ends after the timeout. The first middleware is the
+// outermost.
 func (rs Routes) Handle(method, path string, f Func, through ...Middleware) {
 	rs.Stream(method, path, func(w http.ResponseWriter, r *http.Request) error {
 		ctx, cancel := context.WithTimeout(r.Context(), rs.Timeout)
