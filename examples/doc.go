@@ -6,6 +6,7 @@
 //	go run ./examples/migration    # keys are renamed and retyped while a service runs
 //	go run ./examples/keyctl tree  # a service's command line over its own keyspace
 //	go run ./examples/audit        # what is in a Redis, held against the declarations
+//	go run ./examples/shop         # a service to copy, a module of its own
 //
 // The tests here also compile the snippets of the README and of the pages in docs, and follow their
 // links.

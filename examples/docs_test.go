@@ -93,6 +93,25 @@ func pages(t *testing.T) []string {
 	return pages
 }
 
+// TestQuotes checks that the pages of examples quote their Go from files, which are compiled where
+// they stand.
+func TestQuotes(t *testing.T) {
+	t.Parallel()
+	quotable := sources(t)
+	for _, page := range []string{"examples/shop/README.md"} {
+		all := snippets(t, page)
+		require.NotEmpty(t, all, page)
+		for _, s := range all {
+			require.True(t, quoted(s, quotable), "no file of examples holds the snippet %s:\n%s", s, s.text)
+		}
+	}
+}
+
+// quoted reports whether a snippet stands in a file.
+func quoted(s snippet, sources []string) bool {
+	return slices.ContainsFunc(sources, func(source string) bool { return strings.Contains(source, lines(s.text)) })
+}
+
 func TestSnippets(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -107,7 +126,7 @@ func TestSnippets(t *testing.T) {
 				// TestFirstProgramOfTheReadme builds it as a reader does.
 			case s.program():
 				b.program(s)
-			case !s.run && slices.ContainsFunc(quotable, func(source string) bool { return strings.Contains(source, lines(s.text)) }):
+			case !s.run && quoted(s, quotable):
 			default:
 				b.fragment(s)
 			}

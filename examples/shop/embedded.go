@@ -39,7 +39,17 @@ func openEmbedded(opts []nest.OpenOption) (keys, error) {
 		return keys{}, fmt.Errorf("connect to the embedded server: %w", err)
 	}
 	closeAll := func() { client.Close(); server.Close() }
-	opened, err := openOn(client, opts)
+	ring, err := secure.NewKeyring(secure.GenerateKey())
+	if err != nil {
+		closeAll()
+		return keys{}, fmt.Errorf("make a keyring: %w", err)
+	}
+	hasher, err := secure.NewPasswords(secure.Minimum())
+	if err != nil {
+		closeAll()
+		return keys{}, fmt.Errorf("hash passwords: %w", err)
+	}
+	opened, err := openOn(client, secure.NewHolder(ring), append(opts, nest.WithPasswords(hasher)))
 	if err != nil {
 		closeAll()
 		return keys{}, err
@@ -49,20 +59,10 @@ func openEmbedded(opts []nest.OpenOption) (keys, error) {
 }
 
 // openOn opens the keyspace with a client, as package env would.
-func openOn(client rueidis.Client, opts []nest.OpenOption) (keys, error) {
-	ring, err := secure.NewKeyring(secure.GenerateKey())
-	if err != nil {
-		return keys{}, fmt.Errorf("make a keyring: %w", err)
-	}
-	hasher, err := secure.NewPasswords(secure.Minimum())
-	if err != nil {
-		return keys{}, fmt.Errorf("hash passwords: %w", err)
-	}
-	holder := secure.NewHolder(ring)
-	root, err := nest.Open(client, Root, append(opts, nest.WithKeyring(holder), nest.WithPasswords(hasher),
-		nest.WithTimeout(2*time.Second), nest.WithBreaker(5, time.Second))...)
+func openOn(client rueidis.Client, ring *secure.Holder, opts []nest.OpenOption) (keys, error) {
+	root, err := nest.Open(client, Root, append(opts, nest.WithKeyring(ring), nest.WithTimeout(2*time.Second), nest.WithBreaker(5, time.Second))...)
 	if err != nil {
 		return keys{}, fmt.Errorf("open the keyspace: %w", err)
 	}
-	return keys{root: root, ring: holder, close: client.Close}, nil
+	return keys{root, ring, client.Close}, nil
 }

@@ -11,11 +11,11 @@ func printHints(out io.Writer, addr string, conf config) {
 	if conf.embedded {
 		where = "on an embedded server, which ends with it; REDIS_URL=redis://localhost:6379 would name another one"
 	}
-	fmt.Fprintf(out, "The shop is at http://%s, %s.\n", addr, where)
+	_, _ = fmt.Fprintf(out, "The shop is at http://%s, %s.\n", addr, where)
 	if conf.generated {
-		fmt.Fprintf(out, "The operator's password is %s; SHOP_OPERATOR_PASSWORD would name another one.\n", conf.operator.Reveal())
+		_, _ = fmt.Fprintf(out, "The operator's password is %s; SHOP_OPERATOR_PASSWORD would name another one.\n", conf.operator.Reveal())
 	}
-	fmt.Fprintf(out, `
+	_, _ = fmt.Fprintf(out, `
   shop=http://%[1]s/shops/%[2]s; jar="-b cookies -c cookies"
   curl -d '{"name":"ali","password":"correct horse"}' $shop/accounts
   curl $jar -d '{"name":"ali","password":"correct horse"}' $shop/session

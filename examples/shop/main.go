@@ -1,5 +1,6 @@
 // Shop is a service to copy: three packages that know nothing of each other, each with its part of
-// one keyspace, and all that a service has around them. The README beside this file walks through it.
+// one keyspace, and all that a service has around them. The README beside this file walks through
+// it.
 //
 //	go run ./examples/shop
 //	REDIS_URL=redis://localhost:6379 go run ./examples/shop

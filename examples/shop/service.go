@@ -84,8 +84,8 @@ func (s *service) prepare(ctx context.Context) error {
 	return nil
 }
 
-// serve serves until the context ends. Then it stops in this order: it says that it is not ready; no
-// more requests; no more jobs; what Redis is still owed; the spans and metrics; the client.
+// serve serves until the context ends. Then it stops in this order: it says that it is not ready;
+// no more requests; no more jobs; what Redis is still owed; the spans and metrics; the client.
 func (s *service) serve(ctx context.Context, listener net.Listener) error {
 	defer s.keys.close()
 	closing, closeStreams := context.WithCancel(context.WithoutCancel(ctx))

@@ -69,34 +69,39 @@ func TestSession(t *testing.T) {
 	mux.Handle("GET /me", a.Required(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write([]byte(a.LoggedIn(r.Context())))
 	})))
-	ask := func(method, path, body string, cookie *http.Cookie) *http.Response {
+	ask := func(method, path, body string, cookie *http.Cookie) *httptest.ResponseRecorder {
 		r := httptest.NewRequest(method, path, strings.NewReader(body))
 		if cookie != nil {
 			r.AddCookie(cookie)
 		}
 		w := httptest.NewRecorder()
 		mux.ServeHTTP(w, r)
-		return w.Result()
+		return w
+	}
+	cookie := func(w *httptest.ResponseRecorder) *http.Cookie {
+		c, err := http.ParseSetCookie(w.Header().Get("Set-Cookie"))
+		require.NoError(t, err)
+		return c
 	}
 	const ali = `{"name":"ali","password":"correct horse"}`
-	require.Equal(t, http.StatusCreated, ask("POST", "/accounts", ali, nil).StatusCode)
-	require.Equal(t, http.StatusConflict, ask("POST", "/accounts", ali, nil).StatusCode)
-	require.Equal(t, http.StatusUnauthorized, ask("POST", "/session", `{"name":"ali","password":"x"}`, nil).StatusCode)
-	require.Equal(t, http.StatusBadRequest, ask("POST", "/session", `{"nam":"ali"}`, nil).StatusCode)
-	require.Equal(t, http.StatusUnauthorized, ask("GET", "/me", "", nil).StatusCode)
+	require.Equal(t, http.StatusCreated, ask("POST", "/accounts", ali, nil).Code)
+	require.Equal(t, http.StatusConflict, ask("POST", "/accounts", ali, nil).Code)
+	require.Equal(t, http.StatusUnauthorized, ask("POST", "/session", `{"name":"ali","password":"x"}`, nil).Code)
+	require.Equal(t, http.StatusBadRequest, ask("POST", "/session", `{"nam":"ali"}`, nil).Code)
+	require.Equal(t, http.StatusUnauthorized, ask("GET", "/me", "", nil).Code)
 
 	first := ask("POST", "/session", ali, nil)
-	require.Equal(t, http.StatusOK, first.StatusCode)
-	old := first.Cookies()[0]
+	require.Equal(t, http.StatusOK, first.Code)
+	old := cookie(first)
 	require.True(t, old.HttpOnly)
-	second := ask("POST", "/session", ali, old).Cookies()[0]
+	second := cookie(ask("POST", "/session", ali, old))
 	require.NotEqual(t, old.Value, second.Value)
-	require.Equal(t, http.StatusUnauthorized, ask("GET", "/me", "", old).StatusCode)
-	require.Equal(t, http.StatusOK, ask("GET", "/me", "", second).StatusCode)
+	require.Equal(t, http.StatusUnauthorized, ask("GET", "/me", "", old).Code)
+	require.Equal(t, http.StatusOK, ask("GET", "/me", "", second).Code)
 
 	n, err := scope.Count(t.Context(), nest.Only(accounts.Session))
 	require.NoError(t, err)
 	require.Equal(t, int64(1), n)
-	require.Equal(t, http.StatusNoContent, ask("DELETE", "/session", "", second).StatusCode)
-	require.Equal(t, http.StatusUnauthorized, ask("GET", "/me", "", second).StatusCode)
+	require.Equal(t, http.StatusNoContent, ask("DELETE", "/session", "", second).Code)
+	require.Equal(t, http.StatusUnauthorized, ask("GET", "/me", "", second).Code)
 }

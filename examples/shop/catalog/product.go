@@ -37,8 +37,8 @@ func New(root nest.Scope, tenant string, supplier Supplier) *Catalog {
 	return &Catalog{root, tenant, Sales.At(root, tenant), supplier}
 }
 
-// Product returns a product. It comes from memory, from Redis or from the supplier, whichever has it
-// first, and from the supplier also while Redis is away.
+// Product returns a product. It comes from memory, from Redis or from the supplier, whichever has
+// it first, and from the supplier also while Redis is away.
 func (c *Catalog) Product(ctx context.Context, id string) (Product, error) {
 	prices, err := Prices.Current(ctx, c.root, c.tenant)
 	if errors.Is(err, nest.ErrAway) {

@@ -26,8 +26,8 @@ func (o *Orders) Fulfil(ctx context.Context, process string) error {
 	return nil
 }
 
-// fulfil has one order paid. It may be called twice for one entry, or by two processes at a time, so
-// each step may be done again.
+// fulfil has one order paid. It may be called twice for one entry, or by two processes at a time,
+// so each step may be done again.
 func (o *Orders) fulfil(ctx context.Context, d nest.Delivery[Placement]) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

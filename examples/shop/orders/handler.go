@@ -11,8 +11,8 @@ import (
 // Who returns the customer of a request.
 type Who func(ctx context.Context) string
 
-// Routes adds the routes of customers. The middleware is what makes who work. Streams of changes end
-// when closing does.
+// Routes adds the routes of customers. The middleware is what makes who work. Streams of changes
+// end when closing does.
 func (o *Orders) Routes(closing context.Context, rs web.Routes, who Who, through ...web.Middleware) {
 	h := handler{o, who}
 	rs.Handle("GET", "/cart", h.getCart, through...)

@@ -33,8 +33,8 @@ var (
 	// Tidied is when that was done last.
 	Tidied = nest.Key[time.Time]("tidied", nest.Doc("when old entries were last removed"))
 
-	// Cluster is what this package stores for a tenant. That is in one slot, because an order is placed
-	// in one step.
+	// Cluster is what this package stores for a tenant. That is in one slot, because an order is
+	// placed in one step.
 	Cluster = nest.Cluster("orders:<tenant>", nest.Params(tenant.ID), nest.HashTag(),
 		nest.Sub(Customer, Stored, Placed, Dead, PaymentKey, Tidying, Tidied))
 )

@@ -31,17 +31,17 @@ func (o *Orders) watch(ctx context.Context, w http.ResponseWriter, customer stri
 		case errors.Is(err, nest.ErrDecode):
 			continue // another release's
 		case err != nil:
-			return nil //nolint:nilerr // the response has begun; the client connects again
+			return nil // the response has begun; the client connects again
 		default:
 			if data, err = json.Marshal(order); err != nil {
 				return fmt.Errorf("encode an order: %w", err)
 			}
 		}
 		if _, err := fmt.Fprintf(w, "event: %s\ndata: %s\n\n", event, data); err != nil {
-			return nil //nolint:nilerr // the client has gone
+			return nil // the client has gone
 		}
 		if err := response.Flush(); err != nil {
-			return nil //nolint:nilerr // likewise
+			return nil // likewise
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -22,7 +23,8 @@ type Routes struct {
 	Timeout time.Duration // of a request
 }
 
-// Handle adds a handler whose context ends after the timeout. The first middleware is the outermost.
+// Handle adds a handler whose context ends after the timeout. The first middleware is the
+// outermost.
 func (rs Routes) Handle(method, path string, f Func, through ...Middleware) {
 	rs.Stream(method, path, func(w http.ResponseWriter, r *http.Request) error {
 		ctx, cancel := context.WithTimeout(r.Context(), rs.Timeout)
@@ -38,8 +40,8 @@ func (rs Routes) Stream(method, path string, f Func, through ...Middleware) {
 			rs.fail(w, r, err)
 		}
 	})
-	for i := len(through) - 1; i >= 0; i-- {
-		h = through[i](h)
+	for _, middleware := range slices.Backward(through) {
+		h = middleware(h)
 	}
 	rs.Mux.Handle(method+" "+rs.Prefix+path, h)
 }
