@@ -20,10 +20,10 @@ type whereabouts struct {
 	next atomic.Int64           // when to learn again, Unix nanoseconds
 }
 
-// watch begins to follow the servers of a client if anyone is told of them.
-func (w *whereabouts) watch(client rueidis.Client, o *openOptions) {
-	if len(o.observers) > 0 {
-		w.watchman = &watchman{client: client, clustered: client.Mode() == rueidis.ClientModeCluster}
+// watch begins to follow the servers of a tree's client if anyone is told of them.
+func (w *whereabouts) watch(client rueidis.Client, t *tree) {
+	if t.observed() {
+		w.watchman = &watchman{client: client, clustered: client.Mode() == rueidis.ClientModeCluster, behind: t.behind}
 	}
 }
 

@@ -166,6 +166,9 @@ func finish[R any](ctx context.Context, r address, c *command[R], answer *rueidi
 func exchange[R any](ctx context.Context, r address, c *command[R]) (rueidis.RedisMessage, error) {
 	c.reading = c.reads()
 	if c.mayMove(r) {
+		if c.asksFirst() {
+			return readMoving(ctx, r, c)
+		}
 		if mv, ok := c.moves(r); ok {
 			return r.exchangeMoving(ctx, mv)
 		}

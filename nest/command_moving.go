@@ -187,8 +187,6 @@ type relocation struct {
 	cmd    rueidis.Completed
 	movers []address
 	before []rueidis.Completed // ends loads
-	reads  bool                // its answer depends only on what the one key holds
-	fixed  bool
 	// changed are the keys that the client may have in its cache: what the command changes, and
 	// what is moved.
 	changed []address
@@ -212,9 +210,30 @@ func (c *command[R]) moves(r address) (relocation, bool) {
 			changed = append(changed, m)
 		}
 	}
-	return relocation{
-		cmd: c.cmd, movers: movers, before: c.endLoads(r), reads: c.cacheable && c.uses == nil, fixed: c.fixed, changed: changed,
-	}, true
+	return relocation{cmd: c.cmd, movers: movers, before: c.endLoads(r), changed: changed}, true
+}
+
+// asksFirst reports whether the command is a read that asks for the present name first.
+func (c *command[R]) asksFirst() bool {
+	return c.cacheable && c.uses == nil && readsFirst[c.cmd.Commands()[0]]
+}
+
+// readMoving is exchange for a read that asks for the present name first. A key that was moved
+// costs a copy of the words more than another one, and that is on the stack.
+func readMoving[R any](ctx context.Context, r address, c *command[R]) (rueidis.RedisMessage, error) {
+	var room [4]string
+	words, marks := append(room[:0], c.cmd.Commands()...), marksOf(c.cmd)
+	answer, err := r.bare().fetchAnswer(ctx, c.cmd, c.fixed, true)
+	if !maybeMissing(answer, err) {
+		return answer, err
+	}
+	if provesMissing[words[0]] && !r.m.formers.far {
+		if nowhere, unclear := r.nowhere(ctx); unclear == nil && nowhere {
+			return answer, err
+		}
+	}
+	mv, _ := c.moves(r)
+	return r.sendMoving(ctx, mv, slices.Clone(words), marks)
 }
 
 // exchangeMoving is exchange for a command on keys that may stand under former names.
@@ -227,18 +246,11 @@ func (r address) exchangeMoving(ctx context.Context, mv relocation) (rueidis.Red
 		}
 		return r.m.tree.do(ctx, mv.cmd)
 	}
-	if mv.reads && readsFirst[words[0]] {
-		bare := r.bare()
-		answer, err := exchange(ctx, bare, &command[rueidis.RedisMessage]{op: &opDo, cmd: mv.cmd, cacheable: true, fixed: mv.fixed})
-		if !maybeMissing(answer, err) {
-			return answer, err
-		}
-		if provesMissing[words[0]] && !r.m.formers.far {
-			if nowhere, unclear := r.nowhere(ctx); unclear == nil && nowhere {
-				return answer, err
-			}
-		}
-	}
+	return r.sendMoving(ctx, mv, words, marks)
+}
+
+// sendMoving sends a command, with these words, together with what moves its keys.
+func (r address) sendMoving(ctx context.Context, mv relocation, words []string, marks marks) (rueidis.RedisMessage, error) {
 	near, far := apart(mv.movers)
 	if far != nil && mv.before != nil {
 		if err := endFarLoads(ctx, far); err != nil {

@@ -1,7 +1,9 @@
 package nest
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -92,7 +94,35 @@ func (s Scope) Match(key string) (Match, error) {
 	if _, below := s.within(key); !below {
 		return Match{key: key}, &Error{Op: "match", Template: s.at.name.Text, Err: because(ErrNoMatch, "the name is not below the scope")}
 	}
-	return Match{key: key, above: s.at}, &Error{Op: "match", Template: s.at.name.Text, Err: ErrNoMatch}
+	return Match{key: key, above: s.concealing(key, s.secretive())}, &Error{Op: "match", Template: s.at.name.Text, Err: ErrNoMatch}
+}
+
+// secretive returns the places below the scope that hide parameters, and the clusters that hide
+// values.
+func (s Scope) secretive() []*mounted {
+	t := s.at.tree
+	t.concealed.Do(func() {
+		for _, m := range t.mounts {
+			if m.name.Hides() || m.def.isCluster() && m.settings.sensitive {
+				t.secretive = append(t.secretive, m)
+			}
+		}
+	})
+	from, _ := slices.BinarySearchFunc(t.secretive, s.at.first, func(m *mounted, first int) int { return cmp.Compare(m.first, first) })
+	to, _ := slices.BinarySearchFunc(t.secretive, s.at.last+1, func(m *mounted, first int) int { return cmp.Compare(m.first, first) })
+	return t.secretive[from:to]
+}
+
+// concealing returns the place that says what of a name that nothing declares, and whether its
+// value, is sensitive: the nearest of the secretive places that the name begins like, or else the
+// scope's.
+func (s Scope) concealing(key string, secretive []*mounted) *mounted {
+	for _, m := range slices.Backward(secretive) {
+		if m.name.Under(key, nil) || m.name.Conceals(key) {
+			return m
+		}
+	}
+	return s.at
 }
 
 // identify returns the place below the scope that a name belongs to, or nil.

@@ -29,7 +29,7 @@ func Open(client rueidis.Client, root *ClusterDef, opts ...OpenOption) (Scope, e
 		return Scope{err: err}, err
 	}
 	if client != nil {
-		t.whereabouts.watch(client, &t.options)
+		t.whereabouts.watch(client, t)
 		client = metered(guarded(client, t), &t.options)
 	}
 	t.client = client

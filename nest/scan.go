@@ -79,14 +79,7 @@ func (w *walking) matched(found sighting) Match {
 	case found.m != nil:
 		m.above = found.m // the key that it serves
 	default:
-		// The nearest place that the name begins like says what of the name, and whether the value,
-		// is sensitive.
-		for _, c := range slices.Backward(w.secretive) {
-			if c.name.Under(found.name, nil) || c.name.Conceals(found.name) {
-				m.above = c
-				break
-			}
-		}
+		m.above = w.scope.concealing(found.name, w.secretive)
 	}
 	return m
 }

@@ -85,9 +85,11 @@ func (s Scope) checkClient(op string) error {
 	return nil
 }
 
-// fail returns the error of an operation on the scope.
+// fail returns the error of an operation on the scope. The outcome of one that only reads is never
+// unknown.
 func (s Scope) fail(op string, err error) error {
-	return &Error{Op: op, Template: s.at.name.Text, Key: s.redactedPrefix(), Err: exchangeError(err)}
+	writes := op == "clear" || op == "rotate" || op == "migrate"
+	return &Error{Op: op, Template: s.at.name.Text, Key: s.redactedPrefix(), Err: away(serverError(err), writes)}
 }
 
 // redactedPrefix returns the prefix with its sensitive parameters replaced by their templates.

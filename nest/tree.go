@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/redis/rueidis"
@@ -27,6 +28,10 @@ type tree struct {
 	mounts  []*mounted // in the order of declaration, parents before children
 	// generations are the clusters that have a [Generation].
 	generations []*mounted
+	// secretive are the places that hide parameters, and the clusters that hide values, once they
+	// were looked for.
+	concealed sync.Once
+	secretive []*mounted
 
 	index   *names.Index
 	flights flight.Group

@@ -54,11 +54,7 @@ func (s Scope) walkingWith(op string, f *filter, o walkOptions) *walking {
 	w.keyWalk = s.walk(s.plan(f, &o, o.progress != nil), &o)
 	w.now.Cursor, w.now.By = o.resume, make(map[string]int64)
 	w.keyWalk.from, w.keyWalk.again = w.from, w.withdraw
-	for _, m := range s.below() {
-		if m.name.Hides() || m.def.isCluster() && m.settings.sensitive {
-			w.secretive = append(w.secretive, m)
-		}
-	}
+	w.secretive = s.secretive()
 	return w
 }
 

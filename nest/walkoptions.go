@@ -77,6 +77,12 @@ type (
 	clearOption func(o *walkOptions) error
 )
 
+// narrowing is a [WalkOption] that restricts the walk to some keys.
+type narrowing struct{ walkOption }
+
+// Narrows says so to package audit.
+func (narrowing) Narrows() {}
+
 func (f walkOption) applyInspect(o *walkOptions) error  { return f(o) }
 func (f walkOption) applyScan(o *walkOptions) error     { return f(o) }
 func (f walkOption) applyClear(o *walkOptions) error    { return f(o) }
@@ -210,7 +216,7 @@ func ResumeFrom(cursor string) WalkOption {
 // so are no arguments, and a filter that no key can match. A value that the parameter refuses is
 // [ErrParamValue].
 func Where(args ...Arg) WalkOption {
-	return walkOption(func(o *walkOptions) error {
+	return narrowing{func(o *walkOptions) error {
 		if len(args) == 0 {
 			return because(ErrArgument, "Where: no arguments; without the option, the walk takes all keys")
 		}
@@ -221,14 +227,14 @@ func Where(args ...Arg) WalkOption {
 			o.where = append(o.where, a.of)
 		}
 		return nil
-	})
+	}}
 }
 
 // Only restricts a walk to the keys of these declarations, wherever they are mounted below the
 // scope. A cluster stands for everything below it. Together with [Where], a key must satisfy both.
 // A declaration that is not mounted there is [ErrNotMounted].
 func Only(nodes ...Node) WalkOption {
-	return walkOption(func(o *walkOptions) error {
+	return narrowing{func(o *walkOptions) error {
 		if len(nodes) == 0 {
 			return because(ErrArgument, "Only: no declarations; without the option, the walk takes all keys")
 		}
@@ -239,7 +245,7 @@ func Only(nodes ...Node) WalkOption {
 		}
 		o.only = append(o.only, nodes...)
 		return nil
-	})
+	}}
 }
 
 // Undeclared restricts a walk to the names that nothing declares. With [Where] or [Only], these are

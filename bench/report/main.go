@@ -1,41 +1,92 @@
-// Report turns the output of several runs of "go test -bench" into a Markdown table. For each work,
-// it lists the rivals side by side: the median of their runs, the spread of the middle half of the
-// runs, the fastest run, and how long nest takes for each second of theirs. With -svg it also draws
-// that ratio.
+// Report measures Redisimnest beside its rivals, and writes what it found into bench/REPORT.md and
+// into the plots beside it:
 //
-//	for i in $(seq 20); do go test -run '^$' -bench Resolve -benchmem -benchtime 20ms ./bench/; done | go run ./bench/report -svg resolve.svg
+//	go run ./bench/report          # about twenty minutes
+//	go run ./bench/report -short   # three passes in place of ten, and smaller keyspaces
+//	go run ./bench/report -check   # compares the ratios with bench/budget.json as well
 //
-// Use many short passes over all rivals, not many runs of one after the other (-count): conditions
-// on a machine change, and rivals should be measured under the same ones.
+// It runs the benchmarks of package bench in many short passes. Conditions on a machine change, and
+// each ratio of a pass was measured under the same ones. The report gives the median over the
+// passes and the middle half of them.
+//
+//	go run ./bench/report -bench 'Resolve|Get'   # prints a part, and writes no file
+//	go test -run '^$' -bench Ratio -benchtime 5x -count 10 ./bench/ | go run ./bench/report -from -
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"path/filepath"
+	"time"
 )
 
+// orders are what the command line asks for.
+type orders struct {
+	short, check bool
+	bench, from  string
+}
+
 func main() {
-	plot := flag.String("svg", "", "also draw a plot into this file")
-	ours := flag.String("ours", "nest", "who is compared with the others")
+	var o orders
+	flag.BoolVar(&o.short, "short", false, "make three passes, over smaller keyspaces")
+	flag.BoolVar(&o.check, "check", false, "fail if a ratio is past its limit in budget.json")
+	flag.StringVar(&o.bench, "bench", "", "measure only the families whose benchmarks match this regexp, and print them")
+	flag.StringVar(&o.from, "from", "", `print the report of this output of "go test -bench", without measuring; "-" is the standard input`)
 	flag.Parse()
-	if err := report(os.Stdin, os.Stdout, *ours, *plot); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, o, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "report:", err)
 		os.Exit(1)
 	}
 }
 
-func report(in io.Reader, out io.Writer, ours, plot string) error {
-	m, err := read(in)
+func run(ctx context.Context, o orders, out, progress io.Writer) error {
+	m := &measurements{}
+	folder, err := benchFolder(ctx)
 	if err != nil {
 		return err
 	}
-	if _, err := io.WriteString(out, m.markdown(ours)); err != nil {
+	switch {
+	case o.from == "-":
+		err = m.read(os.Stdin)
+	case o.from != "":
+		err = m.readFile(o.from)
+	default:
+		err = m.measure(ctx, folder, o, progress)
+	}
+	if err != nil {
 		return err
 	}
-	if plot == "" {
+	if o.from != "" || o.bench != "" {
+		if _, err := io.WriteString(out, m.markdown(nil)); err != nil {
+			return err
+		}
+	} else if err := m.write(ctx, folder, o); err != nil {
+		return err
+	}
+	if !o.check {
 		return nil
 	}
-	return os.WriteFile(plot, []byte(m.svg(ours)), 0o600)
+	b, err := readBudget(filepath.Join(folder, "budget.json"))
+	if err != nil {
+		return err
+	}
+	return b.check(m, out)
+}
+
+// write writes the report and the plots into the folder.
+func (m *measurements) write(ctx context.Context, folder string, o orders) error {
+	made, err := madeOn(ctx, time.Now(), o)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(folder, "REPORT.md"), []byte(m.markdown(made)), 0o644); err != nil {
+		return err
+	}
+	return m.plot(filepath.Join(folder, "plots"))
 }

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"io"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -29,51 +30,97 @@ type rival struct {
 	runs map[string][]float64
 }
 
+// timeRatio is the unit of ratios of time: of ours to the rival's.
+const timeRatio = "x-time"
+
 var errNothing = errors.New("there is no measurement in the input")
 
 // processors matches the suffix that go test adds to a name: "-2" for GOMAXPROCS.
 var processors = regexp.MustCompile(`-\d+$`)
 
-// read reads the output of go test. The last part of a benchmark's name is the rival; the part
-// before it is the work.
-func read(in io.Reader) (*measurements, error) {
-	m := &measurements{}
+// readFile adds what a file with the output of go test has.
+func (m *measurements) readFile(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	return m.read(f)
+}
+
+// read adds what the output of go test has. The last part of a benchmark's name is the rival; the
+// part before it is the work.
+func (m *measurements) read(in io.Reader) error {
+	added := false
 	lines := bufio.NewScanner(in)
 	for lines.Scan() {
 		line := lines.Text()
 		switch {
 		case strings.HasPrefix(line, "--- FAIL"), strings.HasPrefix(line, "FAIL"), strings.HasPrefix(line, "panic:"):
-			return nil, errors.New("the run failed: " + line)
+			return errors.New("the run failed: " + line)
+		case strings.HasPrefix(line, "--- SKIP"), strings.HasPrefix(line, "    --- SKIP"):
+			return errors.New("a benchmark was skipped: " + line)
 		case strings.HasPrefix(line, "goos:"), strings.HasPrefix(line, "goarch:"), strings.HasPrefix(line, "cpu:"):
 			if !slices.Contains(m.machine, line) { // several runs repeat it
 				m.machine = append(m.machine, line)
 			}
 		case strings.HasPrefix(line, "Benchmark"):
-			m.add(strings.Fields(line))
+			added = m.add(strings.Fields(line)) || added
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return nil, err
+		return err
 	}
-	if len(m.works) == 0 {
-		return nil, errNothing
+	if !added {
+		return errNothing
 	}
-	return m, nil
+	return nil
 }
 
 // add adds one line: name, iterations, and pairs of a number and its unit.
-func (m *measurements) add(fields []string) {
+func (m *measurements) add(fields []string) bool {
 	if len(fields) < 4 {
-		return
+		return false
 	}
-	name := processors.ReplaceAllString(strings.TrimPrefix(fields[0], "Benchmark"), "")
-	cut := strings.LastIndexByte(name, '/')
-	r := m.rival(name[:max(cut, 0)], name[cut+1:])
+	name := strings.TrimPrefix(processors.ReplaceAllString(fields[0], ""), "Benchmark")
+	r := m.rival(split(name))
 	for pair := range slices.Chunk(fields[2:], 2) {
 		if n, err := strconv.ParseFloat(pair[0], 64); err == nil && len(pair) == 2 {
 			r.runs[pair[1]] = append(r.runs[pair[1]], n)
 		}
 	}
+	return true
+}
+
+// split returns the work and the rival that the name of a benchmark has. A name without a rival is
+// that of work that is compared with the same by hand.
+func split(name string) (work, rival string) {
+	if cut := strings.LastIndexByte(name, '/'); cut >= 0 {
+		return name[:cut], name[cut+1:]
+	}
+	return name, "by hand"
+}
+
+// find returns the rival that a benchmark with this name measures, or nil.
+func (m *measurements) find(name string) *rival {
+	workName, rivalName := split(name)
+	if w := found(m.works, func(w *work) bool { return w.name == workName }); w != nil {
+		return w.rival(rivalName)
+	}
+	return nil
+}
+
+// measured reports whether something was measured of the benchmark that a name begins with.
+func (m *measurements) measured(name string) bool {
+	return slices.ContainsFunc(m.works, func(w *work) bool { return w.benchmark() == benchmarkOf(name) })
+}
+
+// benchmark returns the first part of the name: "RatioGet".
+func (w *work) benchmark() string { return benchmarkOf(w.name) }
+
+func benchmarkOf(name string) string {
+	first, _, _ := strings.Cut(name, "/")
+	return first
 }
 
 func (m *measurements) rival(workName, name string) *rival {
@@ -111,48 +158,4 @@ func (r *rival) quantile(unit string, q float64) (float64, bool) {
 	low := int(at)
 	high := min(low+1, len(runs)-1)
 	return runs[low] + (at-float64(low))*(runs[high]-runs[low]), true
-}
-
-// time returns the median of the runs, in nanoseconds.
-func (r *rival) time() float64 {
-	t, _ := r.quantile("ns/op", 0.5)
-	return t
-}
-
-// spread returns the width of the middle half of the runs, as a fraction of the median.
-func (r *rival) spread() float64 {
-	low, _ := r.quantile("ns/op", 0.25)
-	high, _ := r.quantile("ns/op", 0.75)
-	if r.time() == 0 {
-		return 0
-	}
-	return (high - low) / r.time()
-}
-
-// ratio returns how long ours takes for each second of r, if ours does this work. It is the median
-// of the ratios of the first runs of both, of the second runs, and so on. If the runs are passes
-// over all of the work, those of one pass were measured under the same conditions.
-func (w *work) ratio(ours string, r *rival) (float64, bool) {
-	o := w.rival(ours)
-	if o == nil || o == r {
-		return 0, false
-	}
-	ratios := rival{runs: make(map[string][]float64)}
-	for i, t := range r.runs["ns/op"] {
-		if mine := o.runs["ns/op"]; i < len(mine) && t > 0 {
-			ratios.runs[""] = append(ratios.runs[""], mine[i]/t)
-		}
-	}
-	return ratios.quantile("", 0.5)
-}
-
-// best returns the ratio of the fastest runs, which approximates that on an otherwise idle machine.
-func (w *work) best(ours string, r *rival) (float64, bool) {
-	o := w.rival(ours)
-	if o == nil || o == r {
-		return 0, false
-	}
-	mine, ok := o.quantile("ns/op", 0)
-	theirs, ok2 := r.quantile("ns/op", 0)
-	return mine / theirs, ok && ok2 && theirs > 0
 }

@@ -15,19 +15,31 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the files in testdata that the reports are compared with")
 
+func measured(t *testing.T) *measurements {
+	t.Helper()
+	m := &measurements{}
+	require.NoError(t, m.readFile(filepath.Join("testdata", "run.txt")))
+	return m
+}
+
 func TestReport(t *testing.T) {
-	run, err := os.Open(filepath.Join("testdata", "run.txt"))
+	path := filepath.Join("testdata", "report.md")
+	got := measured(t).markdown([]string{"2000-01-01", "a machine"})
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(path)
 	require.NoError(t, err)
-	defer func() { _ = run.Close() }()
+	require.Equal(t, string(want), got)
+}
 
-	plot := filepath.Join(t.TempDir(), "plot.svg")
-	var table strings.Builder
-	require.NoError(t, report(run, &table, "nest", plot))
-	compare(t, "report.md", table.String())
-
-	drawn, err := os.ReadFile(plot)
+func TestPlot(t *testing.T) {
+	folder := t.TempDir()
+	require.NoError(t, measured(t).plot(folder))
+	drawn, err := os.ReadFile(filepath.Join(folder, "values.svg"))
 	require.NoError(t, err)
-	compare(t, "plot.svg", string(drawn))
+	require.Contains(t, string(drawn), "Get 1 / rueidis")
+	require.NotContains(t, string(drawn), "fill:#FFFFFF", "a background hides the page's own")
 	for document := xml.NewDecoder(strings.NewReader(string(drawn))); ; {
 		if _, err := document.Token(); errors.Is(err, io.EOF) {
 			break
@@ -37,31 +49,45 @@ func TestReport(t *testing.T) {
 	}
 }
 
-func compare(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
-	}
-	want, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, string(want), got)
+func TestBudget(t *testing.T) {
+	m := measured(t)
+	var out strings.Builder
+	require.NoError(t, budget{"RatioGet/1/rueidis": 1.2, "RatioKeys": 1.2, "RatioOther/x/y": 1}.check(m, &out))
+	require.Empty(t, out.String())
+	require.ErrorContains(t, budget{"RatioGet/1/rueidis": 0.9, "RatioGet/1/rueidi": 2}.check(m, &out), "2 ratios")
+	require.Equal(t, "RatioGet/1/rueidi: not measured\nRatioGet/1/rueidis: 0.96, and the limit is 0.90\n", out.String())
 }
 
 func TestRefused(t *testing.T) {
 	for name, in := range map[string]string{
-		"nothing":        "PASS\nok  	example.org/bench	8.146s\n",
-		"a failed run":   "BenchmarkGet/1/nest-2  100  5 ns/op\n--- FAIL: BenchmarkGet\nFAIL\n",
-		"a broken build": "FAIL\texample.org/bench [build failed]\n",
+		"nothing":             "PASS\nok  	example.org/bench	8.146s\n",
+		"a failed run":        "BenchmarkGet/1/nest-2  100  5 ns/op\n--- FAIL: BenchmarkGet\nFAIL\n",
+		"a broken build":      "FAIL\texample.org/bench [build failed]\n",
+		"a skipped benchmark": "BenchmarkGet/1/nest-2  100  5 ns/op\n--- SKIP: BenchmarkSet\nPASS\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.Error(t, report(strings.NewReader(in), io.Discard, "nest", ""))
+			require.Error(t, (&measurements{}).read(strings.NewReader(in)))
 		})
 	}
 }
 
 func TestOddLines(t *testing.T) {
-	m, err := read(strings.NewReader("Benchmark\nBenchmarkA/b-2 1\nBenchmarkA/b-2 1 x ns/op\nBenchmarkA/b-2 1 5 ns/op 7\n"))
+	m := &measurements{}
+	require.NoError(t, m.read(strings.NewReader("Benchmark\nBenchmarkA/b-2 1\nBenchmarkA/b-2 1 x ns/op\nBenchmarkA/b-2 1 5 ns/op 7\n")))
+	got, ok := m.find("A/b").quantile("ns/op", 0.5)
+	require.True(t, ok)
+	require.InDelta(t, 5, got, 0)
+}
+
+func TestFamilies(t *testing.T) {
+	all, err := chosen("")
 	require.NoError(t, err)
-	require.InDelta(t, 5, m.works[0].rival("b").time(), 0)
+	require.Len(t, all, len(families))
+	some, err := chosen("RatioGet|Match")
+	require.NoError(t, err)
+	require.Len(t, some, 2)
+	_, err = chosen("none of these")
+	require.Error(t, err)
+	_, err = chosen("(")
+	require.Error(t, err)
 }

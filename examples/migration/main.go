@@ -1,5 +1,5 @@
-// Migration renames and retypes the keys of a service while two processes of it go on writing. At
-// the end it counts what was lost. docs/migrating.md follows it step by step.
+// Migration renames, retypes and encrypts the keys of a service while two processes of it go on
+// writing. At the end it counts what was lost. docs/migrating.md follows it step by step.
 //
 //	go run ./examples/migration
 //	REDIS_URL=redis://localhost:6379 go run ./examples/migration
@@ -20,6 +20,7 @@ import (
 
 	"github.com/redisimnest/redisimnest/examples/internal/server"
 	"github.com/redisimnest/redisimnest/nest"
+	"github.com/redisimnest/redisimnest/secure"
 )
 
 func main() {
@@ -39,7 +40,11 @@ func run(ctx context.Context, out *log.Logger) (err error) {
 		return err
 	}
 	defer found.Close()
-	m := &migration{out: out, server: found}
+	ring, err := secure.NewKeyring(secure.GenerateKey())
+	if err != nil {
+		return err
+	}
+	m := &migration{out: out, server: found, ring: ring}
 	defer m.close()
 	before, err := m.start(ctx, asItWas())
 	if err != nil {
@@ -60,6 +65,7 @@ func run(ctx context.Context, out *log.Logger) (err error) {
 type migration struct {
 	out    *log.Logger
 	server server.Server
+	ring   *secure.Keyring
 	closes []func()
 	// written counts the writes of each kind that a server has acknowledged.
 	written atomic.Int64
@@ -73,7 +79,7 @@ func (m *migration) close() {
 
 // start starts a process of a release.
 func (m *migration) start(ctx context.Context, release *keyspace) (*process, error) {
-	root, closeClient, err := m.server.Open(ctx, release.root)
+	root, closeClient, err := m.server.Open(ctx, release.root, nest.WithKeyring(m.ring))
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +91,7 @@ func (m *migration) run(ctx context.Context, before *process) error {
 	if err := before.fill(ctx); err != nil {
 		return err
 	}
-	m.out.Printf("%d users of a program whose names have grown: usr:<id>, visits-<id>, <id>:cart.", users)
+	m.out.Printf("%d users of a program whose names have grown: usr:<id>, visits-<id>, <id>:cart; and plain tokens.", users)
 	for _, step := range []struct {
 		what string
 		a, b *keyspace
@@ -104,7 +110,10 @@ func (m *migration) run(ctx context.Context, before *process) error {
 	if err := m.migrate(ctx); err != nil {
 		return err
 	}
-	m.out.Print("release 4: without the old names")
+	if err := m.seal(ctx); err != nil {
+		return err
+	}
+	m.out.Print("release 4: without the old names, and without AcceptPlain")
 	if err := m.traffic(ctx, done(), done()); err != nil {
 		return err
 	}
@@ -127,6 +136,27 @@ func (m *migration) migrate(ctx context.Context) error {
 		}
 		if report.Clean() {
 			m.out.Print("release 3: Migrate has moved the keys that nobody used, and its last pass was clean")
+			return nil
+		}
+	}
+}
+
+// seal encrypts the tokens, until a pass finds none that is plain.
+func (m *migration) seal(ctx context.Context) error {
+	p, err := m.start(ctx, renamed())
+	if err != nil {
+		return err
+	}
+	for {
+		report, err := nest.Rotate(ctx, p.root)
+		if err != nil {
+			return err
+		}
+		if report.Failed > 0 {
+			return fmt.Errorf("some tokens were left:\n%s", report)
+		}
+		if report.Clean() {
+			m.out.Print("release 3: Rotate has sealed the tokens, and its last pass was clean")
 			return nil
 		}
 	}

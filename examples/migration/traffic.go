@@ -28,14 +28,30 @@ func (p *process) fill(ctx context.Context) error {
 		p.keys.profile.At(p.root, user).In(b).Set(Profile{Name: fmt.Sprint("user ", user)})
 		p.keys.visits.At(p.root, user).In(b).Set(1000)
 		p.keys.cart.At(p.root, user).In(b).PushRight("an old thing")
+		p.keys.token.plain.At(p.root, user).In(b).Set(tokenOf(user))
 	}
 	return b.Exec(ctx)
+}
+
+// tokenOf is the token of a user.
+func tokenOf(user int) string { return fmt.Sprint("token of user ", user) }
+
+// checkToken requires that a user's token is what it has always been.
+func (p *process) checkToken(ctx context.Context, user int) error {
+	token, err := p.keys.token.get(ctx, p.root, user)
+	if err == nil && token != tokenOf(user) {
+		err = fmt.Errorf("the token of user %d is another", user)
+	}
+	return err
 }
 
 // work is what a process does for its users. It returns how often it has written of each kind.
 func (p *process) work(ctx context.Context) (writes int64, err error) {
 	for range rounds {
 		for user := range active {
+			if err := p.checkToken(ctx, user); err != nil {
+				return writes, err
+			}
 			if _, err := p.keys.visits.At(p.root, user).Incr(ctx); err != nil {
 				return writes, err
 			}
@@ -85,6 +101,9 @@ func (m *migration) account(ctx context.Context) error {
 	}
 	var visits, things, saves int64
 	for user := range users {
+		if err := p.checkToken(ctx, user); err != nil {
+			return err
+		}
 		n, err := p.keys.visits.At(p.root, user).Get(ctx)
 		if err != nil {
 			return err
@@ -105,7 +124,7 @@ func (m *migration) account(ctx context.Context) error {
 	}
 	written := m.written.Load()
 	m.out.Printf("%d writes of each kind: %d visits, %d things in carts, %d saves of profiles; %d keys.", written, visits, things, saves, keys)
-	if visits != written || things != written || saves != written || keys != 3*users {
+	if visits != written || things != written || saves != written || keys != 4*users {
 		return errors.New("something was lost")
 	}
 	m.out.Print("Nothing was lost.")

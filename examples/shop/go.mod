@@ -17,10 +17,10 @@ require (
 	github.com/alicebob/miniredis/v2 v2.40.0
 	github.com/redis/rueidis v1.0.79
 	github.com/redisimnest/redisimnest v0.0.0
-	github.com/redisimnest/redisimnest/nest/keyadmin v0.0.0-00010101000000-000000000000
-	github.com/redisimnest/redisimnest/nest/nestotel v0.0.0-00010101000000-000000000000
-	github.com/redisimnest/redisimnest/nest/nestscs v0.0.0-00010101000000-000000000000
-	github.com/redisimnest/redisimnest/nest/nesttest v0.0.0-00010101000000-000000000000
+	github.com/redisimnest/redisimnest/nest/keyadmin v0.0.0
+	github.com/redisimnest/redisimnest/nest/nestotel v0.0.0
+	github.com/redisimnest/redisimnest/nest/nestscs v0.0.0
+	github.com/redisimnest/redisimnest/nest/nesttest v0.0.0
 	github.com/stretchr/testify v1.12.1
 	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.72.0
 	go.opentelemetry.io/otel v1.47.0

@@ -151,9 +151,9 @@ func Rules(scope nest.Scope, mode Mode, opts ...Option) ([]string, error) {
 
 // Refusal is what a user cannot do.
 type Refusal struct {
-	Template   string   // of the key: "root:user:<user_id>:session"
-	Operations []string // "Get", "Lookup"
-	Reason     string
+	Template   string   `json:"template"`   // of the key: "root:user:<user_id>:session"
+	Operations []string `json:"operations"` // "Get", "Lookup"
+	Reason     string   `json:"reason"`
 }
 
 // String returns the refusal as a sentence.

@@ -35,6 +35,7 @@ type options struct {
 	examples int
 	ceiling  time.Duration
 	earlier  *Report
+	filtered bool // the walk takes some keys only
 }
 
 type option func(o *options) error
@@ -51,6 +52,9 @@ func Walk(opts ...nest.WalkOption) Option {
 		for i, opt := range opts {
 			if opt == nil {
 				return fmt.Errorf("%w: Walk: option %d of %d is nil", nest.ErrArgument, i+1, len(opts))
+			}
+			if _, narrows := opt.(interface{ Narrows() }); narrows {
+				o.filtered = true
 			}
 		}
 		o.walk = append(o.walk, opts...)

@@ -26,6 +26,10 @@ type Difference struct {
 	Keys []Change `json:"keys"`
 	// Findings has those whose numbers differ, in the order of the report.
 	Findings []FindingChange `json:"findings"`
+	// Unchecked are the kinds of findings that one of the audits has not looked for, or not in as
+	// much, so that nothing is said about them: those in values if the values were not read, or up
+	// to another size ([CheckValues]), and [Undeclared] if a filter has left such names out.
+	Unchecked []nest.ProblemKind `json:"unchecked,omitempty"`
 }
 
 // Change is how the keys of one declaration, or of one shape, have changed.
@@ -40,6 +44,9 @@ type Change struct {
 	BytesAfter  int64 `json:"bytes_after"`
 	// Estimated reports whether one of the numbers of bytes is an estimate.
 	Estimated bool `json:"estimated,omitempty"`
+	// Unmeasured reports whether one of the audits has not measured the memory, so that the bytes
+	// say nothing. They are 0 then.
+	Unmeasured bool `json:"unmeasured,omitempty"`
 }
 
 // FindingChange is how a finding has changed.
@@ -54,8 +61,10 @@ type FindingChange struct {
 	Source string `json:"-"`
 }
 
-// Diff returns what has changed from one report to another. A nil report is one without keys.
+// Diff returns what has changed from one report to another. A nil report is one without keys, of
+// an audit that looked for everything.
 func Diff(before, after *Report) *Difference {
+	unchecked := uncompared(before, after)
 	if before == nil {
 		before = &Report{Complete: true}
 	}
@@ -64,7 +73,8 @@ func Diff(before, after *Report) *Difference {
 	}
 	d := &Difference{
 		Before: before.Began, After: after.Began, Complete: before.Complete && after.Complete,
-		Total: change(cmp.Or(after.Template, before.Template), &before.Total, &after.Total),
+		Total:     change(cmp.Or(after.Template, before.Template), &before.Total, &after.Total),
+		Unchecked: unchecked,
 	}
 	was, is := before.stats(), after.stats()
 	for of := range union(was, is) {
@@ -82,7 +92,7 @@ func Diff(before, after *Report) *Difference {
 	found, finds := before.found(), after.found()
 	for k := range union(found, finds) {
 		c := FindingChange{Kind: k.kind, Template: k.template, Before: found[k].Keys, After: finds[k].Keys, Examples: finds[k].Examples}
-		if c.Source = cmp.Or(finds[k].Source, found[k].Source); c.Before != c.After {
+		if c.Source = cmp.Or(finds[k].Source, found[k].Source); c.Before != c.After && !slices.Contains(unchecked, k.kind) {
 			d.Findings = append(d.Findings, c)
 		}
 	}
@@ -90,6 +100,28 @@ func Diff(before, after *Report) *Difference {
 		return cmp.Or(cmp.Compare(slices.Index(kinds, a.Kind), slices.Index(kinds, b.Kind)), cmp.Compare(a.Template, b.Template))
 	})
 	return d
+}
+
+// uncompared returns the kinds of findings that one of the reports says nothing, or less, about.
+func uncompared(before, after *Report) []nest.ProblemKind {
+	var list []nest.ProblemKind
+	values, all := 0, true
+	for _, r := range []*Report{before, after} {
+		if r == nil {
+			continue
+		}
+		if r.Values == 0 || values != 0 && values != r.Values {
+			all = false
+		}
+		values = r.Values
+	}
+	for _, kind := range kinds {
+		left := kind == Undeclared && (before != nil && before.Uncounted > 0 || after != nil && after.Uncounted > 0)
+		if left || !all && slices.Contains(inValues, kind) {
+			list = append(list, kind)
+		}
+	}
+	return list
 }
 
 // changed identifies what a [Change] is about.
@@ -136,18 +168,28 @@ func orNone(s *Stats) *Stats {
 }
 
 func change(template string, before, after *Stats) Change {
-	return Change{
-		Template: template, KeysBefore: before.Keys, KeysAfter: after.Keys, BytesBefore: before.Bytes, BytesAfter: after.Bytes,
-		Estimated: before.Estimated() || after.Estimated(),
+	c := Change{Template: template, KeysBefore: before.Keys, KeysAfter: after.Keys}
+	if c.Unmeasured = !before.Measured() || !after.Measured(); !c.Unmeasured {
+		c.BytesBefore, c.BytesAfter, c.Estimated = before.Bytes, after.Bytes, before.Estimated() || after.Estimated()
 	}
+	return c
 }
 
 func distance(a, b int64) int64 { return max(a-b, b-a) }
 
 // Err returns nil if no finding of these kinds, which are all if none is given, is new or has more
 // keys than before, and otherwise a [*FindingsError] with the additional keys. If one of the audits
-// was not complete, the error wraps [ErrUnchecked].
+// was not complete, or has not looked for a kind that is given, the error wraps [ErrUnchecked];
+// without kinds, those of [Difference.Unchecked] are left out.
 func (d *Difference) Err(of ...nest.ProblemKind) error {
+	for _, kind := range of {
+		switch {
+		case !slices.Contains(kinds, kind):
+			return noKind(kind)
+		case slices.Contains(d.Unchecked, kind):
+			return fmt.Errorf("audit: %w: one of the audits has not looked for %q, or not in as much", ErrUnchecked, string(kind))
+		}
+	}
 	var list []Finding
 	for _, f := range d.Findings {
 		if f.After > f.Before && (len(of) == 0 || slices.Contains(of, f.Kind)) {
@@ -174,12 +216,15 @@ func (d *Difference) rows(shown func(string) string) (keys, findings [][]string)
 		case c.Undeclared:
 			what += " (undeclared)"
 		}
-		bytes := signed(c.BytesAfter-c.BytesBefore, size)
+		was, is, bytes := size(c.BytesBefore), size(c.BytesAfter), signed(c.BytesAfter-c.BytesBefore, size)
 		if c.Estimated {
 			bytes += " estimated"
 		}
+		if c.Unmeasured {
+			was, is, bytes = "–", "–", "–"
+		}
 		keys = append(keys, []string{
-			what, number(c.KeysBefore), number(c.KeysAfter), signed(c.KeysAfter-c.KeysBefore, number), size(c.BytesBefore), size(c.BytesAfter), bytes,
+			what, number(c.KeysBefore), number(c.KeysAfter), signed(c.KeysAfter-c.KeysBefore, number), was, is, bytes,
 		})
 	}
 	for _, f := range d.Findings {
@@ -207,10 +252,23 @@ func (d *Difference) String() string {
 		b.WriteByte('\n')
 		table(&b, append([][]string{{"finding", "", "keys", "now", ""}}, findings...), "llrrr")
 	}
-	if !d.Complete {
-		b.WriteString("\nOne of the audits was not complete.\n")
-	}
+	b.WriteString(d.notes())
 	return b.String()
+}
+
+// notes say what the difference does not say.
+func (d *Difference) notes() (text string) {
+	if len(d.Unchecked) > 0 {
+		list := make([]string, len(d.Unchecked))
+		for i, kind := range d.Unchecked {
+			list[i] = string(kind)
+		}
+		text += "\nNot compared, because one of the audits has not looked for it, or not in as much: " + strings.Join(list, ", ") + ".\n"
+	}
+	if !d.Complete {
+		text += "\nOne of the audits was not complete.\n"
+	}
+	return text
 }
 
 // Markdown returns the difference in GitHub's flavour.
@@ -228,9 +286,7 @@ func (d *Difference) Markdown() string {
 	for _, row := range findings {
 		b.WriteString("| " + strings.Join(row, " | ") + " |\n")
 	}
-	if !d.Complete {
-		b.WriteString("\nOne of the audits was not complete.\n")
-	}
+	b.WriteString(d.notes())
 	return b.String()
 }
 

@@ -31,6 +31,9 @@ var kinds = []nest.ProblemKind{
 	Undeclared, Orphan, OldName, OldGeneration,
 }
 
+// Kinds returns all kinds of findings, in the order of the report.
+func Kinds() []nest.ProblemKind { return slices.Clone(kinds) }
+
 // inValues are the kinds that are found only in values.
 var inValues = []nest.ProblemKind{nest.Unsealed, nest.Undecodable, nest.RetiredVersion}
 
@@ -116,7 +119,7 @@ func (r *Report) Err(of ...nest.ProblemKind) error {
 	for _, kind := range of {
 		switch {
 		case !slices.Contains(kinds, kind):
-			return fmt.Errorf("%w: Err(%q): there is no such kind of finding", nest.ErrArgument, string(kind))
+			return noKind(kind)
 		case r.Values == 0 && slices.Contains(inValues, kind):
 			return fmt.Errorf("audit: %w: %q is found in values, and none were read: use CheckValues", ErrUnchecked, string(kind))
 		}
@@ -138,6 +141,15 @@ func (r *Report) Err(of ...nest.ProblemKind) error {
 		errs = append(errs, fmt.Errorf("audit: %w: the audit has not come to its end", ErrUnchecked))
 	}
 	return errors.Join(errs...)
+}
+
+// noKind refuses a kind that there is not.
+func noKind(kind nest.ProblemKind) error {
+	list := make([]string, len(kinds))
+	for i, kind := range kinds {
+		list[i] = string(kind)
+	}
+	return fmt.Errorf("%w: Err(%q): there is no such kind of finding: there are %s", nest.ErrArgument, string(kind), strings.Join(list, ", "))
 }
 
 // findings collects findings.

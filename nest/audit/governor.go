@@ -25,13 +25,18 @@ const (
 	measureAll  = 10 * time.Second       // from one measurement without work to the next one
 	firstRate   = 1000.0                 // keys per second
 	slowestRate = 100.0
+
+	reconnect = 100 * time.Millisecond // between two tries to connect for PING
+	lookLimit = time.Second            // of the wait for a server to say what it is
 )
 
 // governor keeps the work of an audit to a pace at which the servers still answer others soon. It
 // measures the time of PINGs, and for that it stops the work now and then.
 type governor struct {
 	ceiling time.Duration
-	probes  []*probe
+	client  rueidis.Client
+	probes  map[string]*probe // by the client's name of the server; for the goroutine that decides
+	running sync.WaitGroup    // the probes
 
 	mu      sync.Mutex
 	gate    chan struct{} // closed when the work may go on; nil if it may
@@ -46,46 +51,77 @@ type governor struct {
 // probe measures one server.
 type probe struct {
 	client rueidis.Client
+	stop   context.CancelFunc
 
 	mu       sync.Mutex
 	samples  []time.Duration
+	asked    time.Time // when the PING was due that has no answer yet, or zero
+	taken    time.Time // when the samples were taken last
 	baseline time.Duration
 }
 
 // govern starts a governor. stop ends it.
 func govern(ctx context.Context, client rueidis.Client, ceiling time.Duration) (_ *governor, stop func(), _ error) {
-	g := &governor{ceiling: ceiling, rate: firstRate, gate: make(chan struct{})}
-	var failed error
-	for addr, node := range client.Nodes() {
-		replica, err := isReplica(ctx, node)
-		switch {
-		case err != nil: // a node that is away keeps nobody waiting, and the walk finds out if it matters
-			failed = fmt.Errorf("ask %s whether it is a primary (INFO): %w", addr, err)
-		case !replica:
-			g.probes = append(g.probes, &probe{client: node})
-		}
-	}
-	if len(g.probes) == 0 && failed != nil {
-		return nil, nil, failed
-	}
+	g := &governor{ceiling: ceiling, client: client, probes: make(map[string]*probe), rate: firstRate, gate: make(chan struct{})}
 	ctx, cancel := context.WithCancel(ctx)
-	var wg sync.WaitGroup
-	for _, p := range g.probes {
-		wg.Go(func() { p.run(ctx) })
+	if err := g.look(ctx); err != nil {
+		cancel()
+		return nil, nil, err
 	}
-	wg.Go(func() { g.run(ctx) })
+	g.running.Go(func() { g.run(ctx) })
 	return g, func() {
 		cancel()
-		wg.Wait()
+		g.running.Wait()
 		if len(g.loadeds) == 0 {
 			g.judge() // the work took no whole window
 		}
 	}, nil
 }
 
+// look measures from now on the servers that are primaries now. A node that does not say what it is
+// keeps nobody waiting, and the walk finds out if it matters. If none says so, those that were
+// known stay: they are not fast because they do not answer. look returns an error if there are
+// none.
+func (g *governor) look(ctx context.Context) error {
+	found := make(map[string]rueidis.Client)
+	var failed error
+	for addr, node := range g.client.Nodes() {
+		replica, err := isReplica(ctx, node)
+		switch {
+		case err != nil:
+			failed = fmt.Errorf("ask %s whether it is a primary (INFO): %w", addr, err)
+		case !replica:
+			found[addr] = node
+		}
+	}
+	if len(found) == 0 {
+		if len(g.probes) == 0 {
+			return failed
+		}
+		return nil
+	}
+	for addr, p := range g.probes {
+		if found[addr] == nil {
+			p.stop()
+			delete(g.probes, addr)
+		}
+	}
+	for addr, node := range found {
+		if g.probes[addr] == nil {
+			of, stop := context.WithCancel(ctx)
+			p := &probe{client: node, stop: stop, taken: time.Now()}
+			g.probes[addr] = p
+			g.running.Go(func() { p.run(of) })
+		}
+	}
+	return nil
+}
+
 // isReplica reports whether the server follows another one. One that does not say is taken for a
 // primary.
 func isReplica(ctx context.Context, node rueidis.Client) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
 	info, err := node.Do(ctx, node.B().Info().Section("replication").Build()).ToString()
 	if _, refused := rueidis.IsRedisErr(err); refused {
 		return false, nil
@@ -99,39 +135,69 @@ func (p *probe) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		conn, giveBack := p.client.Dedicate()
 		for ctx.Err() == nil {
-			start := time.Now()
+			p.ask(time.Now())
 			err := conn.Do(ctx, conn.B().Ping().Build()).Error()
-			took := time.Since(start)
 			if ctx.Err() != nil {
 				break
 			}
-			p.add(took)
-			if _, answered := rueidis.IsRedisErr(err); err != nil && !answered {
+			if err != nil && !denied(err) {
 				break
 			}
+			took := p.answer(time.Now())
 			pause(ctx, pingEvery-took)
 		}
 		giveBack()
-		pause(ctx, pingEvery)
+		pause(ctx, reconnect)
 	}
 }
 
-// add adds a measurement. One that took long stands for those that would have been made meanwhile.
-func (p *probe) add(took time.Duration) {
+// denied reports whether a server has answered a PING, and the user may not send it.
+func denied(err error) bool {
+	answer, ok := rueidis.IsRedisErr(err)
+	return ok && strings.HasPrefix(answer.Error(), "NOPERM")
+}
+
+// ask notes that a PING is due. One that could not be sent, or was lost, is due since then.
+func (p *probe) ask(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for ; took > 0; took -= pingEvery {
+	if p.asked.IsZero() {
+		p.asked = now
+	}
+}
+
+// answer notes the answer, and returns how long it took.
+func (p *probe) answer(now time.Time) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	took := now.Sub(p.asked)
+	p.add(took, now)
+	p.asked = time.Time{}
+	return took
+}
+
+// add adds a measurement. One that took long stands for those that would have been made meanwhile,
+// since the samples were taken last.
+func (p *probe) add(took time.Duration, now time.Time) {
+	for since := min(took, max(pingEvery, now.Sub(p.taken))); since > 0; since -= pingEvery {
 		p.samples = append(p.samples, took)
 	}
 }
 
-// take returns the 90th percentile of the measurements since the last call, or 0 if there are none.
-func (p *probe) take() time.Duration {
+// take returns the 90th percentile of the measurements since the last call, or 0 if there are none,
+// and whether there was an answer. A PING without one has taken as long as it is due.
+func (p *probe) take(now time.Time) (t time.Duration, answered bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	t := percentile(p.samples, 0.9)
-	p.samples = p.samples[:0]
-	return t
+	answered = len(p.samples) > 0
+	if !p.asked.IsZero() {
+		if waits := now.Sub(p.asked); waits > pingEvery {
+			p.add(waits, now)
+		}
+	}
+	t = percentile(p.samples, 0.9)
+	p.samples, p.taken = p.samples[:0], now
+	return t, answered
 }
 
 func percentile(list []time.Duration, q float64) time.Duration {
@@ -190,14 +256,18 @@ func (g *governor) open() {
 
 // measureQuiet measures while there is no work.
 func (g *governor) measureQuiet(ctx context.Context) {
+	_ = g.look(ctx)
 	pause(ctx, settling)
 	for _, p := range g.probes {
-		p.take()
+		p.take(time.Now())
 	}
 	pause(ctx, quiet)
 	worst := time.Duration(0)
 	for _, p := range g.probes {
-		p.baseline = p.take()
+		// What a server takes that does not answer without work either is no measure.
+		if t, answered := p.take(time.Now()); answered {
+			p.baseline = t
+		}
 		worst = max(worst, p.baseline)
 	}
 	if ctx.Err() != nil {
@@ -213,7 +283,7 @@ func (g *governor) measureQuiet(ctx context.Context) {
 func (g *governor) judge() {
 	added, loaded := time.Duration(0), time.Duration(0)
 	for _, p := range g.probes {
-		t := p.take()
+		t, _ := p.take(time.Now())
 		added, loaded = max(added, t-p.baseline), max(loaded, t)
 	}
 	g.mu.Lock()

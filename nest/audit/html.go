@@ -80,14 +80,18 @@ type mapView struct {
 }
 
 type legend struct {
-	Name string
-	Tone int
-	Note string
+	Name  string
+	Plain bool // the name is a description, and not that of a cluster
+	Tone  int
+	Note  string
+
+	weight int64
 }
 
 type rowView struct {
 	Depth            int
 	Title, What, Doc string
+	Plain            bool // the title is a description, and not a name
 	TTL              string
 	Keys             string
 	Memory           string
@@ -144,10 +148,10 @@ func (r *Report) view() *view {
 		v.Findings = append(v.Findings, shown)
 	}
 	whole := max(1, r.weight(&r.Total))
-	row := func(l line) {
+	row := func(l line, plain bool) {
 		memory, estimated := strings.CutSuffix(l.stats.memory(), " estimated")
 		shown := rowView{
-			Depth: min(l.depth, 9), Title: l.title, What: names.Printable(l.what), Doc: names.Printable(l.doc), Keys: number(l.stats.Keys),
+			Depth: min(l.depth, 9), Title: l.title, Plain: plain, What: names.Printable(l.what), Doc: names.Printable(l.doc), Keys: number(l.stats.Keys),
 			Memory: memory, Estimated: estimated, Share: 100 * float64(r.weight(l.stats)) / float64(whole), Cluster: l.what == "", Marks: l.marks,
 		}
 		if l.ttl > 0 {
@@ -156,13 +160,13 @@ func (r *Report) view() *view {
 		v.Rows = append(v.Rows, shown)
 	}
 	for _, l := range r.lines() {
-		row(l)
+		row(l, false)
 	}
 	if undeclared.Keys > 0 {
-		row(line{title: "what nothing declares", what: " ", stats: &undeclared})
+		row(line{title: titleUndeclared, what: " ", stats: &undeclared}, true)
 	}
 	if r.Companions.Keys > 0 {
-		row(line{title: "companions", what: " ", stats: &r.Companions})
+		row(line{title: titleCompanions, what: " ", stats: &r.Companions}, true)
 	}
 	for _, b := range r.Total.TTLs {
 		v.TTLs = append(v.TTLs, bars(b.label(), b.Keys, r.Total.Keys))
@@ -202,6 +206,12 @@ func bars(label string, keys, all int64) barView {
 	return barView{label, number(keys), percent(keys, all), 100 * float64(keys) / float64(max(1, all))}
 }
 
+// The titles of what is in no cluster.
+const (
+	titleUndeclared = "what nothing declares"
+	titleCompanions = "companions"
+)
+
 // treeMap lays out the keys by their clusters.
 func (r *Report) treeMap() mapView {
 	m := mapView{Of: "memory", W: 960, H: 420}
@@ -219,14 +229,13 @@ func (r *Report) treeMap() mapView {
 	top := r.outermost()
 	var areas []box
 	tone := 0
-	within := make(map[string][]box)
-	add := func(name string, s *Stats, tone int, parts []box) {
-		if r.weight(s) <= 0 {
+	add := func(l legend, s *Stats, parts []box) {
+		if l.weight = r.weight(s); l.weight <= 0 {
 			return
 		}
-		areas = append(areas, box{Name: name, Tone: tone, weight: r.weight(s)})
-		within[name] = parts
-		m.Legends = append(m.Legends, legend{name, tone, share(s)})
+		areas = append(areas, box{parts: parts, weight: l.weight})
+		l.Note = share(s)
+		m.Legends = append(m.Legends, l)
 	}
 	for i := range r.Clusters {
 		c := &r.Clusters[i]
@@ -240,7 +249,7 @@ func (r *Report) treeMap() mapView {
 				parts = append(parts, r.box(k.Name, c.Name, &k.Stats, tone, share))
 			}
 		}
-		add(below(c.Name, r.nameOf(top)), &c.Stats, tone, parts)
+		add(legend{Name: below(c.Name, r.nameOf(top)), Tone: tone}, &c.Stats, parts)
 	}
 	beside := newTally()
 	var parts []box
@@ -252,16 +261,16 @@ func (r *Report) treeMap() mapView {
 		}
 	}
 	besides := beside.stats()
-	add(cmp.Or(names.Printable(r.nameOf(top)), "(no prefix)"), &besides, tone, parts)
+	add(legend{Name: cmp.Or(names.Printable(r.nameOf(top)), "(no prefix)"), Tone: tone}, &besides, parts)
 	undeclared := r.undeclared()
 	parts = nil
 	for i := range r.Undeclared {
 		parts = append(parts, r.box(r.Undeclared[i].Shape, r.Scope, &r.Undeclared[i].Stats, 0, share))
 	}
-	add("undeclared", &undeclared, 0, parts)
-	add("companions", &r.Companions, 0, []box{r.box("companions", "", &r.Companions, 0, share)})
+	add(legend{Name: titleUndeclared, Plain: true}, &undeclared, parts)
+	add(legend{Name: titleCompanions, Plain: true}, &r.Companions, []box{r.box(titleCompanions, "", &r.Companions, 0, share)})
 	for _, area := range squarify(areas, 0, 0, m.W, m.H) {
-		for _, b := range squarify(within[area.Name], area.X, area.Y, area.W, area.H) {
+		for _, b := range squarify(area.parts, area.X, area.Y, area.W, area.H) {
 			// A gap beside each box, and a label where there is room.
 			b.W, b.H = max(0.5, b.W-2), max(0.5, b.H-2)
 			fits := func(s string) bool { return float64(utf8.RuneCountInString(s))*7.4+12 <= b.W }
@@ -274,17 +283,8 @@ func (r *Report) treeMap() mapView {
 			m.Boxes = append(m.Boxes, b)
 		}
 	}
-	slices.SortStableFunc(m.Legends, func(a, b legend) int { return cmp.Compare(r.legendWeight(areas, b), r.legendWeight(areas, a)) })
+	slices.SortStableFunc(m.Legends, func(a, b legend) int { return cmp.Compare(b.weight, a.weight) })
 	return m
-}
-
-func (r *Report) legendWeight(areas []box, l legend) int64 {
-	for _, a := range areas {
-		if a.Name == l.Name {
-			return a.weight
-		}
-	}
-	return 0
 }
 
 // box returns the box of some keys.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/redis/rueidis"
 
@@ -15,17 +16,21 @@ import (
 // connection.
 const measureChunk = 500
 
-// question is what is asked about a key at the end of a step.
+// patience is how long a question is asked again that no server can answer now, as those of package
+// nest are.
+const patience = 100 * time.Millisecond
+
+// question is what is asked about a key at the end of a step, and the answers.
 type question struct {
-	key        string
 	inspection *nest.Inspection
-	tally      *tally
 	path       []string // of the group, if nothing declares the key
-	most       int
-	measured   bool // its memory
+	measured   bool     // its memory is asked for
 	weight     float64
-	of         string // the key that a companion serves
-	orphan     func() // called if that does not exist; nil if it is not asked for
+	of         string // the key that a companion serves, if it is asked whether that exists
+
+	answered bool  // bytes says something
+	bytes    int64 // that the key takes
+	orphan   bool  // of does not exist
 }
 
 // measurer asks about single keys. It sends no commands of references, which would move a key that
@@ -35,48 +40,101 @@ type measurer struct {
 	refused string // why the server does not measure
 }
 
+// asking is a command, and what takes its answer.
+type asking struct {
+	command func() rueidis.Completed
+	take    func(a rueidis.RedisMessage, err error) error
+}
+
 // ask asks the questions.
 func (m *measurer) ask(ctx context.Context, questions []question) error {
-	cmds := make(rueidis.Commands, 0, min(len(questions), measureChunk))
-	answers := make([]func(a rueidis.RedisMessage, err error) error, 0, cap(cmds))
-	send := func() error {
-		for i, a := range m.client.DoMulti(ctx, cmds...) {
-			message, err := a.ToMessage()
-			if err := answers[i](message, err); err != nil {
-				return err
-			}
-		}
-		cmds, answers = cmds[:0], answers[:0]
-		return nil
-	}
+	list := make([]asking, 0, min(len(questions), measureChunk))
 	for i := range questions {
 		q := &questions[i]
 		if q.measured && m.refused == "" {
-			cmds = append(cmds, m.client.B().Arbitrary("MEMORY", "USAGE").Keys(q.key).Build().ToRetryable())
-			answers = append(answers, func(a rueidis.RedisMessage, err error) error { return m.measured(q, a, err) })
-		}
-		if q.orphan != nil {
-			cmds = append(cmds, m.client.B().Arbitrary("EXISTS").Keys(q.of).Build().ToRetryable())
-			answers = append(answers, func(a rueidis.RedisMessage, err error) error {
-				if err != nil {
-					return fmt.Errorf("ask whether a companion's key exists (EXISTS): %w", discreet(err))
-				}
-				if n, err := a.AsInt64(); err == nil && n == 0 {
-					q.orphan()
-				}
-				return nil
+			list = append(list, asking{
+				func() rueidis.Completed {
+					return m.client.B().Arbitrary("MEMORY", "USAGE").Keys(q.inspection.Key()).Build().ToRetryable()
+				},
+				func(a rueidis.RedisMessage, err error) error { return m.measured(q, a, err) },
 			})
 		}
-		if len(cmds) >= measureChunk {
-			if err := send(); err != nil {
+		if q.of != "" {
+			list = append(list, asking{
+				func() rueidis.Completed { return m.client.B().Arbitrary("EXISTS").Keys(q.of).Build().ToRetryable() },
+				q.exists,
+			})
+		}
+		if len(list) >= measureChunk {
+			if err := m.send(ctx, list); err != nil {
+				return err
+			}
+			list = list[:0]
+		}
+	}
+	return m.send(ctx, list)
+}
+
+// send sends commands together. All of them read: what a server cannot answer now is asked again.
+func (m *measurer) send(ctx context.Context, list []asking) error {
+	for began := time.Now(); len(list) > 0; pause(ctx, patience/10) {
+		cmds := make(rueidis.Commands, len(list))
+		for i := range list {
+			cmds[i] = list[i].command()
+		}
+		final := time.Since(began) > patience || ctx.Err() != nil
+		var left []asking
+		for i, a := range m.client.DoMulti(ctx, cmds...) {
+			message, err := a.ToMessage()
+			if isAway(err) && !final {
+				left = append(left, list[i])
+			} else if err := list[i].take(message, err); err != nil {
 				return err
 			}
 		}
+		if list = left; len(list) == 0 {
+			break
+		}
 	}
-	if len(cmds) == 0 {
-		return nil
+	return nil
+}
+
+// isAway reports whether an error says that no server could be asked.
+func isAway(err error) bool {
+	if err == nil || rueidis.IsRedisNil(err) || errors.Is(err, context.Canceled) || errors.Is(err, rueidis.ErrClosing) {
+		return false
 	}
-	return send()
+	re, answered := rueidis.IsRedisErr(err)
+	if !answered {
+		return true
+	}
+	switch first, _, _ := strings.Cut(re.Error(), " "); first {
+	case "LOADING", "CLUSTERDOWN", "MASTERDOWN", "BUSY", "TRYAGAIN", "MOVED", "ASK":
+		return true
+	}
+	return false
+}
+
+// unanswered returns the error of a question that has no answer.
+func unanswered(what string, err error) error {
+	told := discreet(err)
+	if isAway(err) && !errors.Is(err, nest.ErrAway) {
+		return fmt.Errorf("%w: %s: %w", nest.ErrAway, what, told)
+	}
+	return fmt.Errorf("%s: %w", what, told)
+}
+
+// exists takes an answer of EXISTS.
+func (q *question) exists(a rueidis.RedisMessage, err error) error {
+	var n int64
+	if err == nil {
+		n, err = a.AsInt64()
+	}
+	if err != nil {
+		return unanswered("ask whether a companion's key exists (EXISTS)", err)
+	}
+	q.orphan = n == 0
+	return nil
 }
 
 // measured takes an answer of MEMORY USAGE.
@@ -85,12 +143,8 @@ func (m *measurer) measured(q *question, a rueidis.RedisMessage, err error) erro
 		return nil // it no longer exists
 	}
 	if err == nil {
-		var bytes int64
-		if bytes, err = a.AsInt64(); err == nil {
-			q.tally.measure(bytes, q.weight)
-			if isLarge(q.tally.largest, bytes, q.most) {
-				q.tally.largest = keepLargest(q.tally.largest, Sized{q.inspection.Match.String(), bytes, q.inspection.Len}, q.most)
-			}
+		if q.bytes, err = a.AsInt64(); err == nil {
+			q.answered = true
 			return nil
 		}
 	}
@@ -98,7 +152,7 @@ func (m *measurer) measured(q *question, a rueidis.RedisMessage, err error) erro
 		m.refused = "the server refuses MEMORY USAGE: " + discreet(re).Error()
 		return nil
 	}
-	return fmt.Errorf("ask how much memory a key takes (MEMORY USAGE): %w", discreet(err))
+	return unanswered("ask how much memory a key takes (MEMORY USAGE)", err)
 }
 
 // discreet returns an error without the arguments that a server repeats of a command that it does

@@ -29,7 +29,7 @@ func TestMemoryIsEstimated(t *testing.T) {
 		truth += bytes
 		i := nest.Inspection{Type: "string", Len: bytes, TTL: nest.Forever}
 		tally.add(&i)
-		if weight, chosen := tally.choose(&i, o); chosen {
+		if weight, chosen := tally.choose(&i, tally.keys, o); chosen {
 			asked++
 			tally.measure(bytes, weight)
 			tally.largest = keepLargest(tally.largest, Sized{"key", bytes, bytes}, o.examples)
@@ -222,4 +222,106 @@ func TestJSON(t *testing.T) {
 	var d Difference
 	require.NoError(t, json.Unmarshal(data, &d))
 	require.Equal(t, Diff(nil, r), &d)
+}
+
+// What one of two audits has not looked for reads neither as gone nor as new.
+func TestDiffKnowsWhatWasNotLookedFor(t *testing.T) {
+	t.Parallel()
+	full := func(n int64) *Report {
+		return &Report{
+			Complete: true, Values: 100,
+			Keys: []Key{{Name: "k", Template: "k", Stats: Stats{Keys: 3, Bytes: 300, Sampled: 3}}},
+			Findings: []Finding{
+				{Kind: nest.Unsealed, Template: "k", Keys: n}, {Kind: nest.MissingTTL, Template: "k", Keys: n}, {Kind: Undeclared, Template: "x", Keys: n},
+			},
+		}
+	}
+	inFull := Diff(full(1), full(2))
+	require.Empty(t, inFull.Unchecked)
+	require.Len(t, inFull.Findings, 3)
+	require.NotErrorIs(t, inFull.Err(nest.Unsealed), ErrUnchecked)
+	require.Error(t, inFull.Err(nest.Unsealed))
+	require.Empty(t, Diff(nil, full(1)).Unchecked)
+	require.ErrorIs(t, inFull.Err("nosuch"), nest.ErrArgument)
+
+	unread := full(0) // without values, and so without findings in them
+	unread.Values, unread.Findings = 0, unread.Findings[1:2]
+	other := full(0)
+	other.Values = 50
+	for _, pair := range [][2]*Report{{full(2), unread}, {unread, full(2)}, {unread, unread}, {full(2), other}, {nil, unread}} {
+		d := Diff(pair[0], pair[1])
+		require.ElementsMatch(t, inValues, d.Unchecked)
+		for _, f := range d.Findings {
+			require.NotEqual(t, nest.Unsealed, f.Kind)
+		}
+		for _, kind := range inValues {
+			require.ErrorIs(t, d.Err(kind), ErrUnchecked)
+			require.ErrorIs(t, d.Err(nest.MissingTTL, kind), ErrUnchecked)
+		}
+		require.NotErrorIs(t, d.Err(), ErrUnchecked, "without kinds they are left out")
+		require.NotErrorIs(t, d.Err(nest.MissingTTL), ErrUnchecked)
+		require.Contains(t, d.String()+d.Markdown(), "has not looked for it, or not in as much: unsealed, undecodable, retired version.")
+	}
+
+	filtered := full(2)
+	filtered.Uncounted, filtered.Findings = 7, filtered.Findings[:2]
+	d := Diff(full(2), filtered)
+	require.Equal(t, []nest.ProblemKind{Undeclared}, d.Unchecked)
+	require.Empty(t, d.Findings)
+	require.ErrorIs(t, d.Err(Undeclared), ErrUnchecked)
+
+	unmeasured := full(2)
+	unmeasured.Keys[0].Bytes, unmeasured.Keys[0].Sampled = 0, 0
+	d = Diff(full(2), unmeasured)
+	require.Empty(t, d.Keys, "nothing is known of the bytes")
+	unmeasured.Keys[0].Keys++
+	d = Diff(full(2), unmeasured)
+	require.Equal(t, []Change{{Template: "k", KeysBefore: 3, KeysAfter: 4, Unmeasured: true}}, d.Keys)
+	require.Contains(t, d.String(), "–")
+	require.NotContains(t, d.String(), "300 B")
+}
+
+// Clusters can be called what the page calls what is in none.
+func TestMapOfClustersWithAnyName(t *testing.T) {
+	t.Parallel()
+	stats := func(bytes int64) Stats {
+		return Stats{Keys: 1, Bytes: bytes, Sampled: 1, TTLs: (&counts{}).histogram()}
+	}
+	r := &Report{
+		Scope: "s", Template: "s", Complete: true, Total: stats(1000), Companions: stats(300),
+		Clusters:   []Cluster{{Name: "s", Template: "s", In: -1, Stats: stats(300)}},
+		Undeclared: []Group{{Shape: "s:x", Stats: stats(400)}},
+	}
+	for i, name := range []string{"undeclared", "companions", titleUndeclared} {
+		r.Clusters = append(r.Clusters, Cluster{Name: "s:" + name, Template: "s:" + name, Stats: stats(100)})
+		r.Keys = append(r.Keys, Key{Name: "s:" + name + ":own", Template: "s:" + name + ":own", In: i + 1, Stats: stats(100)})
+	}
+	m := r.treeMap()
+	require.Len(t, m.Legends, 5)
+	require.Len(t, m.Boxes, 5)
+	areas := map[string]float64{}
+	for _, b := range m.Boxes {
+		areas[b.Name] += (b.W + 2) * (b.H + 2) / (m.W * m.H)
+	}
+	require.InDeltaMapValues(t, map[string]float64{
+		"s:x": 0.4, titleCompanions: 0.3, "s:undeclared:own": 0.1, "s:companions:own": 0.1, "s:" + titleUndeclared + ":own": 0.1,
+	}, areas, 1e-6)
+	plain := 0
+	for _, l := range m.Legends {
+		if l.Plain {
+			plain++
+			require.Zero(t, l.Tone)
+		}
+	}
+	require.Equal(t, 2, plain)
+	var b strings.Builder
+	require.NoError(t, r.HTML(&b))
+	require.Contains(t, b.String(), "<code>companions</code>")
+	require.Contains(t, b.String(), "<span>companions <span")
+
+	// Nor does a shape of names say anything of a declaration that reads the same.
+	r.Findings = []Finding{{Kind: Undeclared, Template: "s:companions:own", Keys: 7}}
+	for _, l := range r.lines() {
+		require.Empty(t, l.marks)
+	}
 }

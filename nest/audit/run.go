@@ -29,6 +29,7 @@ type auditor struct {
 	companions *tally
 	findings   *findings
 	seen       int64 // keys, in this run
+	passed     int64 // names that the filter leaves out, of the steps that count
 	uncounted  int64 // of the audit that this one continues, as repeated
 	repeated   int64
 	complete   bool
@@ -76,7 +77,7 @@ func (a *auditor) reset() {
 	o := a.options
 	a.clusters, a.rows, a.places = nil, nil, make(map[string]*row)
 	a.undeclared, a.companions, a.findings = newShapes(o.examples), newTally(), newFindings(o.examples)
-	a.before, a.seen, a.uncounted, a.repeated = 0, 0, 0, 0
+	a.before, a.seen, a.passed, a.uncounted, a.repeated = 0, 0, 0, 0, 0
 	a.describe(a.scope.Describe(), templateOf(a.scope), -1, "")
 }
 
@@ -195,8 +196,13 @@ func (a *auditor) step(ctx context.Context, p nest.WalkProgress) {
 	if finished {
 		a.finishPage(ctx)
 	}
-	if p.Cursor != "" && len(a.page) == 0 {
-		a.cursor = p.Cursor
+	if len(a.page) == 0 && a.failed == nil {
+		if p.Cursor != "" {
+			a.cursor = p.Cursor
+		}
+		if a.options.filtered {
+			a.passed = p.Undeclared
+		}
 	}
 	if a.failed == nil {
 		a.failed = a.governor.wait(ctx, stepCost)
@@ -213,7 +219,8 @@ func sameServers(a, b string) bool {
 	return head(a) == head(b)
 }
 
-// finishPage counts the keys of a step.
+// finishPage counts the keys of a step, all of them or, if one of the questions about them has no
+// answer, none: then the audit ends, and [Continue] begins with this step.
 func (a *auditor) finishPage(ctx context.Context) {
 	if len(a.page) == 0 || a.failed != nil {
 		return
@@ -226,55 +233,68 @@ func (a *auditor) finishPage(ctx context.Context) {
 		a.failed = err
 		return
 	}
-	questions := make([]question, 0, len(a.page))
-	for n := range a.page {
-		if q, ask := a.count(&a.page[n], old); ask {
-			questions = append(questions, q)
-		}
+	questions := a.questions()
+	if a.failed = a.measurer.ask(ctx, questions); a.failed != nil {
+		return
 	}
 	for i := range questions {
-		if q := &questions[i]; q.path != nil { // groups may have become one since
-			q.tally = a.undeclared.group(q.path).tally
-		}
+		a.count(&questions[i], old)
 	}
-	a.failed = a.measurer.ask(ctx, questions)
 	clear(a.page)
 	a.page = a.page[:0]
 }
 
-// count counts a key, and returns what else is to be asked about it. old has the generations that
-// are not current.
-func (a *auditor) count(i *nest.Inspection, old map[string]bool) (question, bool) {
+// questions returns what is to be asked about the keys of a step.
+func (a *auditor) questions() []question {
+	list := make([]question, len(a.page))
+	nth := make(map[*tally]int64) // how many keys it will have
+	for n := range a.page {
+		i, q := &a.page[n], &list[n]
+		q.inspection = i
+		var t *tally
+		if of, role, ok := i.Companion(); ok {
+			if t = a.companions; loose(of, role, i.TTL) {
+				q.of = of.Key()
+			}
+		} else if i.Def() == nil {
+			q.path = segments(i.String(), a.scope.String())
+			t = a.undeclared.group(q.path).tally
+		} else {
+			t = a.row(i.Match).tally
+		}
+		if nth[t] == 0 {
+			nth[t] = t.keys
+		}
+		nth[t]++
+		q.weight, q.measured = t.choose(i, nth[t], a.options)
+	}
+	return list
+}
+
+// count counts a key, with the answers to what was asked about it. old has the generations that are
+// not current.
+func (a *auditor) count(q *question, old map[string]bool) {
 	a.seen++
+	i, t := q.inspection, a.companions
 	name := i.Match.String
 	if of, role, ok := i.Companion(); ok {
-		a.companions.add(i)
-		q := question{key: i.Key(), inspection: i, tally: a.companions, most: a.options.examples}
-		q.weight, q.measured = a.companions.choose(i, a.options)
-		if loose(of, role, i.TTL) {
-			q.of, q.orphan = of.Key(), func() {
-				template, source := of.Template(), ""
-				if of.Def() == nil {
-					template = a.findings.bounded(Orphan, strings.Join(segments(of.String(), a.scope.String()), ":"))
-				} else if r := a.places[template]; r != nil {
-					source = r.Source
-				}
-				a.findings.add(Orphan, template, source, "is a companion ("+role+") without its key", name)
+		if q.orphan {
+			template, source := of.Template(), ""
+			if of.Def() == nil {
+				template = a.findings.bounded(Orphan, strings.Join(segments(of.String(), a.scope.String()), ":"))
+			} else if r := a.places[template]; r != nil {
+				source = r.Source
 			}
+			a.findings.add(Orphan, template, source, "is a companion ("+role+") without its key", name)
 		}
-		return q, q.measured || q.orphan != nil
-	}
-	q := question{key: i.Key(), inspection: i, most: a.options.examples}
-	if i.Def() == nil {
-		q.path = segments(name(), a.scope.String())
-		g := a.undeclared.group(q.path)
-		if g.add(i); len(g.examples) < a.options.examples {
+	} else if i.Def() == nil {
+		g := a.undeclared.group(q.path) // groups may have become one since
+		if t = g.tally; len(g.examples) < a.options.examples {
 			g.examples = append(g.examples, name())
 		}
-		q.tally = g.tally
 	} else {
 		r := a.row(i.Match)
-		r.add(i)
+		t = r.tally
 		for _, p := range i.Problems {
 			a.findings.add(p.Kind, r.Template, r.Source, p.Text, name)
 		}
@@ -286,10 +306,14 @@ func (a *auditor) count(i *nest.Inspection, old map[string]bool) (question, bool
 			r.OldGenerations++
 			a.findings.add(OldGeneration, r.Template, r.Source, "is of a former generation", name)
 		}
-		q.tally = r.tally
 	}
-	q.weight, q.measured = q.tally.choose(i, a.options)
-	return q, q.measured
+	t.add(i)
+	if q.answered {
+		t.measure(q.bytes, q.weight)
+		if most := a.options.examples; isLarge(t.largest, q.bytes, most) {
+			t.largest = keepLargest(t.largest, Sized{name(), q.bytes, i.Len}, most)
+		}
+	}
 }
 
 // loose reports whether a companion is an orphan if its key does not exist: if nothing declares the
@@ -339,6 +363,9 @@ func (a *auditor) report() *Report {
 		r.Clusters = append(r.Clusters, c.Cluster)
 	}
 	for _, f := range a.undeclared.all() {
+		if f.keys == 0 {
+			continue // those of the step that has failed
+		}
 		total.merge(f.tally, o.examples)
 		r.Undeclared = append(r.Undeclared, Group{Shape: f.shape(), Examples: slices.Clone(f.examples), Stats: f.stats()})
 		r.Findings = append(r.Findings, Finding{Kind: Undeclared, Template: f.shape(), Keys: f.keys, Examples: slices.Clone(f.examples)})
@@ -346,9 +373,7 @@ func (a *auditor) report() *Report {
 	slices.SortStableFunc(r.Findings, compareFindings)
 	total.merge(a.companions, o.examples)
 	r.Total = total.stats()
-	if len(r.Undeclared) == 0 {
-		r.Uncounted = a.uncounted + a.progress.Undeclared // the walk has a filter, and does not yield them
-	}
+	r.Uncounted = a.uncounted + a.passed
 	r.Repeated = a.repeated + max(0, a.seen-a.progress.Matched)
 	return r
 }

@@ -44,17 +44,17 @@ func (t *tally) add(i *nest.Inspection) {
 	t.ttls.add(i.TTL)
 }
 
-// choose decides whether the memory of the key that was counted last is measured. weight is how
-// many keys it stands for in the sample; it is 0 for a key that is measured because it is long.
-func (t *tally) choose(i *nest.Inspection, o *options) (weight float64, chosen bool) {
+// choose decides whether the memory of a key is measured, which is the nth one. weight is how many
+// keys it stands for in the sample; it is 0 for a key that is measured because it is long.
+func (t *tally) choose(i *nest.Inspection, nth int64, o *options) (weight float64, chosen bool) {
 	if o.sample == 0 {
 		return 0, false
 	}
 	long := t.isLong(i.Len, o.examples)
-	if t.keys <= int64(o.sample) {
+	if nth <= int64(o.sample) {
 		return 1, true
 	}
-	if p := float64(o.sample) / float64(t.keys); rand.Float64() < p {
+	if p := float64(o.sample) / float64(nth); rand.Float64() < p {
 		return 1 / p, true
 	}
 	return 0, long

@@ -109,6 +109,9 @@ type line struct {
 func (r *Report) lines() []line {
 	found := make(map[string][]string)
 	for _, f := range r.Findings {
+		if f.Kind == Undeclared {
+			continue // a shape can look like a template
+		}
 		found[f.Template] = append(found[f.Template], string(f.Kind)+" "+number(f.Keys))
 	}
 	var all []line

@@ -15,6 +15,7 @@ type box struct {
 	Tone       int    // that of the outermost cluster that it is in
 	Fit        int    // pixels of its labels
 	weight     int64
+	parts      []box // that are laid out in it
 }
 
 // squarify lays out boxes in a rectangle, each with an area as its weight, and nearly as squares

@@ -165,13 +165,17 @@ func (s *site) look(r *http.Request, v *keyView, values map[string]string) {
 	v.Looked = l
 }
 
+// plainly writes what encoding/json escapes for pages as it is: the page escapes it itself. An
+// escaped backslash stands before itself, so that what follows it is no escape.
+var plainly = strings.NewReplacer(`\\`, `\\`, `\u003c`, "<", `\u003e`, ">", `\u0026`, "&")
+
 // indented lays JSON out for reading.
 func indented(text json.RawMessage) string {
 	var b bytes.Buffer
 	if json.Indent(&b, text, "", "  ") != nil {
 		return string(text)
 	}
-	return b.String()
+	return plainly.Replace(b.String())
 }
 
 // shortly is a duration as a person writes it: 24h, 23h59m56s.

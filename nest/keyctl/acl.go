@@ -3,6 +3,7 @@ package keyctl
 import (
 	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -19,6 +20,9 @@ func (t *tool) aclCommand() *cobra.Command {
 			"password. What a user who may only read cannot do comes on the standard error.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 && (args[0] == "" || strings.ContainsFunc(args[0], func(c rune) bool { return unicode.IsSpace(c) || !unicode.IsPrint(c) })) {
+				return usage("acl %q: a user's name has no spaces", args[0])
+			}
 			scope, err := t.unbound()
 			if err != nil {
 				return err

@@ -55,6 +55,13 @@ func (t *tool) auditCommand() *cobra.Command {
 	cmd.Flags().StringVar(&f.resume, "continue", "", "go on with the audit whose report, as JSON, is in this file")
 	cmd.Flags().StringVar(&f.against, "against", "", "also print what has changed since the report, as JSON, in this file")
 	cmd.Flags().StringSliceVar(&f.fail, "fail", nil, "end with exit code "+strconv.Itoa(ExitFound)+" if there are findings of these kinds, or of \"all\"")
+	_ = cmd.RegisterFlagCompletionFunc("fail", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		all := []string{"all"}
+		for _, kind := range audit.Kinds() {
+			all = append(all, string(kind))
+		}
+		return all, cobra.ShellCompDirectiveNoFileComp
+	})
 	return cmd
 }
 
@@ -67,6 +74,11 @@ func (t *tool) audit(cmd *cobra.Command, f *auditFlags) error {
 	if err != nil {
 		return err
 	}
+	kinds := f.kinds()
+	// What is refused of a report without findings is refused of any.
+	if err := (&audit.Report{Complete: true, Values: f.values}).Err(kinds...); err != nil {
+		return usage("--fail: %w", err)
+	}
 	var earlier *audit.Report
 	if f.against != "" {
 		if earlier, err = readReport(f.against); err != nil {
@@ -75,6 +87,9 @@ func (t *tool) audit(cmd *cobra.Command, f *auditFlags) error {
 	}
 	scope, filters, err := t.begin(cmd.Context())
 	if err != nil {
+		return err
+	}
+	if err := f.writable(); err != nil { // known now, and not after an hour
 		return err
 	}
 	progress, done := t.progress("auditing", nil)
@@ -90,14 +105,6 @@ func (t *tool) audit(cmd *cobra.Command, f *auditFlags) error {
 	if err := errors.Join(failed, err); err != nil || len(f.fail) == 0 {
 		return err
 	}
-	var kinds []nest.ProblemKind
-	for _, kind := range f.fail {
-		if kind == "all" {
-			kinds = nil
-			break
-		}
-		kinds = append(kinds, nest.ProblemKind(kind))
-	}
 	switch err := report.Err(kinds...); {
 	case errors.Is(err, nest.ErrArgument), errors.Is(err, audit.ErrUnchecked):
 		return usage("--fail: %w", err)
@@ -105,6 +112,33 @@ func (t *tool) audit(cmd *cobra.Command, f *auditFlags) error {
 		return &codeError{ExitFound, err}
 	}
 	return nil
+}
+
+// kinds returns the kinds of findings that are failures, or none for all of them.
+func (f *auditFlags) kinds() (kinds []nest.ProblemKind) {
+	for _, kind := range f.fail {
+		if kind == "all" {
+			return nil
+		}
+		kinds = append(kinds, nest.ProblemKind(kind))
+	}
+	return kinds
+}
+
+// writable returns an error if the output cannot be written. What it has stays.
+func (f *auditFlags) writable() error {
+	if f.output == "" {
+		return nil
+	}
+	_, missing := os.Stat(f.output)
+	file, err := os.OpenFile(f.output, os.O_CREATE|os.O_WRONLY, 0o666) //nolint:gosec // as os.Create makes it
+	if err != nil {
+		return usage("--output: %w", err)
+	}
+	if err := file.Close(); err != nil || missing == nil {
+		return err
+	}
+	return os.Remove(f.output)
 }
 
 // options returns the options that the flags ask for.

@@ -2,6 +2,7 @@ package keyctl
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,7 +15,7 @@ import (
 // filterFlags adds the flags that choose keys.
 func (t *tool) filterFlags(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&t.where, "where", nil, "only keys with this value of a parameter, as name=value; where several parameters have the name, "+
-		"as template=value (user:<id>=42)")
+		"as template=value (user:<id>=42). The parameter must be attached with Params")
 	cmd.Flags().StringArrayVar(&t.only, "only", nil, "only keys of this declaration, by its full template (see tree)")
 	_ = cmd.RegisterFlagCompletionFunc("where", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return t.complete(func(d nest.Description) []string {
@@ -131,7 +132,7 @@ func argument(d nest.Description, name, value string) (nest.Arg, error) {
 	visit(d, func(d nest.Description) {
 		for i, p := range d.Params {
 			own := i == len(d.Params)-1 && strings.Contains(d.Template, "<"+p.Name)
-			if p.Name != name && (d.Template != name || !own) {
+			if p.Name != name && (d.Template != name && d.Name != name || !own) {
 				continue
 			}
 			known = true
@@ -160,7 +161,22 @@ func argument(d nest.Description, name, value string) (nest.Arg, error) {
 	case known:
 		return nest.Arg{}, failed
 	}
-	return nest.Arg{}, fmt.Errorf("no parameter has this name")
+	names := parameters(d)
+	if len(names) == 0 {
+		return nest.Arg{}, errors.New("nothing here has a parameter")
+	}
+	return nest.Arg{}, fmt.Errorf("no parameter has this name, and no template that ends in one: there are %s", strings.Join(names, ", "))
+}
+
+// parameters returns the names of all parameters.
+func parameters(d nest.Description) (names []string) {
+	visit(d, func(d nest.Description) {
+		for _, p := range d.Params {
+			names = append(names, p.Name)
+		}
+	})
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // filtered reports whether a flag chooses keys.

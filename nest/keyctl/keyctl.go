@@ -102,6 +102,15 @@ func (t *tool) run(ctx context.Context, args []string) int {
 	cmd.SetIn(t.in)
 	cmd.SetOut(t.out)
 	cmd.SetErr(t.err)
+	cmd.InitDefaultCompletionCmd()
+	for _, sub := range cmd.Commands() {
+		if sub.Name() == "completion" {
+			sub.Args = cobra.ArbitraryArgs
+			sub.RunE = func(*cobra.Command, []string) error {
+				return usage("completion needs one of the shells bash, zsh, fish and powershell")
+			}
+		}
+	}
 	began := false
 	cmd.PersistentPreRun = func(*cobra.Command, []string) { began = true }
 	err := cmd.ExecuteContext(ctx)

@@ -3,6 +3,9 @@ package keyctl_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"io"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -276,6 +279,69 @@ func TestClear(t *testing.T) {
 	require.Equal(t, []string{`{"deleted":1,"by":{"shop:ledger":1}}`}, s.ok("clear", "--only", "shop:ledger", "--yes", "--force", "--json"))
 	require.False(t, exists("shop:ledger"))
 	require.Contains(t, s.bad(keyctl.ExitUsage, "clear", "--all", "--rate", "x"), "rate")
+
+	// Nothing to delete is said too, and so is what stays.
+	require.Equal(t, []string{"deleted\t0"}, s.ok("clear", "--where", "user:<id>=77"))
+	require.Equal(t, []string{`{"deleted":0,"by":{}}`}, s.ok("clear", "--where", "user:<id>=77", "--json"))
+	require.NoError(t, s.client.Do(t.Context(), s.client.B().Set().Key("shop:user:2:stray").Value("x").Build()).Error())
+	code, _, errOut := s.run("", "clear", "--where", "user:<id>=2", "--yes")
+	require.Equal(t, keyctl.ExitOK, code)
+	require.Contains(t, errOut, "1 name that nothing declares: not deleted")
+	require.True(t, exists("shop:user:2:stray"))
+	_, _, errOut = s.run("no\n", "clear", "--all", "--force")
+	require.Regexp(t, `Delete \d+ keys of \d+ declarations and \d+ names? that nothing declares\?`, errOut)
+}
+
+// An interrupt ends the question.
+func TestClearIsInterrupted(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, nesttest.Embedded(t))
+	ctx, cancel := context.WithCancel(t.Context())
+	in, nobody := io.Pipe()
+	defer func() { _ = nobody.Close() }()
+	asked := &onWrite{text: "Type the number", do: cancel}
+	code := keyctl.Run(ctx, root, s.open, []string{"clear", "--where", "user:<id>=1"}, in, io.Discard, asked, s.opts...)
+	require.Equal(t, keyctl.ExitDeclined, code)
+	require.Contains(t, asked.String(), "interrupted: nothing was deleted")
+	require.Len(t, s.ok("ls", "--where", "user:<id>=1"), 3)
+}
+
+// onWrite is a buffer that does something when a text is written.
+type onWrite struct {
+	strings.Builder
+	text string
+	do   func()
+}
+
+func (w *onWrite) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), w.text) {
+		w.do()
+	}
+	return w.Builder.Write(p)
+}
+
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, nesttest.Embedded(t))
+	require.Contains(t, s.bad(keyctl.ExitUsage, "ls", "--limit", "-1"), "at least 0")
+	require.Contains(t, s.bad(keyctl.ExitUsage, "watch", "--limit", "-1"), "at least 0")
+	require.Contains(t, s.bad(keyctl.ExitUsage, "ls", "--where", "nosuch=1"), "there are id, token")
+	require.Equal(t, s.ok("ls", "--where", "user:<id>=1"), s.ok("ls", "--where", "shop:user:<id>=1"), "a full template too")
+	for _, name := range []string{"", "a b", "a\nuser b", "a\x1b[2J"} {
+		require.Contains(t, s.bad(keyctl.ExitUsage, "acl", name), "a user's name has no spaces")
+	}
+	require.Contains(t, s.bad(keyctl.ExitUsage, "completion"), "one of the shells")
+	require.Contains(t, s.bad(keyctl.ExitUsage, "completion", "nosuch"), "one of the shells")
+	require.Contains(t, s.ok("__complete", "audit", "--fail", ""), "missing ttl")
+	for flag, want := range map[string]string{"nosuch": "there are unsealed, wrong type", "unsealed": "CheckValues"} {
+		code, out, errOut := s.run("", "audit", "--fail", flag)
+		require.Equal(t, keyctl.ExitUsage, code)
+		require.Empty(t, out, "before the audit")
+		require.Contains(t, errOut, want)
+	}
+	code, _, errOut := s.run("", "audit", "--output", filepath.Join(t.TempDir(), "none", "r.txt"))
+	require.Equal(t, keyctl.ExitUsage, code)
+	require.Contains(t, errOut, "--output")
 }
 
 func TestRotate(t *testing.T) {
@@ -307,7 +373,9 @@ func TestWatch(t *testing.T) {
 	server := nesttest.Start(t)
 	server.Need(t, nesttest.Configurable)
 	s := newShop(t, server)
-	require.Contains(t, s.bad(keyctl.ExitFailed, "watch"), "notify-keyspace-events")
+	refused := s.bad(keyctl.ExitFailed, "watch")
+	require.Contains(t, refused, "notify-keyspace-events")
+	require.Contains(t, refused, "--enable")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	go func() {
@@ -319,6 +387,9 @@ func TestWatch(t *testing.T) {
 	lines := s.ok("watch", "--enable", "--limit", "2", "--where", "order:<id>=1")
 	require.Len(t, lines, 2)
 	require.True(t, strings.HasSuffix(lines[0], "\tincrby\tshop:order:1:total"), lines)
+	var e struct{ Time time.Time }
+	require.NoError(t, json.Unmarshal([]byte(s.ok("watch", "--json", "--limit", "1")[0]), &e))
+	require.WithinDuration(t, time.Now(), e.Time, time.Hour)
 }
 
 func TestCompletion(t *testing.T) {

@@ -57,6 +57,9 @@ func (t *tool) lsCommand() *cobra.Command {
 		Long:  "List keys with their templates. Names that nothing declares have no template.\nParameters that are declared as sensitive are shown as their templates.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if limit < 0 {
+				return usage("--limit %d: at least 0", limit)
+			}
 			scope, filters, err := t.begin(cmd.Context())
 			if err != nil {
 				return err

@@ -150,14 +150,35 @@ func printable(s string) string {
 func newProgressBar(w io.Writer, what string) *progressbar.ProgressBar {
 	return progressbar.NewOptions64(-1,
 		progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what), progressbar.OptionSpinnerType(14),
-		progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond))
+		progressbar.OptionSetElapsedTime(false), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond))
 }
 
-func showProgress(bar *progressbar.ProgressBar, what string, p nest.WalkProgress) {
+// barRoom is what the bar puts around its text.
+const barRoom = 6
+
+// showProgress shows how far a walk is, in a line of so many columns: a longer one could not be
+// erased. 0 columns are any number.
+func showProgress(bar *progressbar.ProgressBar, what string, p nest.WalkProgress, columns int) {
 	text := fmt.Sprintf("%s: %d looked at, %d matched, %.0f a second", what, p.Scanned, p.Matched, p.Rate)
-	if p.Left > 0 {
-		text += ", " + p.Left.Round(time.Second).String() + " left"
+	if left := p.Left.Round(time.Second); left > 0 {
+		text += ", " + left.String() + " left"
+	}
+	if most := max(columns-barRoom, len(what)); columns > 0 && len(text) > most {
+		text = text[:most]
 	}
 	bar.Describe(text)
 	_ = bar.Add(1)
+}
+
+// columns returns the width of the terminal that w is, or 0.
+func columns(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
 }

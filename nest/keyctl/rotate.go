@@ -123,7 +123,11 @@ func (t *tool) passed(columns []string, cells row, of string, failures []row) er
 		if several {
 			lines = nil
 			for _, name := range slices.Sorted(maps.Keys(by)) {
-				lines = append(lines, row{of + name, by[name]})
+				what := of + name
+				if name == "" {
+					what = "sealed by no key"
+				}
+				lines = append(lines, row{what, by[name]})
 			}
 		}
 		if i == len(columns)-1 {

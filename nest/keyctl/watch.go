@@ -20,6 +20,9 @@ func (t *tool) watchCommand() *cobra.Command {
 		Short: "Show what happens to keys, until interrupted",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if limit < 0 {
+				return usage("--limit %d: at least 0", limit)
+			}
 			scope, filters, err := t.begin(cmd.Context())
 			if err != nil {
 				return err
@@ -31,6 +34,10 @@ func (t *tool) watchCommand() *cobra.Command {
 			if len(events) > 0 {
 				opts = append(opts, watch.Events(events...))
 			}
+			stamp := "15:04:05.000"
+			if t.json {
+				stamp = "2006-01-02T15:04:05.000Z07:00"
+			}
 			t.wide = false // a table would wait for its end
 			out := t.rows("time", "event", "key")
 			for e, err := range watch.With(opts...).Keys(cmd.Context(), scope, filters...) {
@@ -38,10 +45,13 @@ func (t *tool) watchCommand() *cobra.Command {
 					_, _ = fmt.Fprintf(t.err, "%s: %v\n", t.name, err)
 					continue
 				}
+				if errors.Is(err, watch.ErrNotEnabled) {
+					return fmt.Errorf("%w (here: --enable)", err)
+				}
 				if err != nil {
 					return err
 				}
-				if err := out.add(time.Now().Format("15:04:05.000"), e.Event, e.Match.String()); err != nil {
+				if err := out.add(time.Now().Format(stamp), e.Event, e.Match.String()); err != nil {
 					return err
 				}
 				if out.n == limit {

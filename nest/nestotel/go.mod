@@ -5,7 +5,7 @@ go 1.26.0
 require (
 	github.com/redis/rueidis v1.0.79
 	github.com/redisimnest/redisimnest v0.0.0
-	github.com/redisimnest/redisimnest/nest/nesttest v0.0.0-00010101000000-000000000000
+	github.com/redisimnest/redisimnest/nest/nesttest v0.0.0
 	github.com/stretchr/testify v1.12.1
 	go.opentelemetry.io/otel v1.47.0
 	go.opentelemetry.io/otel/metric v1.47.0

@@ -202,7 +202,7 @@ func TestSessionsOfAServer(t *testing.T) {
 		mux.HandleFunc("/count", func(w http.ResponseWriter, r *http.Request) {
 			n := manager.GetInt(r.Context(), "n") + 1
 			manager.Put(r.Context(), "n", n)
-			fmt.Fprint(w, n)
+			_, _ = fmt.Fprint(w, n)
 		})
 		mux.HandleFunc("/login", func(w http.ResponseWriter, r *http.Request) {
 			if err := manager.RenewToken(r.Context()); err != nil {
@@ -220,7 +220,7 @@ func TestSessionsOfAServer(t *testing.T) {
 			if err != nil {
 				http.Error(w, err.Error(), http.StatusInternalServerError)
 			}
-			fmt.Fprint(w, n)
+			_, _ = fmt.Fprint(w, n)
 		})
 		server := httptest.NewServer(manager.LoadAndSave(mux))
 		t.Cleanup(server.Close)
@@ -237,7 +237,7 @@ func TestSessionsOfAServer(t *testing.T) {
 			require.NoError(t, err)
 			answer, err := client.Do(r)
 			require.NoError(t, err)
-			defer answer.Body.Close()
+			defer func() { assert.NoError(t, answer.Body.Close()) }()
 			body, err := io.ReadAll(answer.Body)
 			require.NoError(t, err)
 			require.Equal(t, http.StatusOK, answer.StatusCode, string(body))
@@ -265,6 +265,6 @@ func TestSessionsOfAServer(t *testing.T) {
 	r.AddCookie(&http.Cookie{Name: "session", Value: strings.Repeat("x", 3000)})
 	answer, err := http.DefaultClient.Do(r)
 	require.NoError(t, err)
-	defer answer.Body.Close()
+	defer func() { assert.NoError(t, answer.Body.Close()) }()
 	require.Equal(t, http.StatusOK, answer.StatusCode)
 }

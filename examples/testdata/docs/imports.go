@@ -28,6 +28,7 @@ import (
 	"github.com/redisimnest/redisimnest/nest/audit"
 	"github.com/redisimnest/redisimnest/nest/keyadmin"
 	"github.com/redisimnest/redisimnest/nest/keyctl"
+	"github.com/redisimnest/redisimnest/nest/nestotel"
 	"github.com/redisimnest/redisimnest/nest/nesttest"
 	"github.com/redisimnest/redisimnest/nest/watch"
 	"github.com/redisimnest/redisimnest/secure"

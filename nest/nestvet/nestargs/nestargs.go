@@ -1,4 +1,5 @@
-// Package nestargs checks the arguments of At against the declarations of all packages.
+// Package nestargs checks the arguments of At, and those of a cluster's Current and Renew, against
+// the declarations of all packages.
 //
 // The parameters that are open below a scope are a suffix of the path down to the declaration. The
 // last arguments are therefore certain whatever the scope is. All arguments are certain if the
@@ -34,10 +35,10 @@ import (
 	"github.com/redisimnest/redisimnest/nest/nestvet/internal/decl"
 )
 
-// Analyzer reports wrong arguments of At.
+// Analyzer reports wrong arguments of At, Current and Renew.
 var Analyzer = &analysis.Analyzer{
 	Name:     "nestargs",
-	Doc:      "check the arguments of At against the declarations of package nest",
+	Doc:      "check the arguments of At, Current and Renew against the declarations of package nest",
 	URL:      "https://pkg.go.dev/github.com/redisimnest/redisimnest/nest/nestvet/nestargs",
 	Requires: []*analysis.Analyzer{decl.Analyzer, inspect.Analyzer},
 	Run:      run,
@@ -53,15 +54,30 @@ func run(pass *analysis.Pass) (any, error) {
 			return
 		}
 		c.durations(f, call)
-		typ, ok := code.Method(f, "At")
-		if !ok || !strings.HasSuffix(typ, "Def") || len(call.Args) == 0 || call.Ellipsis.IsValid() || code.Spreads(pass.TypesInfo, call) {
+		before, ok := 1, false // the arguments up to the scope
+		if typ, at := code.Method(f, "At"); at {
+			ok = strings.HasSuffix(typ, "Def")
+		} else if numbers(f) {
+			before, ok = 2, true
+		}
+		if !ok || len(call.Args) < before || call.Ellipsis.IsValid() || code.Spreads(pass.TypesInfo, call) {
 			return
 		}
 		if sel, ok := code.Selects(pass.TypesInfo, call); ok {
-			c.at(call, sel)
+			c.at(call, sel, call.Args[before-1], call.Args[before:])
 		}
 	})
 	return nil, nil
+}
+
+// numbers reports whether a method returns a scope of a generation, which it fills in itself.
+func numbers(f *types.Func) bool {
+	for _, name := range []string{"Current", "Renew"} {
+		if typ, ok := code.Method(f, name); ok && typ == "ClusterDef" {
+			return true
+		}
+	}
+	return false
 }
 
 type checker struct {
@@ -76,9 +92,9 @@ type problem struct {
 	fixes    []analysis.SuggestedFix
 }
 
-func (c *checker) at(call *ast.CallExpr, sel *ast.SelectorExpr) {
-	args := c.arguments(call.Args[1:])
-	if c.placed(call, sel, args) {
+func (c *checker) at(call *ast.CallExpr, sel *ast.SelectorExpr, scope ast.Expr, given []ast.Expr) {
+	args := c.arguments(given)
+	if c.placed(call, sel, scope, args) {
 		return
 	}
 	for i := range args { // whatever the declaration is
@@ -91,12 +107,13 @@ func (c *checker) at(call *ast.CallExpr, sel *ast.SelectorExpr) {
 
 // placed checks a call against the places of its declaration, and reports whether it found a
 // problem.
-func (c *checker) placed(call *ast.CallExpr, sel *ast.SelectorExpr, args []argument) bool {
+func (c *checker) placed(call *ast.CallExpr, sel *ast.SelectorExpr, of ast.Expr, args []argument) bool {
 	tests := code.InTest(c.pass.Fset, call.Pos())
-	scope := c.scope(call.Args[0], 0)
+	scope := c.scope(of, 0)
+	scope.numbers = sel.Sel.Name != "At"
 	paths, misplaced := c.below(c.world.Paths(c.world.Resolve(sel.X), tests), scope)
 	if misplaced != nil {
-		misplaced.pos, misplaced.end = call.Args[0].Pos(), call.Args[0].End()
+		misplaced.pos, misplaced.end = of.Pos(), of.End()
 		c.report(sel, nil, misplaced)
 		return true
 	}
@@ -104,24 +121,25 @@ func (c *checker) placed(call *ast.CallExpr, sel *ast.SelectorExpr, args []argum
 		return false // it may be mounted there unseen
 	}
 	var first *problem
-	var of *decl.Path
+	var path *decl.Path
 	for i := range paths {
 		p := c.check(call, &paths[i], scope, args)
 		if p == nil {
 			return false
 		}
-		if first == nil || paths[i].Whole && !of.Whole {
-			first, of = p, &paths[i]
+		if first == nil || paths[i].Whole && !path.Whole {
+			first, path = p, &paths[i]
 		}
 	}
-	c.report(sel, of, first)
+	c.report(sel, path, first)
 	return true
 }
 
 func (c *checker) report(sel *ast.SelectorExpr, path *decl.Path, p *problem) {
-	text := "at: "
+	op := strings.ToLower(sel.Sel.Name)
+	text := op + ": "
 	if path != nil {
-		text = fmt.Sprintf("at %q: ", path.Name())
+		text = fmt.Sprintf("%s %q: ", op, path.Name())
 	}
 	if p.pos == token.NoPos {
 		p.pos, p.end = sel.Sel.Pos(), sel.Sel.End()
@@ -135,6 +153,17 @@ type standing struct {
 	// top reports whether the scope is the one that Open returned for the cluster. If the cluster's
 	// own prefix has parameters, that scope is above it.
 	top bool
+	// numbers reports whether the call fills in a generation itself, which is the last parameter.
+	numbers bool
+}
+
+// open returns the parameters of a path below one of its nodes that the call has to fill.
+func (c *checker) open(path *decl.Path, above int, s standing) []decl.Open {
+	all := c.world.Open(*path, above)
+	if s.numbers && len(all) > 0 {
+		all = all[:len(all)-1]
+	}
+	return all
 }
 
 // scope returns the position of a scope, if the function shows it.
@@ -156,6 +185,11 @@ func (c *checker) scope(e ast.Expr, depth int) standing {
 	case *ast.CallExpr:
 		f := code.Callee(c.pass.TypesInfo, e)
 		if _, ok := code.Method(f, "At"); ok && code.IsNest(c.pass.TypesInfo.TypeOf(e), "Scope") {
+			if sel, ok := code.Selects(c.pass.TypesInfo, e); ok {
+				return standing{at: c.world.Resolve(sel.X)}
+			}
+		}
+		if f != nil && numbers(f) {
 			if sel, ok := code.Selects(c.pass.TypesInfo, e); ok {
 				return standing{at: c.world.Resolve(sel.X)}
 			}
@@ -333,13 +367,13 @@ func (c *checker) check(call *ast.CallExpr, path *decl.Path, s standing, args []
 
 // count returns the parameters that are open for this number of arguments.
 func (c *checker) count(path *decl.Path, s standing, args []argument) ([]decl.Open, *problem) {
-	all := c.world.Open(*path, -1)
+	all := c.open(path, -1, s)
 	if at := c.world.Node(s.at); at != nil {
 		above := slices.Index(path.Nodes, at)
 		if s.top && len(at.Params()) > 0 {
 			above--
 		}
-		open := c.world.Open(*path, above)
+		open := c.open(path, above, s)
 		switch {
 		case len(args) < len(open):
 			return nil, c.missing(args, open, "")
@@ -349,11 +383,11 @@ func (c *checker) count(path *decl.Path, s standing, args []argument) ([]decl.Op
 		return open, nil
 	}
 	var possible []int
-	if path.Nodes[len(path.Nodes)-1].Kind == "Cluster" {
+	if path.Nodes[len(path.Nodes)-1].Kind == "Cluster" && !s.numbers {
 		possible = append(possible, 0) // the scope may be there already
 	}
 	for above := range path.Nodes {
-		if n := len(c.world.Open(*path, above-1)); above > 0 || !path.Whole || len(path.Nodes[0].Params()) > 0 || len(path.Nodes) == 1 {
+		if n := len(c.open(path, above-1, s)); above > 0 || !path.Whole || len(path.Nodes[0].Params()) > 0 || len(path.Nodes) == 1 {
 			possible = append(possible, n)
 		}
 	}
@@ -434,7 +468,7 @@ func (c *checker) names(path *decl.Path, s standing, args []argument, open []dec
 			return bad(" is given twice")
 		}
 		has := func(o decl.Open) bool { return o.Name == a.param.Name }
-		all := c.world.Open(*path, -1)
+		all := c.open(path, -1, s)
 		switch {
 		case slices.ContainsFunc(open, has):
 		case slices.ContainsFunc(all, has):

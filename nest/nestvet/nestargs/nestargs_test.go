@@ -10,7 +10,7 @@ import (
 )
 
 func TestArguments(t *testing.T) {
-	analysistest.Run(t, vettest.Data(), nestargs.Analyzer, "users", "shop", "right", "named")
+	analysistest.Run(t, vettest.Data(), nestargs.Analyzer, "users", "shop", "right", "named", "generations")
 }
 
 func TestFixes(t *testing.T) {

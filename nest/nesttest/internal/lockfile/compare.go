@@ -26,15 +26,16 @@ func (c Change) Breaks() bool { return len(c.Ways) > 0 }
 
 // The ways out.
 const (
-	wayWas       = "nest.Was with the template of the old name, in the order of releases of docs/adopt.md, and nest.Migrate"
-	wayTag       = "keep the stored name in the field's tag"
-	wayRecordWas = `the option was=… in the field's tag, such as nest:"new,was=old"`
-	wayVersioned = "codec.Versioned with a codec that reads the old form as codec.Unversioned or as an older version"
-	wayPrint     = "codec.Fingerprinted inside of codec.Versioned, if the values can be loaded again: they are then misses of GetOrLoad"
-	waySealed    = "nest.AcceptPlain until nest.Rotate has sealed what is there"
-	wayKey       = "a new key, and code that reads both until the old values are gone"
-	wayStop      = "stop the service for the change: this kind cannot have two names"
-	wayForget    = "if that is so, take it out of the lock file too, and run the test with -update"
+	wayWas         = "nest.Was with the template of the old name, in the order of releases of docs/adopt.md, and nest.Migrate"
+	wayTag         = "keep the stored name in the field's tag"
+	wayRecordWas   = `the option was=… in the field's tag, such as nest:"new,was=old"`
+	wayVersioned   = "codec.Versioned with a codec that reads the old form as codec.Unversioned or as an older version"
+	wayPrint       = "codec.Fingerprinted inside of codec.Versioned, if the values can be loaded again: they are then misses of GetOrLoad"
+	waySealed      = "nest.AcceptPlain until nest.Rotate has sealed what is there"
+	wayKey         = "a new key, and code that reads both until the old values are gone"
+	wayStop        = "stop the service for the change: this kind cannot have two names"
+	wayForget      = "if that is so, take it out of the entry in the lock file too, from the line was, and run the test with -update"
+	wayForgetPlain = "if that is so, take it out of the entry in the lock file too, the line accept_plain, and run the test with -update"
 )
 
 // Compare returns what has changed between what is locked and what is declared.
@@ -178,6 +179,9 @@ func (p *pair) compare() {
 	o, n := p.old, p.now
 	if o.Name != n.Name {
 		p.notef("its name is %q now", n.Name)
+		if nameless(o.Name) != nameless(n.Name) && !slices.ContainsFunc(o.Was, func(was string) bool { return nameless(was) == nameless(n.Name) }) {
+			p.notef("programs of the locked release do not find what is moved there: end them before, or first release the present name with nest.Was(the coming one)")
+		}
 	}
 	for _, was := range o.Was {
 		known := func(name string) bool { return nameless(name) == nameless(was) }
@@ -240,18 +244,22 @@ func (p *pair) params() {
 	if len(o) != len(n) {
 		return // the names differ then, and Was has the same parameters
 	}
-	sorted := func(params []Param) []string {
-		var names []string
-		for _, param := range params {
-			names = append(names, param.Name)
-		}
-		slices.Sort(names)
-		return names
+	// moved reports whether the parameters are the same ones in another order, by what of says of
+	// them.
+	moved := func(of func(Param) string) bool {
+		was, is := all(o, of), all(n, of)
+		return !slices.Equal(was, is) && slices.Equal(slices.Sorted(slices.Values(was)), slices.Sorted(slices.Values(is)))
 	}
-	if nameless(p.old.Name) == nameless(p.now.Name) && slices.Equal(sorted(o), sorted(n)) &&
-		!slices.EqualFunc(o, n, func(a, b Param) bool { return a.Name == b.Name }) {
-		p.breaks("its parameters have changed places: a key stands for other values of them than before", wayKey)
-		return
+	if nameless(p.old.Name) == nameless(p.now.Name) {
+		switch {
+		case moved(func(param Param) string { return param.Name }):
+			p.breaks("its parameters have changed places: a key stands for other values of them than before", wayKey)
+			return
+		case moved(func(param Param) string { return param.Type }):
+			p.breaks(fmt.Sprintf("the types of its parameters have changed places, from %s to %s: a key stands for other values of them than before",
+				typed(o), typed(n)), wayKey)
+			return
+		}
 	}
 	for i, was := range o {
 		is := n[i]
@@ -266,9 +274,27 @@ func (p *pair) params() {
 		case was.Escapes != is.Escapes && nameless(p.old.Name) == nameless(p.now.Name):
 			p.breaks(fmt.Sprintf("values of <%s> escaped %s and escape %s: values with these characters have other names", was.Name, was.Escapes, is.Escapes), wayWas)
 		case was != is:
-			p.notef("<%s> is declared as <%s>, %s", was.Name, is.Name, is.Form)
+			p.notef("<%s> is declared as %s", was.Name, typed([]Param{is}))
 		}
 	}
+}
+
+// all returns what of says of each parameter.
+func all(params []Param, of func(Param) string) (list []string) {
+	for _, param := range params {
+		list = append(list, of(param))
+	}
+	return list
+}
+
+// typed lists parameters with their types: "<user> of app.UserID, <name>".
+func typed(params []Param) string {
+	return strings.Join(all(params, func(param Param) string {
+		if param.Type == "" {
+			return "<" + param.Name + ">"
+		}
+		return "<" + param.Name + "> of " + param.Type
+	}), ", ")
 }
 
 // paramReads reports whether each name that the old form made is one that the new form makes.
@@ -284,7 +310,10 @@ func paramReads(old, now string) bool {
 func (p *pair) secrets() {
 	o, n := p.old, p.now
 	if o.AcceptPlain && !n.AcceptPlain {
-		p.breaks("plain values are not accepted any more: those that are left do not open, unless a report of nest.Rotate was Clean", wayForget, waySealed)
+		p.breaks("plain values are not accepted any more: those that are left do not open, unless a report of nest.Rotate was Clean", wayForgetPlain, waySealed)
+	}
+	if o.Kind == nest.KindValue && n.Kind == nest.KindSecret && n.AcceptPlain {
+		p.notef("it is a secret now: programs of the locked release read what is sealed as if it were the value, so write and rotate it once they have ended")
 	}
 	if o.Kind == nest.KindValue && n.Kind == nest.KindSecret && !n.AcceptPlain {
 		p.breaks("its values are encrypted now: those that are stored are not, and are ErrOpen", waySealed)
@@ -395,6 +424,11 @@ func (p *pair) reads(what string, old, now []nest.StoredForm) {
 	}
 	if now[0].Codec != old[0].Codec || now[0].Version != old[0].Version {
 		p.notef("%s is written %s now", what, formOf(now[0]))
+		if !slices.ContainsFunc(old, func(was nest.StoredForm) bool {
+			return was.Version == now[0].Version && (was.Codec == now[0].Codec || !secret && codecsAlike(was, now[0]))
+		}) {
+			p.notef("programs of the locked release do not read that: end them before, or first release it as codec.Upcoming")
+		}
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 
 type (
 	colour string
+	shade  string
 	plain  struct {
 		Name string `json:"name" nest:"name"`
 		Size int32  `json:"size" nest:"size"`
@@ -112,6 +113,10 @@ func param[T any](opts ...nest.ParamOption) []nest.Node {
 	return []nest.Node{nest.Cluster("c:<p>", nest.Params(nest.Param[T]("p", opts...)), nest.Sub(nest.Key[int]("k")))}
 }
 
+func pairOf[P, Q any]() []nest.Node {
+	return []nest.Node{nest.Cluster("c:<p>:<q>", nest.Params(nest.Param[P]("p"), nest.Param[Q]("q")), nest.Sub(nest.Key[int]("k")))}
+}
+
 func TestChanges(t *testing.T) {
 	t.Parallel()
 	v := codec.Versioned
@@ -123,12 +128,16 @@ func TestChanges(t *testing.T) {
 		{here(), "another name", key[int](), []nest.Node{nest.Key[int]("l")}, `"r:l"`, `"r:k"`, "nest.Was", "nest.Was"},
 		{here(), "another name, with Was", key[int](), []nest.Node{nest.Key[int]("l", nest.Was("k"))}, fine, `"r:k"`, "", "nest.Was"},
 		{here(), "releases side by side", []nest.Node{nest.Key[int]("k", nest.Was("l"))}, []nest.Node{nest.Key[int]("l", nest.Was("k"))}, fine, fine, "", ""},
-		{here(), "an old name is known", key[int](), []nest.Node{nest.Key[int]("k", nest.Was("l"))}, fine, `former name "r:l" is forgotten`, "", "take it out"},
+		{here(), "an old name is known", key[int](), []nest.Node{nest.Key[int]("k", nest.Was("l"))}, fine, `former name "r:l" is forgotten`, "", "from the line was"},
 		{here(), "a cluster renamed", []nest.Node{nest.Cluster("c:<p>", nest.Sub(nest.Key[int]("k")))}, []nest.Node{nest.Cluster("d:<p>", nest.Was("c:<p>"), nest.Sub(nest.Key[int]("k")))}, fine, "orphaned", "", "nest.Was"},
 		{here(), "braces", []nest.Node{nest.Key[int]("k:<p>")}, []nest.Node{nest.Key[int]("k:{<p>}")}, "orphaned", "orphaned", "nest.Was", "nest.Was"},
 		{here(), "a lock renamed", []nest.Node{nest.Lock("k", nest.TTL(5))}, []nest.Node{nest.Lock("l", nest.TTL(5))}, "orphaned", "orphaned", "stop the service", "stop the service"},
 		{here(), "another name of a parameter", []nest.Node{nest.Key[int]("k:<p>")}, []nest.Node{nest.Key[int]("k:<q>")}, fine, fine, "", ""},
 		{here(), "parameters changed places", []nest.Node{nest.Key[int]("k:<p>:<q>")}, []nest.Node{nest.Key[int]("k:<q>:<p>")}, "changed places", "changed places", "a new key", "a new key"},
+		{here(), "types changed places", pairOf[colour, shade](), pairOf[shade, colour](), "types of its parameters have changed places, from <p> of lockfile_test.colour, <q> of lockfile_test.shade to", "types of its parameters have changed places", "a new key", "a new key"},
+		{here(), "types and names changed places", pairOf[colour, shade](), []nest.Node{nest.Cluster("c:<q>:<p>", nest.Params(nest.Param[shade]("q"), nest.Param[colour]("p")), nest.Sub(nest.Key[int]("k")))}, "changed places", "changed places", "a new key", "a new key"},
+		{here(), "types of two forms changed places", pairOf[string, int](), pairOf[int, string](), "changed places", "changed places", "a new key", "a new key"},
+		{here(), "another type of one parameter", pairOf[colour, shade](), pairOf[colour, colour](), fine, fine, "", ""},
 		{here(), "a tail", []nest.Node{nest.Key[int]("k:<p>")}, []nest.Node{nest.Key[int]("k:<p...>")}, "orphaned", "orphaned", "nest.Was", "nest.Was"},
 		{here(), "a parameter typed", []nest.Node{nest.Cluster("c:<p>", nest.Sub(nest.Key[int]("k")))}, param[int64](), "not reached", fine, "a new key", ""},
 		{here(), "a parameter of any text", []nest.Node{nest.Cluster("c:<p>", nest.Sub(nest.Key[int]("k")))}, param[string](), fine, fine, "", ""},
@@ -153,7 +162,7 @@ func TestChanges(t *testing.T) {
 		{here(), "a hash becomes a record of numbers", []nest.Node{nest.Hash[string]("k")}, []nest.Node{nest.Record[plain]("k")}, `the field "size"`, fine, "", ""},
 		{here(), "a secret", key[string](), []nest.Node{nest.Secret[string]("k")}, "encrypted now", "was a secret and is a value", "AcceptPlain", "a new key"},
 		{here(), "a secret that accepts plain values", key[string](), []nest.Node{nest.Secret[string]("k", nest.AcceptPlain())}, fine, "was a secret", "", ""},
-		{here(), "only sealed values", []nest.Node{nest.Secret[string]("k", nest.AcceptPlain())}, []nest.Node{nest.Secret[string]("k")}, "not accepted any more", fine, "take it out", ""},
+		{here(), "only sealed values", []nest.Node{nest.Secret[string]("k", nest.AcceptPlain())}, []nest.Node{nest.Secret[string]("k")}, "not accepted any more", fine, "the line accept_plain", ""},
 		{here(), "a secret's codec", []nest.Node{nest.Secret[plain]("k")}, []nest.Node{nest.Secret[plain]("k", with(codec.JSON))}, "not read any more", "not read any more", "codec.Versioned", "codec.Versioned"},
 		{here(), "a secret's codec, versioned", []nest.Node{nest.Secret[plain]("k")}, []nest.Node{nest.Secret[plain]("k", with(v(codec.JSON, u(codec.Auto))))}, fine, "not read any more", "", ""},
 		{here(), "a secret field", []nest.Node{nest.Hash[string]("k")}, []nest.Node{nest.Hash[string]("k", nest.SecretFields("f"))}, `the field "f" is encrypted now`, "was encrypted and is not", "AcceptPlain", "a new key"},
@@ -237,6 +246,47 @@ func TestChangesSayWhatTheyAre(t *testing.T) {
 	}
 	require.Contains(t, lockfile.Fine(changes), "r:user:<id>:name (")
 	require.Equal(t, 1, strings.Count(broken, "way out: nest.Was"))
+}
+
+// A change can be compatible with what is stored, and not with the programs that still run.
+func TestChangesSayWhatProgramsOfBeforeDoNotKnow(t *testing.T) {
+	t.Parallel()
+	const (
+		unfound  = "do not find what is moved there"
+		unread   = "do not read that"
+		unopened = "read what is sealed as if it were the value"
+	)
+	printed := codec.Fingerprinted(codec.JSON)
+	ready := with(codec.Versioned(codec.Upcoming(printed), codec.Unversioned(codec.Auto)))
+	written := with(codec.Versioned(printed, codec.Unversioned(codec.Auto)))
+	for _, c := range []struct {
+		line     int
+		old, now []nest.Node
+		want     string // or nothing
+	}{
+		{here(), key[int](), []nest.Node{nest.Key[int]("l", nest.Was("k"))}, unfound},
+		{here(), key[int](), key[int](nest.Was("l")), ""},
+		{here(), key[int](nest.Was("l")), []nest.Node{nest.Key[int]("l", nest.Was("k"))}, ""},
+		{here(), []nest.Node{nest.Key[int]("k:<p>")}, []nest.Node{nest.Key[int]("k:<q>")}, ""},
+		{here(), key[plain](), key[plain](written), unread},
+		{here(), key[plain](), key[plain](ready), ""},
+		{here(), key[plain](ready), key[plain](written), ""},
+		{here(), key[plain](written), key[plain](ready), ""},
+		{here(), key[plain](), key[plain](with(codec.JSON)), ""},
+		{here(), key[string](), []nest.Node{nest.Secret[string]("k", nest.AcceptPlain())}, unopened},
+		{here(), []nest.Node{nest.Secret[string]("k")}, []nest.Node{nest.Secret[string]("k", nest.AcceptPlain())}, ""},
+	} {
+		changes := lockfile.Compare(release(t, c.old...), release(t, c.now...))
+		require.Empty(t, lockfile.Broken(changes), "row in line %d", c.line)
+		said := lockfile.Fine(changes)
+		for _, warning := range []string{unfound, unread, unopened} {
+			if warning == c.want {
+				require.Contains(t, said, warning, "row in line %d", c.line)
+			} else {
+				require.NotContains(t, said, warning, "row in line %d", c.line)
+			}
+		}
+	}
 }
 
 func TestFilesThatCannotBeRead(t *testing.T) {

@@ -43,6 +43,7 @@ type Key struct {
 // Param is a parameter of a name.
 type Param struct {
 	Name    string `json:"name"`
+	Type    string `json:"type,omitempty"` // in Go
 	Form    string `json:"form"`
 	Layout  string `json:"layout,omitempty"`
 	Escapes string `json:"escapes"`
@@ -67,7 +68,7 @@ func (f *File) add(d nest.Description) {
 			k.StaleFor = d.ReadThrough.StaleFor
 		}
 		for _, p := range d.Params {
-			k.Params = append(k.Params, Param{p.Name, p.Form, p.Layout, p.Escapes})
+			k.Params = append(k.Params, Param{p.Name, p.Type, p.Form, p.Layout, p.Escapes})
 		}
 		f.Keys = append(f.Keys, k)
 	}

@@ -2,7 +2,6 @@ package suite_test
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,7 +14,7 @@ import (
 )
 
 var (
-	closedPrice = nest.Key[int]("price:<n>", nest.TTL(time.Hour), nest.ReadThrough(nest.RefreshBefore(time.Hour-time.Millisecond), nest.LoadLease(30*time.Second)))
+	closedPrice = nest.Key[int]("price:<n>", nest.TTL(time.Hour), nest.ReadThrough(nest.RefreshBefore(30*time.Minute), nest.LoadLease(30*time.Second)))
 	closedLock  = nest.Lock("lock:<n>", nest.TTL(30*time.Second))
 	closedChat  = nest.Channel[int]("chat")
 	closedJobs  = nest.Stream[int]("jobs")
@@ -70,9 +69,8 @@ func TestCloseWaitsForLoadsInTheBackground(t *testing.T) {
 		return 2, nil
 	}
 	for n := range 2 {
-		require.NoError(t, closedPrice.At(root, n).Set(ctx, 1))
+		require.NoError(t, closedPrice.At(root, n).Set(ctx, 1, nest.ExpireIn(time.Minute)))
 	}
-	time.Sleep(2 * time.Millisecond) // what is left of the TTL is then less than RefreshBefore
 	for n := range 2 {
 		v, err := closedPrice.At(root, n).GetOrLoad(ctx, load)
 		require.NoError(t, err)
@@ -94,13 +92,12 @@ func TestCloseWaitsForLoadsInTheBackground(t *testing.T) {
 	require.Equal(t, 2, v, "it was stored before Close returned")
 
 	// Readers start no further loads, which Close would have to wait for.
-	time.Sleep(2 * time.Millisecond)
+	require.NoError(t, closedPrice.At(root, 1).Set(ctx, 3, nest.ExpireIn(time.Minute)))
 	v, err = closedPrice.At(root, 1).GetOrLoad(ctx, load)
 	require.NoError(t, err)
-	require.Equal(t, 2, v)
+	require.Equal(t, 3, v)
 	require.NoError(t, root.Close(ctx))
 	require.EqualValues(t, 2, loads.Load())
-	begun <- struct{}{}
 	v, err = closedPrice.At(root, 3).GetOrLoad(ctx, load)
 	require.NoError(t, err, "what is missing is loaded")
 	require.Equal(t, 2, v)
@@ -211,6 +208,6 @@ func TestCloseConcernsTheWholeTree(t *testing.T) {
 	require.NoError(t, l.Release(t.Context()))
 	require.NoError(t, root.Close(t.Context()))
 	var own *nest.Error
-	require.True(t, errors.As(err, &own))
+	require.ErrorAs(t, err, &own)
 	require.Equal(t, "close", own.Op)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/redisimnest/redisimnest/nest"
+	"github.com/redisimnest/redisimnest/nest/nesttest"
 )
 
 func consumersOf(t *testing.T, ref nest.StreamRef[int]) []string {
@@ -28,6 +29,9 @@ func consumersOf(t *testing.T, ref nest.StreamRef[int]) []string {
 // Each process has a name of its own, and the group does not remember all of them for ever.
 func TestConsumeRemovesConsumersThatAreGone(t *testing.T) {
 	t.Parallel()
+	if nesttest.Shared(t).Kind() == nesttest.KindEmbedded {
+		t.Skip("nesttest: SKIPPED, not passed: the embedded server does not know how long a consumer has been idle")
+	}
 	ref, _ := openStream[int](t)
 	fillStream(t, ref, 3)
 	ctx := t.Context()
@@ -108,9 +112,14 @@ func TestRemovingConsumersLosesNoEntry(t *testing.T) {
 // A consumer that waits for long looks idle. The server gives it entries all the same.
 func TestAWaitingConsumerThatWasRemovedGetsItsEntry(t *testing.T) {
 	t.Parallel()
+	if nesttest.Shared(t).Kind() == nesttest.KindEmbedded {
+		t.Skip("nesttest: SKIPPED, not passed: the embedded server does not know how long a consumer has been idle")
+	}
 	ref, _ := openStream[int](t)
 	ctx := t.Context()
 	_, err := ref.CreateGroup(ctx, "g", "")
+	require.NoError(t, err)
+	_, err = ref.CreateConsumer(ctx, "g", "waiting") // Redis 7.0 does so only once there is an entry
 	require.NoError(t, err)
 	got := make(chan error, 1)
 	go func() {
@@ -120,14 +129,13 @@ func TestAWaitingConsumerThatWasRemovedGetsItsEntry(t *testing.T) {
 		}
 		got <- err
 	}()
-	eventually(t, func() bool { return slices.Contains(consumersOf(t, ref), "waiting") })
-	time.Sleep(10 * time.Millisecond)
+	time.Sleep(100 * time.Millisecond) // it waits now, nearly always
 	var others atomic.Int64
 	stop := consuming(t, ref, "a", func(context.Context, nest.Delivery[int]) error {
 		others.Add(1)
 		return nil
 	}, nest.RemoveIdle(time.Millisecond))
-	eventually(t, func() bool { return slices.Equal(consumersOf(t, ref), []string{"a"}) })
+	eventually(t, func() bool { return !slices.Contains(consumersOf(t, ref), "waiting") })
 	require.NoError(t, stop())
 	addOne(t, ref, 1)
 	require.NoError(t, <-got)

@@ -473,11 +473,11 @@ func TestRefreshBeforeWithACache(t *testing.T) {
 	require.EqualValues(t, 1, l.calls.Load())
 }
 
-// noUser is an error of a domain's own.
-type noUser struct{ id int }
+// noUserError is an error of a domain's own.
+type noUserError struct{ id int }
 
-func (e *noUser) Error() string        { return "there is no user " + strconv.Itoa(e.id) }
-func (e *noUser) Is(target error) bool { return target == nest.ErrNotFound }
+func (e *noUserError) Error() string        { return "there is no user " + strconv.Itoa(e.id) }
+func (e *noUserError) Is(target error) bool { return target == nest.ErrNotFound }
 
 // Callers whose load it was get the loader's error as it is. Those who find the note know only that
 // there is nothing.
@@ -485,7 +485,7 @@ func TestANegativeLoadKeepsTheErrorOfItsLoader(t *testing.T) {
 	t.Parallel()
 	scopes := processes(t, 2)
 	ref, elsewhere := rareNote.At(scopes[0], 9), rareNote.At(scopes[1], 9)
-	for _, own := range []error{&noUser{9}, fmt.Errorf("user 9: %w", nest.ErrNotFound)} {
+	for _, own := range []error{&noUserError{9}, fmt.Errorf("user 9: %w", nest.ErrNotFound)} {
 		begun, goOn := make(chan struct{}), make(chan struct{})
 		first, second := make(chan error, 1), make(chan error, 1)
 		go func() {
@@ -515,7 +515,7 @@ func TestANegativeLoadKeepsTheErrorOfItsLoader(t *testing.T) {
 			require.ErrorIs(t, err, nest.ErrNotFound)
 			require.NotSame(t, own, err)
 			shaped(t, err)
-			_, isNoUser := errors.AsType[*noUser](err)
+			_, isNoUser := errors.AsType[*noUserError](err)
 			require.False(t, isNoUser)
 		}
 		require.Zero(t, none.calls.Load())

@@ -1,6 +1,7 @@
 package suite_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -45,6 +46,37 @@ func TestUndeclaredNamesHideWhatDeclaredOnesDo(t *testing.T) {
 		}
 	}
 	require.Equal(t, len(want), seen)
+
+	// The same name says as little if it comes from elsewhere, and so do errors about its key.
+	for name, shown := range want {
+		m, err := s.Match(prefix + ":" + name)
+		require.ErrorIs(t, err, nest.ErrNoMatch)
+		require.NotContains(t, err.Error(), secret)
+		require.Equal(t, prefix+":"+shown, m.String())
+		_, err = m.Ref().Do(t.Context(), "LLEN")
+		require.ErrorIs(t, err, nest.ErrWrongType)
+		require.Contains(t, err.Error(), strconv.Quote(prefix+":"+shown))
+		require.NotContains(t, err.Error(), secret)
+	}
+	one, two := session.At(s, secret+"1"), session.At(s, secret+"2")
+	_, err := one.Rename(t.Context(), two)
+	require.ErrorIs(t, err, nest.ErrCrossSlot)
+	require.NotContains(t, err.Error(), secret)
+	b := s.Atomic()
+	one.In(b).Set("x")
+	two.In(b).Set("x")
+	err = b.Exec(t.Context())
+	require.ErrorIs(t, err, nest.ErrCrossSlot)
+	require.NotContains(t, err.Error(), secret)
+	err = nest.Transact(t.Context(), s, func(tx *nest.Tx) error {
+		reads := tx.Reads()
+		one.In(reads).Get()
+		two.In(reads).Get()
+		return reads.Exec(t.Context())
+	})
+	require.ErrorIs(t, err, nest.ErrCrossSlot)
+	require.NotContains(t, err.Error(), secret)
+
 	besides := 0
 	for m, err := range s.Keys(t.Context(), nest.Companions()) {
 		require.NoError(t, err)

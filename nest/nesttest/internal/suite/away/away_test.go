@@ -292,6 +292,39 @@ func TestWithBreakerCountsServersByThemselves(t *testing.T) {
 	}
 }
 
+// What only reads has no outcome that could be unknown.
+func TestWalksWithoutAnswers(t *testing.T) {
+	t.Parallel()
+	server := nesttest.Start(t)
+	relay := nesttest.NewRelay(t, server.Addr())
+	s := open(t, server, relay.Addr(), nest.WithTimeout(300*time.Millisecond))
+	require.NoError(t, s.Ping(t.Context()))
+	relay.Mute()
+	for name, walk := range map[string]func() error{
+		"keys": func() error {
+			for _, err := range s.Keys(t.Context()) {
+				return err
+			}
+			return nil
+		},
+		"inspect": func() error {
+			for _, err := range s.Inspect(t.Context()) {
+				return err
+			}
+			return nil
+		},
+		"count": func() error { _, err := s.Count(t.Context()); return err },
+		"ping":  func() error { return s.Ping(t.Context()) },
+	} {
+		err := walk()
+		require.ErrorIs(t, err, nest.ErrAway, name)
+		require.NotErrorIs(t, err, nest.ErrOutcomeUnknown, "%s: %v", name, err)
+	}
+	_, err := s.Clear(t.Context(), nest.Force())
+	require.ErrorIs(t, err, nest.ErrAway)
+	require.ErrorIs(t, err, nest.ErrOutcomeUnknown)
+}
+
 func TestLostAnswersAreUnknownOutcomes(t *testing.T) {
 	t.Parallel()
 	server := nesttest.Start(t)

@@ -47,6 +47,7 @@ func Param[T any](name string, opts ...ParamOption) *ParamDef[T]           { ret
 func Sub(nodes ...Node) ClusterOption                                      { return option{} }
 func Params(params ...AnyParam) Option                                     { return option{} }
 func HashTag() ClusterOption                                               { return option{} }
+func Generation(param string) ClusterOption                                { return option{} }
 func MaxLen(n int) ParamOption                                             { return option{} }
 func Layout(layout string) ParamOption                                     { return option{} }
 func Was(template string, opts ...any) Option                              { return option{} }
@@ -56,22 +57,24 @@ func Open(client any, root *ClusterDef, opts ...OpenOption) (Scope, error) { ret
 func Check(root *ClusterDef, opts ...OpenOption) error                     { return nil }
 func Only(nodes ...Node) any                                               { return nil }
 
-func (*ClusterDef) At(s Scope, args ...any) Scope                           { return s }
-func (*KeyDef[T]) At(s Scope, args ...any) KeyRef[T]                        { return KeyRef[T]{} }
-func (*ListDef[T]) At(s Scope, args ...any) KeyRef[T]                       { return KeyRef[T]{} }
-func (*ParamDef[T]) Name() string                                           { return "" }
-func (*ParamDef[T]) Of(v T) Arg                                             { return Arg{} }
-func (Scope) Batch() *Batch                                                 { return nil }
-func (Scope) Atomic() *Batch                                                { return nil }
-func (*Batch) Exec(ctx context.Context) error                               { return nil }
-func (*Batch) Len() int                                                     { return 0 }
-func (KeyRef[T]) Get(ctx context.Context) (T, error)                        { panic(0) }
-func (KeyRef[T]) Set(ctx context.Context, v T) error                        { return nil }
-func (KeyRef[T]) Expire(ctx context.Context, d time.Duration) (bool, error) { return false, nil }
-func (KeyRef[T]) Key() string                                               { return "" }
-func (KeyRef[T]) Err() error                                                { return nil }
-func (KeyRef[T]) In(b *Batch) KeyBatch[T]                                   { return KeyBatch[T]{} }
-func (KeyBatch[T]) Get() *Future[T]                                         { return nil }
-func (KeyBatch[T]) Set(v T) *Future[T]                                      { return nil }
-func (*Future[T]) Value() (T, error)                                        { panic(0) }
-func (*Future[T]) Err() error                                               { return nil }
+func (*ClusterDef) At(s Scope, args ...any) Scope                                    { return s }
+func (*KeyDef[T]) At(s Scope, args ...any) KeyRef[T]                                 { return KeyRef[T]{} }
+func (*ClusterDef) Current(ctx context.Context, s Scope, args ...any) (Scope, error) { return s, nil }
+func (*ClusterDef) Renew(ctx context.Context, s Scope, args ...any) (Scope, error)   { return s, nil }
+func (*ListDef[T]) At(s Scope, args ...any) KeyRef[T]                                { return KeyRef[T]{} }
+func (*ParamDef[T]) Name() string                                                    { return "" }
+func (*ParamDef[T]) Of(v T) Arg                                                      { return Arg{} }
+func (Scope) Batch() *Batch                                                          { return nil }
+func (Scope) Atomic() *Batch                                                         { return nil }
+func (*Batch) Exec(ctx context.Context) error                                        { return nil }
+func (*Batch) Len() int                                                              { return 0 }
+func (KeyRef[T]) Get(ctx context.Context) (T, error)                                 { panic(0) }
+func (KeyRef[T]) Set(ctx context.Context, v T) error                                 { return nil }
+func (KeyRef[T]) Expire(ctx context.Context, d time.Duration) (bool, error)          { return false, nil }
+func (KeyRef[T]) Key() string                                                        { return "" }
+func (KeyRef[T]) Err() error                                                         { return nil }
+func (KeyRef[T]) In(b *Batch) KeyBatch[T]                                            { return KeyBatch[T]{} }
+func (KeyBatch[T]) Get() *Future[T]                                                  { return nil }
+func (KeyBatch[T]) Set(v T) *Future[T]                                               { return nil }
+func (*Future[T]) Value() (T, error)                                                 { panic(0) }
+func (*Future[T]) Err() error                                                        { return nil }

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// family is a section of the report: benchmarks that belong together, and how long one pass over
+// them is.
+type family struct {
+	title, bench string
+	benchtime    string
+	passes       int // at most; 0: as many as there are
+	about        string
+}
+
+// families are in the order of the report.
+var families = []family{
+	{title: "Names", bench: "RatioResolve", benchtime: "4x",
+		about: "The name of a key from its parameters. `append` writes into a buffer on the stack without looking at what it writes: nothing can be faster."},
+	{title: "Reading a value", bench: "RatioGet", benchtime: "3x",
+		about: "64 bytes, by 1, 16 and 256 goroutines. rueidis and go-redis get a name that was made beforehand, `rueidis+concat` makes it each time."},
+	{title: "Writing a value", bench: "RatioSet", benchtime: "3x",
+		about: "64 bytes with a TTL, otherwise as above."},
+	{title: "Batches, cached reads, loads, many goroutines", bench: "RatioFlow", benchtime: "4x",
+		about: "A batch reads 100 values."},
+	{title: "Current generation", bench: "RatioCurrent", benchtime: "4x",
+		about: "`Current` beside a cached read of the number and the scope that it makes."},
+	{title: "Former names", bench: "RatioWas", benchtime: "4x",
+		about: "Keys that were renamed with `Was`, beside a `Get` of a key that never was."},
+	{title: "Timeouts and the breaker", bench: "RatioAway", benchtime: "3x",
+		about: "Calls with `WithTimeout` and `WithBreaker`, beside the same calls without."},
+	{title: "Operations of all kinds", bench: "RatioKinds", benchtime: "2x",
+		about: "Beside the command by hand. `fleeting` writes start a TTL in the same step; by hand they take two commands, which are no such step."},
+	{title: "Codecs", bench: "RatioCodec", benchtime: "4x",
+		about: "Beside the library that the codec uses, with the same options."},
+	{title: "Walks", bench: "Ratio(Keys|Clear|CountWhere|ClearWhere|Iterate|Audit)", benchtime: "2x", passes: 3,
+		about: "A million keys, beside bare loops of SCAN, SSCAN and HSCAN with the same COUNT, of SCAN and UNLINK, and of a pipeline of the commands that an audit sends."},
+	{title: "Large trees", bench: "(Open|Match)", benchtime: "50ms", passes: 3,
+		about: "Opening a tree, with the proof that no two of its names collide, and finding the declaration of a name. No server."},
+	{title: "Secrets", bench: "Secure(Seal|Open)", benchtime: "20ms", passes: 5,
+		about: "Sealing and opening a value, beside the cipher by hand."},
+}
+
+// measure runs the benchmarks of the folder and reads what they print.
+func (m *measurements) measure(ctx context.Context, folder string, o orders, progress io.Writer) error {
+	chosen, err := chosen(o.bench)
+	if err != nil {
+		return err
+	}
+	scratch, err := os.MkdirTemp("", "report-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(scratch) }()
+	program := filepath.Join(scratch, "bench.test")
+	if _, err := output(ctx, folder, "go", "test", "-c", "-o", program, "."); err != nil {
+		return err
+	}
+	passes := 10
+	if o.short {
+		passes = 3
+	}
+	began := time.Now()
+	for pass := range passes {
+		for _, f := range chosen {
+			if f.passes != 0 && pass >= f.passes {
+				continue
+			}
+			fmt.Fprintf(progress, "%4.0f s  pass %d of %d: %s\n", time.Since(began).Seconds(), pass+1, passes, f.title)
+			args := []string{"-test.run", "^$", "-test.bench", "^Benchmark" + f.bench + "$", "-test.benchtime", f.benchtime, "-test.benchmem"}
+			if o.short {
+				args = append(args, "-test.short")
+			}
+			text, err := output(ctx, folder, program, args...)
+			if err != nil {
+				return err
+			}
+			if err := m.read(bytes.NewReader(text)); err != nil {
+				return fmt.Errorf("%s: %w", f.title, err)
+			}
+		}
+	}
+	return nil
+}
+
+// chosen returns the families that a regexp chooses by the names of their benchmarks.
+func chosen(by string) ([]family, error) {
+	is, err := regexp.Compile(by)
+	if err != nil {
+		return nil, err
+	}
+	var all []family
+	for _, f := range families {
+		if is.MatchString(f.bench) {
+			all = append(all, f)
+		}
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("no family of benchmarks matches %q", by)
+	}
+	return all, nil
+}
+
+// madeOn returns what a reader needs to know of the machine, a line each.
+func madeOn(ctx context.Context, now time.Time, o orders) ([]string, error) {
+	lines := []string{now.UTC().Format(time.DateOnly)}
+	for _, command := range [][]string{
+		{"go", "version"},
+		{"go", "list", "-m", "github.com/redis/rueidis", "github.com/redis/go-redis/v9"},
+		{"redis-server", "--version"},
+	} {
+		if command[0] == "redis-server" && os.Getenv("REDIS_TEST_ADDR") != "" {
+			lines = append(lines, "the server at REDIS_TEST_ADDR")
+			continue
+		}
+		text, err := output(ctx, "", command[0], command[1:]...)
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, strings.Split(strings.TrimSpace(string(text)), "\n")...)
+	}
+	how := "go run ./bench/report"
+	if o.short {
+		how += " -short"
+	}
+	return append(lines, how), nil
+}
+
+// benchFolder returns the folder of the benchmarks' module.
+func benchFolder(ctx context.Context) (string, error) {
+	text, err := output(ctx, "", "go", "list", "-f", "{{.Dir}}", "github.com/redisimnest/redisimnest/bench")
+	return strings.TrimSpace(string(text)), err
+}
+
+// output runs a command and returns what it prints. Its error has what the command complains of.
+func output(ctx context.Context, folder, name string, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = folder
+	text, err := cmd.Output()
+	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
+		return nil, fmt.Errorf("%s %s: %w\n%s%s", name, strings.Join(args, " "), err, text, failed.Stderr)
+	}
+	return text, err
+}
