@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	scs "github.com/alexedwards/scs/v2"
 	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
 
@@ -29,6 +30,7 @@ import (
 	"github.com/redisimnest/redisimnest/nest/keyadmin"
 	"github.com/redisimnest/redisimnest/nest/keyctl"
 	"github.com/redisimnest/redisimnest/nest/nestotel"
+	"github.com/redisimnest/redisimnest/nest/nestscs"
 	"github.com/redisimnest/redisimnest/nest/nesttest"
 	"github.com/redisimnest/redisimnest/nest/watch"
 	"github.com/redisimnest/redisimnest/secure"

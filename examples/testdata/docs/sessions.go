@@ -1,0 +1,7 @@
+package docs
+
+var (
+	client rueidis.Client
+	mux    *http.ServeMux
+	addr   string
+)
