@@ -139,7 +139,7 @@ func TestStarter(t *testing.T) {
 	require.Equal(t, root.Prefix(), e.Key)
 	require.Positive(t, e.BytesIn)
 	require.NoError(t, root.Ping(ctx))
-	_, _, err = seenName.At(root).Lookup(ctx)
+	_, _, err = seenName.At(root).Lookup(ctx) //nest:ignore the error is what is tested
 	require.ErrorIs(t, err, nest.ErrMissingParam)
 	_, e = s.of(t, "lookup")
 	require.ErrorIs(t, err, e.Err)
@@ -346,5 +346,5 @@ func TestObserversLeaveTheClient(t *testing.T) {
 	root, err := nest.Open(client, seenRoot, nest.WithObserver(&starter{}), nest.WithTimeout(time.Second))
 	require.NoError(t, err)
 	require.Same(t, client, root.Client())
-	require.ErrorIs(t, errors.Join(seenName.At(root).Set(t.Context(), "x")), nest.ErrMissingParam)
+	require.ErrorIs(t, errors.Join(seenName.At(root).Set(t.Context(), "x")), nest.ErrMissingParam) //nest:ignore the error is what is tested
 }
