@@ -75,7 +75,7 @@ const (
 // They are not followed further.
 var runners = map[string]bool{
 	"call": true, "run": true, "send": true, "deliver": true, "untilMoved": true, "moved": true, "moveAll": true, "reseatAll": true,
-	"exchangeMoving": true, "carry": true, "carryAll": true, "endFarLoads": true,
+	"exchangeMoving": true, "sendMoving": true, "carry": true, "carryAll": true, "endFarLoads": true,
 }
 
 // modes are the effects on the reference's own key of the modes passed to usesOf.
