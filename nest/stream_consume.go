@@ -206,11 +206,17 @@ func (c *consuming[T]) report(ctx context.Context, began time.Time, err error) {
 		return
 	}
 	c.ref.at.tell(ctx, Event{Op: opConsumeRetry, Start: began, Err: err, Unreturned: true})
+	c.failed(err)
+}
+
+// failed passes an error to the caller's function, one at a time.
+func (c *consuming[T]) failed(err error) {
+	if c.o.onError == nil {
+		return
+	}
 	c.reporting.Lock()
 	defer c.reporting.Unlock()
-	if c.o.onError != nil {
-		c.o.onError(err)
-	}
+	c.o.onError(err)
 }
 
 // create creates the group: the first time where the caller said, and later at the beginning of the
@@ -359,8 +365,8 @@ func (c *consuming[T]) deliver(ctx context.Context, e rawEntry, attempt int64) e
 	if err == nil {
 		return c.ack(ctx, e.id)
 	}
-	if ctx.Err() == nil && c.o.onError != nil {
-		c.o.onError(err)
+	if ctx.Err() == nil {
+		c.failed(err)
 	}
 	return nil
 }
