@@ -3,10 +3,10 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"slices"
+	"strings"
 )
 
 // budget has the greatest ratio to each rival that is accepted, by the name of the benchmark. A
@@ -25,28 +25,25 @@ func readBudget(path string) (budget, error) {
 	return b, nil
 }
 
-// check compares what was measured with the limits, and prints each ratio past its limit. A limit
-// for something that was not measured is an error if nothing of its benchmark was: another name
-// would otherwise go unnoticed.
-func (b budget) check(m *measurements, out io.Writer) error {
-	past := 0
+// check compares what was measured with the limits. Its error lists each ratio past its limit, and
+// each limit whose benchmark was measured without it: another name would otherwise go unnoticed.
+func (b budget) check(m *measurements) error {
+	var past []string
 	for _, name := range slices.Sorted(maps.Keys(b)) {
 		r := m.find(name)
 		if r == nil {
 			if m.measured(name) {
-				past++
-				fmt.Fprintf(out, "%s: not measured\n", name)
+				past = append(past, name+": not measured")
 			}
 			continue
 		}
 		x, ok := r.quantile(timeRatio, 0.5)
 		if !ok || x > b[name] {
-			past++
-			fmt.Fprintf(out, "%s: %.2f, and the limit is %.2f\n", name, x, b[name])
+			past = append(past, fmt.Sprintf("%s: %.2f, and the limit is %.2f", name, x, b[name]))
 		}
 	}
-	if past > 0 {
-		return fmt.Errorf("%d ratios are past their limits", past)
+	if len(past) > 0 {
+		return fmt.Errorf("%d ratios are past their limits:\n%s", len(past), strings.Join(past, "\n"))
 	}
 	return nil
 }

@@ -38,8 +38,9 @@ func main() {
 	flag.StringVar(&o.from, "from", "", `print the report of this output of "go test -bench", without measuring; "-" is the standard input`)
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, o, os.Stdout, os.Stderr); err != nil {
+	err := run(ctx, o, os.Stdout, os.Stderr)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "report:", err)
 		os.Exit(1)
 	}
@@ -76,7 +77,7 @@ func run(ctx context.Context, o orders, out, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return b.check(m, out)
+	return b.check(m)
 }
 
 // write writes the report and the plots into the folder.
@@ -85,7 +86,7 @@ func (m *measurements) write(ctx context.Context, folder string, o orders) error
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(folder, "REPORT.md"), []byte(m.markdown(made)), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, "REPORT.md"), []byte(m.markdown(made)), 0o600); err != nil {
 		return err
 	}
 	return m.plot(filepath.Join(folder, "plots"))

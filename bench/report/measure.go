@@ -76,7 +76,7 @@ func (m *measurements) measure(ctx context.Context, folder string, o orders, pro
 			if f.passes != 0 && pass >= f.passes {
 				continue
 			}
-			fmt.Fprintf(progress, "%4.0f s  pass %d of %d: %s\n", time.Since(began).Seconds(), pass+1, passes, f.title)
+			_, _ = fmt.Fprintf(progress, "%4.0f s  pass %d of %d: %s\n", time.Since(began).Seconds(), pass+1, passes, f.title)
 			args := []string{"-test.run", "^$", "-test.bench", "^Benchmark" + f.bench + "$", "-test.benchtime", f.benchtime, "-test.benchmem"}
 			if o.short {
 				args = append(args, "-test.short")

@@ -32,12 +32,12 @@ var plots = []struct{ file, title, bench string }{
 
 // plot draws the ratios into a folder: a bar for each, and a line over it for the middle half.
 func (m *measurements) plot(folder string) error {
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+	if err := os.MkdirAll(folder, 0o750); err != nil {
 		return err
 	}
 	for _, p := range plots {
 		var bars []bar
-		for _, name := range strings.Split(p.bench, "|") {
+		for name := range strings.SplitSeq(p.bench, "|") {
 			bars = append(bars, m.bars(name)...)
 		}
 		if len(bars) == 0 {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -14,7 +15,7 @@ func (m *measurements) markdown(made []string) string {
 	if made != nil {
 		b.WriteString("Written by `go run ./bench/report`, not by hand.\n\n")
 	}
-	if lines := append(made, m.machine...); len(lines) > 0 {
+	if lines := slices.Concat(made, m.machine); len(lines) > 0 {
 		fmt.Fprintf(&b, "```text\n%s\n```\n\n", strings.Join(lines, "\n"))
 	}
 	b.WriteString("× is how long nest takes for each second that the other takes to do the same: the median of the\n" +

@@ -14,10 +14,10 @@ import (
 
 // stocked has the fields in which the two clients differ.
 type stocked struct {
-	Text    *string    `redis:"text" nest:"text"`
-	Number  *int       `redis:"number" nest:"number"`
-	At      *time.Time `redis:"at" nest:"at"`
-	Dropped *int       `redis:"dropped,omitempty" nest:"dropped,omitzero"`
+	Text    *string    `nest:"text"             redis:"text"`
+	Number  *int       `nest:"number"           redis:"number"`
+	At      *time.Time `nest:"at"               redis:"at"`
+	Dropped *int       `nest:"dropped,omitzero" redis:"dropped,omitempty"`
 	Unnamed string
 	Hidden  string `nest:"-"`
 }

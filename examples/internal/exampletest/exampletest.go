@@ -58,8 +58,8 @@ func RequireGolden(t *testing.T, got string) {
 	t.Helper()
 	path := filepath.Join("testdata", "output.txt")
 	if nesttest.Update() {
-		require.NoError(t, os.MkdirAll("testdata", 0o755))
-		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
+		require.NoError(t, os.MkdirAll("testdata", 0o750))
+		require.NoError(t, os.WriteFile(path, []byte(got), 0o600))
 	}
 	want, err := os.ReadFile(path)
 	require.NoError(t, err)
