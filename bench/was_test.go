@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/redisimnest/redisimnest/nest"
-	"github.com/redisimnest/redisimnest/nest/nesttest"
 )
 
 // Keys of one length: without a former name, moved from one, and under neither of two names.
@@ -121,7 +120,7 @@ func TestReadsOfMovedKeysAllocateNoMore(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates on its own")
 	}
-	ctx, server := t.Context(), nesttest.Shared(t)
+	ctx, server := t.Context(), realServer(t) // the embedded one would allocate here too
 	root, err := nest.Open(server.Client(t), wasTree, nest.WithPrefix(server.Prefix(t)))
 	require.NoError(t, err)
 	for _, key := range []*nest.KeyDef[string]{wasNever, wasMoved} {
