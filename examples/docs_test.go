@@ -3,6 +3,7 @@ package examples_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -30,8 +31,8 @@ import (
 //   - A snippet that stands in a file of this module is compiled there. Guides that follow an
 //     example quote it this way.
 //   - All others are fragments. Those of a page make one package, together with the page's prelude in
-//     testdata/docs, which declares what the page takes for granted. Statements become functions.
-//     Imports come from testdata/docs/imports.go.
+//     testdata/docs, which declares what the page takes for granted; that of a page without one is
+//     quickstart.go. Statements become functions. Imports come from testdata/docs/imports.go.
 //
 // Fragments marked "go run" are run, in the order in which they stand, on whatever server the tests
 // run on. A block of text that follows one of them, or a program, is what it prints.
@@ -228,7 +229,11 @@ func (b *builder) fragment(s snippet) {
 		i = len(b.pages)
 		prelude := filepath.Join("testdata", "docs", name+".go")
 		text, err := os.ReadFile(prelude)
-		require.NoError(b.t, err, "no file of examples holds the snippet %s, and the page has no prelude:\n%s", s, s.text)
+		if errors.Is(err, fs.ErrNotExist) {
+			prelude = filepath.Join("testdata", "docs", "quickstart.go")
+			text, err = os.ReadFile(prelude)
+		}
+		require.NoError(b.t, err)
 		_, body, found := strings.Cut(string(text), "package docs\n")
 		require.True(b.t, found, prelude)
 		b.pages = append(b.pages, &page{name: name, declared: declared(b.t, prelude)})

@@ -1,5 +1,5 @@
-// Package docs is what the pages in docs take for granted: one file for each page whose snippets
-// are compiled, of the page's name. The files have no imports; each name that they or the pages use
+// Package docs is what the pages in docs take for granted: a file of the page's name, or for pages
+// that have none quickstart.go. The files have no imports; each name that they or the pages use
 // is imported as here. See TestSnippets.
 package docs
 
