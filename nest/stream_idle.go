@@ -12,7 +12,9 @@ const DefaultRemoveIdle = 24 * time.Hour
 // nothing for d and hold no pending entries, such as those of processes that are gone and had names
 // of their own. One that holds entries stays until others have taken them over ([ClaimAfter]). One
 // that was removed and reads again is back. Consume looks when it starts and each time half of d
-// has passed, at least once an hour. The default is [DefaultRemoveIdle]; 0 removes none.
+// has passed, at least once an hour. A user without the right to XINFO CONSUMERS or XGROUP
+// DELCONSUMER removes none, which is reported once ([OnError]). The default is [DefaultRemoveIdle];
+// 0 removes none.
 func RemoveIdle(d time.Duration) ConsumeOption {
 	return consumeOption(func(o *consumeOptions) error {
 		o.removeIdle = d

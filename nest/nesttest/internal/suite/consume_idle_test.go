@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
 
 	"github.com/redisimnest/redisimnest/nest"
@@ -84,6 +86,39 @@ func addOne(t *testing.T, ref nest.StreamRef[int], n int) {
 	require.NoError(t, err)
 }
 
+// A user who may not remove consumers still consumes. The error is reported once.
+func TestConsumeWithoutTheRightToRemoveConsumers(t *testing.T) {
+	t.Parallel()
+	nesttest.Need(t, nesttest.ACL)
+	server := nesttest.Start(t)
+	admin := server.Client(t)
+	words := strings.Fields("ACL SETUSER limited reset on >secret ~* &* +@all -xgroup|delconsumer")
+	require.NoError(t, admin.Do(t.Context(), admin.B().Arbitrary(words...).Build()).Error())
+	option := server.ClientOption()
+	option.Username, option.Password = "limited", "secret"
+	client, err := rueidis.NewClient(option)
+	require.NoError(t, err)
+	t.Cleanup(client.Close)
+	def := nest.Stream[int]("stream")
+	root, err := nest.Open(client, nest.Cluster("streams", nest.Sub(def)))
+	require.NoError(t, err)
+	ref := def.At(root)
+	var h handled
+	var refused []error
+	stop := consuming(t, ref, "a", func(_ context.Context, d nest.Delivery[int]) error {
+		h.take(d)
+		return nil
+	}, nest.RemoveIdle(soon), nest.OnError(func(err error) { refused = append(refused, err) }))
+	for n := range 3 {
+		addOne(t, ref, n)
+		eventually(t, func() bool { return h.ids() == n+1 && pendingIn(t, ref) == 0 })
+		time.Sleep(soon) // it would look again meanwhile
+	}
+	require.NoError(t, stop())
+	require.Len(t, refused, 1)
+	require.ErrorContains(t, refused[0], "NOPERM no right to run XGROUP")
+}
+
 // Consumers that come and go while others are removed lose nothing.
 func TestRemovingConsumersLosesNoEntry(t *testing.T) {
 	t.Parallel()
@@ -109,7 +144,7 @@ func TestRemovingConsumersLosesNoEntry(t *testing.T) {
 	require.Positive(t, read.Load())
 }
 
-// A consumer that waits for long looks idle. The server gives it entries all the same.
+// A consumer that waits for long looks idle and is removed. It still gets the next entry.
 func TestAWaitingConsumerThatWasRemovedGetsItsEntry(t *testing.T) {
 	t.Parallel()
 	if nesttest.Shared(t).Kind() == nesttest.KindEmbedded {
