@@ -5,9 +5,9 @@
 //	go run ./bench/report -short   # three passes in place of ten, and smaller keyspaces
 //	go run ./bench/report -check   # compares the ratios with bench/budget.json as well
 //
-// It runs the benchmarks of package bench in many short passes. Conditions on a machine change, and
-// each ratio of a pass was measured under the same ones. The report gives the median over the
-// passes and the middle half of them.
+// It runs the benchmarks of package bench in many short passes, because conditions on a machine
+// change. Both sides of a ratio are measured under the same conditions. The report has the median
+// of the passes and the middle half of them.
 //
 //	go run ./bench/report -bench 'Resolve|Get'   # prints a part, and writes no file
 //	go test -run '^$' -bench Ratio -benchtime 5x -count 10 ./bench/ | go run ./bench/report -from -

@@ -128,7 +128,7 @@ func hasAll(set attribute.Set, with []attribute.KeyValue) bool {
 	})
 }
 
-// ends returns the template of a key of the tree, whatever the prefix of the test.
+// ends returns the template of a key of the tree, below the prefix that the test has.
 func ends(t *testing.T, s trace.ReadOnlySpan, template string) {
 	t.Helper()
 	require.True(t, strings.HasSuffix(s.Name(), ":seen"+template), s.Name())

@@ -332,6 +332,7 @@ func TestEventsNameTheServer(t *testing.T) {
 		require.Contains(t, nodes, last())
 		return
 	}
+	// Each Set succeeds. The first ones begin before it is known who has the slot, and say nothing.
 	require.Eventually(t, func() bool { return last() != "" }, 20*time.Second, 5*time.Millisecond)
 	require.Contains(t, nodes, last())
 	require.NoError(t, root.Ping(ctx))
