@@ -122,17 +122,18 @@ func TestValuesUnderConcurrency(t *testing.T) {
 	var server, returned [keys]atomic.Int64
 	var stop atomic.Bool
 	var writing, reading sync.WaitGroup
+	var wrong, hits atomic.Int64
 	for k := range keys {
 		key := fmt.Sprint(k)
 		writing.Go(func() {
-			for n := int64(1); n <= rounds; n++ {
+			// The readers may begin late: there is something to write until they have met values.
+			for n := int64(1); n <= rounds || hits.Load() < 100 && n < 1000*rounds; n++ {
 				server[k].Store(n)
 				vs.Drop(key)
 				returned[k].Store(n)
 			}
 		})
 	}
-	var wrong, hits atomic.Int64
 	for range readers {
 		reading.Go(func() {
 			for !stop.Load() {
