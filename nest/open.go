@@ -36,7 +36,7 @@ func Open(client rueidis.Client, root *ClusterDef, opts ...OpenOption) (Scope, e
 	slotless := client != nil && t.options.oneConnection && client.Mode() != rueidis.ClientModeCluster
 	for _, m := range t.mounts {
 		m.direct = client != nil && !t.observed()
-		m.slotless = slotless && m.settings.cached == 0
+		m.slotless = slotless
 	}
 	if err := t.settleFormers(); err != nil {
 		return Scope{err: asError(err)}, err
