@@ -4,20 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 
 	"github.com/redis/rueidis"
 )
 
-// maxPipeline is the maximum number of operations that a batch sends together. Each may have up to
-// two commands before it and one after it, and all of them must stay below 2,000: from there on
-// rueidis sends a pipeline over a connection of its own, where a fence has no effect.
-const maxPipeline = 499
+// maxCommands is the maximum number of commands that are sent together. From 2,000 on, rueidis sends
+// a pipeline over a connection of its own, where a fence has no effect.
+const maxCommands = 1990
+
+// maxPipeline is the maximum number of operations that are sent together where each may have up to
+// two commands before it and one after it.
+const maxPipeline = maxCommands / 4
 
 // Batch collects operations and sends them together: one round trip for each server, or for each
-// 499 operations if there are more. The In method of a reference puts it into a batch, where its
+// 1,990 commands if there are more. The In method of a reference puts it into a batch, where its
 // operations have the same names and return futures:
 //
 //	b := root.Batch()
@@ -61,12 +63,25 @@ func (pipelined) refuses(rueidis.Completed) error { return nil }
 func (pipelined) mayRun() error                   { return nil }
 
 func (pipelined) exec(ctx context.Context, b *Batch, items []item) (errs []error, _ error) {
-	for part := range slices.Chunk(items, maxPipeline) {
+	for rest := items; len(rest) > 0; {
+		part := rest[:fitting(rest)]
+		rest = rest[len(part):]
 		errs = append(errs, b.pipeline(ctx, part)...)
 		clear(part) // what was sent is no longer needed while the rest is sent
 	}
 	recycle(items)
 	return errs, nil
+}
+
+// fitting returns how many of the items can be sent together, which is at least one.
+func fitting(items []item) int {
+	commands := 0
+	for i := range items {
+		if commands += items[i].commands(); commands > maxCommands && i > 0 {
+			return i
+		}
+	}
+	return len(items)
 }
 
 // item is one operation of a batch.
@@ -94,6 +109,19 @@ func (i *item) unsent() error {
 		return nil
 	}
 	return i.more.unsent
+}
+
+// commands returns how many commands the operation takes at most, with those that end loads before
+// it and the fences after it.
+func (i *item) commands() int {
+	n := 1
+	if i.fenced {
+		n += max(len(i.uses()), 1)
+	}
+	if i.more != nil {
+		n += len(i.more.before)
+	}
+	return n
 }
 
 // uses returns all keys of an operation that takes several.
@@ -153,7 +181,7 @@ func add[R any](b *Batch, r address, build func() command[R]) *Future[R] {
 		defer b.mu.Unlock()
 	}
 	f := room[Future[R]](b)
-	fill(b, r, c, f)
+	fill(b, r, &c, f)
 	return f
 }
 
@@ -168,7 +196,8 @@ func addLate[R any](b *Batch, r address, build func(ctx context.Context) command
 	if it := enter(b, r, f); it != nil && it.more == nil {
 		it.more = &extras{late: func(ctx context.Context, it *item) {
 			it.more = nil
-			prepare(b, it, build(ctx), f)
+			c := build(ctx)
+			prepare(b, it, &c, f)
 		}}
 	}
 	return f
@@ -199,11 +228,11 @@ func addFound[T any](b *Batch, r address, build func() command[found[T]]) *Found
 		defer b.mu.Unlock()
 	}
 	f := room[FoundFuture[T]](b)
-	fill(b, r, c, &f.Future)
+	fill(b, r, &c, &f.Future)
 	return f
 }
 
-func fill[R any](b *Batch, r address, c command[R], f *Future[R]) {
+func fill[R any](b *Batch, r address, c *command[R], f *Future[R]) {
 	if it := enter(b, r, f); it != nil && it.more == nil {
 		prepare(b, it, c, f)
 	}
@@ -232,7 +261,7 @@ func enter(b *Batch, r address, f pending) *item {
 }
 
 // prepare fills in an item from a command.
-func prepare[R any](b *Batch, it *item, c command[R], f *Future[R]) {
+func prepare[R any](b *Batch, it *item, c *command[R], f *Future[R]) {
 	r := it.ref
 	f.does, f.keyed, f.down, f.reads = c.op, c.keyed, c.down, c.reads()
 	it.fenced, it.skip = c.writesCached(r), c.skip
@@ -419,7 +448,8 @@ func (b *Batch) pipeline(ctx context.Context, items []item) (errs []error) {
 			errs[i] = err
 		}
 	}
-	cmds := endLoads(items)
+	list := commandsPool.Get().(*[]rueidis.Completed)
+	cmds := endLoads((*list)[:0], items)
 	before := len(cmds)
 	for i := range items {
 		switch it := &items[i]; {
@@ -439,19 +469,28 @@ func (b *Batch) pipeline(ctx context.Context, items []item) (errs []error) {
 	b.doubt(items, lost)
 	b.wrote(items)
 	answers = answers[before:]
+	answered := true
 	for i := range items {
 		if it := &items[i]; it.unsent() == nil && !it.skip {
+			answered = answered && answers[0].NonRedisError() == nil
 			answer, err := answers[0].ToMessage()
 			failed(i, it.settle(ctx, answer, err))
 			answers = answers[1:]
 		}
 	}
+	if answered { // else the client may still be about to write them
+		clear(cmds)
+		*list = cmds
+		commandsPool.Put(list)
+	}
 	return errs
 }
 
-// endLoads returns the commands that end the loads of the keys that the items write.
-func endLoads(items []item) []rueidis.Completed {
-	cmds := make([]rueidis.Completed, 0, len(items))
+// commandsPool holds lists of commands that have all been answered.
+var commandsPool = sync.Pool{New: func() any { return new([]rueidis.Completed) }}
+
+// endLoads appends the commands that end the loads of the keys that the items write.
+func endLoads(cmds []rueidis.Completed, items []item) []rueidis.Completed {
 	for i := range items {
 		it := &items[i]
 		if !it.skip && it.more != nil && it.more.unsent == nil {

@@ -43,7 +43,7 @@ type multi struct {
 
 // newMulti prepares a transaction. The commands in before belong to none of the items.
 func newMulti(client rueidis.Client, items []item, before ...rueidis.Completed) *multi {
-	before = append(before, endLoads(items)...)
+	before = endLoads(before, items)
 	m := &multi{items: items, errs: make([]error, len(items)), first: 1 + len(before)}
 	m.cmds = make([]rueidis.Completed, 0, len(items)+len(before)+2)
 	m.cmds = append(append(m.cmds, client.B().Multi().Build()), before...)

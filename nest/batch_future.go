@@ -21,7 +21,7 @@ type Future[R any] struct {
 	// Until it is done: the operation, and the function that reads the answer instead of the
 	// operation's reply.
 	does  *operation[R]
-	keyed func(ctx context.Context, r address, answer rueidis.RedisMessage) (R, error)
+	keyed replyFunc[R]
 	down  func() (R, error) // makes the result while Redis is away
 }
 
@@ -64,7 +64,7 @@ func (f *Future[R]) op() string {
 }
 
 func (f *Future[R]) conclude(ctx context.Context, r address, answer rueidis.RedisMessage, err error) error {
-	f.value, f.err = settle(ctx, r, &command[R]{op: f.does, keyed: f.keyed, reading: f.reads}, &answer, err)
+	f.value, f.err = settle(ctx, r, f.does, f.keyed, f.reads, &answer, err)
 	if f.down != nil && errors.Is(f.err, ErrAway) {
 		f.value, f.err, f.aside = whileAway(r, f.does.name, f.down)
 	}

@@ -17,7 +17,7 @@ type slab[F any] struct {
 
 // maxSlab is how many futures share one piece of memory. All of them stay in memory as long as the
 // caller holds one of them.
-const maxSlab = 16
+const maxSlab = 64
 
 // room returns the place for the next future of a batch.
 func room[F any](b *Batch) *F {
@@ -43,7 +43,7 @@ func room[F any](b *Batch) *F {
 var itemPool = sync.Pool{New: func() any { return new([]item) }}
 
 // longestKept is the capacity above which a list is not kept. It is that of a full pipeline.
-const longestKept = 512
+const longestKept = 2048
 
 // recycle keeps a list of items for the next batch. The list must no longer be in use.
 func recycle(items []item) {

@@ -21,6 +21,9 @@ type operation[R any] struct {
 	reply func(m *mounted, answer rueidis.RedisMessage) (R, error)
 }
 
+// replyFunc turns the server's answer into the result of one call.
+type replyFunc[R any] = func(ctx context.Context, r address, answer rueidis.RedisMessage) (R, error)
+
 // command is one operation on one key, ready to be sent.
 type command[R any] struct {
 	op  *operation[R]
@@ -28,7 +31,7 @@ type command[R any] struct {
 	err error // why the operation cannot be sent
 	// keyed, if it is set, reads the answer instead of the operation's reply. It is for results
 	// that depend on the key's name or on the caller's arguments.
-	keyed func(ctx context.Context, r address, answer rueidis.RedisMessage) (R, error)
+	keyed replyFunc[R]
 	// down, if it is set, makes the result while Redis is away, see [WhenDown].
 	down func() (R, error)
 	// uses lists all keys of a command that takes several.
@@ -155,7 +158,7 @@ func deliver[R any](ctx context.Context, r address, c *command[R]) (v R, from pr
 
 // finish turns the answer to a command that was sent alone into the operation's result.
 func finish[R any](ctx context.Context, r address, c *command[R], answer *rueidis.RedisMessage, err error) (R, error) {
-	v, err := settle(ctx, r, c, answer, err)
+	v, err := settle(ctx, r, c.op, c.keyed, c.reading || c.cacheable, answer, err)
 	if err != nil {
 		err = r.explain(ctx, err)
 	}
@@ -213,22 +216,23 @@ func (r address) fetchAnswer(ctx context.Context, cmd rueidis.Completed, fixed, 
 // asked once the command was sent: the client then uses its memory for another one.
 func (c *command[R]) reads() bool { return c.cacheable || !c.cmd.IsEmpty() && c.cmd.IsReadOnly() }
 
-// settle turns the answer to a command into the operation's result.
-func settle[R any](ctx context.Context, r address, c *command[R], answer *rueidis.RedisMessage, err error) (v R, _ error) {
+// settle turns the answer to an operation's command into its result. keyed, if it is set, takes the
+// place of the operation's reply. reading reports whether the command changed nothing.
+func settle[R any](ctx context.Context, r address, op *operation[R], keyed replyFunc[R], reading bool, answer *rueidis.RedisMessage, err error) (v R, _ error) {
 	if err != nil && !rueidis.IsRedisNil(err) {
-		told := away(serverError(err), !c.reading && !c.cacheable)
-		if errors.Is(told, ErrDecode) && (c.op.name == opDo.name || r.m.def.kind == KindCustom) {
+		told := away(serverError(err), !reading)
+		if errors.Is(told, ErrDecode) && (op.name == opDo.name || r.m.def.kind == KindCustom) {
 			told = err // some words of the command are not integers
 		}
-		return v, r.fail(c.op.name, told)
+		return v, r.fail(op.name, told)
 	}
-	if c.keyed != nil {
-		v, err = c.keyed(ctx, r, *answer)
+	if keyed != nil {
+		v, err = keyed(ctx, r, *answer)
 	} else {
-		v, err = c.op.reply(r.m, *answer)
+		v, err = op.reply(r.m, *answer)
 	}
 	if err != nil {
-		return v, r.fail(c.op.name, err)
+		return v, r.fail(op.name, err)
 	}
 	return v, nil
 }

@@ -50,7 +50,7 @@ func waitFor[R any](ctx context.Context, r address, op *operation[R], wait time.
 	if err == nil {
 		r.waited(ctx, others)
 	}
-	return settle(ctx, r, &command[R]{op: op}, &answer, err)
+	return settle(ctx, r, op, nil, false, &answer, err)
 }
 
 // waitMany waits for up to n elements at one end of a key (BLMPOP or BZMPOP). verb is the name of

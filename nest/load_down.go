@@ -102,7 +102,7 @@ func rememberedFor[V any, R Loadable[V]](ctx context.Context, r R) (f found[V]) 
 	if !ok || answer.IsNil() {
 		return f
 	}
-	f, err := settle(ctx, ref, &c, &answer, nil)
+	f, err := settle(ctx, ref, c.op, c.keyed, true, &answer, nil)
 	if err != nil {
 		return found[V]{}
 	}
