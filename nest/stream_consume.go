@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
-
-	"github.com/redisimnest/redisimnest/nest/internal/behind"
 )
 
 // Delivery is an entry as [StreamRef.Consume] passes it to a handler.
@@ -121,7 +119,8 @@ const (
 // but it consumes an existing group even then. It removes consumers that are gone from the group
 // ([RemoveIdle]).
 //
-// An entry is acknowledged after handle has returned nil, and not before. If the process, the
+// An entry is acknowledged after handle has returned nil, and not before. handle gets the next entry
+// meanwhile, and one XACK acknowledges all that were handled until it is sent. If the process, the
 // connection or the server dies at any point, the entry is delivered again: to this consumer when
 // it restarts, or to another one after [ClaimAfter]. So every entry is handled at least once, and
 // possibly twice after a failure. Entries that are removed by trimming or by the stream's TTL are
@@ -147,6 +146,8 @@ func (r StreamRef[T]) Consume(ctx context.Context, group, consumer string, handl
 	if err := c.configure(opts); err != nil {
 		return r.at.reject(ctx, opConsume, err)
 	}
+	c.acks.tally = r.at.m.tree.behind
+	c.acks.send = func(ids []string) error { return c.acknowledge(ctx, ids) }
 	for failures := 0; ; failures++ {
 		began := time.Now()
 		err := c.session(ctx)
@@ -156,6 +157,7 @@ func (r StreamRef[T]) Consume(ctx context.Context, group, consumer string, handl
 		case groupGone(err):
 			// It is gone with the stream or alone. The next session creates it again, at once.
 			failures = 0
+			c.acks.forget()
 		case !passing(err):
 			return err
 		}
@@ -178,6 +180,7 @@ type consuming[T any] struct {
 	o           consumeOptions
 	tidies      time.Time  // when to look for idle consumers next
 	reporting   sync.Mutex // held while an error is reported
+	acks        acks
 }
 
 func (c *consuming[T]) configure(opts []ConsumeOption) error {
@@ -240,11 +243,19 @@ func groupGone(err error) bool {
 }
 
 // session consumes until something fails or the context ends.
-func (c *consuming[T]) session(ctx context.Context) error {
+func (c *consuming[T]) session(ctx context.Context) (err error) {
+	defer func() {
+		if unacked := c.acks.wait(ctx); err == nil {
+			err = unacked
+		}
+	}()
+	if err := c.acks.flush(ctx); err != nil {
+		return err
+	}
 	// First come the entries that this consumer was given in an earlier life, or in an answer that
 	// was lost. This also shows whether the group exists: if memory is full, the server refuses to
 	// create one, but not to read.
-	err := c.redeliver(ctx, PendingQuery{Consumer: c.name})
+	err = c.redeliver(ctx, PendingQuery{Consumer: c.name})
 	if err != nil && !groupGone(err) {
 		return err
 	}
@@ -256,6 +267,10 @@ func (c *consuming[T]) session(ctx context.Context) error {
 	every := max(c.o.idle/2, time.Millisecond)
 	for next := time.Now(); ctx.Err() == nil; {
 		if wait := time.Until(next); wait <= 0 {
+			// What was handled must not be found pending.
+			if err := c.acks.wait(ctx); err != nil {
+				return err
+			}
 			if err := c.redeliver(ctx, PendingQuery{Idle: c.o.idle}); err != nil {
 				return err
 			}
@@ -359,11 +374,11 @@ func (c *consuming[T]) deliver(ctx context.Context, e rawEntry, attempt int64) e
 		return err
 	}
 	if e.gone {
-		return c.ack(ctx, e.id)
+		return c.acks.add(ctx, e.id)
 	}
 	ctx, err := c.pass(ctx, e, attempt)
 	if err == nil {
-		return c.ack(ctx, e.id)
+		return c.acks.add(ctx, e.id)
 	}
 	if ctx.Err() == nil {
 		c.failed(err)
@@ -422,19 +437,14 @@ func lagOf(id string) time.Duration {
 // leastTime is the lowest ID that is taken for a time, in milliseconds: that of September 2001.
 const leastTime = 1_000_000_000_000
 
-// ackTimeout bounds how long an acknowledgement may outlive the context.
-const ackTimeout = 5 * time.Second
-
-// ack acknowledges an entry that was handled, even if the context has ended meanwhile. The command
-// may be sent twice: the second time it has no effect.
-func (c *consuming[T]) ack(ctx context.Context, id string) error {
-	_, err := promptly(ctx, c.ref.at.m.tree, behind.Ack, func() (int64, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ackTimeout)
-		defer cancel()
-		command := c.ref.at.ack(c.group, []string{id})
-		command.cmd = command.cmd.ToRetryable()
-		return run(ctx, c.ref.at, command)
-	})
+// acknowledge acknowledges entries that were handled, even if the context has ended meanwhile. The
+// command may be sent twice: the second time it has no effect.
+func (c *consuming[T]) acknowledge(ctx context.Context, ids []string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ackTimeout)
+	defer cancel()
+	command := c.ref.at.ack(c.group, ids)
+	command.cmd = command.cmd.ToRetryable()
+	_, err := run(ctx, c.ref.at, command)
 	return err
 }
 
