@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/redisimnest/redisimnest/nest"
 )
 
@@ -43,13 +41,7 @@ func operations(b *testing.B) (gets, sets []operating) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	option := server.ClientOption()
-	other := redis.NewClient(&redis.Options{
-		Addr: server.Addr(), Username: option.Username, Password: option.Password,
-		DB: option.SelectDB, TLSConfig: option.TLSConfig,
-	})
-	b.Cleanup(func() { _ = other.Close() })
-
+	other := newGoRedis(b, server, nil)
 	id := func(g int) int64 { return 1_000_000 + int64(g) }
 	keys := make([]string, crowds[len(crowds)-1])
 	for g := range keys {

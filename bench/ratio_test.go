@@ -22,7 +22,17 @@ import (
 // for one piece of work (more-ns), of the additional allocations (more-allocs), and of the time of
 // ours alone (ns/op).
 func ratio(b *testing.B, ours, theirs func(n int), n int) {
+	b.Helper()
+	prepared(b, func(int) {}, ours, theirs, n)
+}
+
+// prepared is ratio for contenders whose turns need something that the turn uses up. prepare makes
+// it before each turn, and is not measured: for ours if who is 0, or else for theirs.
+func prepared(b *testing.B, prepare func(who int), ours, theirs func(n int), n int) {
+	b.Helper()
+	prepare(0)
 	ours(n)
+	prepare(1)
 	theirs(n)
 	var clock, cpu, more, allocated, each []float64
 	for i := 0; b.Loop(); i++ {
@@ -35,6 +45,7 @@ func ratio(b *testing.B, ours, theirs func(n int), n int) {
 			if who == 1 {
 				run = theirs
 			}
+			prepare(who)
 			runtime.GC()
 			before := mallocs()
 			busy, start := processorTime(), time.Now()

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/redis/rueidis"
 
 	"github.com/redisimnest/redisimnest/nest/nesttest"
@@ -57,5 +58,21 @@ func newClient(b *testing.B, server *nesttest.Server) rueidis.Client {
 		b.Fatal(err)
 	}
 	b.Cleanup(client.Close)
+	return client
+}
+
+// newGoRedis connects with go-redis' own defaults, but for what change sets; nil sets nothing.
+func newGoRedis(b testing.TB, server *nesttest.Server, change func(*redis.Options)) *redis.Client {
+	b.Helper()
+	option := server.ClientOption()
+	o := &redis.Options{
+		Addr: server.Addr(), Username: option.Username, Password: option.Password,
+		DB: option.SelectDB, TLSConfig: option.TLSConfig,
+	}
+	if change != nil {
+		change(o)
+	}
+	client := redis.NewClient(o)
+	b.Cleanup(func() { _ = client.Close() })
 	return client
 }

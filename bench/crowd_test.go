@@ -3,10 +3,10 @@ package bench
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"testing"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
 
@@ -70,48 +70,37 @@ func (f *ratios) cachedGetOrLoad(ctx context.Context) error {
 
 func neverLoad(context.Context) (string, error) { return "", errors.New("a hit that loads") }
 
-// BenchmarkRatioFlow compares batches, cached reads, reads through a loader, and reads by many
-// goroutines at once.
-func BenchmarkRatioFlow(b *testing.B) {
-	ctx := b.Context()
-	reads := batches(b)
-	for _, c := range reads[1:] {
-		b.Run("batch/"+c.name, func(b *testing.B) {
-			ratio(b, inLine(ctx, b, reads[0].do), inLine(ctx, b, c.do), 200)
-		})
-	}
-	f := newRatios(b, true)
-	b.Run("cached/rueidis", func(b *testing.B) {
-		ratio(b, inLine(ctx, b, f.nestHit), inLine(ctx, b, f.rawHit), 20_000)
-	})
-	b.Run("cached GetOrLoad/nest's Get", func(b *testing.B) {
-		ratio(b, inLine(ctx, b, f.cachedGetOrLoad), inLine(ctx, b, f.nestHit), 20_000)
-	})
-	f = newRatios(b, false)
+// BenchmarkRatioCrowd compares reads by many goroutines at once, with go-redis as it is and with its
+// AutoPipeline, and reads through a loader with reads.
+func BenchmarkRatioCrowd(b *testing.B) {
+	f := newRatios(b, false)
 	b.Run("GetOrLoad, 16/nest's Get", func(b *testing.B) {
 		ratio(b, inCrowd(b, 16, alike(f.getOrLoad)), inCrowd(b, 16, alike(f.get)), 4096)
 	})
-	server := realServer(b)
-	option := server.ClientOption()
-	other := redis.NewClient(&redis.Options{
-		Addr: server.Addr(), Username: option.Username, Password: option.Password,
-		DB: option.SelectDB, TLSConfig: option.TLSConfig,
-	})
-	b.Cleanup(func() { _ = other.Close() })
+	other := newGoRedis(b, realServer(b), nil)
 	auto, err := other.AutoPipeline()
 	require.NoError(b, err)
 	b.Cleanup(func() { _ = auto.Close() })
 	key := f.prefix + strconv.FormatInt(f.user, 10) + ":note"
-	b.Run("Get, 256/go-redis", func(b *testing.B) {
-		ratio(b, inCrowd(b, 256, alike(f.get)), inCrowd(b, 256, func(ctx context.Context, _ int) error {
-			return same(other.Get(ctx, key).Result())
-		}), 40_960)
-	})
-	b.Run("Get, 256/go-redis' AutoPipeline", func(b *testing.B) {
-		ratio(b, inCrowd(b, 256, alike(f.get)), inCrowd(b, 256, func(ctx context.Context, _ int) error {
-			return same(auto.Get(ctx, key).Result())
-		}), 40_960)
-	})
+	defaults, err := rueidis.NewClient(realServer(b).ClientOption())
+	require.NoError(b, err)
+	b.Cleanup(defaults.Close)
+	for _, crowd := range []int{1, 16, 256, 2048} {
+		n := 40_960
+		if crowd == 1 {
+			n = 2_000
+		}
+		for _, c := range []task{
+			{"rueidis' defaults", func(ctx context.Context) error {
+				return same(defaults.Do(ctx, defaults.B().Get().Key(key).Build()).ToString())
+			}},
+			{"go-redis' AutoPipeline", func(ctx context.Context) error { return same(auto.Get(ctx, key).Result()) }},
+		} {
+			b.Run(fmt.Sprintf("Get, %d/%s", crowd, c.name), func(b *testing.B) {
+				ratio(b, inCrowd(b, crowd, alike(f.get)), inCrowd(b, crowd, alike(c.do)), n)
+			})
+		}
+	}
 }
 
 // TestFlowAllocations checks the number of allocations of these operations.
@@ -126,8 +115,8 @@ func TestFlowAllocations(t *testing.T) {
 		most float64
 		do   func(context.Context) error
 	}{
-		{"a cached hit: the name", 2, f.nestHit},
-		{"GetOrLoad of a cached hit: the same", 2, f.cachedGetOrLoad},
+		{"a cached hit: the name", 1, f.nestHit},
+		{"GetOrLoad of a cached hit: the same", 1, f.cachedGetOrLoad},
 		{"Get: the name and the answer", 2, f.get},
 		{"GetOrLoad that hits: the same", 2, f.getOrLoad},
 	} {
