@@ -11,6 +11,7 @@ require (
 	github.com/redis/rueidis v1.0.79
 	github.com/redisimnest/redisimnest v0.0.0
 	github.com/redisimnest/redisimnest/nest/nesttest v0.0.0
+	github.com/redisimnest/redisimnest/nest/nesttest/nestdocker v0.0.0
 	github.com/stretchr/testify v1.12.1
 	github.com/vmihailenco/msgpack/v5 v5.4.1
 	gonum.org/v1/plot v0.17.0
@@ -73,6 +74,8 @@ require (
 replace github.com/redisimnest/redisimnest => ..
 
 replace github.com/redisimnest/redisimnest/nest/nesttest => ../nest/nesttest
+
+replace github.com/redisimnest/redisimnest/nest/nesttest/nestdocker => ../nest/nesttest/nestdocker
 
 replace github.com/redisimnest/redisimnest/codec/cbor => ../codec/cbor
 

@@ -9,6 +9,7 @@ require (
 	github.com/redisimnest/redisimnest/codec/gorediscache v0.0.0
 	github.com/redisimnest/redisimnest/nest/keyctl v0.0.0
 	github.com/redisimnest/redisimnest/nest/nesttest v0.0.0
+	github.com/redisimnest/redisimnest/nest/nesttest/nestdocker v0.0.0
 	github.com/stretchr/testify v1.12.1
 )
 
@@ -70,6 +71,8 @@ require (
 replace github.com/redisimnest/redisimnest => ..
 
 replace github.com/redisimnest/redisimnest/nest/nesttest => ../nest/nesttest
+
+replace github.com/redisimnest/redisimnest/nest/nesttest/nestdocker => ../nest/nesttest/nestdocker
 
 replace github.com/redisimnest/redisimnest/nest/keyctl => ../nest/keyctl
 

@@ -12,6 +12,8 @@ replace github.com/redisimnest/redisimnest/nest/nestscs => ../../nest/nestscs
 
 replace github.com/redisimnest/redisimnest/nest/nesttest => ../../nest/nesttest
 
+replace github.com/redisimnest/redisimnest/nest/nesttest/nestdocker => ../../nest/nesttest/nestdocker
+
 require (
 	github.com/alexedwards/scs/v2 v2.9.0
 	github.com/alicebob/miniredis/v2 v2.40.0
@@ -21,6 +23,7 @@ require (
 	github.com/redisimnest/redisimnest/nest/nestotel v0.0.0
 	github.com/redisimnest/redisimnest/nest/nestscs v0.0.0
 	github.com/redisimnest/redisimnest/nest/nesttest v0.0.0
+	github.com/redisimnest/redisimnest/nest/nesttest/nestdocker v0.0.0
 	github.com/stretchr/testify v1.12.1
 	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.72.0
 	go.opentelemetry.io/otel v1.47.0

@@ -6,7 +6,8 @@ require (
 	github.com/chromedp/cdproto v0.160.1
 	github.com/chromedp/chromedp v0.23.1
 	github.com/redisimnest/redisimnest v0.0.0
-	github.com/redisimnest/redisimnest/nest/nesttest v0.0.0-00010101000000-000000000000
+	github.com/redisimnest/redisimnest/nest/nesttest v0.0.0
+	github.com/redisimnest/redisimnest/nest/nesttest/nestdocker v0.0.0
 	github.com/stretchr/testify v1.12.1
 )
 
@@ -50,3 +51,5 @@ require (
 replace github.com/redisimnest/redisimnest => ../..
 
 replace github.com/redisimnest/redisimnest/nest/nesttest => ../nesttest
+
+replace github.com/redisimnest/redisimnest/nest/nesttest/nestdocker => ../nesttest/nestdocker

@@ -6,7 +6,8 @@ require (
 	github.com/jedib0t/go-pretty/v6 v6.9.2
 	github.com/redis/rueidis v1.0.79
 	github.com/redisimnest/redisimnest v0.0.0
-	github.com/redisimnest/redisimnest/nest/nesttest v0.0.0-00010101000000-000000000000
+	github.com/redisimnest/redisimnest/nest/nesttest v0.0.0
+	github.com/redisimnest/redisimnest/nest/nesttest/nestdocker v0.0.0
 	github.com/schollz/progressbar/v3 v3.19.1
 	github.com/spf13/cobra v1.10.2
 	github.com/stretchr/testify v1.12.1
@@ -56,3 +57,5 @@ require (
 replace github.com/redisimnest/redisimnest => ../..
 
 replace github.com/redisimnest/redisimnest/nest/nesttest => ../nesttest
+
+replace github.com/redisimnest/redisimnest/nest/nesttest/nestdocker => ../nesttest/nestdocker

@@ -6,6 +6,7 @@ require (
 	github.com/redis/rueidis v1.0.79
 	github.com/redisimnest/redisimnest v0.0.0
 	github.com/redisimnest/redisimnest/nest/nesttest v0.0.0
+	github.com/redisimnest/redisimnest/nest/nesttest/nestdocker v0.0.0
 	github.com/stretchr/testify v1.12.1
 	go.opentelemetry.io/otel v1.47.0
 	go.opentelemetry.io/otel/metric v1.47.0
@@ -59,3 +60,5 @@ require (
 replace github.com/redisimnest/redisimnest => ../..
 
 replace github.com/redisimnest/redisimnest/nest/nesttest => ../nesttest
+
+replace github.com/redisimnest/redisimnest/nest/nesttest/nestdocker => ../nesttest/nestdocker

@@ -6,6 +6,7 @@ require (
 	github.com/alexedwards/scs/v2 v2.9.0
 	github.com/redisimnest/redisimnest v0.0.0
 	github.com/redisimnest/redisimnest/nest/nesttest v0.0.0
+	github.com/redisimnest/redisimnest/nest/nesttest/nestdocker v0.0.0
 	github.com/stretchr/testify v1.12.1
 )
 
@@ -43,10 +44,11 @@ require (
 
 require (
 	github.com/redis/rueidis v1.0.79 // indirect
-	golang.org/x/net v0.60.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 )
 
 replace github.com/redisimnest/redisimnest => ../..
 
 replace github.com/redisimnest/redisimnest/nest/nesttest => ../nesttest
+
+replace github.com/redisimnest/redisimnest/nest/nesttest/nestdocker => ../nesttest/nestdocker

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/redis/rueidis"
+
+	"github.com/redisimnest/redisimnest/nest/nesttest/internal/engine"
 )
 
 // Capability is something that some servers lack. A test names the capabilities that it needs, and
@@ -101,7 +103,7 @@ func (s *Server) probe(c Capability) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), engine.StartTimeout)
 	defer cancel()
 	err = client.Do(ctx, client.B().Arbitrary(strings.Fields(string(c))...).Build()).Error()
 	switch re, isReply := rueidis.IsRedisErr(err); {

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/redis/rueidis"
+
+	"github.com/redisimnest/redisimnest/nest/nesttest/internal/engine"
 )
 
 // starters are the ways to start a server if none is chosen, best first.
@@ -14,9 +16,25 @@ var starters = []struct {
 	kind  Kind
 	start func(o startOptions) (*Server, error)
 }{
-	{KindDocker, startDocker},
+	{KindDocker, startContainer},
 	{KindPath, startPath},
 	{KindEmbedded, startEmbedded},
+}
+
+// errNoContainers is why a test without package nestdocker cannot have a container.
+var errNoContainers = errors.New(`the test does not import _ "github.com/redisimnest/redisimnest/nest/nesttest/nestdocker", which starts containers`)
+
+// startContainer starts a server in a container, if package nestdocker is linked.
+func startContainer(o startOptions) (*Server, error) {
+	containers := engine.Registered()
+	if containers == nil {
+		return nil, errNoContainers
+	}
+	e, addr, err := containers.Start(o.private, o.serverArgs())
+	if err != nil {
+		return nil, err
+	}
+	return newServer(KindDocker, e, rueidis.ClientOption{}, addr), nil
 }
 
 // choose finds a server in the order that the package's documentation describes. It reports each
@@ -48,6 +66,9 @@ func choose(o startOptions, report func(error)) (*Server, error) {
 func first(o startOptions, report func(error)) (*Server, error) {
 	var failed []error
 	for _, st := range starters {
+		if st.kind == KindDocker && engine.Registered() == nil {
+			continue // nobody asked for Docker
+		}
 		s, err := st.start(o)
 		if err == nil {
 			return s, nil

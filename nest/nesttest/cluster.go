@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/redis/rueidis"
+
+	"github.com/redisimnest/redisimnest/nest/nesttest/internal/engine"
 )
 
 // A Redis Cluster here has as many primaries as are needed to agree that one of them failed, and a
@@ -33,11 +35,11 @@ const (
 // returns when every node knows all slots and the replicas follow their primaries, which takes
 // about three seconds. The cluster ends with the test.
 //
-// If a Docker engine on this machine is available and has the image REDIS_TEST_IMAGE, the nodes run
-// in a container. Otherwise they are processes of redis-server or valkey-server from PATH.
-// REDIS_TEST_SERVER=docker or path chooses one of the two. If neither is available, the test is
-// skipped; in CI (CI=true) it fails. It is skipped with REDIS_TEST_SERVER=embedded as well, since
-// the embedded server is no Redis Cluster.
+// If the test imports package nestdocker, a Docker engine on this machine is available and it has
+// the image REDIS_TEST_IMAGE, the nodes run in a container. Otherwise they are processes of
+// redis-server or valkey-server from PATH. REDIS_TEST_SERVER=docker or path chooses one of the two.
+// If neither is available, the test is skipped; in CI (CI=true) it fails. It is skipped with
+// REDIS_TEST_SERVER=embedded as well, since the embedded server is no Redis Cluster.
 func Cluster(t testing.TB) *Server {
 	t.Helper()
 	if Kind(os.Getenv("REDIS_TEST_SERVER")) == KindEmbedded {
@@ -54,19 +56,11 @@ func Cluster(t testing.TB) *Server {
 	return nil
 }
 
-// node is an engine that is one node of a Redis Cluster.
-type node interface {
-	engine
-	address() string
-	// ended is closed when the node has ended; it is nil if that is not known.
-	ended() <-chan struct{}
-}
-
 // cluster is an engine: a Redis Cluster, primaries first.
 type cluster struct {
 	kind  Kind // of the nodes
-	nodes []node
-	home  engine // where the nodes run, or nil
+	nodes []engine.Node
+	home  engine.Engine // where the nodes run, or nil
 }
 
 // startCluster starts a Redis Cluster in Docker or, if that is not possible, from PATH.
@@ -77,7 +71,7 @@ func startCluster(o startOptions, report func(error)) (*Server, error) {
 	}
 	o.args = append(o.args, "--cluster-enabled", "yes", "--repl-diskless-sync-delay", "0", "--cluster-node-timeout", strconv.Itoa(timeout))
 	kind := Kind(os.Getenv("REDIS_TEST_SERVER"))
-	if kind != KindPath {
+	if kind == KindDocker || kind != KindPath && engine.Registered() != nil {
 		s, err := formed(startDockerCluster(o))
 		if err == nil || kind == KindDocker {
 			return s, err
@@ -91,7 +85,7 @@ func startCluster(o startOptions, report func(error)) (*Server, error) {
 func formed(c *cluster, err error) (*Server, error) {
 	if err == nil {
 		if err = c.form(); err != nil {
-			err = errors.Join(err, c.close())
+			err = errors.Join(err, c.Close())
 		}
 	}
 	if err != nil {
@@ -99,61 +93,69 @@ func formed(c *cluster, err error) (*Server, error) {
 	}
 	addrs := make([]string, len(c.nodes))
 	for i, n := range c.nodes {
-		addrs[i] = n.address()
+		addrs[i] = n.Address()
 	}
 	return newServer(KindCluster, c, rueidis.ClientOption{}, addrs...), nil
+}
+
+func startDockerCluster(o startOptions) (*cluster, error) {
+	containers := engine.Registered()
+	if containers == nil {
+		return nil, errNoContainers
+	}
+	home, nodes, err := containers.StartNodes(clusterNodes, o.serverArgs())
+	if err != nil {
+		return nil, err
+	}
+	return &cluster{kind: KindDocker, nodes: nodes, home: home}, nil
 }
 
 func startPathCluster(o startOptions) (*cluster, error) {
 	if _, err := lookProgram(); err != nil {
 		return nil, err
 	}
-	return startNodes(&cluster{kind: KindPath}, func(int) (node, error) {
-		p, err := startProcess(o.serverArgs())
-		if err != nil {
-			return nil, err // return a nil interface, not a nil process
-		}
-		return p, nil
-	})
-}
-
-// startNodes fills a cluster with nodes, which it starts at the same time.
-func startNodes(c *cluster, start func(i int) (node, error)) (*cluster, error) {
 	var (
+		c      = &cluster{kind: KindPath, nodes: make([]engine.Node, clusterNodes)}
 		failed = make([]error, clusterNodes)
 		wg     sync.WaitGroup
 	)
-	c.nodes = make([]node, clusterNodes)
 	for i := range c.nodes {
-		wg.Go(func() { c.nodes[i], failed[i] = start(i) })
+		wg.Go(func() {
+			p, err := startProcess(o.serverArgs())
+			if err != nil {
+				failed[i] = err
+				return // c.nodes[i] stays a nil interface, not a nil process
+			}
+			c.nodes[i] = p
+		})
 	}
 	wg.Wait()
 	if err := errors.Join(failed...); err != nil {
-		return nil, errors.Join(err, c.close())
+		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
 }
 
-func (c *cluster) kill() error { return c.each(node.kill) }
+func (c *cluster) Kill() error { return c.each(engine.Node.Kill) }
 
-// restart starts the nodes again. Each still has the file that records its slots and the other
+// Restart starts the nodes again. Each still has the file that records its slots and the other
 // nodes.
-func (c *cluster) restart() error {
-	if err := c.each(node.restart); err != nil {
+func (c *cluster) Restart() error {
+	if err := c.each(engine.Node.Restart); err != nil {
 		return err
 	}
 	return c.settled()
 }
 
-func (c *cluster) close() error {
-	err := c.each(node.close)
+func (c *cluster) Close() error {
+	err := c.each(engine.Node.Close)
 	if c.home != nil {
-		err = errors.Join(err, c.home.close())
+		err = errors.Join(err, c.home.Close())
 	}
 	return err
 }
 
-func (c *cluster) each(do func(node) error) error {
+func (c *cluster) each(do func(engine.Node) error) error {
 	var errs []error
 	for _, n := range c.nodes {
 		if n != nil {
@@ -168,33 +170,33 @@ func (c *cluster) each(do func(node) error) error {
 func (c *cluster) form() error {
 	for i, p := range c.nodes {
 		// Different epochs settle at once which node is right about a slot.
-		if _, err := ask(p.address(), "CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1)); err != nil {
+		if _, err := engine.Ask(p.Address(), "CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1)); err != nil {
 			return err
 		}
 		if i < clusterPrimaries {
 			first, end := clusterSlots*i/clusterPrimaries, clusterSlots*(i+1)/clusterPrimaries
-			if _, err := ask(p.address(), "CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(first), strconv.Itoa(end-1)); err != nil {
+			if _, err := engine.Ask(p.Address(), "CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(first), strconv.Itoa(end-1)); err != nil {
 				return err
 			}
 		}
 	}
 	for _, pair := range introductions(len(c.nodes)) {
-		host, port, err := net.SplitHostPort(c.nodes[pair[1]].address())
+		host, port, err := net.SplitHostPort(c.nodes[pair[1]].Address())
 		if err != nil {
 			return err
 		}
-		if _, err := ask(c.nodes[pair[0]].address(), "CLUSTER", "MEET", host, port); err != nil {
+		if _, err := engine.Ask(c.nodes[pair[0]].Address(), "CLUSTER", "MEET", host, port); err != nil {
 			return err
 		}
 	}
 	for i, p := range c.nodes[clusterPrimaries:] {
-		id, err := ask(c.nodes[i].address(), "CLUSTER", "MYID")
+		id, err := engine.Ask(c.nodes[i].Address(), "CLUSTER", "MYID")
 		if err != nil {
 			return err
 		}
 		// The command fails until the replica has heard of its primary.
-		err = waitFor(p.ended(), func() error {
-			_, err := ask(p.address(), "CLUSTER", "REPLICATE", id)
+		err = engine.WaitFor(p.Ended(), func() error {
+			_, err := engine.Ask(p.Address(), "CLUSTER", "REPLICATE", id)
 			return err
 		})
 		if err != nil {
@@ -224,22 +226,22 @@ func introductions(n int) [][2]int {
 // replicates whom.
 func (c *cluster) settled() error {
 	for _, p := range c.nodes {
-		if err := waitFor(p.ended(), func() error { return c.agrees(p) }); err != nil {
-			return fmt.Errorf("node %s: %w", p.address(), err)
+		if err := engine.WaitFor(p.Ended(), func() error { return c.agrees(p) }); err != nil {
+			return fmt.Errorf("node %s: %w", p.Address(), err)
 		}
 	}
 	return nil
 }
 
 // agrees returns nil if this node sees the whole Redis Cluster.
-func (c *cluster) agrees(p node) error {
-	if err := expect(p.address(), "cluster_state", "ok", "CLUSTER", "INFO"); err != nil {
+func (c *cluster) agrees(p engine.Node) error {
+	if err := engine.Expect(p.Address(), "cluster_state", "ok", "CLUSTER", "INFO"); err != nil {
 		return err
 	}
-	if err := expect(p.address(), "cluster_slots_ok", strconv.Itoa(clusterSlots), "CLUSTER", "INFO"); err != nil {
+	if err := engine.Expect(p.Address(), "cluster_slots_ok", strconv.Itoa(clusterSlots), "CLUSTER", "INFO"); err != nil {
 		return err
 	}
-	nodes, err := ask(p.address(), "CLUSTER", "NODES")
+	nodes, err := engine.Ask(p.Address(), "CLUSTER", "NODES")
 	if err != nil {
 		return err
 	}
@@ -255,11 +257,11 @@ func (c *cluster) agrees(p node) error {
 	if primaries != clusterPrimaries || replicas != clusterNodes-clusterPrimaries {
 		return fmt.Errorf("it sees %d primaries and %d replicas", primaries, replicas)
 	}
-	info, err := ask(p.address(), "INFO", "replication")
+	info, err := engine.Ask(p.Address(), "INFO", "replication")
 	if err != nil {
 		return err
 	}
-	if field(info, "role") == "slave" && field(info, "master_link_status") != "up" {
+	if engine.Field(info, "role") == "slave" && engine.Field(info, "master_link_status") != "up" {
 		return errors.New("the replica has not caught up with its primary")
 	}
 	return nil

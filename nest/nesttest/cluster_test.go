@@ -33,6 +33,6 @@ func BenchmarkCluster(b *testing.B) {
 			b.Skipf("nesttest: SKIPPED, not passed: %v", err)
 		}
 		require.NoError(b, err)
-		require.NoError(b, s.engine.close())
+		require.NoError(b, s.engine.Close())
 	}
 }

@@ -17,18 +17,17 @@
 //
 //  1. the server at REDIS_TEST_ADDR: a host:port, several of a Redis Cluster separated by
 //     commas, or a redis:// URL;
-//  2. a container of the image REDIS_TEST_IMAGE (default redis:8), if a Docker engine is available.
-//     The image is not pulled if the engine already has it. It needs redis-server or valkey-server,
-//     and sh;
+//  2. if the test imports package nestdocker, which is a module of its own, a container of the
+//     image REDIS_TEST_IMAGE (default redis:8), where a Docker engine is available;
 //  3. redis-server or valkey-server from PATH, on a free port of the loopback address,
 //     without persistence;
 //  4. the embedded server, miniredis, in this process.
 //
 // REDIS_TEST_SERVER chooses one of them instead: addr, docker, path or embedded. It can also be
-// cluster: a Redis Cluster of three primaries and three replicas, in a container of that image if
-// possible, or otherwise of processes of the server from PATH. If a chosen server is not available,
-// the test fails. If a server that was not chosen is not available, that is reported on standard
-// error and the next one is tried.
+// cluster: a Redis Cluster of three primaries and three replicas, with nestdocker in a container of
+// that image if possible, or otherwise of processes of the server from PATH. If a chosen server is
+// not available, the test fails. If a server that was not chosen is not available, that is reported
+// on standard error and the next one is tried.
 //
 // With REDIS_TEST_ACL=on, [Open] opens each tree as a user with no other rights than those that
 // package acl lists for it.

@@ -38,12 +38,12 @@ func (e *embedded) start() error {
 	return nil
 }
 
-func (e *embedded) kill() error {
+func (e *embedded) Kill() error {
 	e.mini.Close()
 	return nil
 }
 
-func (e *embedded) restart() error {
+func (e *embedded) Restart() error {
 	// miniredis ends its context when it is closed; after that, no command ever blocks again.
 	e.mini.Ctx, e.mini.CtxCancel = context.WithCancel(context.Background()) //nolint:gosec // miniredis cancels it
 	if !e.keep {
@@ -52,7 +52,7 @@ func (e *embedded) restart() error {
 	return e.start()
 }
 
-func (e *embedded) close() error { return e.kill() }
+func (e *embedded) Close() error { return e.Kill() }
 
 // tamePatterns is called before each command. It changes the pattern of a scan in place where
 // miniredis would panic. miniredis turns the pattern into a regular expression, which cannot

@@ -1,7 +1,6 @@
 package nesttest
 
 import (
-	"bufio"
 	"strings"
 	"testing"
 
@@ -16,7 +15,7 @@ func FuzzTame(f *testing.F) {
 	}
 	s, err := startEmbedded(startOptions{})
 	require.NoError(f, err)
-	f.Cleanup(func() { require.NoError(f, s.engine.close()) })
+	f.Cleanup(func() { require.NoError(f, s.engine.Close()) })
 	client := s.Client(f)
 	f.Fuzz(func(t *testing.T, name string) {
 		ctx := t.Context()
@@ -26,18 +25,5 @@ func FuzzTame(f *testing.F) {
 		require.NoError(t, err)
 		require.Contains(t, page.Elements, name)
 		require.NoError(t, client.Do(ctx, client.B().Del().Key(name).Build()).Error())
-	})
-}
-
-// Whatever replies on a port that was just free, reading the reply ends in a reply or an error.
-func FuzzReadReply(f *testing.F) {
-	for _, reply := range []string{"+PONG\r\n", ":1\r\n", "-ERR no\r\n", "$3\r\nabc\r\n", "$-1\r\n", "$99\r\nabc", "$x\r\n", "*0\r\n", "\n", "", "HTTP/1.1 400 Bad Request\r\n"} {
-		f.Add(reply)
-	}
-	f.Fuzz(func(t *testing.T, reply string) {
-		got, err := readReply(bufio.NewReader(strings.NewReader(reply)))
-		if err == nil {
-			require.Contains(t, reply, got)
-		}
 	})
 }

@@ -8,10 +8,10 @@ import (
 	"syscall"
 )
 
-func (p *process) freeze() error { return p.cmd.Process.Signal(syscall.SIGSTOP) }
+func (p *process) Freeze() error { return p.cmd.Process.Signal(syscall.SIGSTOP) }
 
-// thaw leaves a process alone that was killed meanwhile.
-func (p *process) thaw() error {
+// Thaw leaves a process alone that was killed meanwhile.
+func (p *process) Thaw() error {
 	if err := p.cmd.Process.Signal(syscall.SIGCONT); !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}

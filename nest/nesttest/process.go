@@ -11,18 +11,15 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/redisimnest/redisimnest/nest/nesttest/internal/engine"
 )
 
 // programs are the servers to look for on PATH. They are started under these names, because
 // Debian's redis-server is a link whose name selects the mode.
 var programs = []string{"redis-server", "valkey-server"}
-
-// startTimeout is how long a server may take to start responding. That usually takes milliseconds.
-// A container that is started again beside many others has taken more than 20 seconds.
-const startTimeout = time.Minute
 
 // startPath starts a server from PATH on a free port.
 func startPath(o startOptions) (*Server, error) {
@@ -70,7 +67,7 @@ func startProcessWith(file string, args []string) (*process, error) {
 	}
 	var failed []error
 	for range 5 {
-		port, err := freePort()
+		port, err := engine.FreePort()
 		if err != nil {
 			failed = append(failed, err)
 			break
@@ -81,7 +78,7 @@ func startProcessWith(file string, args []string) (*process, error) {
 			addr:    net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
 			dir:     dir,
 		}
-		if err = p.restart(); err == nil {
+		if err = p.Restart(); err == nil {
 			return p, nil
 		}
 		failed = append(failed, err)
@@ -100,33 +97,11 @@ func lookProgram() (string, error) {
 	return "", errNoProgram
 }
 
-// maxPort leaves room for the port on which the nodes of a Redis Cluster talk to each other, 10000
-// above the one for clients.
-const maxPort = 65535 - 10000
+func (p *process) Address() string { return p.addr }
 
-// freePort finds a port of the loopback address on which nothing listens.
-func freePort() (int, error) {
-	for range 100 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return 0, err
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		if err := l.Close(); err != nil {
-			return 0, err
-		}
-		if port <= maxPort {
-			return port, nil
-		}
-	}
-	return 0, fmt.Errorf("no free port up to %d", maxPort)
-}
+func (p *process) Ended() <-chan struct{} { return p.done }
 
-func (p *process) address() string { return p.addr }
-
-func (p *process) ended() <-chan struct{} { return p.done }
-
-func (p *process) restart() error {
+func (p *process) Restart() error {
 	p.output.reset()
 	p.cmd = exec.Command(p.program, slices.Concat(p.args, p.users)...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
@@ -149,15 +124,15 @@ func (p *process) restart() error {
 	// Only a reply from this very process counts. If another program took the port, another server
 	// may reply.
 	pid := strconv.Itoa(p.cmd.Process.Pid)
-	err = waitFor(done, func() error {
-		if err := expect(p.addr, "process_id", pid, "INFO", "server"); err != nil {
+	err = engine.WaitFor(done, func() error {
+		if err := engine.Expect(p.addr, "process_id", pid, "INFO", "server"); err != nil {
 			return err
 		}
-		_, err := ask(p.addr, "PING") // PING fails until the data are loaded; INFO does not
+		_, err := engine.Ask(p.addr, "PING") // PING fails until the data are loaded; INFO does not
 		return err
 	})
 	if err != nil {
-		return errors.Join(fmt.Errorf("start %s at %s: %w; it printed: %s", p.program, p.addr, err, p.output.String()), p.kill())
+		return errors.Join(fmt.Errorf("start %s at %s: %w; it printed: %s", p.program, p.addr, err, p.output.String()), p.Kill())
 	}
 	return nil
 }
@@ -168,7 +143,7 @@ func (p *process) remember(setUser []string) {
 	p.users = slices.Concat(p.users, []string{"--user"}, setUser[2:])
 }
 
-func (p *process) kill() error {
+func (p *process) Kill() error {
 	select {
 	case <-p.done:
 		return nil
@@ -181,8 +156,8 @@ func (p *process) kill() error {
 	return nil
 }
 
-func (p *process) close() error {
-	return errors.Join(p.kill(), os.RemoveAll(p.dir))
+func (p *process) Close() error {
+	return errors.Join(p.Kill(), os.RemoveAll(p.dir))
 }
 
 // guard starts a shell that kills process pid and removes its folder when this process is gone, for

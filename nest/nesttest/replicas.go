@@ -6,6 +6,8 @@ import (
 	"net"
 	"slices"
 	"testing"
+
+	"github.com/redisimnest/redisimnest/nest/nesttest/internal/engine"
 )
 
 // Replicas starts a primary with n replicas for this test alone, and returns when the replicas have
@@ -59,7 +61,7 @@ func startReplicas(o startOptions, n int, file string) (*Server, error) {
 	args := append(o.serverArgs(), "--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0")
 	r := &replicated{}
 	fail := func(err error) (*Server, error) {
-		return nil, errors.Join(fmt.Errorf("start a primary with %d replicas: %w", n, err), r.close())
+		return nil, errors.Join(fmt.Errorf("start a primary with %d replicas: %w", n, err), r.Close())
 	}
 	var err error
 	if r.primary, err = startProcessWith(file, args); err != nil {
@@ -91,8 +93,8 @@ func startReplica(file string, args []string, host, port string) (*process, erro
 		return nil, err
 	}
 	for _, command := range [][]string{{"REPLICAOF", host, port}, {"CONFIG", "REWRITE"}} {
-		if _, err := ask(p.addr, command...); err != nil {
-			return nil, errors.Join(err, p.close())
+		if _, err := engine.Ask(p.addr, command...); err != nil {
+			return nil, errors.Join(err, p.Close())
 		}
 	}
 	return p, nil
@@ -101,23 +103,23 @@ func startReplica(file string, args []string, host, port string) (*process, erro
 // caughtUp waits until every replica has what its primary has.
 func (r *replicated) caughtUp() error {
 	for _, p := range r.replicas {
-		err := waitFor(p.done, func() error { return expect(p.addr, "master_link_status", "up", "INFO", "replication") })
+		err := engine.WaitFor(p.done, func() error { return engine.Expect(p.addr, "master_link_status", "up", "INFO", "replication") })
 		if err != nil {
 			return fmt.Errorf("replica %s: %w", p.addr, err)
 		}
 	}
 	// A primary holds writes back from a replica until it has heard that it is ready. A message is
 	// passed on like a write.
-	if _, err := ask(r.primary.addr, "PUBLISH", "nesttest", ""); err != nil {
+	if _, err := engine.Ask(r.primary.addr, "PUBLISH", "nesttest", ""); err != nil {
 		return err
 	}
 	for _, p := range r.replicas {
-		err := waitFor(p.done, func() error {
-			info, err := ask(r.primary.addr, "INFO", "replication")
+		err := engine.WaitFor(p.done, func() error {
+			info, err := engine.Ask(r.primary.addr, "INFO", "replication")
 			if err != nil {
 				return err
 			}
-			return expect(p.addr, "master_repl_offset", field(info, "master_repl_offset"), "INFO", "replication")
+			return engine.Expect(p.addr, "master_repl_offset", engine.Field(info, "master_repl_offset"), "INFO", "replication")
 		})
 		if err != nil {
 			return fmt.Errorf("replica %s: %w", p.addr, err)
@@ -129,20 +131,20 @@ func (r *replicated) caughtUp() error {
 // processes returns the servers, the primary first.
 func (r *replicated) processes() []*process { return append([]*process{r.primary}, r.replicas...) }
 
-func (r *replicated) kill() error { return r.primary.kill() }
+func (r *replicated) Kill() error { return r.primary.Kill() }
 
-func (r *replicated) restart() error {
-	if err := r.primary.restart(); err != nil {
+func (r *replicated) Restart() error {
+	if err := r.primary.Restart(); err != nil {
 		return err
 	}
 	return r.caughtUp()
 }
 
-func (r *replicated) close() error {
+func (r *replicated) Close() error {
 	var errs []error
 	for _, p := range append(r.replicas, r.primary) {
 		if p != nil {
-			errs = append(errs, p.close())
+			errs = append(errs, p.Close())
 		}
 	}
 	return errors.Join(errs...)

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/redisimnest/redisimnest/nest/nesttest/internal/engine"
 )
 
 // sentinelName is the name under which the sentinel knows the primary.
@@ -59,7 +61,7 @@ func startSentinel(o startOptions) (*Server, error) {
 	}
 	w := &watched{replicated: s.engine.(*replicated)}
 	fail := func(err error) (*Server, error) {
-		return nil, errors.Join(fmt.Errorf("start a sentinel: %w", err), w.close())
+		return nil, errors.Join(fmt.Errorf("start a sentinel: %w", err), w.Close())
 	}
 	if w.sentinel, err = startProcessWith("sentinel.conf", []string{"--sentinel"}); err != nil {
 		return fail(err)
@@ -72,7 +74,7 @@ func startSentinel(o startOptions) (*Server, error) {
 		{"SENTINEL", "MONITOR", sentinelName, host, port, "1"},
 		{"SENTINEL", "SET", sentinelName, "down-after-milliseconds", "2000", "failover-timeout", "3000"},
 	} {
-		if _, err := ask(w.sentinel.addr, command...); err != nil {
+		if _, err := engine.Ask(w.sentinel.addr, command...); err != nil {
 			return fail(err)
 		}
 	}
@@ -87,7 +89,7 @@ func startSentinel(o startOptions) (*Server, error) {
 
 // settled waits until the sentinel knows the replicas.
 func (w *watched) settled() error {
-	return waitFor(w.sentinel.done, func() error {
+	return engine.WaitFor(w.sentinel.done, func() error {
 		_, replicas, err := w.asSeen()
 		if err == nil && replicas != len(w.replicas) {
 			err = fmt.Errorf("the sentinel knows of %d replicas", replicas)
@@ -98,11 +100,11 @@ func (w *watched) settled() error {
 
 // asSeen returns the primary that the sentinel names, and how many replicas it knows.
 func (w *watched) asSeen() (primary *process, replicas int, err error) {
-	info, err := ask(w.sentinel.addr, "INFO", "sentinel")
+	info, err := engine.Ask(w.sentinel.addr, "INFO", "sentinel")
 	if err != nil {
 		return nil, 0, err
 	}
-	_, line, _ := strings.Cut(field(info, "master0"), "address=")
+	_, line, _ := strings.Cut(engine.Field(info, "master0"), "address=")
 	addr, line, _ := strings.Cut(line, ",")
 	if _, err := fmt.Sscanf(line, "slaves=%d", &replicas); err != nil {
 		return nil, 0, fmt.Errorf("the sentinel says %q: %w", line, err)
@@ -121,13 +123,13 @@ func (w *watched) failover() error {
 		return err
 	}
 	// The sentinel has to know how the replica is, and looks at it from time to time.
-	if err := waitFor(w.sentinel.done, func() error {
-		_, err := ask(w.sentinel.addr, "SENTINEL", "FAILOVER", sentinelName)
+	if err := engine.WaitFor(w.sentinel.done, func() error {
+		_, err := engine.Ask(w.sentinel.addr, "SENTINEL", "FAILOVER", sentinelName)
 		return err
 	}); err != nil {
 		return err
 	}
-	return waitFor(w.sentinel.done, func() error {
+	return engine.WaitFor(w.sentinel.done, func() error {
 		now, _, err := w.asSeen()
 		if err == nil && now == before {
 			err = errors.New("the sentinel names the old primary")
@@ -136,22 +138,22 @@ func (w *watched) failover() error {
 	})
 }
 
-// kill kills the present primary.
-func (w *watched) kill() error {
+// Kill kills the present primary.
+func (w *watched) Kill() error {
 	primary, _, err := w.asSeen()
 	if err != nil {
 		return err
 	}
-	return primary.kill()
+	return primary.Kill()
 }
 
-// restart starts again what was killed. The sentinel makes it a replica if there is another
+// Restart starts again what was killed. The sentinel makes it a replica if there is another
 // primary.
-func (w *watched) restart() error {
+func (w *watched) Restart() error {
 	for _, p := range w.processes() {
 		select {
 		case <-p.done:
-			if err := p.restart(); err != nil {
+			if err := p.Restart(); err != nil {
 				return err
 			}
 		default:
@@ -160,9 +162,9 @@ func (w *watched) restart() error {
 	return nil
 }
 
-func (w *watched) close() error {
+func (w *watched) Close() error {
 	if w.sentinel == nil {
-		return w.replicated.close()
+		return w.replicated.Close()
 	}
-	return errors.Join(w.sentinel.close(), w.replicated.close())
+	return errors.Join(w.sentinel.Close(), w.replicated.Close())
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/redisimnest/redisimnest/nest/nesttest/internal/engine"
 )
 
 // Kind is where a server comes from. Its values are those of REDIS_TEST_SERVER.
@@ -17,7 +19,7 @@ type Kind string
 // chosen.
 const (
 	KindAddr     Kind = "addr"     // an existing server, at REDIS_TEST_ADDR
-	KindDocker   Kind = "docker"   // a container
+	KindDocker   Kind = "docker"   // a container, which package nestdocker starts
 	KindPath     Kind = "path"     // a process of redis-server or valkey-server
 	KindEmbedded Kind = "embedded" // miniredis, in this process
 	KindCluster  Kind = "cluster"  // a Redis Cluster, in a container or of processes
@@ -29,7 +31,7 @@ type Server struct {
 	kind    Kind
 	addrs   []string
 	option  rueidis.ClientOption // in addition to the addresses: credentials, what the kind needs
-	engine  engine               // nil for an existing server
+	engine  engine.Engine        // nil for an existing server
 	private bool
 	picked  bool // chosen by REDIS_TEST_SERVER or REDIS_TEST_ADDR, not for lack of others
 
@@ -40,18 +42,8 @@ type Server struct {
 	certificates string // the folder with those of a server with TLS
 }
 
-// engine is what runs a server.
-type engine interface {
-	// kill ends the server at once, as a crash does.
-	kill() error
-	// restart starts a killed server on the same address.
-	restart() error
-	// close ends the server for good. The engine is not used again.
-	close() error
-}
-
 // newServer returns a Server that the engine runs at addrs.
-func newServer(kind Kind, e engine, option rueidis.ClientOption, addrs ...string) *Server {
+func newServer(kind Kind, e engine.Engine, option rueidis.ClientOption, addrs ...string) *Server {
 	s := &Server{kind: kind, addrs: addrs, option: option, engine: e, users: &users{}}
 	s.janitor = sync.OnceValues(func() (rueidis.Client, error) {
 		return rueidis.NewClient(s.ClientOption())
@@ -76,7 +68,7 @@ func (s *Server) Addrs() []string { return append([]string(nil), s.addrs...) }
 // only node.
 func (s *Server) Nodes() []*Server {
 	var nodes []*Server
-	add := func(kind Kind, e engine, addr string) {
+	add := func(kind Kind, e engine.Engine, addr string) {
 		n := newServer(kind, e, clientOptionOfOne, addr)
 		n.private, n.users = s.private, s.users
 		nodes = append(nodes, n)
@@ -84,7 +76,7 @@ func (s *Server) Nodes() []*Server {
 	switch e := s.engine.(type) {
 	case *cluster:
 		for _, n := range e.nodes {
-			add(e.kind, n, n.address())
+			add(e.kind, n, n.Address())
 		}
 	case *replicated:
 		for _, p := range e.processes() {
@@ -130,7 +122,7 @@ func (s *Server) String() string { return string(s.kind) + " " + strings.Join(s.
 func (s *Server) Kill(t testing.TB) {
 	t.Helper()
 	s.mustOwn(t, "Kill")
-	if err := s.engine.kill(); err != nil {
+	if err := s.engine.Kill(); err != nil {
 		t.Fatalf("nesttest: kill %s: %v", s, err)
 	}
 }
@@ -141,7 +133,7 @@ func (s *Server) Kill(t testing.TB) {
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
 	s.mustOwn(t, "Restart")
-	if err := s.engine.restart(); err != nil {
+	if err := s.engine.Restart(); err != nil {
 		t.Fatalf("nesttest: restart %s: %v", s, err)
 	}
 	if err := s.users.makeAgain(s.asked()); err != nil {
@@ -177,7 +169,7 @@ func (s *Server) mustOwn(t testing.TB, op string) {
 func (s *Server) own(t testing.TB) *Server {
 	s.private = true
 	t.Cleanup(func() {
-		if err := s.engine.close(); err != nil {
+		if err := s.engine.Close(); err != nil {
 			t.Errorf("nesttest: stop %s: %v", s, err)
 		}
 	})

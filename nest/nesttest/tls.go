@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/redisimnest/redisimnest/nest/nesttest/internal/engine"
 )
 
 // TLS makes the server speak TLS, and ask clients for a certificate, as Redis does by default. Its
@@ -45,7 +47,7 @@ func (s *Server) TLSFiles(t testing.TB) (ca, cert, key string) {
 func startTLS(t testing.TB, o startOptions) *Server {
 	t.Helper()
 	dir := t.TempDir()
-	port, err := freePort()
+	port, err := engine.FreePort()
 	if err == nil {
 		err = makeCertificates(dir)
 	}
@@ -62,7 +64,7 @@ func startTLS(t testing.TB, o startOptions) *Server {
 	s := newServer(KindPath, p, rueidis.ClientOption{DisableCache: o.untracked}, net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	s.certificates = dir
 	if s.option.TLSConfig, err = clientTLS(dir); err != nil {
-		t.Error(errors.Join(err, p.close()))
+		t.Error(errors.Join(err, p.Close()))
 		t.FailNow()
 	}
 	return s.own(t)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/redisimnest/redisimnest/nest/nesttest/internal/engine"
 )
 
 // ClientOf connects to the server as a user of its own, who has the rights that the ACL rules give,
@@ -51,7 +53,7 @@ func (s *Server) onAll(words []string) error {
 	if s.engine != nil {
 		// A client does not know all nodes of a Redis Cluster at once.
 		for _, addr := range s.asked() {
-			if _, err := ask(addr, words...); err != nil {
+			if _, err := engine.Ask(addr, words...); err != nil {
 				return fmt.Errorf("node %s: %w", addr, err)
 			}
 		}
@@ -90,7 +92,7 @@ func (u *users) makeAgain(addrs []string) error {
 	defer u.mu.Unlock()
 	for _, setUser := range u.made {
 		for _, addr := range addrs {
-			if _, err := ask(addr, setUser...); err != nil {
+			if _, err := engine.Ask(addr, setUser...); err != nil {
 				return fmt.Errorf("make a user again: %w", err)
 			}
 		}

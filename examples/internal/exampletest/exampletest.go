@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/redisimnest/redisimnest/nest/nesttest"
+	_ "github.com/redisimnest/redisimnest/nest/nesttest/nestdocker" // for servers in containers
 )
 
 // UnsetServer makes a test run as if no server was named.

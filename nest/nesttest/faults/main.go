@@ -8,8 +8,7 @@
 //	go run ./nest/nesttest/faults -for 10s -only Sentinel
 //
 // It ends with exit code 1 if a promise was broken. Servers are processes of redis-server or
-// valkey-server from PATH, or of what REDIS_TEST_SERVER and REDIS_TEST_IMAGE name, see package
-// nesttest.
+// valkey-server from PATH.
 package main
 
 import (
@@ -27,9 +26,7 @@ func main() {
 	d := flag.Duration("for", 2*time.Second, "how long each fault lasts")
 	only := flag.String("only", "", "try the faults whose names contain this")
 	flag.Parse()
-	if os.Getenv("REDIS_TEST_SERVER") == "" {
-		_ = os.Setenv("REDIS_TEST_SERVER", "path")
-	}
+	_ = os.Setenv("REDIS_TEST_SERVER", "path")
 	os.Exit(run(context.Background(), *d, *only))
 }
 

@@ -13,7 +13,7 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/redisimnest/redisimnest/nest/nesttest/internal/matrix"
+	"github.com/redisimnest/redisimnest/nest/nesttest/matrix/internal/matrix"
 )
 
 func main() {

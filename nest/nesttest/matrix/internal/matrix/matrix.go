@@ -20,6 +20,7 @@ import (
 	"github.com/redisimnest/redisimnest/nest"
 	"github.com/redisimnest/redisimnest/nest/nesttest"
 	"github.com/redisimnest/redisimnest/nest/nesttest/internal/stand"
+	_ "github.com/redisimnest/redisimnest/nest/nesttest/nestdocker" // for the engines in containers
 )
 
 // engine is a column of the table.

@@ -1,4 +1,4 @@
-package nesttest
+package nestdocker
 
 import (
 	"bytes"
@@ -7,39 +7,52 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ory/dockertest/v3/docker"
+
+	"github.com/redisimnest/redisimnest/nest/nesttest/internal/engine"
 )
 
-// startDockerCluster starts the nodes of a Redis Cluster in one container. Each node announces to
-// the others and to clients the loopback address and a port that is the same inside and outside the
-// container. So both can reach it, whatever the network between this machine and its containers
-// looks like.
-func startDockerCluster(o startOptions) (*cluster, error) {
+// startNodes starts n servers in one container. Each announces to the others and to clients the
+// loopback address and a port that is the same inside and outside the container. So both can reach
+// it, whatever the network between this machine and its containers looks like.
+func startNodes(n int, args []string) (engine.Engine, []engine.Node, error) {
 	pool, err := dockerEngine()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if host, _ := engineHost(pool); host != "127.0.0.1" {
-		return nil, errors.New("the Docker engine is on another machine, where the nodes have other addresses")
+		return nil, nil, errors.New("the Docker engine is on another machine, where the nodes have other addresses")
 	}
-	ports := make([]string, clusterNodes)
+	ports := make([]string, n)
 	for i := range ports {
-		port, err := freePort()
+		port, err := engine.FreePort()
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		ports[i] = strconv.Itoa(port)
 	}
-	home, err := startContainer(pool, startOptions{}, ports)
+	home, err := startContainer(pool, false, []string{"--save", "", "--appendonly", "no"}, ports)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return startNodes(&cluster{kind: KindDocker, home: home}, func(i int) (node, error) {
-		n := &tenant{home: home, port: ports[i], args: o.serverArgs()}
-		return n, n.restart()
-	})
+	var (
+		nodes  = make([]engine.Node, n)
+		failed = make([]error, n)
+		all    sync.WaitGroup
+	)
+	for i, port := range ports {
+		t := &tenant{home: home, port: port, args: args}
+		nodes[i] = t
+		all.Go(func() { failed[i] = t.Restart() })
+	}
+	all.Wait()
+	if err := errors.Join(failed...); err != nil {
+		return nil, nil, errors.Join(err, home.Close())
+	}
+	return home, nodes, nil
 }
 
 // tenant is an engine: one of several servers in a container. The image needs no programs other
@@ -50,14 +63,14 @@ type tenant struct {
 	args []string
 }
 
-func (n *tenant) address() string { return net.JoinHostPort("127.0.0.1", n.port) }
+func (n *tenant) Address() string { return net.JoinHostPort("127.0.0.1", n.port) }
 
-// ended returns nil: the server starts as a daemon, which hides its end.
-func (n *tenant) ended() <-chan struct{} { return nil }
+// Ended returns nil: the server starts as a daemon, which hides its end.
+func (n *tenant) Ended() <-chan struct{} { return nil }
 
 func (n *tenant) pidFile() string { return "/tmp/" + n.port + ".pid" }
 
-func (n *tenant) restart() error {
+func (n *tenant) Restart() error {
 	args := append([]string{
 		"--port", n.port, "--bind", "* -::*", "--protected-mode", "no", "--cluster-announce-ip", "127.0.0.1",
 		"--dir", "/tmp", "--cluster-config-file", n.port + ".nodes", "--dbfilename", n.port + ".rdb", "--appenddirname", n.port + ".aof",
@@ -67,32 +80,32 @@ func (n *tenant) restart() error {
 	// new one then ends at once, which nothing tells from a server that is slow to start: another
 	// start does no harm beside it.
 	var started time.Time
-	return waitFor(nil, func() error {
+	return engine.WaitFor(nil, func() error {
 		if time.Since(started) > 2*time.Second {
 			if err := n.sh(serverCommand, args...); err != nil {
 				return err
 			}
 			started = time.Now()
 		}
-		_, err := ask(n.address(), "PING")
+		_, err := engine.Ask(n.Address(), "PING")
 		return err
 	})
 }
 
-func (n *tenant) kill() error {
+func (n *tenant) Kill() error {
 	if err := n.sh(`if [ -e "$1" ] && read -r pid <"$1"; then kill -9 "$pid" && : >"$1"; fi`, n.pidFile()); err != nil {
 		return err
 	}
-	return waitFor(nil, func() error {
-		if _, err := ask(n.address(), "PING"); err == nil {
+	return engine.WaitFor(nil, func() error {
+		if _, err := engine.Ask(n.Address(), "PING"); err == nil {
 			return errors.New("a killed server answers")
 		}
 		return nil
 	})
 }
 
-// close does nothing: the servers end with the container.
-func (n *tenant) close() error { return nil }
+// Close does nothing: the servers end with the container.
+func (n *tenant) Close() error { return nil }
 
 // sh runs a shell in the container.
 func (n *tenant) sh(script string, args ...string) error {
@@ -118,4 +131,13 @@ func (n *tenant) sh(script string, args ...string) error {
 		return fmt.Errorf("in the container: exit code %d: %s", done.ExitCode, strings.TrimSpace(out.String()))
 	}
 	return nil
+}
+
+func (n *tenant) Freeze() error {
+	return n.sh(`read -r pid <"$1" && kill -STOP "$pid"`, n.pidFile())
+}
+
+// Thaw leaves a server alone that was killed meanwhile.
+func (n *tenant) Thaw() error {
+	return n.sh(`if read -r pid <"$1"; then kill -CONT "$pid"; fi`, n.pidFile())
 }

@@ -1,4 +1,4 @@
-package nesttest_test
+package kit_test
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package nesttest
+package engine
 
 import (
 	"bufio"
@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// waitFor calls ready every few milliseconds until it returns nil. After startTimeout, or when gone
+// WaitFor calls ready every few milliseconds until it returns nil. After StartTimeout, or when gone
 // is closed, it returns the last error. gone may be nil.
-func waitFor(gone <-chan struct{}, ready func() error) error {
-	deadline := time.After(startTimeout)
+func WaitFor(gone <-chan struct{}, ready func() error) error {
+	deadline := time.After(StartTimeout)
 	for {
 		err := ready()
 		if err == nil {
@@ -24,20 +24,24 @@ func waitFor(gone <-chan struct{}, ready func() error) error {
 		case <-gone:
 			return fmt.Errorf("it ended: %w", err)
 		case <-deadline:
-			return fmt.Errorf("not ready after %v: %w", startTimeout, err)
+			return fmt.Errorf("not ready after %v: %w", StartTimeout, err)
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
 }
 
+// StartTimeout is how long a server may take to start responding. That usually takes milliseconds.
+// A container that is started again beside many others has taken more than 20 seconds.
+const StartTimeout = time.Minute
+
 // askTimeout is how long a server that was reached may take for one reply. It allows for a node
 // that is starting on a busy machine.
 const askTimeout = 10 * time.Second
 
-// ask sends one command on a connection of its own and returns the reply, which must be a string, a
+// Ask sends one command on a connection of its own and returns the reply, which must be a string, a
 // status or a number. Unlike any client, it works while a server starts: it does not retry, and
 // does not look for a Redis Cluster that is still being formed.
-func ask(addr string, args ...string) (string, error) {
+func Ask(addr string, args ...string) (string, error) {
 	conn, err := net.DialTimeout("tcp", addr, askTimeout)
 	if err != nil {
 		return "", err
@@ -84,8 +88,8 @@ func readReply(r *bufio.Reader) (string, error) {
 	return "", fmt.Errorf("a reply of type %q", kind)
 }
 
-// field returns the value of a line "name:value" in a reply to INFO or CLUSTER INFO.
-func field(info, name string) string {
+// Field returns the value of a line "name:value" in a reply to INFO or CLUSTER INFO.
+func Field(info, name string) string {
 	for line := range strings.Lines(info) {
 		if key, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok && key == name {
 			return value
@@ -94,13 +98,13 @@ func field(info, name string) string {
 	return ""
 }
 
-// expect sends INFO or CLUSTER INFO, and returns an error unless the field has the given value.
-func expect(addr, name, want string, command ...string) error {
-	info, err := ask(addr, command...)
+// Expect sends INFO or CLUSTER INFO, and returns an error unless the field has the given value.
+func Expect(addr, name, want string, command ...string) error {
+	info, err := Ask(addr, command...)
 	if err != nil {
 		return err
 	}
-	if got := field(info, name); got != want {
+	if got := Field(info, name); got != want {
 		return fmt.Errorf("%s: %s is %q, not %q", addr, name, got, want)
 	}
 	return nil

@@ -1,4 +1,4 @@
-package nesttest
+package nestdocker
 
 import (
 	"cmp"
@@ -17,13 +17,14 @@ import (
 
 	"github.com/ory/dockertest/v3"
 	"github.com/ory/dockertest/v3/docker"
-	"github.com/redis/rueidis"
+
+	"github.com/redisimnest/redisimnest/nest/nesttest/internal/engine"
 )
 
 const (
 	defaultImage = "redis:8"
 	redisPort    = docker.Port("6379/tcp")
-	// label marks the containers of this package.
+	// label marks the containers of tests.
 	label = "redisimnest.nesttest"
 )
 
@@ -41,17 +42,17 @@ var dockerEngine = sync.OnceValues(func() (*dockertest.Pool, error) {
 	return pool, nil
 })
 
-// startDocker starts a container of REDIS_TEST_IMAGE.
-func startDocker(o startOptions) (*Server, error) {
+// start starts a container of REDIS_TEST_IMAGE with one server.
+func start(restartable bool, args []string) (engine.Engine, string, error) {
 	pool, err := dockerEngine()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	c, err := startContainer(pool, o, nil)
+	c, err := startContainer(pool, restartable, args, nil)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return newServer(KindDocker, c, rueidis.ClientOption{}, c.addr), nil
+	return c, c.addr, nil
 }
 
 // serverCommand runs the server of any image, under the name that selects its mode.
@@ -67,7 +68,7 @@ type container struct {
 
 // startContainer starts a container with a server in it, and publishes the given ports under the
 // same numbers.
-func startContainer(pool *dockertest.Pool, o startOptions, ports []string) (*container, error) {
+func startContainer(pool *dockertest.Pool, restartable bool, args, ports []string) (*container, error) {
 	image := cmp.Or(os.Getenv("REDIS_TEST_IMAGE"), defaultImage)
 	repository, tag := docker.ParseRepositoryTag(image)
 	host, bind := engineHost(pool)
@@ -77,14 +78,14 @@ func startContainer(pool *dockertest.Pool, o startOptions, ports []string) (*con
 		Cmd: append([]string{
 			"sh", "-c", serverCommand, "sh",
 			"--bind", "* -::*", "--protected-mode", "no",
-		}, o.serverArgs()...),
+		}, args...),
 		ExposedPorts: []string{string(redisPort)},
 		PortBindings: map[docker.Port][]docker.PortBinding{redisPort: {{HostIP: bind}}},
 		Labels:       map[string]string{label: strconv.Itoa(os.Getpid())},
 	}
-	if o.private {
+	if restartable {
 		// A container that is started again gets a different port, unless its port is fixed.
-		port, err := freePort()
+		port, err := engine.FreePort()
 		if err != nil {
 			return nil, err
 		}
@@ -96,7 +97,7 @@ func startContainer(pool *dockertest.Pool, o startOptions, ports []string) (*con
 		run.PortBindings[port] = []docker.PortBinding{{HostIP: bind, HostPort: p}}
 	}
 	resource, err := pool.RunWithOptions(run, func(host *docker.HostConfig) {
-		host.AutoRemove = !o.private // a private container can be killed and started again
+		host.AutoRemove = !restartable
 	})
 	if err != nil {
 		return nil, fmt.Errorf("run a container of %s: %w", image, err)
@@ -107,7 +108,7 @@ func startContainer(pool *dockertest.Pool, o startOptions, ports []string) (*con
 		addr:     net.JoinHostPort(host, resource.GetPort(string(redisPort))),
 	}
 	if err := c.ready(); err != nil {
-		return nil, errors.Join(fmt.Errorf("a container of %s: %w", image, err), c.close())
+		return nil, errors.Join(fmt.Errorf("a container of %s: %w", image, err), c.Close())
 	}
 	return c, nil
 }
@@ -118,8 +119,8 @@ func (c *container) ready() error {
 	if err := c.watch(); err != nil {
 		return err
 	}
-	return waitFor(nil, func() error {
-		_, err := ask(c.addr, "PING")
+	return engine.WaitFor(nil, func() error {
+		_, err := engine.Ask(c.addr, "PING")
 		return err
 	})
 }
@@ -147,8 +148,8 @@ func (c *container) watch() error {
 	c.guard = out
 	select {
 	case <-stands.came:
-	case <-time.After(startTimeout):
-		return fmt.Errorf("guard the container: no word of the guard within %v", startTimeout)
+	case <-time.After(engine.StartTimeout):
+		return fmt.Errorf("guard the container: no word of the guard within %v", engine.StartTimeout)
 	}
 	return c.resource.Expire(uint(lifetime().Seconds()))
 }
@@ -184,7 +185,7 @@ func engineHost(pool *dockertest.Pool) (host, bind string) {
 	return u.Hostname(), "0.0.0.0"
 }
 
-func (c *container) kill() error {
+func (c *container) Kill() error {
 	id := c.resource.Container.ID
 	err := c.pool.Client.KillContainer(docker.KillContainerOptions{ID: id, Signal: docker.SIGKILL})
 	if stopped := (*docker.ContainerNotRunning)(nil); err != nil && !errors.As(err, &stopped) {
@@ -194,14 +195,29 @@ func (c *container) kill() error {
 	return errors.Join(err, c.guard.Close())
 }
 
-func (c *container) restart() error {
+func (c *container) Restart() error {
 	if err := c.pool.Client.StartContainer(c.resource.Container.ID, nil); err != nil {
 		return err
 	}
 	return c.ready()
 }
 
-func (c *container) close() error {
+func (c *container) signal(with docker.Signal) error {
+	return c.pool.Client.KillContainer(docker.KillContainerOptions{ID: c.resource.Container.ID, Signal: with})
+}
+
+func (c *container) Freeze() error { return c.signal(docker.SIGSTOP) }
+
+// Thaw leaves a container alone that was killed meanwhile.
+func (c *container) Thaw() error {
+	err := c.signal(docker.SIGCONT)
+	if stopped := (*docker.ContainerNotRunning)(nil); errors.As(err, &stopped) {
+		return nil
+	}
+	return err
+}
+
+func (c *container) Close() error {
 	if c.guard != nil {
 		_ = c.guard.Close()
 	}
