@@ -145,8 +145,8 @@ func Run(t testing.TB, f Fault, d time.Duration) Report {
 		e.relay = nesttest.NewRelay(t, e.server.Addr())
 	}
 	prefix := e.server.Prefix(t)
-	shut, scope := open(t, e, prefix)
-	shutOther, reading := open(t, e, prefix)
+	stop, scope := open(t, e, prefix)
+	stopOther, reading := open(t, e, prefix)
 	tr := &trial{report: &r, scope: scope, stop: make(chan struct{})}
 	e.key = kept.At(scope, 0).Key()
 	var all sync.WaitGroup
@@ -162,8 +162,8 @@ func Run(t testing.TB, f Fault, d time.Duration) Report {
 	all.Wait()
 	tr.judge(t)
 	tr.endings(t, e.admin, prefix)
-	shut()
-	shutOther()
+	stop()
+	stopOther()
 	await(func() bool {
 		r.Connections = connected(t, e)
 		return r.Connections == 0
@@ -183,8 +183,9 @@ func Run(t testing.TB, f Fault, d time.Duration) Report {
 }
 
 // open makes a client as package env does, and opens the tree on it. It returns what closes the
-// client, too.
-func open(t testing.TB, e *environment, prefix string) (shut func(), _ nest.Scope) {
+// client, too, and nothing beside it: the dialer closes what is left only when the test ends, so
+// that it can be counted before.
+func open(t testing.TB, e *environment, prefix string) (stop func(), _ nest.Scope) {
 	t.Helper()
 	option := e.server.ClientOption()
 	option.Dialer = net.Dialer{Timeout: 5 * time.Second, KeepAlive: 300 * time.Millisecond}
@@ -197,18 +198,17 @@ func open(t testing.TB, e *environment, prefix string) (shut func(), _ nest.Scop
 	option.DialCtxFn = d.dial
 	client, err := rueidis.NewClient(option)
 	require.NoError(t, err)
-	shut = sync.OnceFunc(func() {
-		client.Close()
+	stop = sync.OnceFunc(client.Close)
+	t.Cleanup(func() {
+		stop()
 		d.close()
 	})
-	t.Cleanup(shut)
 	scope, err := nest.Open(client, root, nest.WithPrefix(prefix), nest.WithTimeout(2*time.Second), nest.WithBreaker(5, 200*time.Millisecond))
 	require.NoError(t, err)
-	return shut, scope
+	return stop, scope
 }
 
-// dialer closes the connections that it has made, as that of package env does: now and then a
-// client that reconnects often leaves one open when it is closed.
+// dialer keeps the connections that it has made, so that none outlives the test.
 type dialer struct {
 	mu    sync.Mutex
 	conns []net.Conn
