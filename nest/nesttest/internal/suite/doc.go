@@ -4,6 +4,10 @@
 //
 //	REDIS_TEST_SERVER=embedded go test ./nest/nesttest/internal/suite
 //
+// Packages below it test one subject each: stale, for one, that nobody reads what a write has
+// replaced. Its tests fail if the fence after a write, what ends a load before a write, or the
+// comparison of the key's state at the end of a load is taken out.
+//
 // # Past faults, and the tests that keep them away
 //
 // Walking the keyspace:
