@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,17 +29,23 @@ var (
 	stream  = nest.Stream[int64]("stream")
 	left    = nest.List[int64]("left")
 	right   = nest.List[int64]("right")
+	one     = nest.List[int64]("one")
+	two     = nest.List[int64]("two")
+	gate    = nest.Lock("gate", nest.TTL(time.Hour))
+	pace    = nest.Limiter("pace", nest.Rate(limit, time.Hour))
 	count   = nest.Counter[int64]("count", nest.Default(0))
 	kept    = nest.Key[int64]("kept", nest.Default(-1), nest.Cached(time.Minute))
 	updated = nest.Key[int64]("updated", nest.Default(0))
 	loaded  = nest.Key[int64]("loaded:<n>")
-	writer  = nest.Cluster("writer:<w>", nest.HashTag(), nest.Sub(list, set, ranks, fields, stream, left, right, count, kept, updated, loaded))
+	writer  = nest.Cluster("writer:<w>", nest.HashTag(), nest.Sub(list, set, ranks, fields, stream, left, right, one, two, gate, pace, count, kept, updated, loaded))
 	root    = nest.Cluster("faults", nest.TTL(time.Hour), nest.Sub(writer))
 )
 
 const (
 	writers  = 4
 	deadline = time.Second
+	// limit is what a limiter lets through; an hour is longer than any fault.
+	limit = 10
 	// slack is what a busy machine may take longer than a deadline.
 	slack = 2 * time.Second
 )
@@ -69,12 +76,15 @@ type trial struct {
 	scope  nest.Scope
 	stop   chan struct{}
 	wrote  [writers]written
+	inside atomic.Int64 // how many have the lock of the first writer
 }
 
 // written is what a writer has done.
 type written struct {
 	members [len(kinds)]map[int64]outcome // by kind
-	pairs   map[int64]outcome
+	pairs   map[int64]outcome             // of atomic batches
+	wholes  map[int64]outcome             // of transactions
+	allowed int64
 	n       [2][3]int64 // how many increments and updates ended in which way
 }
 
@@ -245,7 +255,7 @@ func (tr *trial) write(w int, f Fault) {
 	for i := range done.members {
 		done.members[i] = make(map[int64]outcome)
 	}
-	done.pairs = make(map[int64]outcome)
+	done.pairs, done.wholes = make(map[int64]outcome), make(map[int64]outcome)
 	s := writer.At(tr.scope, w)
 	for n := int64(0); ; n++ {
 		select {
@@ -267,6 +277,21 @@ func (tr *trial) write(w int, f Fault) {
 			right.At(s).In(b).PushRight(n)
 			return b.Exec(ctx)
 		}))
+		done.wholes[n] = outcomeOf(tr.timed(func(ctx context.Context) error {
+			return nest.Transact(ctx, s, func(tx *nest.Tx) error {
+				one.At(s).In(tx.Writes()).PushRight(n)
+				two.At(s).In(tx.Writes()).PushRight(n)
+				return nil
+			}, one.At(s), two.At(s))
+		}))
+		tr.exclude()
+		_ = tr.timed(func(ctx context.Context) error {
+			d, err := pace.At(s).Allow(ctx)
+			if err == nil && d.Allowed {
+				done.allowed++
+			}
+			return err
+		})
 		tr.seeOwn(s, n)
 		err := tr.timed(func(ctx context.Context) error {
 			_, err := loaded.At(s, n).GetOrLoad(ctx, func(context.Context) (int64, error) {
@@ -284,6 +309,26 @@ func (tr *trial) write(w int, f Fault) {
 		tr.mu.Unlock()
 		time.Sleep(2 * time.Millisecond)
 	}
+}
+
+// exclude holds a lock that all writers want, if it is free.
+func (tr *trial) exclude() {
+	_ = tr.timed(func(ctx context.Context) error {
+		_, err := gate.At(tr.scope, 0).TryRun(ctx, func(context.Context, *nest.Lease) error {
+			if tr.inside.Add(1) > 1 {
+				tr.mu.Lock()
+				tr.report.Together++
+				tr.mu.Unlock()
+			}
+			time.Sleep(time.Millisecond)
+			tr.inside.Add(-1)
+			tr.mu.Lock()
+			tr.report.Held++
+			tr.mu.Unlock()
+			return nil
+		})
+		return err
+	})
 }
 
 // seeOwn writes a cached value and reads it back.
@@ -368,29 +413,37 @@ func (tr *trial) judge(t testing.TB) {
 			require.NoError(t, err, k.name)
 			tr.members(all, done.members[i])
 		}
-		one, err := left.At(s).Range(ctx, 0, -1)
-		require.NoError(t, err)
-		two, err := right.At(s).Range(ctx, 0, -1)
-		require.NoError(t, err)
-		tr.members(one, done.pairs)
-		there := make(map[int64]int)
-		for _, n := range one {
-			there[n]++
-		}
-		for _, n := range two {
-			there[n]--
-		}
-		for _, n := range there {
-			if n != 0 {
-				tr.report.Torn++
-			}
-		}
+		tr.wholly(ctx, t, left.At(s), right.At(s), done.pairs)
+		tr.wholly(ctx, t, one.At(s), two.At(s), done.wholes)
+		tr.report.Over += max(done.allowed-limit, 0)
 		c, err := count.At(s).Get(ctx)
 		require.NoError(t, err)
 		tr.number(c, done.n[0])
 		u, err := updated.At(s).Get(ctx)
 		require.NoError(t, err)
 		tr.number(u, done.n[1])
+	}
+}
+
+// wholly judges what was added to two lists at once.
+func (tr *trial) wholly(ctx context.Context, t testing.TB, a, b nest.ListRef[int64], done map[int64]outcome) {
+	t.Helper()
+	inA, err := a.Range(ctx, 0, -1)
+	require.NoError(t, err)
+	inB, err := b.Range(ctx, 0, -1)
+	require.NoError(t, err)
+	tr.members(inA, done)
+	more := make(map[int64]int)
+	for _, n := range inA {
+		more[n]++
+	}
+	for _, n := range inB {
+		more[n]--
+	}
+	for _, n := range more {
+		if n != 0 {
+			tr.report.Torn++
+		}
 	}
 }
 

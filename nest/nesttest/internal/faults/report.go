@@ -19,7 +19,9 @@ type Report struct {
 	FailGone          int64 // writes that returned an error, and are not
 	Twice             int64 // writes that are there more often than they were asked for
 	Denied            int64 // writes that are there, though the error said that they were not executed
-	Torn              int64 // atomic batches of which a part is there
+	Torn              int64 // atomic batches and transactions of which a part is there
+	Over              int64 // what limiters let through beyond their limit
+	Held, Together    int64 // locks that were held, and that two held at a time
 	Ended             int64 // keys without a TTL
 	Stale             int64 // own writes that the writer did not see afterwards
 	Late              int64 // calls that came back later than their deadline
@@ -45,11 +47,13 @@ func (r *Report) Broken() []string {
 	if r.Keeps {
 		promise(r.AckLost, "acknowledged writes lost")
 		promise(r.WentBack, "reads that went back")
+		promise(r.Over, "events beyond the limit of their limiter")
+		promise(r.Together, "locks that two held at a time")
 		promise(r.Stale, "own writes not seen by their writer")
 	}
 	promise(r.Twice, "writes applied twice")
 	promise(r.Denied, "writes there whose error said that they were not executed")
-	promise(r.Torn, "atomic batches applied in part")
+	promise(r.Torn, "atomic batches or transactions applied in part")
 	promise(r.Ended, "keys without their TTL")
 	promise(r.Late, "calls back later than their deadline")
 	promise(r.Unloaded, "loads not served")
@@ -57,6 +61,9 @@ func (r *Report) Broken() []string {
 	promise(int64(r.Connections), "connections left")
 	if r.AckThere+r.AckLost == 0 {
 		broken = append(broken, "nothing was written at all")
+	}
+	if r.Held == 0 {
+		broken = append(broken, "no lock was ever held")
 	}
 	if r.Why != "" {
 		broken = append(broken, r.Why)
