@@ -262,16 +262,22 @@ func enter(b *Batch, r address, f pending) *item {
 
 // prepare fills in an item from a command.
 func prepare[R any](b *Batch, it *item, c *command[R], f *Future[R]) {
-	r := it.ref
 	f.does, f.keyed, f.down, f.reads = c.op, c.keyed, c.down, c.reads()
-	it.fenced, it.skip = c.writesCached(r), c.skip
+	it.skip = c.skip
+	it.take(b, c.op.name, c.err, c.shipment())
+}
+
+// take fills in an item from what its command sends.
+func (it *item) take(b *Batch, op string, err error, c shipment) {
+	r := it.ref
+	it.fenced = c.writesCached(r)
 	switch before := c.endLoads(r); {
-	case c.err != nil:
-		it.more = &extras{unsent: r.fail(c.op.name, c.err)}
-	case c.skip:
+	case err != nil:
+		it.more = &extras{unsent: r.fail(op, err)}
+	case c.unsent:
 	default:
 		if err := b.way.refuses(c.cmd); err != nil {
-			it.more = &extras{unsent: r.fail(c.op.name, err)}
+			it.more = &extras{unsent: r.fail(op, err)}
 			return
 		}
 		it.cmd = b.tree.inFull(c.cmd)

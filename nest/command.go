@@ -148,7 +148,8 @@ func deliver[R any](ctx context.Context, r address, c *command[R]) (v R, from pr
 	if c.down != nil {
 		return deliverOrDown(ctx, r, *c)
 	}
-	answer, err := exchange(ctx, r, c)
+	c.reading = c.reads()
+	answer, err := exchange(ctx, r, c.shipment())
 	if answer.IsCacheHit() {
 		from = fromMemory
 	}
@@ -165,12 +166,24 @@ func finish[R any](ctx context.Context, r address, c *command[R], answer *rueidi
 	return v, err
 }
 
+// shipment is what a command is without its result type. The functions on the way to the server
+// take it, so that a program has them once and not for each type.
+type shipment struct {
+	cmd              rueidis.Completed
+	uses             []use
+	cacheable, fixed bool
+	unsent           bool
+}
+
+func (c *command[R]) shipment() shipment {
+	return shipment{c.cmd, c.uses, c.cacheable, c.fixed, c.err != nil || c.skip}
+}
+
 // exchange sends a command and returns the answer of the server or of the cache.
-func exchange[R any](ctx context.Context, r address, c *command[R]) (rueidis.RedisMessage, error) {
-	c.reading = c.reads()
+func exchange(ctx context.Context, r address, c shipment) (rueidis.RedisMessage, error) {
 	if c.mayMove(r) {
 		if c.asksFirst() {
-			return readMoving(ctx, r, c)
+			return r.readMoving(ctx, c)
 		}
 		if mv, ok := c.moves(r); ok {
 			return r.exchangeMoving(ctx, mv)
@@ -220,11 +233,7 @@ func (c *command[R]) reads() bool { return c.cacheable || !c.cmd.IsEmpty() && c.
 // place of the operation's reply. reading reports whether the command changed nothing.
 func settle[R any](ctx context.Context, r address, op *operation[R], keyed replyFunc[R], reading bool, answer *rueidis.RedisMessage, err error) (v R, _ error) {
 	if err != nil && !rueidis.IsRedisNil(err) {
-		told := away(serverError(err), !reading)
-		if errors.Is(told, ErrDecode) && (op.name == opDo.name || r.m.def.kind == KindCustom) {
-			told = err // some words of the command are not integers
-		}
-		return v, r.fail(op.name, told)
+		return v, r.refused(op.name, err, !reading)
 	}
 	if keyed != nil {
 		v, err = keyed(ctx, r, *answer)
@@ -235,6 +244,15 @@ func settle[R any](ctx context.Context, r address, op *operation[R], keyed reply
 		return v, r.fail(op.name, err)
 	}
 	return v, nil
+}
+
+// refused returns the error of an operation that the server or the client answered with err.
+func (r address) refused(op string, err error, writes bool) error {
+	told := away(serverError(err), writes)
+	if errors.Is(told, ErrDecode) && (op == opDo.name || r.m.def.kind == KindCustom) {
+		told = err // some words of the command are not integers
+	}
+	return r.fail(op, told)
 }
 
 // unsent returns the result of a command that is not sent.

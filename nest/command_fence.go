@@ -28,7 +28,7 @@ func fence(r address) rueidis.Completed {
 }
 
 // writesCached reports whether the command changes a key whose reads are cached.
-func (c *command[R]) writesCached(r address) bool {
+func (c *shipment) writesCached(r address) bool {
 	return r.m.settings.cached > 0 && !c.cacheable && !c.cmd.IsReadOnly() || slices.ContainsFunc(c.uses, use.writesCached)
 }
 
@@ -52,8 +52,8 @@ func cachedAmong(r address, uses []use) []address {
 // endLoads returns the commands that end the loads of the keys that the command changes. They are
 // sent before it: a load that begins in between sees everything that the caller did before it
 // requested the write.
-func (c *command[R]) endLoads(r address) []rueidis.Completed {
-	if c.cacheable || c.err != nil || c.skip {
+func (c *shipment) endLoads(r address) []rueidis.Completed {
+	if c.cacheable || c.unsent {
 		return nil
 	}
 	var cmds []rueidis.Completed

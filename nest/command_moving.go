@@ -193,10 +193,10 @@ type relocation struct {
 }
 
 // mayMove reports whether moves is to be asked. It costs next to nothing.
-func (c *command[R]) mayMove(r address) bool { return r.m.formers != nil || c.uses != nil }
+func (c *shipment) mayMove(r address) bool { return r.m.formers != nil || c.uses != nil }
 
 // moves returns what is needed to move the keys of a command, and whether any may need it.
-func (c *command[R]) moves(r address) (relocation, bool) {
+func (c *shipment) moves(r address) (relocation, bool) {
 	movers := r.movers(c.uses)
 	if len(movers) == 0 {
 		return relocation{}, false
@@ -214,13 +214,13 @@ func (c *command[R]) moves(r address) (relocation, bool) {
 }
 
 // asksFirst reports whether the command is a read that asks for the present name first.
-func (c *command[R]) asksFirst() bool {
+func (c *shipment) asksFirst() bool {
 	return c.cacheable && c.uses == nil && readsFirst[c.cmd.Commands()[0]]
 }
 
 // readMoving is exchange for a read that asks for the present name first. A key that was moved
 // costs a copy of the words more than another one, and that is on the stack.
-func readMoving[R any](ctx context.Context, r address, c *command[R]) (rueidis.RedisMessage, error) {
+func (r address) readMoving(ctx context.Context, c shipment) (rueidis.RedisMessage, error) {
 	var room [4]string
 	words, marks := append(room[:0], c.cmd.Commands()...), marksOf(c.cmd)
 	answer, err := r.bare().fetchAnswer(ctx, c.cmd, c.fixed, true)

@@ -183,7 +183,8 @@ func lookAt[V any, R Loadable[V]](ctx context.Context, r R) (f found[V], due, hi
 	pttl := ref.b().Pttl().Key(ref.key).Build()
 	var left int64
 	if ref.m.settings.cached > 0 {
-		answer, answerErr := exchange(ctx, ref, &c)
+		c.reading = c.reads()
+		answer, answerErr := exchange(ctx, ref, c.shipment())
 		hit = answer.IsCacheHit()
 		f, err = finish(ctx, ref, &c, &answer, answerErr)
 		if !f.ok || answer.CachePTTL() > window.Milliseconds() || hit && ref.m.tree.untracked.Load() {
