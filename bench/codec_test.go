@@ -24,6 +24,7 @@ import (
 
 	"github.com/redisimnest/redisimnest/codec"
 	cborcodec "github.com/redisimnest/redisimnest/codec/cbor"
+	gobcodec "github.com/redisimnest/redisimnest/codec/gob"
 	msgpackcodec "github.com/redisimnest/redisimnest/codec/msgpack"
 	protocodec "github.com/redisimnest/redisimnest/codec/protobuf"
 	zstdcodec "github.com/redisimnest/redisimnest/codec/zstd"
@@ -85,7 +86,7 @@ func BenchmarkRatioCodec(b *testing.B) {
 		b.Run("slice", func(b *testing.B) { compareKind(b, codec.Auto, jsonLibrary, storedSlice) })
 	})
 	b.Run("json", func(b *testing.B) { compareAll(b, codec.JSON, jsonLibrary) })
-	b.Run("gob", func(b *testing.B) { compareAll(b, codec.Gob, library{gobMarshal, gobUnmarshal}) })
+	b.Run("gob", func(b *testing.B) { compareAll(b, gobcodec.Codec, library{gobMarshal, gobUnmarshal}) })
 	b.Run("msgpack", func(b *testing.B) {
 		compareAll(b, msgpackcodec.Codec, library{msgpackMarshal, msgpackUnmarshal})
 	})

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/big"
 	"reflect"
 	"strings"
 
@@ -39,9 +38,9 @@ type dataCheck struct {
 func (c dataCheck) promoted(t reflect.Type) error {
 	switch {
 	case c.methods != nil:
-		return checkPromoted(t, c.methods, c.tags...)
+		return walk.CheckPromoted(t, c.methods, c.tags...)
 	case c.own(t):
-		return checkAllPromoted(t, c.tags)
+		return walk.CheckAllPromoted(t, c.tags)
 	}
 	return nil
 }
@@ -87,7 +86,7 @@ func (c dataCheck) value(t reflect.Type) error {
 func (c dataCheck) structure(t reflect.Type) error {
 	hidden, shown := 0, 0
 	for f := range t.Fields() {
-		embeds := f.Anonymous && embedded(f.Type)
+		embeds := f.Anonymous && walk.Embedded(f.Type)
 		switch {
 		case f.Name == "_" || f.Name == "_msgpack":
 			continue
@@ -133,8 +132,8 @@ func (n *fieldNames) add(t reflect.Type, path string) error {
 		switch {
 		case tag == "-" || f.Name == "_" || f.Name == "_msgpack":
 			continue
-		case f.Anonymous && name == "" && embedded(f.Type) && !n.own(f.Type):
-			if err := n.add(pointee(f.Type), path+f.Name+"."); err != nil {
+		case f.Anonymous && name == "" && walk.Embedded(f.Type) && !n.own(f.Type):
+			if err := n.add(walk.Pointee(f.Type), path+f.Name+"."); err != nil {
 				return err
 			}
 			continue
@@ -156,10 +155,12 @@ func sameName(t reflect.Type, one, other, name string) error {
 		"give one another name in its tag, or leave it out with \"-\"", one, other, t, name)
 }
 
-// embedded reports whether the fields of an embedded field of type t count as the outer struct's.
-func embedded(t reflect.Type) bool {
-	return t.Kind() == reflect.Struct || t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Struct
-}
+// The methods by which a type defines its own form. Of each group, the first that a type has is
+// used.
+var (
+	textMethods = [][]string{{"AppendText", "MarshalText"}, {"UnmarshalText"}}
+	jsonMethods = [][]string{{"MarshalJSON", "MarshalText"}, {"UnmarshalJSON", "UnmarshalText"}}
+)
 
 var (
 	jsonMarshalerType   = reflect.TypeFor[json.Marshaler]()
@@ -188,7 +189,7 @@ func checkJSONMap(t reflect.Type) error {
 		if !key.Implements(textMarshalerType) || !reflect.PointerTo(key).Implements(textUnmarshalerType) {
 			return fmt.Errorf("JSON has no form for map keys of type %s", key)
 		}
-		if err := checkPromoted(pointee(key), [][]string{{"MarshalText"}, {"UnmarshalText"}}, "json"); err != nil {
+		if err := walk.CheckPromoted(walk.Pointee(key), [][]string{{"MarshalText"}, {"UnmarshalText"}}, "json"); err != nil {
 			return err
 		}
 	}
@@ -200,7 +201,7 @@ func checkJSONMap(t reflect.Type) error {
 
 // checkJSONForm returns an error if encoding/json does not read what a method of t writes.
 func checkJSONForm(t reflect.Type) error {
-	if t == bigFloatType {
+	if isBigFloat(t) {
 		return errBigFloat
 	}
 	p := reflect.PointerTo(t)
@@ -225,10 +226,11 @@ func readsZero(p reflect.Type) (ok bool) {
 	return err != nil || json.Unmarshal(data, reflect.New(p.Elem()).Interface()) == nil
 }
 
-var (
-	bigFloatType = reflect.TypeFor[big.Float]()
-	errBigFloat  = errors.New("the text of a big.Float does not say its precision, and is read as another number: use a big.Rat or a string")
-)
+// isBigFloat reports whether t is big.Float. It asks for the name, since a value that describes the
+// type would make the linker keep all of its methods.
+func isBigFloat(t reflect.Type) bool { return t.PkgPath() == "math/big" && t.Name() == "Float" }
+
+var errBigFloat = errors.New("the text of a big.Float does not say its precision, and is read as another number: use a big.Rat or a string")
 
 // ownJSON reports whether type t defines how it is written.
 func ownJSON(t reflect.Type) bool {

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/redisimnest/redisimnest/codec"
+	gobcodec "github.com/redisimnest/redisimnest/codec/gob"
 )
 
 func TestRaw(t *testing.T) {
@@ -98,7 +99,7 @@ func TestGobTypes(t *testing.T) {
 	for typ, want := range map[reflect.Type]string{
 		reflect.TypeFor[*point]():                     "use codec_test.point",
 		reflect.TypeFor[any]():                        "interface",
-		reflect.TypeFor[struct{ E []error }]():        "field E: codec.Gob does not hold interfaces",
+		reflect.TypeFor[struct{ E []error }]():        "field E: gob.Codec does not hold interfaces",
 		reflect.TypeFor[map[string]any]():             "interface",
 		reflect.TypeFor[chan int]():                   "no form for chan int",
 		reflect.TypeFor[opaque]():                     "no exported fields",
@@ -107,12 +108,12 @@ func TestGobTypes(t *testing.T) {
 		reflect.TypeFor[struct{ A []struct{} }]():     "field A: struct {} has no exported fields",
 		reflect.TypeFor[[]map[string][]chan string](): "no form for chan string",
 	} {
-		require.ErrorContains(t, codec.CheckType(codec.Gob, typ), want, typ)
+		require.ErrorContains(t, codec.CheckType(gobcodec.Codec, typ), want, typ)
 	}
 	for _, typ := range []reflect.Type{
 		reflect.TypeFor[config](), reflect.TypeFor[time.Time](), reflect.TypeFor[[]*big.Int](), reflect.TypeFor[map[point]string](),
 	} {
-		require.NoError(t, codec.CheckType(codec.Gob, typ), typ)
+		require.NoError(t, codec.CheckType(gobcodec.Codec, typ), typ)
 	}
 }
 
@@ -127,7 +128,7 @@ func TestGobMapLength(t *testing.T) {
 	// The length of the message grows by the four additional bytes of the map's length.
 	hostile := honest[:at-4] + string(honest[at-4]+4) + honest[at-3:at] + "\xfc\x40\x00\x00\x00" + honest[at+1:]
 	require.Less(t, allocatedBy(func() {
-		require.ErrorIs(t, codec.Gob.Decode([]byte(hostile), new(map[string]int)), codec.ErrDecode)
+		require.ErrorIs(t, gobcodec.Codec.Decode([]byte(hostile), new(map[string]int)), codec.ErrDecode)
 	}), uint64(1<<20))
 }
 
@@ -141,9 +142,9 @@ func allocatedBy(f func()) uint64 {
 
 func TestVersioned(t *testing.T) {
 	one := codec.Versioned(codec.JSON)
-	two := codec.Versioned(codec.Gob, codec.JSON)
+	two := codec.Versioned(gobcodec.Codec, codec.JSON)
 	since := codec.Versioned(codec.JSON, codec.Unversioned(codec.Auto))
-	later := codec.Versioned(codec.Gob, codec.Retired, codec.Unversioned(codec.Auto))
+	later := codec.Versioned(gobcodec.Codec, codec.Retired, codec.Unversioned(codec.Auto))
 	stores(t, one, "text", "\xC1V\x01\"text\"")
 	stores(t, since, "text", "\xC1V\x01\"text\"")
 	stores(t, two, point{1, 2}, "\xC1V\x02"+gobOf(t, point{1, 2}))
@@ -168,9 +169,9 @@ func TestVersioned(t *testing.T) {
 
 	_, err := codec.For[chan int](two)
 	require.ErrorContains(t, err, "version 1, json: there is no form for chan int")
-	_, err = codec.For[*int](codec.Versioned(codec.JSON, codec.Unversioned(codec.Gob)))
+	_, err = codec.For[*int](codec.Versioned(codec.JSON, codec.Unversioned(gobcodec.Codec)))
 	require.ErrorContains(t, err, "version 0, gob: ")
-	_, err = codec.For[*int](codec.Unversioned(codec.Gob))
+	_, err = codec.For[*int](codec.Unversioned(gobcodec.Codec))
 	require.Error(t, err)
 	_, err = codec.StoredType(one, []byte("\xC1V\x01\"a\""))
 	require.ErrorIs(t, err, codec.ErrDecode)
@@ -184,13 +185,13 @@ func TestVersioned(t *testing.T) {
 		{func() { codec.Versioned(nil) }, "a codec is nil"},
 		{func() { codec.Versioned(codec.Upcoming(codec.JSON)) }, "there is no codec to write with"},
 		{func() { codec.Versioned(codec.Upcoming(codec.JSON), codec.Retired) }, "there is no codec to write with"},
-		{func() { codec.Versioned(codec.JSON, codec.Upcoming(codec.Gob), codec.JSON) }, "Upcoming stands behind a codec that is in use"},
-		{func() { codec.Versioned(codec.JSON, codec.Upcoming(codec.Gob)) }, "Upcoming stands behind a codec that is in use"},
+		{func() { codec.Versioned(codec.JSON, codec.Upcoming(gobcodec.Codec), codec.JSON) }, "Upcoming stands behind a codec that is in use"},
+		{func() { codec.Versioned(codec.JSON, codec.Upcoming(gobcodec.Codec)) }, "Upcoming stands behind a codec that is in use"},
 		{func() { codec.Versioned(codec.Upcoming(nil), codec.JSON) }, "a codec is nil"},
-		{func() { codec.Versioned(codec.Upcoming(codec.Unversioned(codec.Gob)), codec.JSON) }, "Unversioned is not the last codec"},
+		{func() { codec.Versioned(codec.Upcoming(codec.Unversioned(gobcodec.Codec)), codec.JSON) }, "Unversioned is not the last codec"},
 		{func() { codec.Versioned(codec.Retired, codec.JSON) }, "there is no codec to write with"},
-		{func() { codec.Versioned(codec.JSON, codec.Unversioned(codec.JSON), codec.Gob) }, "Unversioned is not the last codec"},
-		{func() { codec.Versioned(codec.JSON, nil, codec.Gob) }, "a codec is nil"},
+		{func() { codec.Versioned(codec.JSON, codec.Unversioned(codec.JSON), gobcodec.Codec) }, "Unversioned is not the last codec"},
+		{func() { codec.Versioned(codec.JSON, nil, gobcodec.Codec) }, "a codec is nil"},
 		{func() { codec.Versioned(codec.JSON, codec.Unversioned(nil)) }, "the codec in Unversioned is nil"},
 		{func() { codec.Versioned(codec.Unversioned(nil)) }, "the codec in Unversioned is nil"},
 		{func() { codec.Versioned(codec.JSON, slices.Repeat([]codec.Codec{codec.JSON}, 255)...) }, "there are more than 255 versions"},
@@ -204,10 +205,10 @@ func TestVersioned(t *testing.T) {
 func TestVersionedRollOut(t *testing.T) {
 	steps := []codec.Codec{
 		codec.Auto,
-		codec.Versioned(codec.Upcoming(codec.Gob), codec.Unversioned(codec.Auto)),
-		codec.Versioned(codec.Gob, codec.Unversioned(codec.Auto)),
-		codec.Versioned(codec.Upcoming(codec.JSON), codec.Gob, codec.Unversioned(codec.Auto)),
-		codec.Versioned(codec.JSON, codec.Gob),
+		codec.Versioned(codec.Upcoming(gobcodec.Codec), codec.Unversioned(codec.Auto)),
+		codec.Versioned(gobcodec.Codec, codec.Unversioned(codec.Auto)),
+		codec.Versioned(codec.Upcoming(codec.JSON), gobcodec.Codec, codec.Unversioned(codec.Auto)),
+		codec.Versioned(codec.JSON, gobcodec.Codec),
 		codec.Versioned(codec.JSON, codec.Retired),
 	}
 	var stored []string

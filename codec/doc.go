@@ -14,7 +14,7 @@
 //   - [Tagged] for keys that are shared with the Python library, and for an any that must come back
 //     with the type that it had.
 //   - [Text] and [Raw] where a key should hold only text, or only the given bytes.
-//   - [Gob] for data that is already in gob. Each value describes its type, so one struct takes
+//   - codec/gob for data that is already in gob. Each value describes its type, so one struct takes
 //     more time than with any other codec.
 //
 // The table shows bytes, and nanoseconds to encode / to decode with [For], for the number

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/redisimnest/redisimnest/codec"
+	"github.com/redisimnest/redisimnest/codec/gob"
 )
 
 func ExampleFor() {
@@ -29,9 +30,9 @@ func ExampleFor() {
 func ExampleVersioned() {
 	steps := []codec.Codec{
 		codec.Auto, // so far
-		codec.Versioned(codec.Upcoming(codec.Gob), codec.Unversioned(codec.Auto)), // read the new form
-		codec.Versioned(codec.Gob, codec.Unversioned(codec.Auto)),                 // write it, too
-		codec.Versioned(codec.Gob),                                                // once no old value is left
+		codec.Versioned(codec.Upcoming(gob.Codec), codec.Unversioned(codec.Auto)), // read the new form
+		codec.Versioned(gob.Codec, codec.Unversioned(codec.Auto)),                 // write it, too
+		codec.Versioned(gob.Codec),                                                // once no old value is left
 	}
 	var stored string
 	for i, c := range steps {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/redisimnest/redisimnest/codec/internal/walk"
 )
 
 // field is a struct field as an entry of a dict.
@@ -96,7 +98,7 @@ func pathOf(t reflect.Type, index []int) string {
 	var names []string
 	for _, i := range index {
 		f := t.Field(i)
-		names, t = append(names, f.Name), pointee(f.Type)
+		names, t = append(names, f.Name), walk.Pointee(f.Type)
 	}
 	return strings.Join(names, ".")
 }

@@ -17,15 +17,15 @@ func For[T any](c Codec) (Typed[T], error) {
 	if err := CheckType(c, t); err != nil {
 		return nil, fmt.Errorf("codec: %s: type %s: %w", c.Name(), typeName(t), err)
 	}
-	switch c.(type) {
+	switch c := c.(type) {
 	case auto:
 		return autoFor[T](t), nil
 	case jsonCodec:
 		return jsonFor[T](c.Name(), t), nil
 	case raw:
 		return rawFor[T](t), nil
-	case tagged:
-		return &taggedTyped[T]{planFor(t)}, nil
+	case formed:
+		return &formedTyped[T]{c.Name(), c.formFor(t)}, nil
 	}
 	fixed := FixType(c, t)
 	if t.Kind() == reflect.Interface {

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/redisimnest/redisimnest/codec"
+	"github.com/redisimnest/redisimnest/codec/gob"
 )
 
 // FuzzAuto decodes arbitrary bytes as each kind. What is decoded must be encoded again as an equal
@@ -152,23 +153,23 @@ func FuzzAny(f *testing.F) {
 
 func FuzzGob(f *testing.F) {
 	for _, v := range []config{{}, {Name: "n", Tags: []string{"a"}, Limit: map[string]int{"x": 1}, Next: &config{}}} {
-		data, err := codec.Gob.Append(nil, v)
+		data, err := gob.Codec.Append(nil, v)
 		require.NoError(f, err)
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var v config
-		if err := codec.Gob.Decode(data, &v); err != nil {
+		if err := gob.Codec.Decode(data, &v); err != nil {
 			require.ErrorIs(t, err, codec.ErrDecode)
 			return
 		}
-		_, err := codec.Gob.Append(nil, v)
+		_, err := gob.Codec.Append(nil, v)
 		require.NoError(t, err)
 	})
 }
 
 func FuzzVersioned(f *testing.F) {
-	c := codec.Versioned(codec.Upcoming(codec.JSON), codec.Gob, codec.Tagged, codec.Retired, codec.Unversioned(codec.Auto))
+	c := codec.Versioned(codec.Upcoming(codec.JSON), gob.Codec, codec.Tagged, codec.Retired, codec.Unversioned(codec.Auto))
 	for _, s := range []string{"", "text", "\xC1", "\xC1V", "\xC1V\x01x", "\xC1V\x02" + envelope("str", `"a"`), "\xC1V\x03\x04\x0c\x00\x01a", "\xC1V\x09"} {
 		f.Add(s)
 	}

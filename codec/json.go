@@ -172,8 +172,8 @@ func writesItselfAsJSON(t reflect.Type) bool {
 		return true
 	}
 	for _, name := range jsonMethods[0] {
-		if m, ok := methodOf(t, name); ok {
-			_, promoted := promotedFrom(t, m)
+		if m, ok := walk.MethodOf(t, name); ok {
+			_, promoted := walk.PromotedFrom(t, m)
 			return !promoted
 		}
 	}
@@ -184,6 +184,14 @@ func writesItselfAsJSON(t reflect.Type) bool {
 type jsonEncoder struct {
 	enc *json.Encoder
 	out appender
+}
+
+// appender is a writer that appends.
+type appender []byte
+
+func (a *appender) Write(p []byte) (int, error) {
+	*a = append(*a, p...)
+	return len(p), nil
 }
 
 var jsonEncoders = sync.Pool{New: func() any {

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/redisimnest/redisimnest/codec"
+	"github.com/redisimnest/redisimnest/codec/gob"
 )
 
 type (
@@ -196,21 +197,21 @@ func TestGobLosesNothing(t *testing.T) {
 			A int
 		}](): "gob has no form for func()",
 	} {
-		require.ErrorContains(t, codec.CheckType(codec.Gob, typ), want, "%s", typ)
+		require.ErrorContains(t, codec.CheckType(gob.Codec, typ), want, "%s", typ)
 	}
-	back(t, codec.Gob, url.URL{Scheme: "https", Host: "example.com"})
-	back(t, codec.Gob, *big.NewInt(7))
-	back(t, codec.Gob, struct {
+	back(t, gob.Codec, url.URL{Scheme: "https", Host: "example.com"})
+	back(t, gob.Codec, *big.NewInt(7))
+	back(t, gob.Codec, struct {
 		N big.Int
 		U [2]url.URL
 		P pointerBinary
 		nothing
 	}{*big.NewInt(7), [2]url.URL{{Host: "a"}, {Host: "b"}}, pointerBinary{"p"}, nothing{}})
-	back(t, codec.Gob, map[string]*pointerBinary{"a": {"x"}})
-	back(t, codec.Gob, map[string]shadowed{"a": {Base{1, 2}, "outer"}})
-	unwritten(t, codec.Gob, time.Date(1900, 1, 1, 0, 0, 0, 0, time.FixedZone("", -52)))
-	unwritten(t, codec.Gob, map[string]*time.Time{"nil": nil}) // gob calls a method on the nil
-	_, err := codec.Gob.Append(nil, map[string]pointerBinary{"a": {"x"}})
+	back(t, gob.Codec, map[string]*pointerBinary{"a": {"x"}})
+	back(t, gob.Codec, map[string]shadowed{"a": {Base{1, 2}, "outer"}})
+	unwritten(t, gob.Codec, time.Date(1900, 1, 1, 0, 0, 0, 0, time.FixedZone("", -52)))
+	unwritten(t, gob.Codec, map[string]*time.Time{"nil": nil}) // gob calls a method on the nil
+	_, err := gob.Codec.Append(nil, map[string]pointerBinary{"a": {"x"}})
 	require.ErrorIs(t, err, codec.ErrEncode)
 }
 
@@ -238,7 +239,7 @@ func TestNames(t *testing.T) {
 	}{
 		{codec.JSON, []string{"json"}},
 		{codec.Versioned(codec.JSON), []string{"versioned"}},
-		{codec.Versioned(codec.JSON, codec.Gob, codec.Unversioned(codec.Auto)), []string{"versioned", "auto"}},
+		{codec.Versioned(codec.JSON, gob.Codec, codec.Unversioned(codec.Auto)), []string{"versioned", "auto"}},
 		{codec.Versioned(codec.Upcoming(codec.JSON), codec.Unversioned(codec.Auto)), []string{"auto", "versioned"}},
 		{codec.Versioned(codec.Unversioned(codec.Auto)), []string{"auto", "versioned"}},
 		{codec.Unversioned(codec.Auto), []string{"auto"}},

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/redisimnest/redisimnest/codec"
+	"github.com/redisimnest/redisimnest/codec/gob"
 )
 
 type (
@@ -63,7 +64,7 @@ func (g *ownGeneric[T]) UnmarshalText(b []byte) error { return json.Unmarshal(b,
 // TestPromotedMethods tries structs whose methods are promoted from an embedded field: they would
 // store that field and drop the others.
 func TestPromotedMethods(t *testing.T) {
-	codecs := []codec.Codec{codec.Auto, codec.JSON, codec.Tagged, codec.Gob, codec.Versioned(codec.JSON)}
+	codecs := []codec.Codec{codec.Auto, codec.JSON, codec.Tagged, gob.Codec, codec.Versioned(codec.JSON)}
 	for _, typ := range []reflect.Type{
 		reflect.TypeFor[event](), reflect.TypeFor[deepEvent](), reflect.TypeFor[pointedEvent](), reflect.TypeFor[[]event](),
 		reflect.TypeFor[struct{ Inner event }](), reflect.TypeFor[map[string]event](),

@@ -121,6 +121,12 @@ func ShapeData(t reflect.Type, own func(reflect.Type) bool, tags ...string) (Sha
 	return (&shaper{own: own, tags: tags, flat: true}).value(t)
 }
 
+// ShapeNested is [ShapeData] for codecs that store an embedded struct as a field of its own, under
+// the name of its type.
+func ShapeNested(t reflect.Type, own func(reflect.Type) bool, tags ...string) (Shape, error) {
+	return (&shaper{own: own, tags: tags}).value(t)
+}
+
 // shaper describes one type.
 type shaper struct {
 	own    func(reflect.Type) bool
@@ -208,15 +214,15 @@ func (s *shaper) fields(shape *Shape, t reflect.Type) error {
 	for f := range t.Fields() {
 		tag := walk.Tag(f, s.tags)
 		name, options, _ := strings.Cut(tag, ",")
-		embeds := s.flat && f.Anonymous && name == "" && embedded(f.Type) && !s.own(pointee(f.Type))
+		embeds := s.flat && f.Anonymous && name == "" && walk.Embedded(f.Type) && !s.own(walk.Pointee(f.Type))
 		switch {
 		case tag == "-" || f.Name == "_" || f.Name == "_msgpack":
 			continue
-		case embeds && slices.Contains(s.within, pointee(f.Type)):
+		case embeds && slices.Contains(s.within, walk.Pointee(f.Type)):
 			return fmt.Errorf("%s embeds itself", f.Type)
 		case embeds:
-			s.within = append(s.within, pointee(f.Type))
-			err := s.fields(shape, pointee(f.Type))
+			s.within = append(s.within, walk.Pointee(f.Type))
+			err := s.fields(shape, walk.Pointee(f.Type))
 			s.within = s.within[:len(s.within)-1]
 			if err != nil {
 				return err
@@ -231,7 +237,7 @@ func (s *shaper) fields(shape *Shape, t reflect.Type) error {
 		if err != nil {
 			return fmt.Errorf("field %s: %w", f.Name, err)
 		}
-		if s.quotes && slices.Contains(strings.Split(options, ","), "string") && quotable(pointee(f.Type)) {
+		if s.quotes && slices.Contains(strings.Split(options, ","), "string") && quotable(walk.Pointee(f.Type)) {
 			plain := inner
 			inner = Shape{Kind: "quoted", Elem: &plain}
 		}
@@ -270,11 +276,6 @@ func (auto) Shape(t reflect.Type) (Shape, error) {
 		return Shape{Kind: "bytes"}, nil
 	}
 	return Shape{Kind: t.Kind().String()}, nil
-}
-
-// Shape describes exported fields by their Go names. Types that write their own gob are opaque.
-func (gobCodec) Shape(t reflect.Type) (Shape, error) {
-	return (&shaper{own: ownGob}).value(t)
 }
 
 // Shape describes the entries of dicts. Types that are stored as one value are opaque.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/redisimnest/redisimnest/codec"
 	"github.com/redisimnest/redisimnest/codec/codectest"
+	"github.com/redisimnest/redisimnest/codec/gob"
 )
 
 type (
@@ -67,7 +68,7 @@ func TestShapes(t *testing.T) {
 		{codec.Text, reflect.TypeFor[*netip.Addr](), `*opaque"net/netip.Addr"`},
 		{codec.Text, reflect.TypeFor[string](), "string"},
 		{codec.Tagged, reflect.TypeFor[map[string]int](), "map[string]int"},
-		{codec.Gob, reflect.TypeFor[struct {
+		{gob.Codec, reflect.TypeFor[struct {
 			B int `json:"x"`
 			A string
 		}](), `{"A":string,"B":int}`},
@@ -201,9 +202,9 @@ func FuzzFingerprinted(f *testing.F) {
 func TestVersionsAreListed(t *testing.T) {
 	t.Parallel()
 	require.Nil(t, codec.Versions(codec.JSON))
-	c := codec.Versioned(codec.Upcoming(codec.Tagged), codec.JSON, codec.Retired, codec.Gob, codec.Unversioned(codec.Auto))
+	c := codec.Versioned(codec.Upcoming(codec.Tagged), codec.JSON, codec.Retired, gob.Codec, codec.Unversioned(codec.Auto))
 	require.Equal(t, []codec.Version{
-		{Number: 3, Codec: codec.JSON}, {Number: 4, Codec: codec.Tagged, Upcoming: true}, {Number: 1, Codec: codec.Gob}, {Codec: codec.Auto},
+		{Number: 3, Codec: codec.JSON}, {Number: 4, Codec: codec.Tagged, Upcoming: true}, {Number: 1, Codec: gob.Codec}, {Codec: codec.Auto},
 	}, codec.Versions(c))
 	plain := codec.Versioned(codec.Upcoming(codec.JSON), codec.Unversioned(codec.Auto))
 	require.Equal(t, []codec.Version{{Codec: codec.Auto}, {Number: 1, Codec: codec.JSON, Upcoming: true}}, codec.Versions(plain))

@@ -78,27 +78,57 @@ func (c tagged) Decode(data []byte, v any) error {
 	return nil
 }
 
-// taggedTyped is Tagged fixed to T. The values it reads refer to the given string, which nobody can
-// change.
-type taggedTyped[T any] struct{ plan *plan }
+// typedForm writes and reads values of one type where they are, without boxing them.
+type typedForm interface {
+	encode(v reflect.Value) ([]byte, error)
+	decode(data string, v reflect.Value) error
+}
 
-func (*taggedTyped[T]) Encode(v T) (string, error) {
-	_, out, err := makeTagged(nil, reflect.ValueOf(&v).Elem())
+// formed is a codec that has a typedForm for every type. For asks for it through this interface and
+// does not name Tagged, so that only programs that use Tagged link it.
+type formed interface {
+	Codec
+	formFor(t reflect.Type) typedForm
+}
+
+func (tagged) formFor(t reflect.Type) typedForm { return taggedForm{planFor(t)} }
+
+// taggedForm is Tagged fixed to a type. The values it reads refer to the given string, which nobody
+// can change.
+type taggedForm struct{ plan *plan }
+
+func (taggedForm) encode(v reflect.Value) ([]byte, error) {
+	_, out, err := makeTagged(nil, v)
+	return out, err
+}
+
+func (f taggedForm) decode(data string, v reflect.Value) error {
+	_, value, err := parseTagged(data)
 	if err != nil {
-		return "", EncodeError(Tagged.Name(), v, err.Error())
+		return err
+	}
+	return value.into(v, f.plan)
+}
+
+// formedTyped is a formed codec fixed to T.
+type formedTyped[T any] struct {
+	name string
+	form typedForm
+}
+
+func (f *formedTyped[T]) Encode(v T) (string, error) {
+	out, err := f.form.encode(reflect.ValueOf(&v).Elem())
+	if err != nil {
+		return "", EncodeError(f.name, v, err.Error())
 	}
 	return text(out), nil
 }
 
-func (t *taggedTyped[T]) Decode(data string) (T, error) {
+func (f *formedTyped[T]) Decode(data string) (T, error) {
 	var v T
-	_, value, err := parseTagged(data)
-	if err == nil {
-		err = value.into(reflect.ValueOf(&v).Elem(), t.plan)
-	}
-	if err != nil {
+	if err := f.form.decode(data, reflect.ValueOf(&v).Elem()); err != nil {
 		var zero T
-		return zero, decodeError(Tagged.Name(), typeName(reflect.TypeFor[T]()), len(data), err.Error())
+		return zero, decodeError(f.name, typeName(reflect.TypeFor[T]()), len(data), err.Error())
 	}
 	return v, nil
 }

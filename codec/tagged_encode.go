@@ -299,12 +299,12 @@ func entriesOf(v reflect.Value) ([]entry, error) {
 		}
 		return entries, noneTwice(entries)
 	}
-	for key, value := range v.Seq2() {
-		name, err := keyOf(key)
+	for e := v.MapRange(); e.Next(); {
+		name, err := keyOf(e.Key())
 		if err != nil {
 			return nil, err
 		}
-		entries = append(entries, entry{name, value})
+		entries = append(entries, entry{name, e.Value()})
 	}
 	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.key, b.key) })
 	return entries, noneTwice(entries)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"reflect"
 	"time"
+
+	"github.com/redisimnest/redisimnest/codec/internal/walk"
 )
 
 // Text stores the text of types that have MarshalText (or AppendText) and UnmarshalText, of
@@ -19,7 +21,7 @@ func (textCodec) Name() string { return "text" }
 func (textCodec) CheckType(t reflect.Type) error {
 	switch {
 	case hasText(t) || t.Kind() == reflect.Pointer && hasText(t.Elem()):
-		return checkText(pointee(t))
+		return checkText(walk.Pointee(t))
 	case isString(t):
 		return nil
 	}
@@ -85,10 +87,10 @@ func (t *textTyped[T]) Decode(data string) (T, error) {
 
 // checkText returns an error if the text of a t does not represent everything that it holds.
 func checkText(t reflect.Type) error {
-	if t == bigFloatType {
+	if isBigFloat(t) {
 		return errBigFloat
 	}
-	return checkPromoted(t, textMethods, "json")
+	return walk.CheckPromoted(t, textMethods, "json")
 }
 
 const notText = "its UnmarshalText gave an error"

@@ -51,11 +51,11 @@ func cloneInto(v reflect.Value, depth int) {
 	case reflect.Map:
 		if !v.IsNil() {
 			c := reflect.MakeMapWithSize(v.Type(), v.Len())
-			for key, value := range v.Seq2() {
-				copied := reflect.New(value.Type()).Elem()
-				copied.Set(value)
+			for entry := v.MapRange(); entry.Next(); {
+				copied := reflect.New(v.Type().Elem()).Elem()
+				copied.Set(entry.Value())
 				cloneInto(copied, depth+1)
-				c.SetMapIndex(key, copied)
+				c.SetMapIndex(entry.Key(), copied)
 			}
 			v.Set(c)
 		}

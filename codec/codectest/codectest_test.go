@@ -14,19 +14,20 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/redisimnest/redisimnest/codec"
+	"github.com/redisimnest/redisimnest/codec/gob"
 )
 
 func TestAuto(t *testing.T)   { Run(t, codec.Auto) }
 func TestJSON(t *testing.T)   { Run(t, codec.JSON) }
-func TestGob(t *testing.T)    { Run(t, codec.Gob, NilIsEmpty(), Unordered(), Allocs(1000)) }
+func TestGob(t *testing.T)    { Run(t, gob.Codec, NilIsEmpty(), Unordered(), Allocs(1000)) }
 func TestText(t *testing.T)   { Run(t, codec.Text) }
 func TestRaw(t *testing.T)    { Run(t, codec.Raw) }
 func TestTagged(t *testing.T) { Run(t, codec.Tagged, Microseconds(), Allocs(100)) }
 
 func TestVersioned(t *testing.T) {
-	Run(t, codec.Versioned(codec.JSON, codec.Gob))
+	Run(t, codec.Versioned(codec.JSON, gob.Codec))
 	Run(t, codec.Versioned(codec.JSON, codec.Unversioned(codec.Auto)))
-	Run(t, codec.Versioned(codec.Upcoming(codec.Gob), codec.Unversioned(codec.JSON)))
+	Run(t, codec.Versioned(codec.Upcoming(gob.Codec), codec.Unversioned(codec.JSON)))
 }
 
 func TestValuesOfOnesOwn(t *testing.T) {

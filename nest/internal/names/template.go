@@ -95,7 +95,7 @@ func Parse(text string, key bool) (Template, error) {
 	}
 	if t.Tag {
 		// A segment consists of more than a brace.
-		text = strings.NewReplacer("{", "", "}", "").Replace(text)
+		text = strings.ReplaceAll(strings.ReplaceAll(text, "{", ""), "}", "")
 	}
 	return t, checkSegments(text)
 }

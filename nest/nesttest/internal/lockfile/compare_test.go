@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/redisimnest/redisimnest/codec"
+	"github.com/redisimnest/redisimnest/codec/gob"
 	"github.com/redisimnest/redisimnest/nest"
 	"github.com/redisimnest/redisimnest/nest/nesttest/internal/lockfile"
 )
@@ -175,19 +176,19 @@ func TestChanges(t *testing.T) {
 		{here(), "auto and JSON", key[plain](), key[plain](with(codec.JSON)), fine, fine, "", ""},
 		{here(), "auto and JSON of a text", key[string](), key[string](with(codec.JSON)), "not read any more", "not read any more", "codec.Versioned", "codec.Versioned"},
 		{here(), "auto and raw", key[string](), key[[]byte](with(codec.Raw)), fine, fine, "", ""},
-		{here(), "another codec", key[plain](), key[plain](with(codec.Gob)), "by the codec auto, which is not read any more", "by the codec gob, which is not read any more", "codec.Versioned", "codec.Versioned"},
-		{here(), "another codec, versioned", key[plain](), key[plain](with(v(codec.Gob, u(codec.Auto)))), fine, "as version 1, which is not read", "", "codec.Versioned"},
-		{here(), "an upcoming codec", key[plain](), key[plain](with(v(codec.Upcoming(codec.Gob), u(codec.Auto)))), fine, fine, "", ""},
-		{here(), "a version more", key[plain](with(v(codec.Gob, u(codec.Auto)))), key[plain](with(v(codec.JSON, codec.Gob, u(codec.Auto)))), fine, "as version 2, which is not read", "", ""},
-		{here(), "a version that has another codec", key[plain](with(v(codec.Gob))), key[plain](with(v(codec.JSON))), "gob as version 1, which is not read", "json as version 1, which is not read", "codec.Versioned", "codec.Versioned"},
-		{here(), "a retired version", key[plain](with(v(codec.JSON, codec.Gob))), key[plain](with(v(codec.JSON, codec.Retired))), "gob as version 1, which is not read", fine, "codec.Versioned", ""},
+		{here(), "another codec", key[plain](), key[plain](with(gob.Codec)), "by the codec auto, which is not read any more", "by the codec gob, which is not read any more", "codec.Versioned", "codec.Versioned"},
+		{here(), "another codec, versioned", key[plain](), key[plain](with(v(gob.Codec, u(codec.Auto)))), fine, "as version 1, which is not read", "", "codec.Versioned"},
+		{here(), "an upcoming codec", key[plain](), key[plain](with(v(codec.Upcoming(gob.Codec), u(codec.Auto)))), fine, fine, "", ""},
+		{here(), "a version more", key[plain](with(v(gob.Codec, u(codec.Auto)))), key[plain](with(v(codec.JSON, gob.Codec, u(codec.Auto)))), fine, "as version 2, which is not read", "", ""},
+		{here(), "a version that has another codec", key[plain](with(v(gob.Codec))), key[plain](with(v(codec.JSON))), "gob as version 1, which is not read", "json as version 1, which is not read", "codec.Versioned", "codec.Versioned"},
+		{here(), "a retired version", key[plain](with(v(codec.JSON, gob.Codec))), key[plain](with(v(codec.JSON, codec.Retired))), "gob as version 1, which is not read", fine, "codec.Versioned", ""},
 		{here(), "a fingerprint", key[plain](with(codec.JSON)), key[plain](with(codec.Fingerprinted(codec.JSON))), "not read any more", "not read any more", "codec.Versioned", "codec.Versioned"},
 		{here(), "a fingerprint, versioned", key[plain](with(codec.JSON)), key[plain](with(v(codec.Fingerprinted(codec.JSON), u(codec.JSON)))), fine, "fingerprinted(json) as version 1, which is not read", "", ""},
 		{here(), "another shape with a fingerprint", key[plain](with(codec.Fingerprinted(codec.JSON))), key[renamed](with(codec.Fingerprinted(codec.JSON))), fine, fine, "", ""},
 		{here(), "another shape before fingerprints", key[plain](with(v(codec.Fingerprinted(codec.JSON), u(codec.JSON)))), key[renamed](with(v(codec.Fingerprinted(codec.JSON), u(codec.JSON)))), `"name" is gone`, `"title" is gone`, "tag", "tag"},
 		{here(), "a field renamed", key[plain](), key[renamed](), `"name" is gone (is it "title" now?)`, `"title" is gone (is it "name" now?)`, "codec.Fingerprinted", "tag"},
 		{here(), "a field in another case", key[plain](), key[cased](), fine, fine, "", ""},
-		{here(), "a field in another case of gob", key[struct{ Ab int }](with(codec.Gob)), key[struct{ AB int }](with(codec.Gob)), `"Ab" is gone`, `"AB" is gone`, "", ""},
+		{here(), "a field in another case of gob", key[struct{ Ab int }](with(gob.Codec)), key[struct{ AB int }](with(gob.Codec)), `"Ab" is gone`, `"AB" is gone`, "", ""},
 		{here(), "a field more, one wider", key[plain](), key[grown](), fine, `"Tags" is gone`, "", ""},
 		{here(), "a field of another type", key[plain](), key[texted](), `"size" was int32 and is string`, `"size" was string and is int32`, "codec.Versioned", "codec.Versioned"},
 		{here(), "far inside", key[map[string]nested](), key[map[string]nested2](), `[]."In"[]."size" was int32 and is string`, `"size" was string`, "", ""},
@@ -196,7 +197,7 @@ func TestChanges(t *testing.T) {
 		{here(), "a pointer to a number", key[int](), key[*int](), fine, "was *int", "", ""},
 		{here(), "a wider number", key[int8](), key[int64](), fine, "was int64 and is int8", "", ""},
 		{here(), "a signed number", key[uint16](), key[int32](), fine, "was int32 and is uint16", "", ""},
-		{here(), "a signed number in gob", key[uint16](with(codec.Gob)), key[int32](with(codec.Gob)), "was uint16", "was int32", "", ""},
+		{here(), "a signed number in gob", key[uint16](with(gob.Codec)), key[int32](with(gob.Codec)), "was uint16", "was int32", "", ""},
 		{here(), "a float", key[int32](), key[float64](), "was int32", "was float64", "", ""},
 		{here(), "a text of a number", key[int](), key[string](), fine, "was string and is int", "", ""},
 		{here(), "an array", key[[2]int](), key[[3]int](), fine, "was [3]int and is [2]int", "", ""},
@@ -325,16 +326,16 @@ func TestVerdictsAreThoseOfTheCodecs(t *testing.T) {
 	}{
 		{codec.JSON, plain{"a", 1}, grown{Name: "a", Size: 1}, true},
 		{codec.Auto, plain{"a", 1}, cased{"a", 1}, true},
-		{codec.Gob, plain{"a", 1}, grown{Name: "a", Size: 1}, true},
+		{gob.Codec, plain{"a", 1}, grown{Name: "a", Size: 1}, true},
 		{codec.Auto, plain{"a", 1}, renamed{"a", 1}, false},
 		{codec.Auto, plain{"a", 1}, texted{"a", "1"}, false},
 		{codec.Auto, held{plain{"a", 1}}, pointed{&plain{"a", 1}}, true},
-		{codec.Gob, held{plain{"a", 1}}, pointed{&plain{"a", 1}}, true},
+		{gob.Codec, held{plain{"a", 1}}, pointed{&plain{"a", 1}}, true},
 		{codec.JSON, "a", new("a"), true},
 		{codec.Auto, "a", new("a"), false},
 		{codec.Auto, 7, new(7), true},
 		{codec.Auto, uint16(7), int32(7), true},
-		{codec.Gob, uint16(7), int32(7), false},
+		{gob.Codec, uint16(7), int32(7), false},
 		{codec.Tagged, int8(7), int64(7), true},
 		{codec.Tagged, uint8(7), int16(7), true},
 		{codec.Auto, 1 << 40, int32(0), false},
@@ -343,7 +344,7 @@ func TestVerdictsAreThoseOfTheCodecs(t *testing.T) {
 		{codec.JSON, []byte("7"), "7", false},
 		{codec.JSON, float32(0.5), 0.5, true},
 		{codec.Auto, [2]int{1, 2}, [3]int{1, 2, 0}, true},
-		{codec.Gob, [2]int{1, 2}, [3]int{1, 2, 0}, false},
+		{gob.Codec, [2]int{1, 2}, [3]int{1, 2, 0}, false},
 	} {
 		was, err := codec.ShapeOf(c.codec, reflect.TypeOf(c.old))
 		require.NoError(t, err)

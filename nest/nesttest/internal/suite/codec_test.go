@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/redisimnest/redisimnest/codec"
+	"github.com/redisimnest/redisimnest/codec/gob"
 	"github.com/redisimnest/redisimnest/nest"
 	"github.com/redisimnest/redisimnest/nest/nesttest"
 	"github.com/redisimnest/redisimnest/secure"
@@ -118,9 +119,9 @@ func TestMoveToAnotherCodec(t *testing.T) {
 	t.Parallel()
 	steps := []codec.Codec{
 		codec.Auto,
-		codec.Versioned(codec.Upcoming(codec.Gob), codec.Unversioned(codec.Auto)),
-		codec.Versioned(codec.Gob, codec.Unversioned(codec.Auto)),
-		codec.Versioned(codec.Gob),
+		codec.Versioned(codec.Upcoming(gob.Codec), codec.Unversioned(codec.Auto)),
+		codec.Versioned(gob.Codec, codec.Unversioned(codec.Auto)),
+		codec.Versioned(gob.Codec),
 	}
 	client, prefix := nesttest.Client(t), nesttest.Shared(t).Prefix(t)
 	refs := make([]nest.KeyRef[point], len(steps))
@@ -157,9 +158,9 @@ func TestMoveSecretsToAnotherCodec(t *testing.T) {
 	ctx := t.Context()
 	steps := []codec.Codec{
 		codec.Auto,
-		codec.Versioned(codec.Upcoming(codec.Gob), codec.Unversioned(codec.Auto)),
-		codec.Versioned(codec.Gob, codec.Unversioned(codec.Auto)),
-		codec.Versioned(codec.Gob),
+		codec.Versioned(codec.Upcoming(gob.Codec), codec.Unversioned(codec.Auto)),
+		codec.Versioned(gob.Codec, codec.Unversioned(codec.Auto)),
+		codec.Versioned(gob.Codec),
 	}
 	client, prefix := nesttest.Client(t), nesttest.Shared(t).Prefix(t)
 	first, second := secure.GenerateKey(), secure.GenerateKey()

@@ -60,6 +60,7 @@
 //	settings that were read otherwise than written        package env: TestLoadExpands, TestParseFile, TestOpenWithTLS
 //	a printed declaration showed its default              package nest: TestNoFormOfPrintingShowsADefault
 //	the linker kept every method of every type            package nest: TestLinkedMethods
+//	programs linked what they do not use                  package nest: TestLinkedSize
 //
 // Declarations:
 //

@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/redisimnest/redisimnest/codec"
+	"github.com/redisimnest/redisimnest/codec/gob"
 	"github.com/redisimnest/redisimnest/nest"
 	"github.com/redisimnest/redisimnest/nest/nesttest"
 )
@@ -296,7 +296,7 @@ func TestHashIncrKeepsToTheType(t *testing.T) {
 		ref, _ := openHash[string](t)
 		_, err := ref.Incr(ctx, "n", "1")
 		require.ErrorIs(t, err, nest.ErrArgument)
-		boxed, _ := openHash[int](t, nest.Codec(codec.Gob))
+		boxed, _ := openHash[int](t, nest.Codec(gob.Codec))
 		_, err = boxed.Incr(ctx, "n", 1)
 		require.ErrorIs(t, err, nest.ErrArgument, "the codec does not store decimals")
 	})

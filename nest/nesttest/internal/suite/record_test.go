@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/redisimnest/redisimnest/codec"
+	"github.com/redisimnest/redisimnest/codec/gob"
 	"github.com/redisimnest/redisimnest/nest"
 	"github.com/redisimnest/redisimnest/nest/nesttest"
 )
@@ -321,7 +321,7 @@ func TestRecordIncr(t *testing.T) {
 			require.ErrorIs(t, err, nest.ErrArgument)
 		})
 	}
-	ref, _ := openRecord[counters](t, nest.Codec(codec.Gob))
+	ref, _ := openRecord[counters](t, nest.Codec(gob.Codec))
 	_, err := ref.Incr(ctx, "big", 1)
 	require.ErrorIs(t, err, nest.ErrArgument, "the codec does not store decimals")
 }

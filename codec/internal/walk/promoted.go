@@ -1,31 +1,22 @@
-package codec
+package walk
 
 import (
 	"fmt"
 	"reflect"
 	"runtime"
-
-	"github.com/redisimnest/redisimnest/codec/internal/walk"
 )
 
-// The methods by which a type defines its own form. Of each group, the first that a type has is
-// used.
-var (
-	textMethods = [][]string{{"AppendText", "MarshalText"}, {"UnmarshalText"}}
-	jsonMethods = [][]string{{"MarshalJSON", "MarshalText"}, {"UnmarshalJSON", "UnmarshalText"}}
-	gobMethods  = [][]string{{"GobEncode", "MarshalBinary"}, {"GobDecode", "UnmarshalBinary"}}
-)
-
-// checkPromoted returns an error if t is a struct that gets such a method from an embedded field
-// and has other fields, which that method ignores. Fields that the first of the struct tags names
-// "-" do not count.
-func checkPromoted(t reflect.Type, groups [][]string, tags ...string) error {
+// CheckPromoted returns an error if t is a struct that gets such a method from an embedded field
+// and has other fields, which that method ignores. The groups are the methods by which a type
+// defines its own form; of each group, the first that a type has is used. Fields that the first of
+// the struct tags names "-" do not count.
+func CheckPromoted(t reflect.Type, groups [][]string, tags ...string) error {
 	if t.Kind() != reflect.Struct {
 		return nil
 	}
 	for _, group := range groups {
 		for _, name := range group {
-			if _, ok := methodOf(t, name); ok {
+			if _, ok := MethodOf(t, name); ok {
 				if err := checkMethod(t, name, tags); err != nil {
 					return err
 				}
@@ -41,8 +32,8 @@ func checkPromoted(t reflect.Type, groups [][]string, tags ...string) error {
 func checkMethod(t reflect.Type, name string, tags []string) error {
 	for seen := map[reflect.Type]bool{}; t.Kind() == reflect.Struct && !seen[t]; {
 		seen[t] = true
-		m, _ := methodOf(t, name)
-		from, ok := promotedFrom(t, m)
+		m, _ := MethodOf(t, name)
+		from, ok := PromotedFrom(t, m)
 		if !ok {
 			return nil
 		}
@@ -50,24 +41,24 @@ func checkMethod(t reflect.Type, name string, tags []string) error {
 			return fmt.Errorf("the %s of %s is that of its embedded %s, which leaves out the other fields: "+
 				"give it one of its own, or name the field", name, t, from.Name)
 		}
-		t = pointee(from.Type)
+		t = Pointee(from.Type)
 	}
 	return nil
 }
 
-// checkAllPromoted is checkPromoted for a library whose order of looking for methods is unknown:
+// CheckAllPromoted is CheckPromoted for a library whose order of looking for methods is unknown:
 // any method that t itself declares is enough.
-func checkAllPromoted(t reflect.Type, tags []string) error {
+func CheckAllPromoted(t reflect.Type, tags []string) error {
 	if t.Kind() != reflect.Struct || shownFields(t, tags) < 2 {
 		return nil
 	}
 	var embeds string
 	for _, name := range []string{"MarshalText", "MarshalBinary", "MarshalCBOR", "MarshalMsgpack", "EncodeMsgpack"} {
-		m, ok := methodOf(t, name)
+		m, ok := MethodOf(t, name)
 		if !ok {
 			continue
 		}
-		from, ok := promotedFrom(t, m)
+		from, ok := PromotedFrom(t, m)
 		if !ok {
 			return nil
 		}
@@ -80,9 +71,9 @@ func checkAllPromoted(t reflect.Type, tags []string) error {
 		"give it its own, or name the field", t, embeds)
 }
 
-// methodOf returns a method of t, or of a pointer to it. The names are constants, so that the
+// MethodOf returns a method of t, or of a pointer to it. The names are constants, so that the
 // linker need not keep every method of every type.
-func methodOf(t reflect.Type, name string) (reflect.Method, bool) {
+func MethodOf(t reflect.Type, name string) (reflect.Method, bool) {
 	for _, t := range []reflect.Type{t, reflect.PointerTo(t)} {
 		var m reflect.Method
 		var ok bool
@@ -119,10 +110,10 @@ func methodOf(t reflect.Type, name string) (reflect.Method, bool) {
 	return reflect.Method{}, false
 }
 
-// promotedFrom returns the embedded field of t that m comes from. Reflection does not distinguish a
+// PromotedFrom returns the embedded field of t that m comes from. Reflection does not distinguish a
 // promoted method from one that t declares in its place. But the compiler generates the promoted
 // one, and says so in place of a file name.
-func promotedFrom(t reflect.Type, m reflect.Method) (reflect.StructField, bool) {
+func PromotedFrom(t reflect.Type, m reflect.Method) (reflect.StructField, bool) {
 	for f := range t.Fields() {
 		if !f.Anonymous || !hasMethod(f.Type, m.Name) {
 			continue
@@ -136,14 +127,15 @@ func promotedFrom(t reflect.Type, m reflect.Method) (reflect.StructField, bool) 
 
 func hasMethod(t reflect.Type, name string) bool {
 	if t.Kind() == reflect.Interface {
-		_, ok := methodOf(t, name)
+		_, ok := MethodOf(t, name)
 		return ok
 	}
-	_, ok := methodOf(pointee(t), name)
+	_, ok := MethodOf(Pointee(t), name)
 	return ok
 }
 
-func pointee(t reflect.Type) reflect.Type {
+// Pointee returns the type that t points to, or t if it is no pointer.
+func Pointee(t reflect.Type) reflect.Type {
 	if t.Kind() == reflect.Pointer {
 		return t.Elem()
 	}
@@ -154,9 +146,14 @@ func pointee(t reflect.Type) reflect.Type {
 func shownFields(t reflect.Type, tags []string) int {
 	n := 0
 	for f := range t.Fields() {
-		if walk.Tag(f, tags) != "-" && (f.IsExported() || f.Anonymous && embedded(f.Type)) {
+		if Tag(f, tags) != "-" && (f.IsExported() || f.Anonymous && Embedded(f.Type)) {
 			n++
 		}
 	}
 	return n
+}
+
+// Embedded reports whether the fields of an embedded field of type t count as the outer struct's.
+func Embedded(t reflect.Type) bool {
+	return t.Kind() == reflect.Struct || t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Struct
 }

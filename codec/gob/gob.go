@@ -1,4 +1,6 @@
-package codec
+// Package gob stores values as package encoding/gob does. It is a package of its own, since the
+// library takes a fifth of a megabyte in every program that links it.
+package gob
 
 import (
 	"bytes"
@@ -10,20 +12,21 @@ import (
 	"sync"
 	"time"
 
+	"github.com/redisimnest/redisimnest/codec"
 	"github.com/redisimnest/redisimnest/codec/internal/walk"
 )
 
-// Gob stores values as encoding/gob does. Every value carries the description of its type, so Gob
+// Codec stores values as encoding/gob does. Every value carries the description of its type, so it
 // is large and slow for small values. It reads values of older and newer structs, by field name. It
-// holds neither pointers at the top nor interfaces. Gob does not distinguish a nil from an empty
+// holds neither pointers at the top nor interfaces. Codec does not distinguish a nil from an empty
 // slice or map in a struct, nor a nil pointer from a pointer to a zero value. Equal values need not
 // have equal bytes.
 //
-// What gob would silently leave out is refused where it is declared: exported fields of an embedded
-// struct whose type is not exported, channels and functions. A time is an [ErrEncode] if its offset
-// from UTC is negative and not in whole minutes, since package time would read it back with another
-// offset.
-var Gob Codec = gobCodec{}
+// What the library would silently leave out is refused where it is declared: exported fields of an
+// embedded struct whose type is not exported, channels and functions. A time is a
+// [codec.ErrEncode] if its offset from UTC is negative and not in whole minutes, since package time
+// would read it back with another offset.
+var Codec codec.Codec = gobCodec{}
 
 type gobCodec struct{}
 
@@ -38,28 +41,34 @@ func (gobCodec) CheckType(t reflect.Type) error {
 
 func (c gobCodec) Append(dst []byte, v any) ([]byte, error) {
 	if v == nil {
-		return nil, EncodeError(c.Name(), v, noGobOfNil)
+		return nil, codec.EncodeError(c.Name(), v, noGobOfNil)
 	}
 	return (&gobFixed{c, gobTraits(reflect.TypeOf(v))}).Append(dst, v)
 }
 
-const noGobOfNil = "gob has no form for nil"
+const (
+	noGobOfNil = "gob has no form for nil"
+	notTarget  = "the target is not a pointer to a value"
+)
 
 func (c gobCodec) Decode(data []byte, v any) error {
 	p := reflect.ValueOf(v)
 	if p.Kind() != reflect.Pointer || p.IsNil() {
-		return DecodeError(c.Name(), v, data, notTarget)
+		return codec.DecodeError(c.Name(), v, data, notTarget)
 	}
 	traits := gobTraits(p.Type().Elem())
 	if traits.err != nil {
-		return DecodeError(c.Name(), v, data, traits.err.Error())
+		return codec.DecodeError(c.Name(), v, data, traits.err.Error())
 	}
 	return (&gobFixed{c, traits}).Decode(data, v)
 }
 
-func (c gobCodec) FixType(t reflect.Type) Codec { return &gobFixed{c, gobTraits(t)} }
+// Shape describes exported fields by their Go names. Types that write their own gob are opaque.
+func (gobCodec) Shape(t reflect.Type) (codec.Shape, error) { return codec.ShapeNested(t, ownGob) }
 
-// gobFixed is Gob fixed to one type.
+func (c gobCodec) FixType(t reflect.Type) codec.Codec { return &gobFixed{c, gobTraits(t)} }
+
+// gobFixed is Codec fixed to one type.
 type gobFixed struct {
 	gobCodec
 	traits traits
@@ -68,20 +77,22 @@ type gobFixed struct {
 func (c *gobFixed) Append(dst []byte, v any) ([]byte, error) {
 	rv := reflect.ValueOf(v)
 	if !rv.IsValid() || rv.Kind() == reflect.Pointer && rv.IsNil() {
-		return nil, EncodeError(c.Name(), v, noGobOfNil)
+		return nil, codec.EncodeError(c.Name(), v, noGobOfNil)
 	}
 	if c.traits.err != nil {
-		return nil, EncodeError(c.Name(), v, c.traits.err.Error())
+		return nil, codec.EncodeError(c.Name(), v, c.traits.err.Error())
 	}
 	if reason := c.traits.times.Look(rv); reason != "" {
-		return nil, EncodeError(c.Name(), v, reason)
+		return nil, codec.EncodeError(c.Name(), v, reason)
 	}
 	if c.traits.hides {
-		rv = addressable(rv)
+		p := reflect.New(rv.Type()) // a copy, so that methods of the pointer are found too
+		p.Elem().Set(rv)
+		rv = p
 	}
 	out, err := encodeGob(dst, rv)
 	if err != nil {
-		return nil, EncodeError(c.Name(), v, err.Error())
+		return nil, codec.EncodeError(c.Name(), v, err.Error())
 	}
 	return out, nil
 }
@@ -103,17 +114,17 @@ func encodeGob(dst []byte, v reflect.Value) (out []byte, err error) {
 func (c *gobFixed) Decode(data []byte, v any) error {
 	p := reflect.ValueOf(v)
 	if p.Kind() != reflect.Pointer || p.IsNil() {
-		return DecodeError(c.Name(), v, data, notTarget)
+		return codec.DecodeError(c.Name(), v, data, notTarget)
 	}
 	if c.traits.maps {
 		// The decoder allocates room for as many entries as a map claims to have. Reading the value
 		// into nothing first proves that they are there.
 		if err := decodeGob(data, reflect.Value{}); err != nil {
-			return DecodeError(c.Name(), v, data, err.Error())
+			return codec.DecodeError(c.Name(), v, data, err.Error())
 		}
 	}
 	if err := decodeGob(data, p); err != nil {
-		return DecodeError(c.Name(), v, data, err.Error())
+		return codec.DecodeError(c.Name(), v, data, err.Error())
 	}
 	return nil
 }
@@ -144,7 +155,7 @@ func (a *appender) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// traits is what Gob needs to know about a type.
+// traits is what Codec needs to know about a type.
 type traits struct {
 	maps  bool       // it contains a map somewhere
 	hides bool       // a method of a pointer to a value may be called
@@ -171,7 +182,11 @@ func gobTraits(t reflect.Type) traits {
 	return known
 }
 
+// gobMethods are the methods by which a type defines its own form.
+var gobMethods = [][]string{{"GobEncode", "MarshalBinary"}, {"GobDecode", "UnmarshalBinary"}}
+
 var (
+	timeType              = reflect.TypeFor[time.Time]()
 	gobEncoderType        = reflect.TypeFor[gob.GobEncoder]()
 	gobDecoderType        = reflect.TypeFor[gob.GobDecoder]()
 	binaryMarshalerType   = reflect.TypeFor[encoding.BinaryMarshaler]()
@@ -189,7 +204,7 @@ func writesGob(t reflect.Type) bool {
 
 // checkGob returns an error if gob cannot hold values of type t itself, whatever its parts are.
 func checkGob(t reflect.Type, addressable bool) error {
-	if err := checkPromoted(t, gobMethods); err != nil {
+	if err := walk.CheckPromoted(t, gobMethods); err != nil {
 		return err
 	}
 	if ownGob(t) {
@@ -206,7 +221,7 @@ func checkGob(t reflect.Type, addressable bool) error {
 	case reflect.Chan, reflect.Func, reflect.UnsafePointer:
 		return fmt.Errorf("gob has no form for %s", t)
 	case reflect.Interface:
-		return fmt.Errorf("codec.Gob does not hold interfaces such as %s", t)
+		return fmt.Errorf("gob.Codec does not hold interfaces such as %s", t)
 	case reflect.Struct:
 		return checkGobFields(t)
 	}
@@ -220,7 +235,7 @@ func checkGobFields(t reflect.Type) error {
 		case f.IsExported() && kind != reflect.Chan && kind != reflect.Func:
 			shown++
 		case f.IsExported():
-		case f.Anonymous && showsFields(pointee(f.Type), map[reflect.Type]bool{}):
+		case f.Anonymous && showsFields(walk.Pointee(f.Type), map[reflect.Type]bool{}):
 			return fmt.Errorf("gob would leave out the fields of the embedded %s, whose type is not exported: export it, or name the field", f.Name)
 		}
 	}
@@ -237,7 +252,7 @@ func showsFields(t reflect.Type, seen map[reflect.Type]bool) bool {
 	}
 	seen[t] = true
 	for f := range t.Fields() {
-		if f.IsExported() || f.Anonymous && showsFields(pointee(f.Type), seen) {
+		if f.IsExported() || f.Anonymous && showsFields(walk.Pointee(f.Type), seen) {
 			return true
 		}
 	}
