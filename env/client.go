@@ -51,6 +51,7 @@ const (
 //     value of 100 MiB, breaks the connection, even under a context with more time. Blocking
 //     commands are exempt. A URL with write_timeout=10s allows more.
 //   - A client-side cache, unless REDIS_CLIENT_CACHE is off.
+//   - No delay after a flush, unless REDIS_FLUSH_DELAY sets one.
 //   - 64 KiB for each read buffer and each write buffer, and a client-side cache of 32 MiB for each
 //     node.
 //
@@ -81,6 +82,7 @@ func (c Config) ClientOption() (rueidis.ClientOption, error) {
 	option.Dialer.KeepAlive = keepAlive
 	option.DisableCache = option.DisableCache || !c.caches()
 	option.PipelineMultiplex = -1
+	option.MaxFlushDelay = max(c.FlushDelay, 0)
 	option.CacheSizeEachConn = cacheBytes
 	option.ReadBufferEachConn = bufferBytes
 	option.WriteBufferEachConn = bufferBytes

@@ -26,6 +26,16 @@ func TestClientOptionBounds(t *testing.T) {
 	}
 }
 
+func TestFlushDelay(t *testing.T) {
+	for delay, want := range map[time.Duration]time.Duration{0: 0, -1: 0, 20 * time.Microsecond: 20 * time.Microsecond} {
+		o, err := Config{FlushDelay: delay}.ClientOption()
+		require.NoError(t, err)
+		require.Equal(t, want, o.MaxFlushDelay)
+	}
+	_, err := Config{FlushDelay: time.Millisecond}.ClientOption()
+	require.ErrorContains(t, err, "REDIS_FLUSH_DELAY: must be a duration from 1us to 50us")
+}
+
 func TestClientOption(t *testing.T) {
 	o, err := Config{}.ClientOption()
 	require.NoError(t, err)

@@ -91,6 +91,13 @@ type Config struct {
 	// server may take, see [nest.WithTimeout]. The default is [DefaultTimeout]; a negative Timeout
 	// is none.
 	Timeout time.Duration `env:"REDIS_TIMEOUT"`
+	// FlushDelay is REDIS_FLUSH_DELAY, a duration from 1us to 50us, or "off": how long a connection
+	// that is in use waits after each flush for more commands to send together. For services that
+	// have a hundred and more calls under way at all times: there 20us takes about half of the time
+	// for each call, and less processor time here and on the server. Below twenty calls at a time
+	// it is of no use, and a delay beyond 20us makes each call slower. The default is off; a
+	// negative FlushDelay is off.
+	FlushDelay time.Duration `env:"REDIS_FLUSH_DELAY"`
 	// LogOperations is SHOW_METHOD_DISPATCH_LOGS: whether to log every operation, without values,
 	// to [log/slog.Default]. The default is false.
 	LogOperations bool `env:"SHOW_METHOD_DISPATCH_LOGS"`
@@ -202,7 +209,7 @@ var parsers = map[reflect.Type]caarlos.ParserFunc{
 		}
 		return int(n), nil
 	},
-	reflect.TypeFor[time.Duration](): parseTimeout,
+	reflect.TypeFor[time.Duration](): parseDuration,
 	reflect.TypeFor[bool](): func(s string) (any, error) {
 		switch strings.ToLower(strings.TrimSpace(s)) {
 		case "1", "t", "true", "y", "yes", "on":
@@ -214,17 +221,22 @@ var parsers = map[reflect.Type]caarlos.ParserFunc{
 	},
 }
 
-// noTimeout is what REDIS_TIMEOUT=off stands for.
-const noTimeout time.Duration = -1
+const (
+	// noDuration is what off stands for.
+	noDuration time.Duration = -1
+	// longestFlush bounds REDIS_FLUSH_DELAY: already here each call takes half as long again if
+	// there are few at a time.
+	longestFlush = 50 * time.Microsecond
+)
 
-func parseTimeout(s string) (any, error) {
+func parseDuration(s string) (any, error) {
 	s = strings.TrimSpace(s)
 	if strings.EqualFold(s, cacheOff) {
-		return noTimeout, nil
+		return noDuration, nil
 	}
 	d, err := time.ParseDuration(s)
-	if err != nil || d < time.Millisecond {
-		return nil, errors.New("must be a duration of at least 1ms, such as 2s or 500ms, or off")
+	if err != nil || d < 0 {
+		return nil, errors.New("must be a duration such as 2s, 500ms or 20us, or off")
 	}
 	return d, nil
 }
@@ -324,8 +336,11 @@ func (c Config) check(isSet func(variable string) bool) problems {
 	if c.CacheBroadcast && !c.caches() {
 		found.addf("REDIS_CACHE_BROADCAST", "contradicts REDIS_CLIENT_CACHE=off: remove one of them")
 	}
-	if c.Timeout > 0 && c.Timeout < time.Millisecond {
-		found.addf("REDIS_TIMEOUT", "must be at least 1ms")
+	if isSet("REDIS_TIMEOUT") && c.Timeout >= 0 && c.Timeout < time.Millisecond {
+		found.addf("REDIS_TIMEOUT", "must be a duration of at least 1ms, or off")
+	}
+	if isSet("REDIS_FLUSH_DELAY") && c.FlushDelay >= 0 && (c.FlushDelay < time.Microsecond || c.FlushDelay > longestFlush) {
+		found.addf("REDIS_FLUSH_DELAY", "must be a duration from 1us to 50us, or off")
 	}
 	c.checkKeys(&found)
 	return found

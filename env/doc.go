@@ -37,6 +37,7 @@
 //	REDIS_CACHE_BROADCAST     false    true lets the server broadcast changes of Cached keys by prefix, and not remember who reads what
 //	REDIS_CLIENT_CACHE        on       off for servers and proxies without client tracking: reads of Cached keys ask the server
 //	REDIS_TIMEOUT             2s       how long one exchange with a server may take, such as 500ms; off for no bound
+//	REDIS_FLUSH_DELAY         off      such as 20us, at most 50us: waits for more to send together; for a hundred calls at a time and more
 //	SHOW_METHOD_DISPATCH_LOGS false    true logs every operation, without values, to slog's default logger
 //	NEST_KEYRING              none     keys of 32 bytes in base64 or hexadecimal, separated by commas: the primary, then those only accepted
 //	NEST_KEYRING_FILE         none     a file that holds them, in place of NEST_KEYRING
