@@ -30,7 +30,7 @@ func main() {
 
 func run(ctx context.Context, total, d time.Duration) error {
 	began := time.Now()
-	var writes, lost, twice int64
+	var writes, lost, twice, again, missed int64
 	for n := 0; time.Since(began) < total; n++ {
 		f := faults.All[n%len(faults.All)]
 		r, err := faults.Try(ctx, f, d)
@@ -41,9 +41,13 @@ func run(ctx context.Context, total, d time.Duration) error {
 		if r.Keeps {
 			lost += r.AckLost
 		}
-		fmt.Printf("%8s  %-40s %7d acknowledged, %6d failed, longest stall %s\n", time.Since(began).Round(time.Second), f.Name,
-			r.AckThere+r.AckLost, r.FailThere+r.FailGone, r.Longest.Round(time.Millisecond))
+		again, missed = again+r.Again, missed+r.Missed
+		fmt.Printf("%8s  %-40s %7d acknowledged, %6d failed, longest stall %s; %d entries handled, %d again; "+
+			"%d messages received, %d missed, again after %s\n", time.Since(began).Round(time.Second), f.Name,
+			r.AckThere+r.AckLost, r.FailThere+r.FailGone, r.Longest.Round(time.Millisecond), r.Handled, r.Again,
+			r.Heard, r.Missed, r.HeardAfter.Round(time.Millisecond))
 	}
-	fmt.Printf("%8s  %d writes acknowledged, %d lost by a server that kept its data, %d applied twice\n", time.Since(began).Round(time.Second), writes, lost, twice)
+	fmt.Printf("%8s  %d writes acknowledged, %d lost by a server that kept its data, %d applied twice; "+
+		"%d entries handled again, %d messages missed\n", time.Since(began).Round(time.Second), writes, lost, twice, again, missed)
 	return nil
 }

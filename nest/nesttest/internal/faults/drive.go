@@ -37,7 +37,9 @@ var (
 	kept    = nest.Key[int64]("kept", nest.Default(-1), nest.Cached(time.Minute))
 	updated = nest.Key[int64]("updated", nest.Default(0))
 	loaded  = nest.Key[int64]("loaded:<n>")
-	writer  = nest.Cluster("writer:<w>", nest.HashTag(), nest.Sub(list, set, ranks, fields, stream, left, right, one, two, gate, pace, count, kept, updated, loaded))
+	news    = nest.Channel[string]("news")
+	work    = nest.Stream[int64]("work")
+	writer  = nest.Cluster("writer:<w>", nest.HashTag(), nest.Sub(list, set, ranks, fields, stream, left, right, one, two, gate, pace, count, kept, updated, loaded, news, work))
 	root    = nest.Cluster("faults", nest.TTL(time.Hour), nest.Sub(writer))
 )
 
@@ -77,6 +79,9 @@ type trial struct {
 	stop   chan struct{}
 	wrote  [writers]written
 	inside atomic.Int64 // how many have the lock of the first writer
+
+	consumers   consumers
+	subscribers []*subscriber
 }
 
 // written is what a writer has done.
@@ -86,6 +91,11 @@ type written struct {
 	wholes  map[int64]outcome             // of transactions
 	allowed int64
 	n       [2][3]int64 // how many increments and updates ended in which way
+
+	tasks     map[int64]outcome // in the stream of the first writer
+	messages  map[int64]outcome
+	lastSent  int64        // the last message that was acknowledged
+	published atomic.Int64 // the last message that was begun
 }
 
 // kind is a kind of key to which members are added, each once.
@@ -158,8 +168,16 @@ func Run(t testing.TB, f Fault, d time.Duration) Report {
 	stop, scope := open(t, e, prefix)
 	stopOther, reading := open(t, e, prefix)
 	tr := &trial{report: &r, scope: scope, stop: make(chan struct{})}
+	tr.consumers.handled = make(map[int64]int64)
 	e.key = kept.At(scope, 0).Key()
-	var all sync.WaitGroup
+	var all, consuming, subscribed sync.WaitGroup
+	listening, hangUp := context.WithCancel(context.Background())
+	defer hangUp()
+	working, goHome := context.WithCancel(context.Background())
+	defer goHome()
+	tr.receive(listening, t, &subscribed, scope, reading)
+	consuming.Go(func() { tr.consumers.consume(working, writer.At(scope, 0), "first", f) })
+	consuming.Go(func() { tr.consumers.consume(working, writer.At(reading, 0), "second", f) })
 	for w := range writers {
 		all.Go(func() { tr.write(w, f) })
 	}
@@ -168,8 +186,17 @@ func Run(t testing.TB, f Fault, d time.Duration) Report {
 	f.inject(e, d)
 	time.Sleep(d / 4)
 	require.Eventually(t, func() bool { return tr.healed() == nil }, 30*time.Second, 10*time.Millisecond, "it works again")
+	tr.hear()
 	close(tr.stop)
 	all.Wait()
+	tr.hearLast()
+	hangUp()
+	subscribed.Wait()
+	tr.heard()
+	tr.handleAll(t, f, func() {
+		goHome()
+		consuming.Wait()
+	})
 	tr.judge(t)
 	tr.endings(t, e.admin, prefix)
 	stop()
@@ -256,6 +283,7 @@ func (tr *trial) write(w int, f Fault) {
 		done.members[i] = make(map[int64]outcome)
 	}
 	done.pairs, done.wholes = make(map[int64]outcome), make(map[int64]outcome)
+	done.tasks, done.messages, done.lastSent = make(map[int64]outcome), make(map[int64]outcome), -1
 	s := writer.At(tr.scope, w)
 	for n := int64(0); ; n++ {
 		select {
@@ -284,6 +312,19 @@ func (tr *trial) write(w int, f Fault) {
 				return nil
 			}, one.At(s), two.At(s))
 		}))
+		task := n*writers + int64(w)
+		done.tasks[task] = outcomeOf(tr.timed(func(ctx context.Context) error {
+			_, err := work.At(tr.scope, 0).Add(ctx, task)
+			return err
+		}))
+		done.published.Store(n)
+		done.messages[n] = outcomeOf(tr.timed(func(ctx context.Context) error {
+			_, err := news.At(s).Publish(ctx, message(w, n))
+			return err
+		}))
+		if done.messages[n] == acknowledged {
+			done.lastSent = n
+		}
 		tr.exclude()
 		_ = tr.timed(func(ctx context.Context) error {
 			d, err := pace.At(s).Allow(ctx)
@@ -528,7 +569,7 @@ func connected(t testing.TB, e *environment) int {
 	total := 0
 	for addr, node := range e.admin.Nodes() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		clients, err := node.Do(ctx, node.B().Arbitrary("CLIENT", "LIST", "TYPE", "normal").Build()).ToString()
+		clients, err := node.Do(ctx, node.B().Arbitrary("CLIENT", "LIST").Build()).ToString()
 		cancel()
 		if err != nil {
 			t.Logf("clients of %s: %v", addr, err)

@@ -22,6 +22,14 @@ type Report struct {
 	Torn              int64 // atomic batches and transactions of which a part is there
 	Over              int64 // what limiters let through beyond their limit
 	Held, Together    int64 // locks that were held, and that two held at a time
+	Handled, Again    int64 // entries of a stream that its consumers handled, and how often again
+	Unhandled         int64 // entries that no consumer has handled in the end
+	Pending           int64 // entries that are not acknowledged in the end
+	Heard, Missed     int64 // messages that subscriptions received, and acknowledged ones they did not
+	Repeated          int64 // messages that a subscription received again
+	Foreign           int64 // entries and messages that were not written so, or not there
+	Untold            int64 // subscriptions that missed messages without being told
+	Deaf              int64 // subscriptions that did not come back after the fault
 	Ended             int64 // keys without a TTL
 	Stale             int64 // own writes that the writer did not see afterwards
 	Late              int64 // calls that came back later than their deadline
@@ -31,6 +39,7 @@ type Report struct {
 	Reads, ReadErrors, WentBack int64 // of another process, which looks at a counter
 
 	Longest            time.Duration // of all calls
+	HeardAfter         time.Duration // after the fault, until all subscriptions received again
 	Goroutines         int           // left
 	Connections        int           // left
 	GoroutineDump, Why string
@@ -54,6 +63,12 @@ func (r *Report) Broken() []string {
 	promise(r.Twice, "writes applied twice")
 	promise(r.Denied, "writes there whose error said that they were not executed")
 	promise(r.Torn, "atomic batches or transactions applied in part")
+	promise(r.Unhandled, "entries not handled by a consumer")
+	promise(r.Pending, "entries not acknowledged by their consumer")
+	promise(r.Repeated, "messages received twice by a subscription")
+	promise(r.Foreign, "entries or messages changed, or of another key")
+	promise(r.Untold, "subscriptions with messages missing that were not told so")
+	promise(r.Deaf, "subscriptions that did not come back")
 	promise(r.Ended, "keys without their TTL")
 	promise(r.Late, "calls back later than their deadline")
 	promise(r.Unloaded, "loads not served")
@@ -64,6 +79,9 @@ func (r *Report) Broken() []string {
 	}
 	if r.Held == 0 {
 		broken = append(broken, "no lock was ever held")
+	}
+	if r.Handled == 0 || r.Heard == 0 {
+		broken = append(broken, "no entry was handled, or no message received")
 	}
 	if r.Why != "" {
 		broken = append(broken, r.Why)
@@ -82,8 +100,8 @@ func Print(w io.Writer, reports []Report) error {
 		_, _ = fmt.Fprintf(t, "| %s\t|\n", strings.Join(texts, "\t| "))
 	}
 	row("fault", "acknowledged, there", "acknowledged, lost", "failed, there", "applied twice", "longest stall",
-		"goroutines, connections left", "a reader saw")
-	row(slices.Repeat([]any{"---"}, 8)...)
+		"goroutines, connections left", "a reader saw", "entries handled", "messages received")
+	row(slices.Repeat([]any{"---"}, 10)...)
 	for i := range reports {
 		r := &reports[i]
 		lost := fmt.Sprint(r.AckLost)
@@ -92,7 +110,9 @@ func Print(w io.Writer, reports []Report) error {
 		}
 		row(r.Fault, r.AckThere, lost, fmt.Sprintf("%d of %d", r.FailThere, r.FailThere+r.FailGone), r.Twice, r.Longest.Round(time.Millisecond),
 			fmt.Sprintf("%d, %d", r.Goroutines, r.Connections),
-			fmt.Sprintf("%d values, %d errors, %d older than one before", r.Reads, r.ReadErrors, r.WentBack))
+			fmt.Sprintf("%d values, %d errors, %d older than one before", r.Reads, r.ReadErrors, r.WentBack),
+			fmt.Sprintf("%d, %d again", r.Handled, r.Again),
+			fmt.Sprintf("%d, %d missed, again after %s", r.Heard, r.Missed, r.HeardAfter.Round(time.Millisecond)))
 	}
 	return t.Flush()
 }
