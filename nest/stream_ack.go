@@ -15,22 +15,27 @@ const ackTimeout = 5 * time.Second
 // to wait.
 const mostUnacked = 1000
 
-// acks acknowledges entries behind the handler: while one XACK is on its way, those that are handled
-// gather, and the next XACK takes all of them. What could not be acknowledged is kept, so that the
-// handler is not given it again.
+// acks acknowledges entries behind the handler: while one XACK is on its way, those that are
+// handled gather, and the next XACK takes all of them. What could not be acknowledged is kept, so
+// that the handler is not given it again.
 type acks struct {
 	tally *behind.Tally
-	send  func(ids []string) error // ends by itself
+	send  func(ctx context.Context, ids []string) error // ends by itself
 
 	mu      sync.Mutex
-	ids     []string      // handled, and not acknowledged
-	running chan struct{} // closed when nothing is on its way any more; nil: nothing is
-	err     error         // why the last XACK failed
+	ids     []string        // handled, and not acknowledged
+	of      context.Context //nolint:containedctx // the first one's handler got it: XACK's span is below
+	running chan struct{}   // closed when nothing is on its way any more; nil: nothing is
+	err     error           // why the last XACK failed
 }
 
-// add takes an entry that was handled. Its error is that of an earlier entry.
+// add takes an entry that was handled, with the context that its handler got. Its error is that of
+// an earlier entry.
 func (a *acks) add(ctx context.Context, id string) error {
 	a.mu.Lock()
+	if len(a.ids) == 0 {
+		a.of = ctx
+	}
 	a.ids = append(a.ids, id)
 	a.start()
 	wait := a.err != nil || len(a.ids) > mostUnacked
@@ -54,13 +59,13 @@ func (a *acks) run() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for len(a.ids) > 0 && a.err == nil {
-		ids := a.ids
+		ids, of := a.ids, a.of
 		a.ids = nil
 		a.mu.Unlock()
-		err := a.send(ids)
+		err := a.send(of, ids)
 		a.mu.Lock()
 		if a.err = err; err != nil {
-			a.ids = append(ids, a.ids...)
+			a.ids, a.of = append(ids, a.ids...), of
 		}
 	}
 	close(a.running)
@@ -75,8 +80,8 @@ func (a *acks) flush(ctx context.Context) error {
 	return a.wait(ctx)
 }
 
-// wait waits until nothing is on its way, for at most [giveUpWait] after the end of ctx. Its error is
-// that of the last XACK, if it has not been returned before.
+// wait waits until nothing is on its way, for at most [giveUpWait] after the end of ctx. Its error
+// is that of the last XACK, if it has not been returned before.
 func (a *acks) wait(ctx context.Context) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

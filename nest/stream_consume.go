@@ -147,7 +147,7 @@ func (r StreamRef[T]) Consume(ctx context.Context, group, consumer string, handl
 		return r.at.reject(ctx, opConsume, err)
 	}
 	c.acks.tally = r.at.m.tree.behind
-	c.acks.send = func(ids []string) error { return c.acknowledge(ctx, ids) }
+	c.acks.send = c.acknowledge
 	for failures := 0; ; failures++ {
 		began := time.Now()
 		err := c.session(ctx)
