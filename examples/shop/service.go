@@ -120,7 +120,11 @@ func (s *service) serve(ctx context.Context, listener net.Listener) error {
 	err = errors.Join(err, server.Shutdown(end))
 	stopWork()
 	jobs.Wait()
-	if err = errors.Join(err, s.keys.root.Close(end), s.told.shutdown(end)); err != nil {
+	err = errors.Join(err, s.keys.root.Close(end))
+	if lost := s.told.shutdown(end); lost != nil {
+		s.log.WarnContext(end, "telemetry is lost", "error", lost) // the shutdown is in order without
+	}
+	if err != nil {
 		return fmt.Errorf("shut down: %w", err)
 	}
 	return nil
