@@ -28,7 +28,7 @@ func readKeyring(c env.Config) (*secure.Keyring, error) {
 	}
 	ring, err := secure.ParseKeyring(text)
 	if err != nil {
-		return nil, fmt.Errorf("read the keyring: %w", err)
+		return nil, fmt.Errorf("read the keyring that NEST_KEYRING_FILE or NEST_KEYRING names: %w", err)
 	}
 	return ring, nil
 }
