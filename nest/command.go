@@ -53,7 +53,8 @@ func refuse[R any](op *operation[R], err error) command[R] { return command[R]{o
 func skip[R any](op *operation[R]) command[R] { return command[R]{op: op, skip: true} }
 
 // call runs the command that build makes, if the reference can be used. Nearly every call goes
-// straight to the client and returns a result; the decisions here cost two branches.
+// straight to the client and returns a result; the decisions here cost two branches. A value that
+// the client's cache has takes the shortest way: there is no error of the server to look at.
 func call[R any](ctx context.Context, r address, build func() command[R]) (R, error) {
 	if r.err != nil || r.m == nil || !r.m.direct || ctx == nil {
 		return callWatched(ctx, r, build)
@@ -61,6 +62,18 @@ func call[R any](ctx context.Context, r address, build func() command[R]) (R, er
 	c := build()
 	if c.err != nil || c.skip || c.uses != nil || c.down != nil || !c.cacheable && (r.m.settings.cached > 0 || r.m.loads.Load()) {
 		return send(ctx, r, c)
+	}
+	if c.cacheable && r.servedAsIs(&c.cmd) {
+		answer, err := r.m.tree.client.DoCache(ctx, rueidis.Cacheable(c.cmd), r.m.settings.cached).ToMessage()
+		if err == nil && c.keyed == nil && answer.IsCacheHit() {
+			v, err := c.op.reply(r.m, answer)
+			if err != nil {
+				err = r.explain(ctx, r.fail(c.op.name, err))
+			}
+			return v, err
+		}
+		r.m.tree.doubtTracking(ctx, &answer, err)
+		return finish(ctx, r, &c, &answer, err)
 	}
 	c.reading = c.reads()
 	answer, err := r.fetchAnswer(ctx, c.cmd, c.fixed, c.cacheable)
@@ -219,10 +232,14 @@ func (r address) fetchAnswer(ctx context.Context, cmd rueidis.Completed, fixed, 
 		return r.m.tree.do(ctx, cmd)
 	}
 	answer, err = r.m.tree.client.DoCache(ctx, form, cached).ToMessage()
-	if !answer.IsCacheHit() {
-		r.m.tree.doubtTracking(ctx, &answer, err)
-	}
+	r.m.tree.doubtTracking(ctx, &answer, err)
 	return answer, err
+}
+
+// servedAsIs reports whether a cacheable command goes to the client's cache in the form that it
+// has: what [address.fetchAnswer] otherwise looks at does not matter to it.
+func (r address) servedAsIs(cmd *rueidis.Completed) bool {
+	return r.m.settings.cached > 0 && r.m.settings.local == 0 && len(cmd.Commands()) == 2 && !r.m.tree.strays.any()
 }
 
 // reads reports whether the command changes nothing, but for a TTL that is renewed. It cannot be

@@ -105,7 +105,7 @@ const mostUnsaid = 3
 // client did not know. A client that tracks says until when it remembers the answer. One that does
 // not say so makes the server be asked.
 func (t *tree) doubtTracking(ctx context.Context, answer *rueidis.RedisMessage, err error) {
-	if err != nil && !answer.IsNil() || answer.CachePXAT() >= 0 || t.untracked.Load() || !t.asked.CompareAndSwap(false, true) {
+	if answer.IsCacheHit() || err != nil && !answer.IsNil() || answer.CachePXAT() >= 0 || t.untracked.Load() || !t.asked.CompareAndSwap(false, true) {
 		return
 	}
 	defer t.asked.Store(false)

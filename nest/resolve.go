@@ -21,10 +21,18 @@ func (d *Declaration) at(s *Scope, args []any) (*mounted, string, *Error) {
 			return at, "", at.tree.notFound(at, d)
 		}
 	}
-	if name, ok := m.name.Complete(&at.name, s.prefix, args); ok {
-		return m, name, nil
+	if len(args) == 0 || !isNamed(args[0]) {
+		if name, ok := m.name.Complete(&at.name, s.prefix, args); ok {
+			return m, name, nil
+		}
 	}
 	return m.resolve(s, args)
+}
+
+// isNamed reports whether an argument was made by [ParamDef.Of].
+func isNamed(arg any) bool {
+	_, ok := arg.(Arg)
+	return ok
 }
 
 // fewArgs is the number of arguments that are examined without an allocation.
@@ -45,16 +53,10 @@ func (m *mounted) resolve(s *Scope, args []any) (*mounted, string, *Error) {
 			named++
 		}
 	}
-	var name string
-	var ok bool
-	switch named {
-	case 0:
-		name, ok = m.name.CompleteOwn(&s.at.name, s.prefix, args)
-	case len(args):
-		name, ok = m.name.CompleteNamed(&s.at.name, s.prefix, given[:named])
-	}
-	if ok {
-		return m, name, nil
+	if named > 0 && named == len(args) {
+		if name, ok := m.name.CompleteNamed(&s.at.name, s.prefix, given[:named]); ok {
+			return m, name, nil
+		}
 	}
 	name, problem := m.name.Resolve(&s.at.name, s.prefix, args, given[:len(args)])
 	if problem != nil {

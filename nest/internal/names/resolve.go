@@ -11,11 +11,12 @@ import (
 const stackName = 128
 
 // Complete returns the name that args complete below a scope. The scope's own name is above, and
-// its filled-in prefix is prefix. Complete is the fast path for as many plain strings and integers
-// as there are open parameters, if none of them needs a check. It reports false for all others,
-// which [Name.CompleteOwn], [Name.CompleteNamed] and [Name.Resolve] handle. The arguments do not
-// escape, because nothing here stores or formats them. That keeps a call such as Age.At(root, id)
-// at one allocation, the name. A name without parameters is a constant, and takes none.
+// its filled-in prefix is prefix. Complete is the fast path for as many strings and integers as
+// there are open parameters, of builtin types or of the parameters' own, if none of them needs a
+// check. It reports false for all others, which [Name.CompleteNamed] and [Name.Resolve] handle. The
+// arguments do not escape, because nothing here stores or formats them. That keeps a call such as
+// Age.At(root, id) at one allocation, the name. A name without parameters is a constant, and takes
+// none.
 func (m *Name) Complete(above *Name, prefix string, args []any) (string, bool) {
 	open := m.Pieces[len(above.Pieces):]
 	if len(open) != len(args) {
@@ -40,7 +41,7 @@ func (m *Name) Complete(above *Name, prefix string, args []any) (string, bool) {
 		if i > 0 {
 			name = open[i].block.append(name)
 		}
-		var n int64
+		n, fits := int64(0), true // an integer of a builtin type that fits an int64
 		switch a := args[i].(type) {
 		case string:
 			if uint(len(a)-1) >= uint(p.fastLen) { // empty, too long, or to be checked
@@ -56,29 +57,40 @@ func (m *Name) Complete(above *Name, prefix string, args []any) (string, bool) {
 			n = int64(a)
 		case int64:
 			n = a
+		case int32:
+			n = int64(a)
+		case int16:
+			n = int64(a)
+		case int8:
+			n = int64(a)
+		case uint:
+			n = int64(a)
+			fits = n >= 0
+		case uint64:
+			n = int64(a)
+			fits = n >= 0
+		case uint32:
+			n = int64(a)
+		case uint16:
+			n = int64(a)
+		case uint8:
+			n = int64(a)
 		default:
+			fits = false
+		}
+		if fits && p.fastInt {
+			name = strconv.AppendInt(name, n, 10)
+			continue
+		}
+		var ok bool
+		if name, ok = p.appendOwn(name, args[i]); !ok {
 			return "", false
 		}
-		if !p.fastInt {
-			return "", false
-		}
-		name = strconv.AppendInt(name, n, 10)
 	}
 	return string(m.endBlock.append(name)), true
 }
 
-// CompleteOwn is like [Name.Complete], for integers and strings of every builtin type and of the
-// parameters' own types.
-func (m *Name) CompleteOwn(above *Name, prefix string, args []any) (string, bool) {
-	var stack [stackName]byte
-	name, ok := m.AppendOwn(stack[:0], above, prefix, args)
-	if !ok || len(args) == 0 {
-		return "", false
-	}
-	return string(name), true
-}
-
-// AppendOwn appends the name that CompleteOwn returns. It takes a name without open parameters too.
+// AppendOwn is like [Name.Complete], and appends the name.
 func (m *Name) AppendOwn(name []byte, above *Name, prefix string, args []any) ([]byte, bool) {
 	open := m.Pieces[len(above.Pieces):]
 	if len(open) != len(args) {
@@ -114,10 +126,12 @@ func (p *Piece) begin(name []byte, above *Name, prefix string) []byte {
 func (p *Param) appendOwn(name []byte, arg any) ([]byte, bool) {
 	v := reflect.ValueOf(arg)
 	kind := v.Kind()
-	own := kind != reflect.Invalid && v.Type() == p.Type
-	builtin := p.Class == AnyClass || kind != reflect.Invalid && v.Type().PkgPath() == ""
+	if kind == reflect.Invalid || p.Class == TextClass {
+		return name, false
+	}
+	own := v.Type() == p.Type
 	switch {
-	case p.Class == TextClass || !own && !builtin:
+	case !own && p.isAnother(v.Type()):
 		return name, false
 	case reflect.Int <= kind && kind <= reflect.Int64:
 		return strconv.AppendInt(name, v.Int(), 10), own && p.fastOwn || p.fastInt
