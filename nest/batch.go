@@ -10,8 +10,8 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// maxCommands is the maximum number of commands that are sent together. From 2,000 on, rueidis sends
-// a pipeline over a connection of its own, where a fence has no effect.
+// maxCommands is the maximum number of commands that are sent together. From 2,000 on, rueidis
+// sends a pipeline over a connection of its own, where a fence has no effect.
 const maxCommands = 1990
 
 // maxPipeline is the maximum number of operations that are sent together where each may have up to

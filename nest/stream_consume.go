@@ -119,9 +119,9 @@ const (
 // but it consumes an existing group even then. It removes consumers that are gone from the group
 // ([RemoveIdle]).
 //
-// An entry is acknowledged after handle has returned nil, and not before. handle gets the next entry
-// meanwhile, and one XACK acknowledges all that were handled until it is sent. If the process, the
-// connection or the server dies at any point, the entry is delivered again: to this consumer when
+// An entry is acknowledged after handle has returned nil, and not before. handle gets the next
+// entry meanwhile, and one XACK acknowledges all that were handled until it is sent. If the
+// process, the connection or the server dies, the entry is delivered again: to this consumer when
 // it restarts, or to another one after [ClaimAfter]. So every entry is handled at least once, and
 // possibly twice after a failure. Entries that are removed by trimming or by the stream's TTL are
 // lost to the group.
