@@ -17,8 +17,8 @@ var (
 	ordered = nest.Cluster("root", nest.Sub(orders))
 )
 
-// handGroup is the consumer group of both contenders, handPage how many entries they read at a time:
-// what Consume does by itself.
+// handGroup is the consumer group of both contenders, and handPage how many entries they read at a
+// time, which is what Consume does by itself.
 const (
 	handGroup = "workers"
 	handPage  = 16

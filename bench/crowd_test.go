@@ -70,8 +70,8 @@ func (f *ratios) cachedGetOrLoad(ctx context.Context) error {
 
 func neverLoad(context.Context) (string, error) { return "", errors.New("a hit that loads") }
 
-// BenchmarkRatioCrowd compares reads by many goroutines at once, with go-redis as it is and with its
-// AutoPipeline, and reads through a loader with reads.
+// BenchmarkRatioCrowd compares reads by many goroutines at once with rueidis' defaults and with
+// go-redis' AutoPipeline, and reads through a loader with reads.
 func BenchmarkRatioCrowd(b *testing.B) {
 	f := newRatios(b, false)
 	b.Run("GetOrLoad, 16/nest's Get", func(b *testing.B) {

@@ -22,15 +22,17 @@ var (
 	wonColour  = color.RGBA{0x2f, 0x9e, 0x6e, 0xff}
 )
 
-// plots are the pictures: the benchmarks of each, by the names of their files.
+// plots are the pictures of ratios: the benchmarks of each, by the names of their files.
 var plots = []struct{ file, title, bench string }{
 	{"names.svg", "Making a key's name", "RatioResolve"},
-	{"values.svg", "Reading and writing a value", "RatioGet|RatioSet"},
-	{"flow.svg", "Batches, cached reads, loads", "RatioFlow"},
+	{"values.svg", "Reading and writing a value", "RatioGet|RatioSet|RatioCached"},
+	{"together.svg", "Batches and transactions", "RatioBatch|RatioLoadMany|RatioTransact"},
+	{"flows.svg", "Locks, limiters, streams", "RatioLock|RatioLimiter|RatioConsume"},
 	{"walks.svg", "Walks over a million keys", "RatioKeys|RatioClear|RatioCountWhere|RatioClearWhere|RatioIterate|RatioAudit"},
 }
 
-// plot draws the ratios into a folder: a bar for each, and a line over it for the middle half.
+// plot draws the ratios into a folder, a bar for each and a line over it for the middle half, and
+// how the time of a walk grows.
 func (m *measurements) plot(folder string) error {
 	if err := os.MkdirAll(folder, 0o750); err != nil {
 		return err
@@ -47,7 +49,7 @@ func (m *measurements) plot(folder string) error {
 			return err
 		}
 	}
-	return nil
+	return m.drawGrowth(filepath.Join(folder, "growth.svg"))
 }
 
 // bar is a ratio with its middle half.
@@ -74,14 +76,21 @@ func (m *measurements) bars(benchmark string) []bar {
 	return bars
 }
 
+// newPlot returns an empty plot that can be read on a white and on a black page.
+func newPlot(title string) *plot.Plot {
+	p := plot.New()
+	p.Title.Text = title
+	p.BackgroundColor = color.Transparent
+	p.Title.TextStyle.Color, p.Legend.TextStyle.Color = inkColour, inkColour
+	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
+		axis.Color, axis.Label.TextStyle.Color, axis.Tick.Color, axis.Tick.Label.Color = inkColour, inkColour, inkColour, inkColour
+	}
+	return p
+}
+
 // draw draws bars from top to bottom, each as long as nest takes for a second of the other's.
 func draw(path, title string, bars []bar) error {
-	p := plot.New()
-	p.Title.Text = title + ": nest's time for each second of the other's"
-	p.BackgroundColor = color.Transparent
-	p.Title.TextStyle.Color, p.X.Color, p.Y.Color = inkColour, inkColour, inkColour
-	p.X.Tick.Color, p.Y.Tick.Color = inkColour, inkColour
-	p.X.Tick.Label.Color, p.Y.Tick.Label.Color = inkColour, inkColour
+	p := newPlot(title + ": nest's time for each second of the other's")
 	p.X.Min, p.X.Max = 0, 1.2
 	names := make([]string, len(bars))
 	for i, b := range bars {
@@ -114,7 +123,12 @@ func draw(path, title string, bars []bar) error {
 	p.Add(one)
 	p.NominalY(names...)
 	p.Y.Min, p.Y.Max = -0.6, float64(len(bars))-0.4
-	canvas := vgsvg.New(vg.Points(640), vg.Points(60+16*float64(len(bars))))
+	return write(path, p, 60+16*float64(len(bars)))
+}
+
+// write writes a plot of that height, in points, into a file.
+func write(path string, p *plot.Plot, height float64) error {
+	canvas := vgsvg.New(vg.Points(640), vg.Points(height))
 	p.Draw(draws.New(canvas))
 	f, err := os.Create(path)
 	if err != nil {

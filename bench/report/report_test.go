@@ -36,15 +36,17 @@ func TestReport(t *testing.T) {
 func TestPlot(t *testing.T) {
 	folder := t.TempDir()
 	require.NoError(t, measured(t).plot(folder))
-	drawn, err := os.ReadFile(filepath.Join(folder, "values.svg"))
-	require.NoError(t, err)
-	require.Contains(t, string(drawn), "Get 1 / rueidis")
-	require.NotContains(t, string(drawn), "fill:#FFFFFF", "a background hides the page's own")
-	for document := xml.NewDecoder(strings.NewReader(string(drawn))); ; {
-		if _, err := document.Token(); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			t.Fatal(err)
+	for file, shown := range map[string]string{"values.svg": "Get 1 / rueidis", "growth.svg": "a loop of SCAN"} {
+		drawn, err := os.ReadFile(filepath.Join(folder, file))
+		require.NoError(t, err)
+		require.Contains(t, string(drawn), shown)
+		require.NotContains(t, string(drawn), "fill:#FFFFFF", "a background hides the page's own")
+		for document := xml.NewDecoder(strings.NewReader(string(drawn))); ; {
+			if _, err := document.Token(); errors.Is(err, io.EOF) {
+				break
+			} else if err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }

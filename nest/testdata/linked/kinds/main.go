@@ -1,4 +1,5 @@
-// Command kinds uses nine kinds of keys, each with ten types. TestLinkedSize links it.
+// Command kinds uses nine kinds of keys, each with ten types. BenchmarkBinary of package
+// bench links it.
 package main
 
 import (
