@@ -60,7 +60,7 @@ func (a *acks) run() {
 	defer a.mu.Unlock()
 	for len(a.ids) > 0 && a.err == nil {
 		ids, of := a.ids, a.of
-		a.ids = nil
+		a.ids, a.of = nil, nil
 		a.mu.Unlock()
 		err := a.send(of, ids)
 		a.mu.Lock()

@@ -20,7 +20,7 @@ func TestAcknowledgementsGather(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var sent [][]string
-		a := acks{tally: &behind.Tally{}, send: func(ids []string) error {
+		a := acks{tally: &behind.Tally{}, send: func(_ context.Context, ids []string) error {
 			time.Sleep(time.Second)
 			sent = append(sent, slices.Clone(ids))
 			return nil
@@ -41,7 +41,7 @@ func TestAcknowledgementsThatFailAreKept(t *testing.T) {
 		lost := errors.New("lost")
 		var sent [][]string
 		var fails error = lost
-		a := acks{tally: &behind.Tally{}, send: func(ids []string) error {
+		a := acks{tally: &behind.Tally{}, send: func(_ context.Context, ids []string) error {
 			sent = append(sent, slices.Clone(ids))
 			return fails
 		}}
@@ -70,7 +70,7 @@ func TestAcknowledgementsThatFailAreKept(t *testing.T) {
 func TestAcknowledgementsThatTakeLong(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := acks{tally: &behind.Tally{}, send: func([]string) error { time.Sleep(ackTimeout); return nil }}
+		a := acks{tally: &behind.Tally{}, send: func(context.Context, []string) error { time.Sleep(ackTimeout); return nil }}
 		ctx, cancel := context.WithCancel(t.Context())
 		start := time.Now()
 		for i := range mostUnacked + 2 {
@@ -94,7 +94,7 @@ func TestAcknowledgementsOfManyWorkers(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	var acked []string
-	a := acks{tally: &behind.Tally{}, send: func(ids []string) error {
+	a := acks{tally: &behind.Tally{}, send: func(_ context.Context, ids []string) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if len(acked)%3 == 1 {
