@@ -26,8 +26,15 @@ func checkAPI(out *strings.Builder, root string) error {
 	if err != nil {
 		return err
 	}
+	changes, err := readChanges(root)
+	if err != nil {
+		return err
+	}
 	latest := latestRelease(strings.Fields(tags))
 	if latest == "" {
+		if version, released := changes.latest(); released {
+			return fmt.Errorf("%s has a section %s, and this clone knows no tag of a release: fetch the tags", changelog, version)
+		}
 		fmt.Fprintln(out, "nothing was compared: this clone knows no tag of a release (vX.Y.Z)")
 		return nil
 	}
@@ -47,12 +54,12 @@ func checkAPI(out *strings.Builder, root string) error {
 	if err != nil {
 		return err
 	}
-	changes, err := readChanges(root)
+	since, err := changes.since(latest)
 	if err != nil {
 		return err
 	}
 	var announced []string
-	for _, s := range changes.since(latest) {
+	for _, s := range since {
 		announced = append(announced, breaking(s))
 	}
 	return compareAPIs(out, latest, before, now, strings.Join(announced, "\n"))

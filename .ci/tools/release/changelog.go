@@ -1,9 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/mod/semver"
 )
 
 const changelog = "CHANGELOG.md"
@@ -44,13 +47,23 @@ func (c changes) of(version string) (section, bool) {
 }
 
 // since returns the sections above that of a version.
-func (c changes) since(version string) changes {
+func (c changes) since(version string) (changes, error) {
 	for i, s := range c {
 		if title, _, _ := strings.Cut(s.title, " "); title == version {
-			return c[:i]
+			return c[:i], nil
 		}
 	}
-	return c
+	return nil, fmt.Errorf("%s has no section %s", changelog, version)
+}
+
+// latest returns the version of the first section that is of a version.
+func (c changes) latest() (version string, ok bool) {
+	for _, s := range c {
+		if title, _, _ := strings.Cut(s.title, " "); semver.IsValid(title) {
+			return title, true
+		}
+	}
+	return "", false
 }
 
 // breaking returns what a section says below "### Breaking".

@@ -229,6 +229,8 @@ func (p *plan) ready() error {
 	switch {
 	case !found:
 		return fmt.Errorf("%s has no section %s", changelog, p.version)
+	case breaking(section) != "" && semver.Major(p.version) != "v0":
+		return fmt.Errorf("%s says what breaks in %s, which only a v0 may", changelog, p.version)
 	case breaking(section) != "" && !strings.HasSuffix(strings.TrimSuffix(p.version, semver.Prerelease(p.version)), ".0"):
 		return fmt.Errorf("%s says what breaks in %s: such a release gets the next minor version", changelog, p.version)
 	}

@@ -237,6 +237,10 @@ func TestAPI(t *testing.T) {
 	do(t, root, "tag", "v0.2.0-rc.1")
 	do(t, root, "tag", "lib/v0.3.0")
 	require.Equal(t, "nothing was compared: this clone knows no tag of a release (vX.Y.Z)\n", check())
+	const before = "\n## v0.1.0\n"
+	write(t, root, "CHANGELOG.md", files()["CHANGELOG.md"]+before)
+	_, err := released(t, root, "api")
+	require.ErrorContains(t, err, "fetch the tags")
 	do(t, root, "tag", "v0.1.0")
 	require.Contains(t, check(), "example.com/root since v0.1.0: 0 compatible changes, 0 incompatible\n")
 
@@ -251,14 +255,14 @@ func TestAPI(t *testing.T) {
 	require.NoError(t, os.RemoveAll(filepath.Join(root, "sub")))
 	refused := func(changelog, reason string) {
 		t.Helper()
-		write(t, root, "CHANGELOG.md", changelog)
+		write(t, root, "CHANGELOG.md", changelog+before)
 		_, err := released(t, root, "api")
 		require.ErrorContains(t, err, reason)
 	}
 	refused("## Unreleased\n\n- Gone, T.Method and example.com/root/sub are gone\n", ": T.Method, Gone, example.com/root/sub")
 	refused("## Unreleased\n\n### Breaking\n\n- `root.Gone` is gone\n\n### Changed\n\n- T.Method\n", ": T.Method, example.com/root/sub")
 	refused("## Unreleased\n\n## v0.1.0\n\n### Breaking\n\n- Gone, T.Method, example.com/root/sub\n", ": T.Method, Gone, ")
-	write(t, root, "CHANGELOG.md", "## Unreleased\n\n### Breaking\n\n- `Gone` is gone\n- `root.T.Method` takes a string\n- `example.com/root/sub`\n")
+	write(t, root, "CHANGELOG.md", "## Unreleased\n\n### Breaking\n\n- `Gone` is gone\n- `root.T.Method` takes a string\n- `example.com/root/sub`\n"+before)
 	require.Contains(t, check(), "example.com/root since v0.1.0: 1 compatible changes, 3 incompatible\n")
 
 	// It is still announced while the next release is prepared.
@@ -267,12 +271,14 @@ func TestAPI(t *testing.T) {
 
 	// From v1 on nothing may break.
 	do(t, root, "tag", "v1.0.0")
-	refused(read(t, root, "CHANGELOG.md"), "a new major version")
+	refused(read(t, root, "CHANGELOG.md")+"\n## v1.0.0\n", "a new major version")
+	refused("## Unreleased\n", "no section v1.0.0")
 }
 
 // A module that is gone takes its API with it; a new one has none to compare with.
 func TestAPIModules(t *testing.T) {
 	root := repository(t, files())
+	write(t, root, "CHANGELOG.md", files()["CHANGELOG.md"]+"\n## v0.1.0\n")
 	do(t, root, "tag", "v0.1.0")
 	write(t, root, "go.work", "go 1.26.0\n\nuse (\n\t.\n\t./lib\n\t./new\n)\n")
 	write(t, root, "new/go.mod", "module example.com/root/new\n\ngo 1.26.0\n")
