@@ -309,7 +309,8 @@ func (e *exchangeContext) Err() error {
 // errRefusing ends the context of an exchange with a server that refuses it.
 var errRefusing = errors.New("the server refuses connections")
 
-// doubt asks the server whether it refuses connections, and ends the context if it does.
+// doubt asks the server whether it refuses connections, and ends the context if it does. If nobody
+// knows yet, it may be asked again a while later.
 func (e *exchangeContext) doubt() {
 	if !e.doubts.CompareAndSwap(false, true) {
 		return
@@ -318,7 +319,10 @@ func (e *exchangeContext) doubt() {
 	e.behind.Go(behind.Command, func() {
 		if refused := refuses(e.client, e.slot, e.key); refused != nil {
 			e.end(errRefusing, refused)
+			return
 		}
+		time.Sleep(refusalPatience)
+		e.doubts.Store(false)
 	})
 }
 
