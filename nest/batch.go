@@ -19,7 +19,8 @@ const maxCommands = 1990
 const maxPipeline = maxCommands / 4
 
 // Batch collects operations and sends them together: one round trip for each server, or for each
-// 1,990 commands if there are more. The In method of a reference puts it into a batch, where its
+// 1,990 commands if there are more. A write of a cached key counts for two, and on a Redis Cluster
+// for up to four. The In method of a reference puts it into a batch, where its
 // operations have the same names and return futures:
 //
 //	b := root.Batch()
@@ -454,8 +455,7 @@ func (b *Batch) pipeline(ctx context.Context, items []item) (errs []error) {
 			errs[i] = err
 		}
 	}
-	list := commandsPool.Get().(*[]rueidis.Completed)
-	cmds := endLoads((*list)[:0], items)
+	cmds := endLoads(make([]rueidis.Completed, 0, len(items)), items)
 	before := len(cmds)
 	for i := range items {
 		switch it := &items[i]; {
@@ -475,25 +475,15 @@ func (b *Batch) pipeline(ctx context.Context, items []item) (errs []error) {
 	b.doubt(items, lost)
 	b.wrote(items)
 	answers = answers[before:]
-	answered := true
 	for i := range items {
 		if it := &items[i]; it.unsent() == nil && !it.skip {
-			answered = answered && answers[0].NonRedisError() == nil
 			answer, err := answers[0].ToMessage()
 			failed(i, it.settle(ctx, answer, err))
 			answers = answers[1:]
 		}
 	}
-	if answered { // else the client may still be about to write them
-		clear(cmds)
-		*list = cmds
-		commandsPool.Put(list)
-	}
 	return errs
 }
-
-// commandsPool holds lists of commands that have all been answered.
-var commandsPool = sync.Pool{New: func() any { return new([]rueidis.Completed) }}
 
 // endLoads appends the commands that end the loads of the keys that the items write.
 func endLoads(cmds []rueidis.Completed, items []item) []rueidis.Completed {

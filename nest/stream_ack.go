@@ -11,7 +11,7 @@ import (
 // ackTimeout bounds how long an acknowledgement may outlive the context.
 const ackTimeout = 5 * time.Second
 
-// mostUnacked is how many entries may be handled and not yet acknowledged before the next entry has
+// mostUnacked is how many entries may gather while an XACK is on its way before the next entry has
 // to wait.
 const mostUnacked = 1000
 
@@ -75,9 +75,18 @@ func (a *acks) run() {
 // flush acknowledges what an earlier XACK left, and waits like wait.
 func (a *acks) flush(ctx context.Context) error {
 	a.mu.Lock()
+	a.err = nil
 	a.start()
 	a.mu.Unlock()
 	return a.wait(ctx)
+}
+
+// finish is the last flush. It waits for at most [giveUpWait] however Consume ends: the caller has
+// to see a handler's panic soon, too.
+func (a *acks) finish(ctx context.Context) {
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	_ = a.flush(ended)
 }
 
 // wait waits until nothing is on its way, for at most [giveUpWait] after the end of ctx. Its error

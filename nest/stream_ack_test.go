@@ -62,6 +62,13 @@ func TestAcknowledgementsThatFailAreKept(t *testing.T) {
 		a.forget()
 		require.NoError(t, a.flush(t.Context()))
 		require.Len(t, sent, 3)
+
+		require.NoError(t, a.add(t.Context(), "4"))
+		synctest.Wait()
+		fails = nil
+		a.finish(t.Context())
+		require.Equal(t, []string{"4"}, sent[len(sent)-1])
+		require.Len(t, sent, 5, "the last attempt follows one that failed")
 	})
 }
 

@@ -148,6 +148,7 @@ func (r StreamRef[T]) Consume(ctx context.Context, group, consumer string, handl
 	}
 	c.acks.tally = r.at.m.tree.behind
 	c.acks.send = c.acknowledge
+	defer c.acks.finish(ctx)
 	for failures := 0; ; failures++ {
 		began := time.Now()
 		err := c.session(ctx)
@@ -157,7 +158,9 @@ func (r StreamRef[T]) Consume(ctx context.Context, group, consumer string, handl
 		case groupGone(err):
 			// It is gone with the stream or alone. The next session creates it again, at once.
 			failures = 0
-			c.acks.forget()
+			if errors.Is(err, ErrNotFound) {
+				c.acks.forget()
+			}
 		case !passing(err):
 			return err
 		}
@@ -243,19 +246,23 @@ func groupGone(err error) bool {
 }
 
 // session consumes until something fails or the context ends.
-func (c *consuming[T]) session(ctx context.Context) (err error) {
-	defer func() {
-		if unacked := c.acks.wait(ctx); err == nil {
-			err = unacked
-		}
-	}()
+func (c *consuming[T]) session(ctx context.Context) error {
+	err := c.consume(ctx)
+	if unacked := c.acks.wait(ctx); err == nil {
+		err = unacked
+	}
+	return err
+}
+
+// consume is session without its end.
+func (c *consuming[T]) consume(ctx context.Context) error {
 	if err := c.acks.flush(ctx); err != nil {
 		return err
 	}
 	// First come the entries that this consumer was given in an earlier life, or in an answer that
 	// was lost. This also shows whether the group exists: if memory is full, the server refuses to
 	// create one, but not to read.
-	err = c.redeliver(ctx, PendingQuery{Consumer: c.name})
+	err := c.redeliver(ctx, PendingQuery{Consumer: c.name})
 	if err != nil && !groupGone(err) {
 		return err
 	}

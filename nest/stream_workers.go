@@ -10,8 +10,8 @@ import (
 // Workers makes [StreamRef.Consume] pass up to n entries at a time to its handler, each on a
 // goroutine of its own. The handler must then be safe for concurrent use, and entries are not
 // handled in their order. Entries are read a page at a time ([Count], but at least n), and the next
-// page is read once all of a page have been handled. With [DeadLetter] a page has n entries. Each
-// entry is acknowledged by itself, after its handler has returned nil.
+// page is read once all of a page have been handled. With [DeadLetter] a page has n entries. An
+// entry is acknowledged after its own handler has returned nil.
 //
 // When the context ends, or a handler panics, the contexts of all handlers end, and Consume returns
 // or panics once all have returned. The default is 1: one after the other, in order, on Consume's
