@@ -32,7 +32,7 @@ var families = []family{
 	{title: "Writing a value", bench: "RatioSet", benchtime: "3x",
 		about: "64 bytes with a TTL, otherwise as above."},
 	{title: "Many goroutines", bench: "RatioCrowd", benchtime: "3x",
-		about: "64 bytes. rueidis' defaults open several connections, nest's client has one. AutoPipeline is go-redis' experimental way to share round trips."},
+		about: "64 bytes. rueidis' defaults open several connections, nest's client has one. AutoPipeline is go-redis' experimental way to share round trips, a flush delay of 20 µs (REDIS_FLUSH_DELAY) is rueidis'."},
 	{title: "Cached reads", bench: "RatioCached", benchtime: "4x",
 		about: "A value that the client remembers, with the key's name made each time. go-redis' client-side cache is experimental."},
 	{title: "Batches", bench: "RatioBatch", benchtime: "3x",
