@@ -50,14 +50,9 @@ func newRatios(tb testing.TB, cached bool) *ratios {
 	return f
 }
 
-// nestHit and rawHit read a value from the client's cache; both build the key's name.
+// nestHit reads a value from the client's cache.
 func (f *ratios) nestHit(ctx context.Context) error {
 	return same(ratioCached.At(f.root, f.user).Get(ctx))
-}
-
-func (f *ratios) rawHit(ctx context.Context) error {
-	key := f.prefix + strconv.FormatInt(f.user, 10) + ":cached"
-	return same(f.client.DoCache(ctx, f.client.B().Get().Key(key).Cache(), noteTTL).ToString())
 }
 
 func (f *ratios) get(ctx context.Context) error { return same(ratioNote.At(f.root, f.user).Get(ctx)) }

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"runtime"
 	"testing"
 
 	"github.com/redisimnest/redisimnest/nest"
@@ -10,18 +11,14 @@ import (
 // for each scope and reference that a program keeps (B/op).
 func BenchmarkMemory(b *testing.B) {
 	const n = 10_000
-	keep := func(name string, make func() any) {
+	keep := func(name string, create func() any) {
 		b.Run(name+"/nest", func(b *testing.B) {
-			var kept any
 			var sizes []float64
 			for b.Loop() {
-				kept = nil
 				before := liveHeap()
-				kept = make()
+				kept := create()
 				sizes = append(sizes, float64(liveHeap()-before)/n)
-			}
-			if kept == nil {
-				b.Fatal("nothing was kept")
+				runtime.KeepAlive(kept)
 			}
 			b.ReportMetric(median(sizes), "B/op")
 			b.ReportMetric(0, "ns/op")

@@ -269,25 +269,25 @@ func prepare[R any](b *Batch, it *item, c *command[R], f *Future[R]) {
 }
 
 // take fills in an item from what its command sends.
-func (it *item) take(b *Batch, op string, err error, c shipment) {
-	r := it.ref
-	it.fenced = c.writesCached(r)
+func (i *item) take(b *Batch, op string, err error, c shipment) {
+	r := i.ref
+	i.fenced = c.writesCached(r)
 	switch before := c.endLoads(r); {
 	case err != nil:
-		it.more = &extras{unsent: r.fail(op, err)}
+		i.more = &extras{unsent: r.fail(op, err)}
 	case c.unsent:
 	default:
 		if err := b.way.refuses(c.cmd); err != nil {
-			it.more = &extras{unsent: r.fail(op, err)}
+			i.more = &extras{unsent: r.fail(op, err)}
 			return
 		}
-		it.cmd = b.tree.inFull(c.cmd)
+		i.cmd = b.tree.inFull(c.cmd)
 		if before != nil || c.uses != nil {
-			it.more = &extras{before: before, uses: c.uses}
+			i.more = &extras{before: before, uses: c.uses}
 		}
 		if c.mayMove(r) {
 			if mv, ok := c.moves(r); ok {
-				it.move(mv)
+				i.move(mv)
 			}
 		}
 	}

@@ -40,7 +40,7 @@ func TestAcknowledgementsThatFailAreKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lost := errors.New("lost")
 		var sent [][]string
-		var fails error = lost
+		fails := lost
 		a := acks{tally: &behind.Tally{}, send: func(_ context.Context, ids []string) error {
 			sent = append(sent, slices.Clone(ids))
 			return fails

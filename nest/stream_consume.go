@@ -153,8 +153,8 @@ func (r StreamRef[T]) Consume(ctx context.Context, group, consumer string, handl
 		began := time.Now()
 		err := c.session(ctx)
 		switch {
-		case ctx.Err() != nil:
-			return nil //nolint:nilerr // the caller's own wish
+		case ctx.Err() != nil: // the caller's own wish
+			return nil
 		case groupGone(err):
 			// It is gone with the stream or alone. The next session creates it again, at once.
 			failures = 0
@@ -169,7 +169,7 @@ func (r StreamRef[T]) Consume(ctx context.Context, group, consumer string, handl
 			failures = 0
 		}
 		if rest(ctx, min(2*time.Millisecond<<min(failures, 10), time.Second)) != nil {
-			return nil //nolint:nilerr // the caller's own wish
+			return nil
 		}
 	}
 }
