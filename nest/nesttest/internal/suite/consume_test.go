@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -230,6 +231,46 @@ func (m mortal) Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResu
 		return rueidis.NewErrorResult(errDead)
 	}
 	return result
+}
+
+// deaf is a client that loses its first XACK.
+type deaf struct {
+	rueidis.Client
+	lost  chan struct{} // closed when it was
+	acked *atomic.Int64
+}
+
+func (d deaf) Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
+	if cmd.Commands()[0] == "XACK" && d.acked.Add(1) == 1 {
+		close(d.lost)
+		return rueidis.NewErrorResult(io.EOF)
+	}
+	return d.Client.Do(ctx, cmd)
+}
+
+// What one XACK could not acknowledge is acknowledged when Consume ends, at the latest.
+func TestConsumeAcknowledgesAtItsEnd(t *testing.T) {
+	t.Parallel()
+	def := nest.Stream[int]("stream")
+	client := deaf{nesttest.Client(t), make(chan struct{}), new(atomic.Int64)}
+	scope, err := nest.Open(client, nest.Cluster("streams", nest.Sub(def)), nest.WithPrefix(nesttest.Shared(t).Prefix(t)))
+	require.NoError(t, err)
+	fillStream(t, def.At(scope), 2)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	times := 0
+	require.NoError(t, def.At(scope).Consume(ctx, "g", "one", func(context.Context, nest.Delivery[int]) error {
+		if times++; times == 2 {
+			<-client.lost
+			cancel()
+		}
+		return nil
+	}))
+	require.Equal(t, 2, times)
+	eventually(t, func() bool {
+		s, err := def.At(scope).PendingSummary(t.Context(), "g")
+		return err == nil && s.Count == 0
+	})
 }
 
 // TestConsumeLosesNothing kills a consumer before and after each of its commands, and checks which
