@@ -41,20 +41,7 @@ func batches(b *testing.B, size int) []task {
 	}
 	return []task{
 		{"nest", func(ctx context.Context) error {
-			batch := root.Batch()
-			futures := make([]*nest.Future[string], size)
-			for i := range futures {
-				futures[i] = note.At(root, int64(first+i)).In(batch).Get()
-			}
-			if err := batch.Exec(ctx); err != nil {
-				return err
-			}
-			for _, f := range futures {
-				if err := same(f.Value()); err != nil {
-					return err
-				}
-			}
-			return nil
+			return readTogether(ctx, root, size, func(i int) int64 { return int64(first + i) })
 		}},
 		{"rueidis+concat", func(ctx context.Context) error {
 			cmds := make([]rueidis.Completed, size)
@@ -78,6 +65,24 @@ func batches(b *testing.B, size int) []task {
 			return sameCmds(pipe.Exec(ctx))
 		}},
 	}
+}
+
+// readTogether reads the notes of that many users in one batch.
+func readTogether(ctx context.Context, root nest.Scope, size int, id func(i int) int64) error {
+	batch := root.Batch()
+	futures := make([]*nest.Future[string], size)
+	for i := range futures {
+		futures[i] = note.At(root, id(i)).In(batch).Get()
+	}
+	if err := batch.Exec(ctx); err != nil {
+		return err
+	}
+	for _, f := range futures {
+		if err := same(f.Value()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func sameAll(results []rueidis.RedisResult) error {

@@ -12,7 +12,7 @@ import (
 	"github.com/redisimnest/redisimnest/nest/nesttest"
 )
 
-// BenchmarkRatioCluster compares reads, batches and a walk on a Redis Cluster of three primaries,
+// BenchmarkRatioCluster compares reads and batches on a Redis Cluster of three primaries,
 // which run on this machine too.
 func BenchmarkRatioCluster(b *testing.B) {
 	server := nesttest.Cluster(b)
@@ -53,20 +53,7 @@ func BenchmarkRatioCluster(b *testing.B) {
 	const size = 100
 	compareTasks(b, "batch of 100", []task{
 		{"nest", func(ctx context.Context) error {
-			batch := root.Batch()
-			futures := make([]*nest.Future[string], size)
-			for i := range futures {
-				futures[i] = note.At(root, ids[i]).In(batch).Get()
-			}
-			if err := batch.Exec(ctx); err != nil {
-				return err
-			}
-			for _, f := range futures {
-				if err := same(f.Value()); err != nil {
-					return err
-				}
-			}
-			return nil
+			return readTogether(ctx, root, size, func(i int) int64 { return ids[i] })
 		}},
 		{"rueidis", func(ctx context.Context) error {
 			cmds := make([]rueidis.Completed, size)
