@@ -93,10 +93,10 @@ type Config struct {
 	Timeout time.Duration `env:"REDIS_TIMEOUT"`
 	// FlushDelay is REDIS_FLUSH_DELAY, a duration from 1us to 50us, or "off": how long a connection
 	// that is in use waits after each flush for more commands to send together. For services that
-	// have a hundred and more calls under way at all times: there 20us takes about half of the time
-	// for each call, and less processor time here and on the server. Below twenty calls at a time
-	// it is of no use, and a delay beyond 20us makes each call slower. The default is off; a
-	// negative FlushDelay is off.
+	// have dozens of calls under way at all times: with 20us and a hundred calls at a time each
+	// takes about half of its time, and less processor time. Below twenty calls at a time it is of
+	// no use, and with four each takes a quarter longer; with 50us each of a few calls takes almost
+	// twice as long. The default is off; a negative FlushDelay is off.
 	FlushDelay time.Duration `env:"REDIS_FLUSH_DELAY"`
 	// LogOperations is SHOW_METHOD_DISPATCH_LOGS: whether to log every operation, without values,
 	// to [log/slog.Default]. The default is false.
@@ -224,7 +224,7 @@ var parsers = map[reflect.Type]caarlos.ParserFunc{
 const (
 	// noDuration is what off stands for.
 	noDuration time.Duration = -1
-	// longestFlush bounds REDIS_FLUSH_DELAY: already here each call takes half as long again if
+	// longestFlush bounds REDIS_FLUSH_DELAY: already here each call takes almost twice as long if
 	// there are few at a time.
 	longestFlush = 50 * time.Microsecond
 )

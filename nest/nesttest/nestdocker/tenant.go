@@ -17,7 +17,7 @@ import (
 
 // startNodes starts n servers in one container. Each announces to the others and to clients the
 // loopback address and a port that is the same inside and outside the container. So both can reach
-// it, whatever the network between this machine and its containers looks like.
+// it over any network between this machine and its containers.
 func startNodes(n int, args []string) (engine.Engine, []engine.Node, error) {
 	pool, err := dockerEngine()
 	if err != nil {

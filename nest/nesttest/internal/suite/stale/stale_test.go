@@ -97,8 +97,8 @@ func TestAWriteReturnsAfterTheOldValueIsDropped(t *testing.T) {
 	}
 }
 
-// A load that began before a write stores nothing after it, whatever the write was and whoever made
-// it.
+// A load that began before a write stores nothing after it. That holds for every kind of write, by
+// this client, by another one, and without this package.
 func TestALoadStoresNothingOlderThanAWrite(t *testing.T) {
 	t.Parallel()
 	server := nesttest.Start(t)
