@@ -31,8 +31,10 @@ var families = []family{
 		about: "64 bytes, by 1, 16 and 256 goroutines. rueidis and go-redis get a name that was made beforehand, `rueidis+concat` makes it each time."},
 	{title: "Writing a value", bench: "RatioSet", benchtime: "3x",
 		about: "64 bytes with a TTL, otherwise as above."},
-	{title: "Many goroutines", bench: "RatioCrowd", benchtime: "3x",
-		about: "64 bytes. rueidis' defaults open several connections, nest's client has one. AutoPipeline is go-redis' experimental way to share round trips, a flush delay of 20 µs (REDIS_FLUSH_DELAY) is rueidis'."},
+	{title: "Many goroutines", bench: "RatioCrowd", benchtime: "3x", passes: 5,
+		about: "64 bytes. rueidis' defaults open several connections, nest's client has one. AutoPipeline is go-redis' experimental way to share round trips."},
+	{title: "A flush delay", bench: "RatioFlush", benchtime: "3x", passes: 5,
+		about: "`REDIS_FLUSH_DELAY=20us` beside none, by 1 to 256 goroutines: on the loopback interface, and over a link whose round trip takes 1 ms."},
 	{title: "Cached reads", bench: "RatioCached", benchtime: "4x",
 		about: "A value that the client remembers, with the key's name made each time. go-redis' client-side cache is experimental."},
 	{title: "Batches", bench: "RatioBatch", benchtime: "3x",
@@ -49,11 +51,11 @@ var families = []family{
 		about: "Three primaries on the same machine. rueidis and go-redis get names that were made beforehand."},
 	{title: "Current generation", bench: "RatioCurrent", benchtime: "4x",
 		about: "`Current` beside a cached read of the number and the scope that it makes."},
-	{title: "Former names", bench: "RatioWas", benchtime: "4x",
+	{title: "Former names", bench: "RatioWas", benchtime: "4x", passes: 5,
 		about: "Keys that were renamed with `Was`, beside a `Get` of a key that never was."},
-	{title: "Timeouts and the breaker", bench: "RatioAway", benchtime: "3x",
+	{title: "Timeouts and the breaker", bench: "RatioAway", benchtime: "3x", passes: 5,
 		about: "Calls with `WithTimeout` and `WithBreaker`, beside the same calls without."},
-	{title: "Operations of all kinds", bench: "RatioKinds", benchtime: "2x",
+	{title: "Operations of all kinds", bench: "RatioKinds", benchtime: "2x", passes: 5,
 		about: "Beside the command by hand. `fleeting` writes start a TTL in the same step; by hand they take two commands, which are no such step."},
 	{title: "Codecs", bench: "RatioCodec", benchtime: "4x",
 		about: "Beside the library that the codec uses, with the same options."},
@@ -90,6 +92,23 @@ func (m *measurements) measure(ctx context.Context, folder string, o orders, pro
 	if o.short {
 		passes = 3
 	}
+	if m.made, err = madeOn(ctx, time.Now(), o); err != nil {
+		return err
+	}
+	kept := io.Discard
+	if o.keep != "" {
+		f, err := os.Create(o.keep)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = f.Close() }()
+		kept = f
+	}
+	for _, line := range m.made {
+		if _, err := fmt.Fprintln(kept, madeMark+line); err != nil {
+			return err
+		}
+	}
 	began := time.Now()
 	for pass := range passes {
 		for _, f := range chosen {
@@ -103,6 +122,9 @@ func (m *measurements) measure(ctx context.Context, folder string, o orders, pro
 			}
 			text, err := output(ctx, folder, program, args...)
 			if err != nil {
+				return err
+			}
+			if _, err := kept.Write(text); err != nil {
 				return err
 			}
 			if err := m.read(bytes.NewReader(text)); err != nil {
