@@ -11,6 +11,7 @@
 // change. Both sides of a ratio are measured under the same conditions. The report has the median
 // of the passes and the middle half of them.
 //
+//	go run ./bench/report -alone -check          # only what needs no server, and writes no file
 //	go run ./bench/report -bench 'Resolve|Get'   # prints a part, and writes no file
 //	go run ./bench/report -keep run.txt          # keeps what the benchmarks print
 //	go run ./bench/report -from run.txt          # prints a report of it
@@ -30,10 +31,14 @@ import (
 
 // orders are what the command line asks for.
 type orders struct {
-	short, check, write bool
-	budget, pages       bool
-	bench, from, keep   string
+	short, check, write  bool
+	budget, pages, alone bool
+	bench, from, keep    string
 }
+
+// prints reports whether the report goes to the standard output, because it is that of a part or of
+// another run.
+func (o orders) prints() bool { return o.bench != "" || o.alone || o.from != "" && !o.write }
 
 func main() {
 	var o orders
@@ -41,6 +46,7 @@ func main() {
 	flag.BoolVar(&o.check, "check", false, "fail if a ratio is past its limit in budget.json")
 	flag.StringVar(&o.bench, "bench", "", "measure only the families whose benchmarks match this regexp, and print them")
 	flag.StringVar(&o.from, "from", "", `print the report of this output of "go test -bench", without measuring; "-" is the standard input`)
+	flag.BoolVar(&o.alone, "alone", false, "measure only the ratios that need no server, and print them")
 	flag.StringVar(&o.keep, "keep", "", "write what the benchmarks print into this file, for -from")
 	flag.BoolVar(&o.write, "write", false, "with -from, write the files that a run writes")
 	flag.BoolVar(&o.budget, "budget", false, "write budget.json from REPORT.md, without measuring")
@@ -75,7 +81,7 @@ func run(ctx context.Context, o orders, out, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if o.bench != "" || o.from != "" && !o.write {
+	if o.prints() {
 		m.made = nil
 		_, err = io.WriteString(out, m.markdown())
 	} else {

@@ -91,20 +91,30 @@ func (s *section) table() string {
 			tableRow(&b, append(line, cells...))
 		}
 	}
-	var before []string
-	for _, r := range s.rows {
-		if r.x != 0 {
-			continue
+	if plain := slices.DeleteFunc(slices.Clone(s.rows), func(r *row) bool { return r.x != 0 }); len(plain) > 0 {
+		if b.Len() > 0 {
+			b.WriteString("\n")
 		}
-		if !slices.Equal(before, r.headings) {
-			if before = r.headings; b.Len() > 0 {
-				b.WriteString("\n")
-			}
-			heading(&b, before)
-		}
-		tableRow(&b, r.cell)
+		copied(&b, plain)
 	}
 	return b.String()
+}
+
+// copied writes rows as they are, without the columns in which they have nothing.
+func copied(b *strings.Builder, rows []*row) {
+	empty := func(i int) bool { return !slices.ContainsFunc(rows, func(r *row) bool { return r.cell[i] != "" }) }
+	kept := func(cells []string) (some []string) {
+		for i, c := range cells {
+			if !empty(i) {
+				some = append(some, c)
+			}
+		}
+		return some
+	}
+	heading(b, kept(rows[0].headings))
+	for _, r := range rows {
+		tableRow(b, kept(r.cell))
+	}
 }
 
 // shown is the ratio, in bold where nest has lost.

@@ -105,13 +105,14 @@ func TestFill(t *testing.T) {
 		"A read takes <!-- report: Get 1 / rueidis -->9.99<!-- /report --> times as long, `Match`",
 		"<!-- report: Match 10 / nest / median --><!-- /report -->, all <!-- report: Reading a value --><!-- /report -->.",
 		"<!-- report: Reading a value -->\n<!-- /report -->",
+		"<!-- report: Growth -->\n<!-- /report -->",
 		"<!-- report: Codecs, as a matrix -->\n<!-- /report -->",
 		"<!-- report: Walks -->\n<!-- /report -->",
 		"<!-- report: machine -->\nold\n<!-- /report -->",
 	}, "\n")
 	got, marks, err := p.fill(page)
 	require.NoError(t, err)
-	require.Equal(t, 7, marks)
+	require.Equal(t, 8, marks)
 	path := filepath.Join("testdata", "page.md")
 	if *update {
 		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
@@ -170,14 +171,17 @@ func TestOddLines(t *testing.T) {
 }
 
 func TestFamilies(t *testing.T) {
-	all, err := chosen("")
+	all, err := chosen(orders{})
 	require.NoError(t, err)
 	require.Len(t, all, len(families))
-	some, err := chosen("RatioGet|Match")
+	some, err := chosen(orders{bench: "RatioGet|Match"})
 	require.NoError(t, err)
 	require.Len(t, some, 2)
-	_, err = chosen("none of these")
-	require.Error(t, err)
-	_, err = chosen("(")
-	require.Error(t, err)
+	alone, err := chosen(orders{alone: true})
+	require.NoError(t, err)
+	require.Len(t, alone, 2)
+	for _, bad := range []orders{{bench: "none of these"}, {bench: "("}, {bench: "RatioGet", alone: true}} {
+		_, err = chosen(bad)
+		require.Error(t, err, bad)
+	}
 }
