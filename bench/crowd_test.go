@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
@@ -82,17 +80,8 @@ func BenchmarkRatioCrowd(b *testing.B) {
 	defaults, err := rueidis.NewClient(realServer(b).ClientOption())
 	require.NoError(b, err)
 	b.Cleanup(defaults.Close)
-	option := realServer(b).ClientOption()
-	option.DisableCache, option.RingScaleEachConn, option.MaxFlushDelay = true, 10, 20*time.Microsecond
-	patient, err := rueidis.NewClient(option)
-	require.NoError(b, err)
-	b.Cleanup(patient.Close)
-	prefix := strings.TrimSuffix(f.prefix, ":root:user:")
-	delayed, err := nest.Open(patient, ratioTree, nest.WithPrefix(prefix), nest.WithOneConnection())
-	require.NoError(b, err)
-	delayedGet := func(ctx context.Context) error { return same(ratioNote.At(delayed, f.user).Get(ctx)) }
 	for _, crowd := range []int{1, 16, 256, 2048} {
-		n := 40_960
+		n := 20_480
 		if crowd == 1 {
 			n = 2_000
 		}
@@ -106,9 +95,6 @@ func BenchmarkRatioCrowd(b *testing.B) {
 				ratio(b, inCrowd(b, crowd, alike(f.get)), inCrowd(b, crowd, alike(c.do)), n)
 			})
 		}
-		b.Run(fmt.Sprintf("Get with a flush delay, %d/nest's Get", crowd), func(b *testing.B) {
-			ratio(b, inCrowd(b, crowd, alike(delayedGet)), inCrowd(b, crowd, alike(f.get)), n)
-		})
 	}
 }
 

@@ -23,7 +23,7 @@ var (
 // client's cache answers, and the scope that the number makes.
 func BenchmarkRatioCurrent(b *testing.B) {
 	for _, c := range currents(b) {
-		b.Run(c.name, func(b *testing.B) { ratio(b, c.by[0].do, c.by[1].do, 20_000) })
+		b.Run(c.name+"/"+c.by[1].name, func(b *testing.B) { ratio(b, c.by[0].do, c.by[1].do, 20_000) })
 	}
 }
 

@@ -69,11 +69,11 @@ func resolvings(t testing.TB) []struct {
 		name string
 		by   []resolving
 	}{
-		{"none", []resolving{
+		{"no parameter", []resolving{
 			{"nest", func(int) string { return version.At(top).Key() }},
 			{"concat", func(int) string { return top.Prefix() + ":version" }},
 		}},
-		{"int", []resolving{
+		{"an integer", []resolving{
 			{"nest", func(i int) string { return age.At(top, ids[i]).Key() }},
 			{"concat", func(i int) string { return "root:user:" + strconv.FormatInt(ids[i], 10) + ":age" }},
 			{"builder", func(i int) string {
@@ -94,28 +94,28 @@ func resolvings(t testing.TB) []struct {
 				return string(append(b, ":age"...))
 			}},
 		}},
-		{"uint32", []resolving{
+		{"a uint32", []resolving{
 			{"nest", func(i int) string { return age.At(top, uint32(ids[i])).Key() }},
 			{"concat", func(i int) string { return "root:user:" + strconv.FormatUint(uint64(uint32(ids[i])), 10) + ":age" }},
 		}},
-		{"int/named-type", []resolving{
+		{"an integer of a named type", []resolving{
 			{"nest", func(i int) string { return visit.At(top, visitorID(ids[i])).Key() }},
 			{"concat", func(i int) string { return "root:visit:" + strconv.FormatInt(ids[i], 10) + ":last" }},
 		}},
-		{"int/of", []resolving{
+		{"an integer by Of", []resolving{
 			{"nest", func(i int) string { return visit.At(top, visitorParam.Of(visitorID(ids[i]))).Key() }},
 			{"concat", func(i int) string { return "root:visit:" + strconv.FormatInt(ids[i], 10) + ":last" }},
 		}},
-		{"string/of", []resolving{
+		{"a string by Of", []resolving{
 			{"nest", func(i int) string { return search.At(top, word.Of(names[i])).Key() }},
 			{"concat", func(i int) string { return "root:search:" + names[i] + ":hits" }},
 		}},
-		{"int/scope", []resolving{
+		{"an integer, from its scope", []resolving{
 			{"nest", func(int) string { return age.At(one).Key() }},
 			{"concat", func(i int) string { return "root:user:" + strconv.FormatInt(ids[i], 10) + ":age" }},
 			{"prefix", func(int) string { return prefix + ":age" }},
 		}},
-		{"string", []resolving{
+		{"a string", []resolving{
 			{"nest", func(i int) string { return nameAge.At(top, names[i]).Key() }},
 			{"concat", func(i int) string { return "root:named:" + names[i] + ":age" }},
 			{"builder", func(i int) string {
@@ -134,7 +134,7 @@ func resolvings(t testing.TB) []struct {
 				return string(append(b, ":age"...))
 			}},
 		}},
-		{"two-strings", []resolving{
+		{"two strings", []resolving{
 			{"nest", func(i int) string { return orgAge.At(top, cities[i], names[i]).Key() }},
 			{"concat", func(i int) string { return "root:org:" + cities[i] + ":user:" + names[i] + ":age" }},
 			{"builder", func(i int) string {
@@ -159,15 +159,15 @@ func resolvings(t testing.TB) []struct {
 				return string(append(b, ":age"...))
 			}},
 		}},
-		{"two-strings/uuid", []resolving{
+		{"two strings, one a UUID", []resolving{
 			{"nest", func(i int) string { return orgAge.At(top, uuids[i], names[i]).Key() }},
 			{"concat", func(i int) string { return "root:org:" + uuids[i] + ":user:" + names[i] + ":age" }},
 		}},
-		{"two-strings/last", []resolving{
+		{"two strings, one at the end", []resolving{
 			{"nest", func(i int) string { return seat.At(top, cities[i], names[i]).Key() }},
 			{"concat", func(i int) string { return "root:in:" + cities[i] + ":of:" + names[i] }},
 		}},
-		{"four-mixed", []resolving{
+		{"two integers and two strings", []resolving{
 			{"nest", func(i int) string { return event.At(top, ids[i], days[i], cities[i], names[i]).Key() }},
 			{"concat", func(i int) string {
 				return "root:user:" + strconv.FormatInt(ids[i], 10) + ":on:" + strconv.FormatInt(days[i], 10) + ":at:" + cities[i] + ":" + names[i]
@@ -202,13 +202,13 @@ func resolvings(t testing.TB) []struct {
 				return string(append(b, names[i]...))
 			}},
 		}},
-		{"four-mixed/scope", []resolving{
+		{"the same, from the first one's scope", []resolving{
 			{"nest", func(i int) string { return event.At(one, days[i], cities[i], names[i]).Key() }},
 			{"concat", func(i int) string {
 				return prefix + ":on:" + strconv.FormatInt(days[i], 10) + ":at:" + cities[i] + ":" + names[i]
 			}},
 		}},
-		{"escaped", []resolving{
+		{"a string to escape", []resolving{
 			{"nest", func(i int) string { return nameAge.At(top, odd[i]).Key() }},
 			{"concat", func(i int) string { return "root:named:" + escaper.Replace(odd[i]) + ":age" }},
 			{"sprintf", func(i int) string { return fmt.Sprintf("root:named:%s:age", escaper.Replace(odd[i])) }},
@@ -254,7 +254,7 @@ func TestResolvings(t *testing.T) {
 	for _, work := range resolvings(t) {
 		for _, c := range work.by[1:] {
 			for _, i := range []int{0, 17, several - 1} {
-				if work.name == "int/scope" {
+				if work.name == "an integer, from its scope" {
 					i = 0 // the scope's own parameter
 				}
 				require.Equal(t, work.by[0].do(i), c.do(i), "%s/%s", work.name, c.name)

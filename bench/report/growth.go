@@ -2,6 +2,7 @@ package main
 
 import (
 	"image/color"
+	"math"
 	"strconv"
 	"strings"
 
@@ -46,10 +47,11 @@ func (m *measurements) drawGrowth(path string) error {
 	}
 	p := newPlot("Counting the keys of a scope")
 	p.X.Label.Text, p.Y.Label.Text = "keys", "seconds"
+	p.X.Label.Padding, p.Legend.Padding = vg.Points(3), vg.Points(3)
 	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
-	p.X.Tick.Marker, p.Y.Tick.Marker = plot.LogTicks{Prec: -1}, plot.LogTicks{Prec: -1}
+	p.X.Tick.Marker, p.Y.Tick.Marker = decades{}, decades{}
 	p.Legend.Top, p.Legend.Left = true, true
-	colours := []color.Color{wonColour, lostColour, evenColour}
+	colours := []color.NRGBA{wonColour, lostColour, evenColour}
 	for i, name := range names {
 		line, points, err := plotter.NewLinePoints(lines[name])
 		if err != nil {
@@ -67,5 +69,24 @@ func (m *measurements) drawGrowth(path string) error {
 		p.Add(line, points, bars)
 		p.Legend.Add(plain(name), line, points)
 	}
-	return write(path, p, 300)
+	p.Y.Min, p.Y.Max = math.Pow(10, math.Floor(math.Log10(p.Y.Min))), math.Pow(10, math.Ceil(math.Log10(p.Y.Max)))
+	return write(path, p, 320)
+}
+
+// decades are the ticks of an axis, a label at each power of ten.
+type decades struct{}
+
+func (decades) Ticks(low, high float64) []plot.Tick {
+	ticks := plot.LogTicks{Prec: -1}.Ticks(low, high)
+	for i, t := range ticks {
+		if t.Label == "" {
+			continue
+		}
+		label := strconv.FormatFloat(t.Value, 'f', -1, 64)
+		for at := len(label) - 3; t.Value > 1 && at > 0; at -= 3 {
+			label = label[:at] + "," + label[at:]
+		}
+		ticks[i].Label = label
+	}
+	return ticks
 }

@@ -19,20 +19,23 @@ import (
 type family struct {
 	title, bench string
 	benchtime    string
-	passes       int // at most; 0: as many as there are
+	passes       int  // at most; 0: as many as there are
+	alone        bool // has ratios and needs no server: what can be checked anywhere
 	about        string
 }
 
 // families are in the order of the report.
 var families = []family{
-	{title: "Names", bench: "RatioResolve", benchtime: "4x",
+	{title: "Names", bench: "RatioResolve", benchtime: "4x", alone: true,
 		about: "The name of a key from its parameters. `append` writes into a buffer on the stack without looking at what it writes: nothing can be faster."},
 	{title: "Reading a value", bench: "RatioGet", benchtime: "3x",
 		about: "64 bytes, by 1, 16 and 256 goroutines. rueidis and go-redis get a name that was made beforehand, `rueidis+concat` makes it each time."},
 	{title: "Writing a value", bench: "RatioSet", benchtime: "3x",
 		about: "64 bytes with a TTL, otherwise as above."},
-	{title: "Many goroutines", bench: "RatioCrowd", benchtime: "3x",
-		about: "64 bytes. rueidis' defaults open several connections, nest's client has one. AutoPipeline is go-redis' experimental way to share round trips, a flush delay of 20 µs (REDIS_FLUSH_DELAY) is rueidis'."},
+	{title: "Many goroutines", bench: "RatioCrowd", benchtime: "3x", passes: 5,
+		about: "64 bytes. rueidis' defaults open several connections, nest's client has one. AutoPipeline is go-redis' experimental way to share round trips."},
+	{title: "A flush delay", bench: "RatioFlush", benchtime: "3x", passes: 5,
+		about: "`REDIS_FLUSH_DELAY=20us` beside none, by 1 to 256 goroutines: on the loopback interface, and over a link whose round trip takes 1 ms."},
 	{title: "Cached reads", bench: "RatioCached", benchtime: "4x",
 		about: "A value that the client remembers, with the key's name made each time. go-redis' client-side cache is experimental."},
 	{title: "Batches", bench: "RatioBatch", benchtime: "3x",
@@ -49,16 +52,18 @@ var families = []family{
 		about: "Three primaries on the same machine. rueidis and go-redis get names that were made beforehand."},
 	{title: "Current generation", bench: "RatioCurrent", benchtime: "4x",
 		about: "`Current` beside a cached read of the number and the scope that it makes."},
-	{title: "Former names", bench: "RatioWas", benchtime: "4x",
+	{title: "Former names", bench: "RatioWas", benchtime: "4x", passes: 5,
 		about: "Keys that were renamed with `Was`, beside a `Get` of a key that never was."},
-	{title: "Timeouts and the breaker", bench: "RatioAway", benchtime: "3x",
+	{title: "Timeouts and the breaker", bench: "RatioAway", benchtime: "3x", passes: 5,
 		about: "Calls with `WithTimeout` and `WithBreaker`, beside the same calls without."},
-	{title: "Operations of all kinds", bench: "RatioKinds", benchtime: "2x",
+	{title: "Operations of all kinds", bench: "RatioKinds", benchtime: "2x", passes: 5,
 		about: "Beside the command by hand. `fleeting` writes start a TTL in the same step; by hand they take two commands, which are no such step."},
-	{title: "Codecs", bench: "RatioCodec", benchtime: "4x",
+	{title: "Codecs", bench: "RatioCodec", benchtime: "4x", alone: true,
 		about: "Beside the library that the codec uses, with the same options."},
 	{title: "Walks", bench: "Ratio(Keys|Clear|CountWhere|ClearWhere|Iterate|Audit)", benchtime: "2x", passes: 3,
 		about: "A million keys, beside bare loops of SCAN, SSCAN and HSCAN with the same COUNT, of SCAN and UNLINK, and of a pipeline of the commands that an audit sends."},
+	{title: "Audits", bench: "Audit(Memory|Ceiling)", benchtime: "1x", passes: 1,
+		about: "The memory of an audit, and by how much one raises the 90th percentile of PING."},
 	{title: "Growth", bench: "Growth", benchtime: "1x", passes: 3,
 		about: "Counting the keys of a scope, of more and more keys."},
 	{title: "Memory", bench: "Memory", benchtime: "5x", passes: 3,
@@ -73,7 +78,7 @@ var families = []family{
 
 // measure runs the benchmarks of the folder and reads what they print.
 func (m *measurements) measure(ctx context.Context, folder string, o orders, progress io.Writer) error {
-	chosen, err := chosen(o.bench)
+	chosen, err := chosen(o)
 	if err != nil {
 		return err
 	}
@@ -90,6 +95,25 @@ func (m *measurements) measure(ctx context.Context, folder string, o orders, pro
 	if o.short {
 		passes = 3
 	}
+	if !o.prints() || o.keep != "" {
+		if m.made, err = madeOn(ctx, time.Now(), o); err != nil {
+			return err
+		}
+	}
+	kept := io.Discard
+	if o.keep != "" {
+		f, err := os.Create(o.keep)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = f.Close() }()
+		kept = f
+	}
+	for _, line := range m.made {
+		if _, err := fmt.Fprintln(kept, madeMark+line); err != nil {
+			return err
+		}
+	}
 	began := time.Now()
 	for pass := range passes {
 		for _, f := range chosen {
@@ -105,6 +129,9 @@ func (m *measurements) measure(ctx context.Context, folder string, o orders, pro
 			if err != nil {
 				return err
 			}
+			if _, err := kept.Write(text); err != nil {
+				return err
+			}
 			if err := m.read(bytes.NewReader(text)); err != nil {
 				return fmt.Errorf("%s: %w", f.title, err)
 			}
@@ -113,20 +140,20 @@ func (m *measurements) measure(ctx context.Context, folder string, o orders, pro
 	return nil
 }
 
-// chosen returns the families that a regexp chooses by the names of their benchmarks.
-func chosen(by string) ([]family, error) {
-	is, err := regexp.Compile(by)
+// chosen returns the families that are asked for.
+func chosen(o orders) ([]family, error) {
+	is, err := regexp.Compile(o.bench)
 	if err != nil {
 		return nil, err
 	}
 	var all []family
 	for _, f := range families {
-		if is.MatchString(f.bench) {
+		if is.MatchString(f.bench) && (f.alone || !o.alone) {
 			all = append(all, f)
 		}
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("no family of benchmarks matches %q", by)
+		return nil, fmt.Errorf("no family of benchmarks matches %q", o.bench)
 	}
 	return all, nil
 }

@@ -14,7 +14,8 @@ import (
 
 // measurements holds all runs of all benchmarks, in the order in which they were read.
 type measurements struct {
-	machine []string // "cpu: …", "pkg: …"
+	made    []string // when, where and with what, a line each
+	machine []string // "cpu: …", "goos: …"
 	works   []*work
 }
 
@@ -29,6 +30,9 @@ type rival struct {
 	name string
 	runs map[string][]float64
 }
+
+// madeMark begins the lines that -keep writes before what the benchmarks print.
+const madeMark = "made: "
 
 // timeRatio is the unit of ratios of time: of ours to the rival's.
 const timeRatio = "x-time"
@@ -60,6 +64,8 @@ func (m *measurements) read(in io.Reader) error {
 			return errors.New("the run failed: " + line)
 		case strings.HasPrefix(line, "--- SKIP"), strings.HasPrefix(line, "    --- SKIP"):
 			return errors.New("a benchmark was skipped: " + line)
+		case strings.HasPrefix(line, madeMark):
+			m.made = append(m.made, strings.TrimPrefix(line, madeMark))
 		case strings.HasPrefix(line, "goos:"), strings.HasPrefix(line, "goarch:"), strings.HasPrefix(line, "cpu:"):
 			if !slices.Contains(m.machine, line) { // several runs repeat it
 				m.machine = append(m.machine, line)
@@ -101,18 +107,23 @@ func split(name string) (work, rival string) {
 	return name, "by hand"
 }
 
-// find returns the rival that a benchmark with this name measures, or nil.
-func (m *measurements) find(name string) *rival {
-	workName, rivalName := split(name)
-	if w := found(m.works, func(w *work) bool { return w.name == workName }); w != nil {
-		return w.rival(rivalName)
+// rowName is how the report names what was measured of a rival: "Get 1 / rueidis".
+func rowName(w *work, r *rival) string { return plain(w.name) + " / " + plain(r.name) }
+
+// find returns the rival that a row of the report is about, or nil.
+func (m *measurements) find(row string) *rival {
+	for _, w := range m.works {
+		if r := found(w.rivals, func(r *rival) bool { return rowName(w, r) == row }); r != nil {
+			return r
+		}
 	}
 	return nil
 }
 
-// measured reports whether something was measured of the benchmark that a name begins with.
-func (m *measurements) measured(name string) bool {
-	return slices.ContainsFunc(m.works, func(w *work) bool { return w.benchmark() == benchmarkOf(name) })
+// measured reports whether something was measured of the benchmark that a row is about.
+func (m *measurements) measured(row string) bool {
+	first, _, _ := strings.Cut(row, " ")
+	return slices.ContainsFunc(m.works, func(w *work) bool { return plain(w.benchmark()) == first })
 }
 
 // benchmark returns the first part of the name: "RatioGet".

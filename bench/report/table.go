@@ -7,15 +7,14 @@ import (
 	"strings"
 )
 
-// markdown returns the report: a section for each family of benchmarks. made is what the reader
-// needs to know of the machine, a line each.
-func (m *measurements) markdown(made []string) string {
+// markdown returns the report: a section for each family of benchmarks.
+func (m *measurements) markdown() string {
 	var b strings.Builder
 	b.WriteString("# How fast it is\n\n")
-	if made != nil {
+	if m.made != nil {
 		b.WriteString("Written by `go run ./bench/report`, not by hand.\n\n")
 	}
-	if lines := slices.Concat(made, m.machine); len(lines) > 0 {
+	if lines := slices.Concat(m.made, m.machine); len(lines) > 0 {
 		fmt.Fprintf(&b, "```text\n%s\n```\n\n", strings.Join(lines, "\n"))
 	}
 	b.WriteString("× is how long nest takes for each second that the other takes to do the same: the median of the\n" +
@@ -34,14 +33,25 @@ func (m *measurements) markdown(made []string) string {
 			}
 		}
 		rest = others
-		section(&b, f.title, f.about, own)
+		writeSection(&b, f.title, f.about, own)
 	}
-	section(&b, "Others", "", rest)
+	writeSection(&b, "Others", "", rest)
 	return b.String()
 }
 
-// section writes a table of ratios and one of the other measurements.
-func section(b *strings.Builder, title, about string, works []*work) {
+// others are the columns that a table has if one of its rows has such a measurement.
+var others = []struct {
+	unit, heading string
+	form          func(float64) string
+}{
+	{"keys/s", "keys a second", number},
+	{"peak-B", "most heap", size},
+	{"live-B", "kept", size},
+	{"added-ns", "added", duration},
+}
+
+// writeSection writes a table of ratios and one of the other measurements.
+func writeSection(b *strings.Builder, title, about string, works []*work) {
 	if len(works) == 0 {
 		return
 	}
@@ -49,35 +59,52 @@ func section(b *strings.Builder, title, about string, works []*work) {
 	if about != "" {
 		fmt.Fprintf(b, "\n%s\n", about)
 	}
-	compared := false
-	for _, w := range works {
-		for _, r := range w.rivals {
-			if len(r.runs[timeRatio]) == 0 {
-				continue
+	writeTable(b, works, true, "| work | beside | × | middle half | | nest | allocations |", "| --- | --- | ---: | ---: | --- | ---: | ---: |",
+		func(r *rival) string {
+			return fmt.Sprintf("%s | %s–%s | %s | %s | %s", r.at(timeRatio, 0.5, ratio), r.at(timeRatio, 0.25, ratio), r.at(timeRatio, 0.75, ratio),
+				r.verdict(), r.at("ns/op", 0.5, duration), r.at("more-allocs", 0.5, more))
+		})
+	writeTable(b, works, false, "| work | by | median | middle half | memory | allocations |", "| --- | --- | ---: | ---: | ---: | ---: |",
+		func(r *rival) string {
+			half := ""
+			if low := r.at("ns/op", 0.25, duration); low != "" {
+				half = low + "–" + r.at("ns/op", 0.75, duration)
 			}
-			if !compared {
-				b.WriteString("\n| work | beside | × | middle half | | nest | allocations |\n| --- | --- | ---: | ---: | --- | ---: | ---: |\n")
-				compared = true
-			}
-			fmt.Fprintf(b, "| %s | %s | %s | %s–%s | %s | %s | %s |\n", plain(w.name), plain(r.name), r.at(timeRatio, 0.5, ratio),
-				r.at(timeRatio, 0.25, ratio), r.at(timeRatio, 0.75, ratio), r.verdict(), r.at("ns/op", 0.5, duration), r.at("more-allocs", 0.5, more))
+			return fmt.Sprintf("%s | %s | %s | %s", r.at("ns/op", 0.5, duration), half, r.at("B/op", 0.5, size), r.at("allocs/op", 0.5, number))
+		})
+}
+
+// writeTable writes what has a ratio, or what has none.
+func writeTable(b *strings.Builder, works []*work, compared bool, head, line string, cells func(r *rival) string) {
+	var rows []string
+	var columns []int
+	for i, o := range others {
+		if slices.ContainsFunc(works, func(w *work) bool {
+			return slices.ContainsFunc(w.rivals, func(r *rival) bool { return r.compared() == compared && len(r.runs[o.unit]) > 0 })
+		}) {
+			columns = append(columns, i)
+			head, line = head+" "+o.heading+" |", line+" ---: |"
 		}
 	}
-	absolute := false
 	for _, w := range works {
 		for _, r := range w.rivals {
-			if len(r.runs[timeRatio]) > 0 {
+			if r.compared() != compared {
 				continue
 			}
-			if !absolute {
-				b.WriteString("\n| work | by | median | middle half | memory | allocations |\n| --- | --- | ---: | ---: | ---: | ---: |\n")
-				absolute = true
+			row := fmt.Sprintf("| %s | %s | %s |", plain(w.name), plain(r.name), cells(r))
+			for _, i := range columns {
+				row += " " + r.at(others[i].unit, 0.5, others[i].form) + " |"
 			}
-			fmt.Fprintf(b, "| %s | %s | %s | %s–%s | %s | %s |\n", plain(w.name), plain(r.name), r.at("ns/op", 0.5, duration),
-				r.at("ns/op", 0.25, duration), r.at("ns/op", 0.75, duration), r.at("B/op", 0.5, size), r.at("allocs/op", 0.5, number))
+			rows = append(rows, row)
 		}
+	}
+	if len(rows) > 0 {
+		fmt.Fprintf(b, "\n%s\n%s\n%s\n", head, line, strings.Join(rows, "\n"))
 	}
 }
+
+// compared reports whether nest was measured beside this rival.
+func (r *rival) compared() bool { return len(r.runs[timeRatio]) > 0 }
 
 // plain returns the name of a benchmark as one reads it: without the words that only choose it.
 func plain(name string) string {
