@@ -64,6 +64,32 @@ func whyUnexecuted(err error) obstacle {
 	return noObstacle
 }
 
+// whyUnexecutedIn is whyUnexecuted of a command with this context. It knows one case more: the
+// context of another caller has ended. The client lets one caller connect with its own context, or
+// use an idle connection without the others, who get what it gets.
+func whyUnexecutedIn(ctx context.Context, err error) obstacle {
+	if why := whyUnexecuted(err); why != noObstacle || !ofOthers(ctx, err) {
+		return why
+	}
+	return serverAway
+}
+
+// ofOthers reports whether an error is that of a context which is not ctx. The deadline is looked
+// at because a connection notices its own a moment before the context does.
+func ofOthers(ctx context.Context, err error) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	switch err { //nolint:errorlint // The client returns the bare error; what wraps one is of this package.
+	case context.Canceled:
+		return true
+	case context.DeadlineExceeded:
+		deadline, bounded := ctx.Deadline()
+		return !bounded || time.Now().Before(deadline)
+	}
+	return false
+}
+
 // notBegunError is the error of a lost connection that carried only what may be sent again.
 type notBegunError struct{ cause error }
 

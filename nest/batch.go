@@ -338,7 +338,8 @@ func (b *Batch) Len() int {
 //
 // The operations of a [Scope.Batch] run in their order, but on a Redis Cluster one that was not
 // executed, because its slot was moving or no node could serve it, is sent again and then runs
-// after the others. An operation that may have been executed is never sent twice.
+// after the others; so are the reads of the same slot that follow it. A write that may have been
+// executed is never sent twice.
 func (b *Batch) Exec(ctx context.Context) error {
 	if b == nil || b.tree == nil && b.err == nil {
 		return errNoBatch

@@ -212,12 +212,10 @@ func (w *watchman) learn() {
 
 // ask returns the owners of all slots as the first node that answers knows them.
 func (w *watchman) ask() *[hashslot.Count]*server {
-	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
-	defer cancel()
 	nodes := w.client.Nodes()
 	answers := make(chan *[hashslot.Count]*server, len(nodes))
 	for _, node := range nodes {
-		w.behind.Go(behind.Command, func() { answers <- w.askNode(ctx, node) })
+		w.behind.Go(behind.Command, func() { answers <- w.askNode(node) })
 	}
 	for range nodes {
 		if owners := <-answers; owners != nil {
@@ -227,7 +225,11 @@ func (w *watchman) ask() *[hashslot.Count]*server {
 	return nil
 }
 
-func (w *watchman) askNode(ctx context.Context, node rueidis.Client) *[hashslot.Count]*server {
+// askNode asks one node. Nothing cancels it when another one has answered: the client may be
+// connecting to this one for it, and all who wait for that connection would be canceled with it.
+func (w *watchman) askNode(node rueidis.Client) *[hashslot.Count]*server {
+	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
+	defer cancel()
 	list, err := node.Do(ctx, node.B().Arbitrary("CLUSTER", "SLOTS").Build()).ToArray()
 	if err != nil {
 		return nil

@@ -37,7 +37,7 @@ type persistence struct {
 // again waits until it makes sense to send again what failed with err, and reports whether it does:
 // err says that it was not executed, and there is time left.
 func (p *persistence) again(ctx context.Context, err error) bool {
-	why := whyUnexecuted(err)
+	why := whyUnexecutedIn(ctx, err)
 	if why == noObstacle || why == heldBack || ctx.Err() != nil {
 		return false
 	}
@@ -153,19 +153,34 @@ func (t *tree) doMulti(ctx context.Context, cmds []rueidis.Completed, changed []
 	for {
 		var unexecuted []int
 		var why error
+		var late map[uint16]bool // slots of writes among the unexecuted
 		for i, answer := range answers {
 			// On a single server the client has not kept the commands that were answered. Such a
 			// server has no slots that could move.
-			if err := answer.Error(); err != nil && whyUnexecuted(err) != noObstacle && (kept || answer.NonRedisError() != nil) {
+			err := answer.Error()
+			switch {
+			case err != nil && whyUnexecutedIn(ctx, err) != noObstacle && (kept || answer.NonRedisError() != nil):
 				unexecuted, why = append(unexecuted, i), err
+				if kept && !cmds[i].IsReadOnly() {
+					if late == nil {
+						late = make(map[uint16]bool)
+					}
+					late[cmds[i].Slot()] = true
+				}
+			case kept && late[cmds[i].Slot()] && cmds[i].IsReadOnly():
+				// The client sends reads again by itself: this one was executed before the write
+				// that it follows.
+				unexecuted = append(unexecuted, i)
 			}
 		}
-		if len(unexecuted) == 0 {
+		if why == nil {
 			return answers, lost
 		}
 		if !p.again(ctx, why) {
 			for _, i := range unexecuted {
-				answers[i] = rueidis.NewErrorResult(p.lastly(ctx, answers[i].Error()))
+				if err := answers[i].Error(); whyUnexecuted(err) != noObstacle {
+					answers[i] = rueidis.NewErrorResult(p.lastly(ctx, err))
+				}
 			}
 			return answers, lost
 		}

@@ -231,6 +231,11 @@ func (l *line) send(ctx context.Context, cmds ...rueidis.Completed) []rueidis.Re
 // that is silent without heeding that the context has been cancelled. So that continues without the
 // caller.
 func (l *line) connect(ctx context.Context, cmds []rueidis.Completed) []rueidis.RedisResult {
+	if ctx.Err() != nil { // there is no connection yet
+		l.release()
+		l.conn, l.release = nil, nil
+		return failedAll(len(cmds), ctx.Err())
+	}
 	made := *l
 	came := make(chan []rueidis.RedisResult, 1)
 	go func() { came <- made.send(ctx, cmds...) }()
@@ -249,9 +254,14 @@ func (l *line) connect(ctx context.Context, cmds []rueidis.Completed) []rueidis.
 		<-came
 		made.conn.Close()
 	})
-	failed := make([]rueidis.RedisResult, len(cmds))
+	return failedAll(len(cmds), ctx.Err())
+}
+
+// failedAll returns the answers to n commands that were not answered.
+func failedAll(n int, err error) []rueidis.RedisResult {
+	failed := make([]rueidis.RedisResult, n)
 	for i := range failed {
-		failed[i] = rueidis.NewErrorResult(ctx.Err())
+		failed[i] = rueidis.NewErrorResult(err)
 	}
 	return failed
 }

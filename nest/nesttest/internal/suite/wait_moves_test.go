@@ -32,6 +32,10 @@ func TestAWaitThatEndsWhileItsSlotMovesLosesNothing(t *testing.T) {
 	nodes.MoveKey(list.Key(), func() {
 		var over atomic.Bool
 		var wg sync.WaitGroup
+		defer func() { // also when the test has failed
+			over.Store(true)
+			wg.Wait()
+		}()
 		for range 4 {
 			wg.Go(func() {
 				for !over.Load() {
@@ -51,8 +55,6 @@ func TestAWaitThatEndsWhileItsSlotMovesLosesNothing(t *testing.T) {
 			require.NoError(t, err)
 			time.Sleep(time.Duration(rand.IntN(2000)) * time.Microsecond)
 		}
-		over.Store(true)
-		wg.Wait()
 	})
 	require.Eventually(t, func() bool { // what was popped too late is put back in the background
 		rest, err := list.PopLeftN(ctx, n)
