@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bytedance/sonic"
 	"github.com/fxamacker/cbor/v2"
 	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
@@ -27,6 +28,7 @@ import (
 	gobcodec "github.com/redisimnest/redisimnest/codec/gob"
 	msgpackcodec "github.com/redisimnest/redisimnest/codec/msgpack"
 	protocodec "github.com/redisimnest/redisimnest/codec/protobuf"
+	soniccodec "github.com/redisimnest/redisimnest/codec/sonic"
 	zstdcodec "github.com/redisimnest/redisimnest/codec/zstd"
 )
 
@@ -91,6 +93,9 @@ func BenchmarkRatioCodec(b *testing.B) {
 		compareAll(b, msgpackcodec.Codec, library{msgpackMarshal, msgpackUnmarshal})
 	})
 	b.Run("cbor", func(b *testing.B) { compareAll(b, cborcodec.Codec, cborLibrary(b)) })
+	b.Run("sonic", func(b *testing.B) {
+		compareAll(b, soniccodec.Codec, library{sonic.ConfigStd.Marshal, sonic.ConfigStd.Unmarshal})
+	})
 	b.Run("zstd", func(b *testing.B) { compareAll(b, zstdcodec.Wrap(codec.JSON), zstdLibrary(b)) })
 	b.Run("versioned", func(b *testing.B) { compareAll(b, codec.Versioned(codec.JSON), versionedLibrary) })
 	b.Run("tagged", compareTagged)

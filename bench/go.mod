@@ -3,6 +3,7 @@ module github.com/redisimnest/redisimnest/bench
 go 1.26.0
 
 require (
+	github.com/bytedance/sonic v1.15.5
 	github.com/fxamacker/cbor/v2 v2.10.0
 	github.com/go-redis/redis_rate/v10 v10.0.1
 	github.com/go-redsync/redsync/v4 v4.18.1
@@ -29,8 +30,11 @@ require (
 	github.com/Nvveen/Gotty v0.0.0-20120604004816-cd527374f1e5 // indirect
 	github.com/ajstarks/svgo v0.0.0-20211024235047-1546f124cd8b // indirect
 	github.com/alicebob/miniredis/v2 v2.40.0 // indirect
+	github.com/bytedance/gopkg v0.1.3 // indirect
+	github.com/bytedance/sonic/loader v0.5.3 // indirect
 	github.com/cenkalti/backoff/v4 v4.3.0 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
+	github.com/cloudwego/base64x v0.1.6 // indirect
 	github.com/containerd/continuity v0.4.5 // indirect
 	github.com/docker/cli v27.4.1+incompatible // indirect
 	github.com/docker/docker v27.1.1+incompatible // indirect
@@ -40,6 +44,7 @@ require (
 	github.com/gogo/protobuf v1.3.2 // indirect
 	github.com/golang/freetype v0.0.0-20170609003504-e2365dfdc4a0 // indirect
 	github.com/google/shlex v0.0.0-20191202100458-e7afc7fbc510 // indirect
+	github.com/klauspost/cpuid/v2 v2.4.0 // indirect
 	github.com/moby/docker-image-spec v1.3.1 // indirect
 	github.com/moby/sys/user v0.3.0 // indirect
 	github.com/moby/term v0.5.0 // indirect
@@ -49,6 +54,7 @@ require (
 	github.com/ory/dockertest/v3 v3.12.0 // indirect
 	github.com/pkg/errors v0.9.1 // indirect
 	github.com/sirupsen/logrus v1.9.3 // indirect
+	github.com/twitchyliquid64/golang-asm v0.15.1 // indirect
 	github.com/vmihailenco/tagparser/v2 v2.0.0 // indirect
 	github.com/x448/float16 v0.8.4 // indirect
 	github.com/xeipuuv/gojsonpointer v0.0.0-20190905194746-02993c407bfb // indirect
@@ -57,6 +63,7 @@ require (
 	github.com/yuin/gopher-lua v1.1.1 // indirect
 	go.uber.org/atomic v1.12.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
+	golang.org/x/arch v0.0.0-20210923205945-b76863e36670 // indirect
 	golang.org/x/image v0.30.0 // indirect
 	gopkg.in/yaml.v2 v2.4.0 // indirect
 )
@@ -65,6 +72,7 @@ require (
 	github.com/redisimnest/redisimnest/codec/cbor v0.0.0
 	github.com/redisimnest/redisimnest/codec/msgpack v0.0.0
 	github.com/redisimnest/redisimnest/codec/protobuf v0.0.0
+	github.com/redisimnest/redisimnest/codec/sonic v0.0.0
 	github.com/redisimnest/redisimnest/codec/zstd v0.0.0
 	golang.org/x/crypto v0.58.0
 	golang.org/x/sys v0.49.0 // indirect
@@ -82,5 +90,7 @@ replace github.com/redisimnest/redisimnest/codec/cbor => ../codec/cbor
 replace github.com/redisimnest/redisimnest/codec/msgpack => ../codec/msgpack
 
 replace github.com/redisimnest/redisimnest/codec/protobuf => ../codec/protobuf
+
+replace github.com/redisimnest/redisimnest/codec/sonic => ../codec/sonic
 
 replace github.com/redisimnest/redisimnest/codec/zstd => ../codec/zstd

@@ -6,6 +6,7 @@
 // also increment numbers, and JSON for structs, slices and maps.
 //
 //   - [JSON] where every reader of the key should find JSON, including quoted strings.
+//   - codec/sonic where reading JSON takes too much time, on amd64 and arm64.
 //   - codec/msgpack and codec/cbor where size or speed counts and people seldom look at the values.
 //     MessagePack is smaller and more common. CBOR is faster and an IETF standard, and encodes
 //     equal values as equal bytes.

@@ -10,12 +10,9 @@ import (
 // byte slices, numbers, booleans, times, and types defined as one of these without reflection or
 // boxing. For returns an error if c is nil or reports that it can never hold a T.
 func For[T any](c Codec) (Typed[T], error) {
-	if c == nil {
-		return nil, errors.New("codec: no codec given")
-	}
 	t := reflect.TypeFor[T]()
-	if err := CheckType(c, t); err != nil {
-		return nil, fmt.Errorf("codec: %s: type %s: %w", c.Name(), typeName(t), err)
+	if err := holds(c, t); err != nil {
+		return nil, err
 	}
 	switch c := c.(type) {
 	case auto:
@@ -33,6 +30,17 @@ func For[T any](c Codec) (Typed[T], error) {
 	}
 	maker, _ := fixed.(Maker)
 	return &boxed[T]{codec: fixed, maker: maker}, nil
+}
+
+// holds returns an error if c is nil or can never hold values of type t.
+func holds(c Codec, t reflect.Type) error {
+	if c == nil {
+		return errors.New("codec: no codec given")
+	}
+	if err := CheckType(c, t); err != nil {
+		return fmt.Errorf("codec: %s: type %s: %w", c.Name(), typeName(t), err)
+	}
+	return nil
 }
 
 // boxed is any codec for T, through the interfaces of [Codec].

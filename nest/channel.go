@@ -27,9 +27,7 @@ type ChannelDef[T any] struct {
 func Channel[T any](template string, opts ...KeyOption) *ChannelDef[T] {
 	d := &ChannelDef[T]{}
 	where := caller()
-	d.stores(reflect.TypeFor[T]())
-	constructor := "Channel[" + d.goType + "]"
-	d.declare(d, KindChannel, constructor, template, where, applyKeyOptions(opts))
+	constructor := d.declareFor(reflect.TypeFor[T](), d, KindChannel, "Channel", template, where, opts)
 	if d.config.hasDefault {
 		where.refuse(constructor, template, errors.New("a channel has no default: nothing is kept in it"))
 	}

@@ -83,28 +83,33 @@ func call[R any](ctx context.Context, r address, build func() command[R]) (R, er
 // callWatched is like call, for the other references: one that cannot be used, a key with former
 // names, a tree that has observers.
 func callWatched[R any](ctx context.Context, r address, build func() command[R]) (R, error) {
-	err := r.usable()
-	if err == nil && ctx != nil {
-		c := build()
-		return runBuilt(ctx, r, &c)
+	if err := r.callable(ctx, func() string { return build().op.name }); err != nil {
+		var zero R
+		return zero, err
 	}
-	if err == nil {
-		err = r.ready(ctx, build().op.name)
-	}
-	if r.m != nil && r.m.tree.observed() {
-		r.observe(ctx, nameOf(r, build, err), time.Now(), err)
-	}
-	var zero R
-	return zero, err
+	c := build()
+	return runBuilt(ctx, r, &c)
 }
 
-// nameOf returns the name of the operation of a command that cannot be sent. If the reference is
-// not even to a key of its kind, it returns the name of what failed instead.
-func nameOf[R any](r address, build func() command[R], err error) string {
-	if r.m.bound != nil && !r.m.def.isCluster() && r.m.tree.client != nil {
-		return build().op.name
+// callable returns an error if an operation cannot be called, and notifies the observers of it. op
+// returns the operation's name. If the reference is not even to a key of its kind, the event has
+// the name of what failed instead.
+func (r address) callable(ctx context.Context, op func() string) error {
+	err := r.usable()
+	if err == nil && ctx != nil {
+		return nil
 	}
-	return failedOp(err)
+	if err == nil {
+		err = r.ready(ctx, op())
+	}
+	if r.m != nil && r.m.tree.observed() {
+		name := failedOp(err)
+		if r.m.bound != nil && !r.m.def.isCluster() && r.m.tree.client != nil {
+			name = op()
+		}
+		r.observe(ctx, name, time.Now(), err)
+	}
+	return err
 }
 
 // failedOp returns the name of the operation that err is about.
@@ -130,7 +135,7 @@ func runBuilt[R any](ctx context.Context, r address, c *command[R]) (R, error) {
 }
 
 func runObserved[R any](ctx context.Context, r address, c *command[R]) (R, error) {
-	ctx, o := r.begin(ctx, Event{Op: c.op.name, Command: nameOfCommand(&c.cmd)})
+	ctx, o := r.beginCommand(ctx, c.op.name, &c.cmd)
 	defer o.end()
 	v, from, err := deliver(ctx, r, c)
 	o.ended(from, err)
@@ -155,17 +160,13 @@ const (
 // deliver sends a command and returns its result, and where that comes from.
 func deliver[R any](ctx context.Context, r address, c *command[R]) (v R, from provenance, err error) {
 	if c.err != nil || c.skip {
-		v, err = unsent(r, *c)
-		return v, fromRedis, err
+		return v, fromRedis, r.unsent(c.op.name, c.err)
 	}
 	if c.down != nil {
-		return deliverOrDown(ctx, r, *c)
+		return deliverOrDown(ctx, r, c)
 	}
 	c.reading = c.reads()
-	answer, err := exchange(ctx, r, c.shipment())
-	if answer.IsCacheHit() {
-		from = fromMemory
-	}
+	answer, from, err := answerTo(ctx, r, c.shipment())
 	v, err = finish(ctx, r, c, &answer, err)
 	return v, from, err
 }
@@ -190,6 +191,14 @@ type shipment struct {
 
 func (c *command[R]) shipment() shipment {
 	return shipment{c.cmd, c.uses, c.cacheable, c.fixed, c.err != nil || c.skip}
+}
+
+// answerTo is exchange, and also returns where the answer comes from.
+func answerTo(ctx context.Context, r address, c shipment) (answer rueidis.RedisMessage, from provenance, err error) {
+	if answer, err = exchange(ctx, r, c); answer.IsCacheHit() {
+		from = fromMemory
+	}
+	return answer, from, err
 }
 
 // exchange sends a command and returns the answer of the server or of the cache.
@@ -272,12 +281,13 @@ func (r address) refused(op string, err error, writes bool) error {
 	return r.fail(op, told)
 }
 
-// unsent returns the result of a command that is not sent.
-func unsent[R any](r address, c command[R]) (zero R, err error) { //nolint:unparam // the result of operations
-	if c.err != nil {
-		return zero, r.fail(c.op.name, c.err)
+// unsent returns the error of a command that is not sent: because of err or, if that is nil, since
+// there is nothing to do.
+func (r address) unsent(op string, err error) error {
+	if err == nil {
+		return nil
 	}
-	return zero, nil
+	return r.fail(op, err)
 }
 
 // fail returns the error of an operation.

@@ -33,11 +33,11 @@ func (r address) within(e *exchangeContext, err error) error {
 }
 
 // deliverOrDown is deliver for a command that has a result while Redis is away.
-func deliverOrDown[R any](ctx context.Context, r address, c command[R]) (v R, from provenance, err error) {
+func deliverOrDown[R any](ctx context.Context, r address, c *command[R]) (v R, from provenance, err error) {
 	down := c.down
 	c.down = nil
 	e := r.bounded(ctx)
-	v, from, err = deliver(e, r, &c)
+	v, from, err = deliver(e, r, c)
 	err = r.within(e, err)
 	e.release()
 	if ctx.Err() == nil && errors.Is(err, ErrAway) {

@@ -12,6 +12,11 @@ func (r address) begin(ctx context.Context, e Event) (context.Context, *observat
 	return observing(ctx, r.m.tree.options.observers, r.described(e))
 }
 
+// beginCommand is begin for a command that is to be sent.
+func (r address) beginCommand(ctx context.Context, op string, cmd *rueidis.Completed) (context.Context, *observation) {
+	return r.begin(ctx, Event{Op: op, Command: nameOfCommand(cmd)})
+}
+
 // described adds to an event what the reference says of the key.
 func (r address) described(e Event) Event {
 	e.Template, e.Key = r.m.name.Text, r.m.name.Redact(r.key)

@@ -37,13 +37,12 @@ type CounterDef[N Number] struct {
 func Counter[N Number](template string, opts ...KeyOption) *CounterDef[N] {
 	d := &CounterDef[N]{}
 	where := caller()
-	d.stores(reflect.TypeFor[N]())
-	d.declare(d, KindCounter, "Counter["+d.goType+"]", template, where, applyKeyOptions(opts))
+	constructor := d.declareFor(reflect.TypeFor[N](), d, KindCounter, "Counter", template, where, opts)
 	var fallback N
 	if d.config.hasDefault {
 		var err error
 		if fallback, err = fitDefault[N](d.config.def()); err != nil {
-			where.refuse("Counter["+d.goType+"]", template, err)
+			where.refuse(constructor, template, err)
 		}
 	}
 	d.bind = func(*mounted) (any, error) { return bindCounter(fallback), nil }

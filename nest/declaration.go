@@ -102,6 +102,15 @@ func (d *Declaration) isCluster() bool { return d.kind == KindCluster }
 // hashTag reports whether the names of the declaration have a hash tag that it makes itself.
 func (d *Declaration) hashTag() bool { return d.config.hashTag || d.template.Tag }
 
+// declareFor is declare for a key that holds values of type t. It returns the constructor with the
+// type: "Key[int]".
+func (d *Declaration) declareFor(t reflect.Type, node Node, kind Kind, constructor, text string, where position, opts []KeyOption) string {
+	d.stores(t)
+	constructor += "[" + d.goType + "]"
+	d.declare(node, kind, constructor, text, where, applyKeyOptions(opts))
+	return constructor
+}
+
 // declare fills in d. It panics on mistakes that can be found in the declaration alone.
 func (d *Declaration) declare(node Node, kind Kind, constructor, text string, where position, apply func(*config) error) {
 	d.id = lastID.Add(1)

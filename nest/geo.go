@@ -67,9 +67,8 @@ type GeoDef[T any] struct {
 func Geo[T any](template string, opts ...KeyOption) *GeoDef[T] {
 	d := &GeoDef[T]{}
 	where := caller()
-	d.stores(reflect.TypeFor[T]())
-	d.declare(d, KindGeo, "Geo["+d.goType+"]", template, where, applyKeyOptions(opts))
-	fallback := sliceDefault[Place[T]](&d.Declaration, "Geo["+d.goType+"]")
+	constructor := d.declareFor(reflect.TypeFor[T](), d, KindGeo, "Geo", template, where, opts)
+	fallback := sliceDefault[Place[T]](&d.Declaration, constructor)
 	d.bind = func(m *mounted) (any, error) { return bindGeo(m, fallback, d.config.hasDefault) }
 	d.bindsAlike(reflect.TypeFor[geo[T]]())
 	return d

@@ -32,9 +32,7 @@ type HashDef[V any] struct {
 func Hash[V any](template string, opts ...KeyOption) *HashDef[V] {
 	d := &HashDef[V]{}
 	where := caller()
-	d.stores(reflect.TypeFor[V]())
-	constructor := "Hash[" + d.goType + "]"
-	d.declare(d, KindHash, constructor, template, where, applyKeyOptions(opts))
+	constructor := d.declareFor(reflect.TypeFor[V](), d, KindHash, "Hash", template, where, opts)
 	fallback, err := hashDefault[V](&d.config)
 	if err != nil {
 		where.refuse(constructor, template, err)
@@ -98,19 +96,20 @@ type hash[V any] struct {
 }
 
 func bindHash[V any](m *mounted, fallback hashFallback[V]) (any, error) {
+	optionals, sum := replyOptionals[V], replySum[V]
 	h := &hash[V]{
 		whole:       fallback.whole != nil,
 		get:         operation[V]{"get", replyField[V]},
 		lookup:      operation[found[V]]{"lookup", replyElement[V]},
 		take:        operation[found[V]]{"take", replyTaken[V]},
-		many:        operation[[]Optional[V]]{"get many", replyOptionals[V]},
-		manyRenewed: operation[[]Optional[V]]{"get and expire", replyOptionals[V]},
-		takeMany:    operation[[]Optional[V]]{"take many", replyOptionals[V]},
+		many:        operation[[]Optional[V]]{"get many", optionals},
+		manyRenewed: operation[[]Optional[V]]{"get and expire", optionals},
+		takeMany:    operation[[]Optional[V]]{"take many", optionals},
 		all:         operation[map[string]V]{"all", replyAll[V]},
 		random:      operation[map[string]V]{"random", replyFields[V]},
 		values:      operation[[]V]{"values", replyElements[V]},
-		incr:        operation[V]{"incr", replySum[V]},
-		decr:        operation[V]{"decr", replySum[V]},
+		incr:        operation[V]{"incr", sum},
+		decr:        operation[V]{"decr", sum},
 		loaded:      nonEmpty(replyFields[V], func(m map[string]V) int { return len(m) }),
 	}
 	var missing []V

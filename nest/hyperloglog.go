@@ -22,13 +22,12 @@ type HyperLogLogDef[T any] struct {
 func HyperLogLog[T any](template string, opts ...KeyOption) *HyperLogLogDef[T] {
 	d := &HyperLogLogDef[T]{}
 	where := caller()
-	d.stores(reflect.TypeFor[T]())
-	d.declare(d, KindHyperLogLog, "HyperLogLog["+d.goType+"]", template, where, applyKeyOptions(opts))
+	constructor := d.declareFor(reflect.TypeFor[T](), d, KindHyperLogLog, "HyperLogLog", template, where, opts)
 	var fallback int64
 	if d.config.hasDefault {
 		var err error
 		if fallback, err = fitDefault[int64](d.config.def()); err != nil {
-			where.refuse("HyperLogLog["+d.goType+"]", template, err)
+			where.refuse(constructor, template, err)
 		}
 	}
 	d.bind = func(m *mounted) (any, error) {

@@ -23,16 +23,15 @@ type KeyDef[T any] struct {
 func Key[T any](template string, opts ...KeyOption) *KeyDef[T] {
 	d := &KeyDef[T]{}
 	where := caller()
-	d.stores(reflect.TypeFor[T]())
-	d.declare(d, KindValue, "Key["+d.goType+"]", template, where, applyKeyOptions(opts))
+	constructor := d.declareFor(reflect.TypeFor[T](), d, KindValue, "Key", template, where, opts)
 	var fallback T
 	if d.config.whenDown == GiveDefault && !d.config.hasDefault {
-		where.refuse("Key["+d.goType+"]", template, errors.New("WhenDown(GiveDefault) needs a Default"))
+		where.refuse(constructor, template, errors.New("WhenDown(GiveDefault) needs a Default"))
 	}
 	if d.config.hasDefault {
 		var err error
 		if fallback, err = fitDefault[T](d.config.def()); err != nil {
-			where.refuse("Key["+d.goType+"]", template, err)
+			where.refuse(constructor, template, err)
 		}
 	}
 	d.bind = func(m *mounted) (any, error) { return bindValue(m, fallback, d.config.hasDefault) }

@@ -22,9 +22,8 @@ type ListDef[T any] struct {
 func List[T any](template string, opts ...KeyOption) *ListDef[T] {
 	d := &ListDef[T]{}
 	where := caller()
-	d.stores(reflect.TypeFor[T]())
-	d.declare(d, KindList, "List["+d.goType+"]", template, where, applyKeyOptions(opts))
-	fallback := sliceDefault[T](&d.Declaration, "List["+d.goType+"]")
+	constructor := d.declareFor(reflect.TypeFor[T](), d, KindList, "List", template, where, opts)
+	fallback := sliceDefault[T](&d.Declaration, constructor)
 	d.bind = func(m *mounted) (any, error) { return bindList(m, fallback, d.config.hasDefault) }
 	d.bindsAlike(reflect.TypeFor[list[T]]())
 	return d
@@ -72,22 +71,24 @@ type list[T any] struct {
 }
 
 func bindList[T any](m *mounted, fallback []T, hasDefault bool) (any, error) {
+	several, poppedN := replyElements[T], replyPoppedN[T]
+	one, popped := replyElement[T], replyPopped[T]
 	e, err := bindElements(m, fallback, hasDefault)
 	return &list[T]{
 		elements:      e,
 		all:           operation[[]T]{"all", replyWhole[T]},
-		span:          operation[[]T]{"range", replyElements[T]},
-		popLeftN:      operation[[]T]{"pop left n", replyElements[T]},
-		popRightN:     operation[[]T]{"pop right n", replyElements[T]},
-		index:         operation[found[T]]{"index", replyElement[T]},
-		popLeft:       operation[found[T]]{"pop left", replyElement[T]},
-		popRight:      operation[found[T]]{"pop right", replyElement[T]},
-		move:          operation[found[T]]{"move", replyElement[T]},
-		waitPopLeft:   operation[found[T]]{"wait pop left", replyPopped[T]},
-		waitPopRight:  operation[found[T]]{"wait pop right", replyPopped[T]},
-		waitPopLeftN:  operation[[]T]{"wait pop left n", replyPoppedN[T]},
-		waitPopRightN: operation[[]T]{"wait pop right n", replyPoppedN[T]},
-		loaded:        nonEmpty(replyElements[T], sizeOf[T]),
+		span:          operation[[]T]{"range", several},
+		popLeftN:      operation[[]T]{"pop left n", several},
+		popRightN:     operation[[]T]{"pop right n", several},
+		index:         operation[found[T]]{"index", one},
+		popLeft:       operation[found[T]]{"pop left", one},
+		popRight:      operation[found[T]]{"pop right", one},
+		move:          operation[found[T]]{"move", one},
+		waitPopLeft:   operation[found[T]]{"wait pop left", popped},
+		waitPopRight:  operation[found[T]]{"wait pop right", popped},
+		waitPopLeftN:  operation[[]T]{"wait pop left n", poppedN},
+		waitPopRightN: operation[[]T]{"wait pop right n", poppedN},
+		loaded:        nonEmpty(several, sizeOf[T]),
 	}, err
 }
 

@@ -113,7 +113,7 @@ func (r ListRef[T]) WaitMove(ctx context.Context, from End, to ListRef[T], at En
 	}
 	c := r.move(from, to, at)
 	if c.err != nil {
-		return both(unsent(r.at, c))
+		return zero, false, r.at.fail(c.op.name, c.err)
 	}
 	op := c.op
 	if to.at.m.settings.ttl == 0 && !r.at.renews() {

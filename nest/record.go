@@ -52,9 +52,7 @@ func Record[S any](template string, opts ...KeyOption) *RecordDef[S] {
 	d := &RecordDef[S]{}
 	where := caller()
 	typ := reflect.TypeFor[S]()
-	d.stores(typ)
-	constructor := "Record[" + d.goType + "]"
-	d.declare(d, KindRecord, constructor, template, where, applyKeyOptions(opts))
+	constructor := d.declareFor(typ, d, KindRecord, "Record", template, where, opts)
 	fields, err := compileRecord(typ)
 	if err != nil {
 		where.refuse(constructor, template, err)

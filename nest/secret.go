@@ -26,9 +26,7 @@ type SecretDef[T any] struct {
 func Secret[T any](template string, opts ...KeyOption) *SecretDef[T] {
 	d := &SecretDef[T]{}
 	where := caller()
-	d.stores(reflect.TypeFor[T]())
-	constructor := "Secret[" + d.goType + "]"
-	d.declare(d, KindSecret, constructor, template, where, applyKeyOptions(opts))
+	constructor := d.declareFor(reflect.TypeFor[T](), d, KindSecret, "Secret", template, where, opts)
 	var fallback T
 	if d.config.hasDefault {
 		var err error

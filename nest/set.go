@@ -20,9 +20,8 @@ type SetDef[T any] struct {
 func Set[T any](template string, opts ...KeyOption) *SetDef[T] {
 	d := &SetDef[T]{}
 	where := caller()
-	d.stores(reflect.TypeFor[T]())
-	d.declare(d, KindSet, "Set["+d.goType+"]", template, where, applyKeyOptions(opts))
-	fallback := sliceDefault[T](&d.Declaration, "Set["+d.goType+"]")
+	constructor := d.declareFor(reflect.TypeFor[T](), d, KindSet, "Set", template, where, opts)
+	fallback := sliceDefault[T](&d.Declaration, constructor)
 	d.bind = func(m *mounted) (any, error) { return bindSet(m, fallback, d.config.hasDefault) }
 	d.bindsAlike(reflect.TypeFor[set[T]]())
 	return d
@@ -56,18 +55,19 @@ type set[T any] struct {
 }
 
 func bindSet[T any](m *mounted, fallback []T, hasDefault bool) (any, error) {
+	several, one := replyElements[T], replyElement[T]
 	e, err := bindElements(m, fallback, hasDefault)
 	return &set[T]{
 		elements: e,
 		members:  operation[[]T]{"members", replyWhole[T]},
-		randomN:  operation[[]T]{"random n", replyElements[T]},
-		popN:     operation[[]T]{"pop n", replyElements[T]},
-		union:    operation[[]T]{"union", replyElements[T]},
-		inter:    operation[[]T]{"inter", replyElements[T]},
-		diff:     operation[[]T]{"diff", replyElements[T]},
-		random:   operation[found[T]]{"random", replyElement[T]},
-		pop:      operation[found[T]]{"pop", replyElement[T]},
-		loaded:   nonEmpty(replyElements[T], sizeOf[T]),
+		randomN:  operation[[]T]{"random n", several},
+		popN:     operation[[]T]{"pop n", several},
+		union:    operation[[]T]{"union", several},
+		inter:    operation[[]T]{"inter", several},
+		diff:     operation[[]T]{"diff", several},
+		random:   operation[found[T]]{"random", one},
+		pop:      operation[found[T]]{"pop", one},
+		loaded:   nonEmpty(several, sizeOf[T]),
 	}, err
 }
 

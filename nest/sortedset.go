@@ -34,9 +34,8 @@ type SortedSetDef[T any] struct {
 func SortedSet[T any](template string, opts ...KeyOption) *SortedSetDef[T] {
 	d := &SortedSetDef[T]{}
 	where := caller()
-	d.stores(reflect.TypeFor[T]())
-	d.declare(d, KindSortedSet, "SortedSet["+d.goType+"]", template, where, applyKeyOptions(opts))
-	fallback := sliceDefault[Scored[T]](&d.Declaration, "SortedSet["+d.goType+"]")
+	constructor := d.declareFor(reflect.TypeFor[T](), d, KindSortedSet, "SortedSet", template, where, opts)
+	fallback := sliceDefault[Scored[T]](&d.Declaration, constructor)
 	d.bind = func(m *mounted) (any, error) { return bindSortedSet(m, fallback, d.config.hasDefault) }
 	d.bindsAlike(reflect.TypeFor[zset[T]]())
 	return d
@@ -73,6 +72,9 @@ type zset[T any] struct {
 }
 
 func bindSortedSet[T any](m *mounted, fallback []Scored[T], hasDefault bool) (any, error) {
+	several, poppedN := replyScored[T], replyScoredPoppedN[T]
+	one, popped := replyOneScored[T], replyScoredPopped[T]
+	plain := replyElements[T]
 	members := make([]T, len(fallback))
 	z := &zset[T]{scores: make([]float64, len(fallback))}
 	for i, f := range fallback {
@@ -81,23 +83,23 @@ func bindSortedSet[T any](m *mounted, fallback []Scored[T], hasDefault bool) (an
 	var err error
 	z.elements, err = bindElements(m, members, hasDefault)
 	z.all = operation[[]Scored[T]]{"all", replyAllScored[T]}
-	z.rangeScored = operation[[]Scored[T]]{"range scored", replyScored[T]}
-	z.randomScoredN = operation[[]Scored[T]]{"random scored n", replyScored[T]}
-	z.popMinN = operation[[]Scored[T]]{"pop min n", replyScored[T]}
-	z.popMaxN = operation[[]Scored[T]]{"pop max n", replyScored[T]}
-	z.union = operation[[]Scored[T]]{"union", replyScored[T]}
-	z.inter = operation[[]Scored[T]]{"inter", replyScored[T]}
-	z.diff = operation[[]Scored[T]]{"diff", replyScored[T]}
-	z.waitPopMinN = operation[[]Scored[T]]{"wait pop min n", replyScoredPoppedN[T]}
-	z.waitPopMaxN = operation[[]Scored[T]]{"wait pop max n", replyScoredPoppedN[T]}
-	z.popMin = operation[found[Scored[T]]]{"pop min", replyOneScored[T]}
-	z.popMax = operation[found[Scored[T]]]{"pop max", replyOneScored[T]}
-	z.waitPopMin = operation[found[Scored[T]]]{"wait pop min", replyScoredPopped[T]}
-	z.waitPopMax = operation[found[Scored[T]]]{"wait pop max", replyScoredPopped[T]}
-	z.span = operation[[]T]{"range", replyElements[T]}
-	z.randomN = operation[[]T]{"random n", replyElements[T]}
+	z.rangeScored = operation[[]Scored[T]]{"range scored", several}
+	z.randomScoredN = operation[[]Scored[T]]{"random scored n", several}
+	z.popMinN = operation[[]Scored[T]]{"pop min n", several}
+	z.popMaxN = operation[[]Scored[T]]{"pop max n", several}
+	z.union = operation[[]Scored[T]]{"union", several}
+	z.inter = operation[[]Scored[T]]{"inter", several}
+	z.diff = operation[[]Scored[T]]{"diff", several}
+	z.waitPopMinN = operation[[]Scored[T]]{"wait pop min n", poppedN}
+	z.waitPopMaxN = operation[[]Scored[T]]{"wait pop max n", poppedN}
+	z.popMin = operation[found[Scored[T]]]{"pop min", one}
+	z.popMax = operation[found[Scored[T]]]{"pop max", one}
+	z.waitPopMin = operation[found[Scored[T]]]{"wait pop min", popped}
+	z.waitPopMax = operation[found[Scored[T]]]{"wait pop max", popped}
+	z.span = operation[[]T]{"range", plain}
+	z.randomN = operation[[]T]{"random n", plain}
 	z.random = operation[found[T]]{"random", replyElement[T]}
-	z.loaded = nonEmpty(replyScored[T], sizeOf[Scored[T]])
+	z.loaded = nonEmpty(several, sizeOf[Scored[T]])
 	return z, err
 }
 

@@ -32,9 +32,7 @@ func Stream[T any](template string, opts ...KeyOption) *StreamDef[T] {
 	d := &StreamDef[T]{}
 	where := caller()
 	typ := reflect.TypeFor[T]()
-	d.stores(typ)
-	constructor := "Stream[" + d.goType + "]"
-	d.declare(d, KindStream, constructor, template, where, applyKeyOptions(opts))
+	constructor := d.declareFor(typ, d, KindStream, "Stream", template, where, opts)
 	if d.config.hasDefault {
 		where.refuse(constructor, template, errors.New("a stream has no default: nothing reads it whole"))
 	}

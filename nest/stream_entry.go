@@ -175,14 +175,19 @@ func (s *stream[T]) encodeEntry(m *mounted, dst []string, v *T) ([]string, error
 		text, err := s.encode(m, *v)
 		return append(dst, s.field, text), err
 	}
+	return encodeFields(m, s.bound, dst, reflect.ValueOf(v).Elem())
+}
+
+// encodeFields appends the names and the values of the fields of a struct to dst.
+func encodeFields(m *mounted, fields []boundField, dst []string, v reflect.Value) ([]string, error) {
 	before := len(dst)
-	for i := range s.bound {
-		text, ok, err := s.bound[i].encode(m, reflect.ValueOf(v).Elem())
+	for i := range fields {
+		text, ok, err := fields[i].encode(m, v)
 		if err != nil {
 			return nil, err
 		}
 		if ok {
-			dst = append(dst, s.bound[i].name, text)
+			dst = append(dst, fields[i].name, text)
 		}
 	}
 	if len(dst) == before {
@@ -209,24 +214,31 @@ func (s *stream[T]) decodeEntry(m *mounted, e rawEntry) (v T, err error) {
 		}
 		return v, atEntry(e.id, because(ErrDecode, `it has no field "`+names.Printable(s.field)+`"`))
 	}
-	record := reflect.ValueOf(&v).Elem()
-	texts := make([]found[string], len(s.bound))
-	ages := make([]int, len(s.bound))
+	if err := s.fields.decodeEntry(m, s.bound, reflect.ValueOf(&v).Elem(), e); err != nil {
+		var zero T
+		return zero, atEntry(e.id, err)
+	}
+	return v, nil
+}
+
+// decodeEntry reads the fields of an entry into a struct.
+func (f *recordFields) decodeEntry(m *mounted, fields []boundField, record reflect.Value, e rawEntry) error {
+	texts := make([]found[string], len(fields))
+	ages := make([]int, len(fields))
 	for i := 0; i+1 < len(e.fields); i += 2 {
-		p, ok := s.fields.places[e.fields[i]]
+		p, ok := f.places[e.fields[i]]
 		if ok && (!texts[p.field].ok || p.age < ages[p.field]) {
 			texts[p.field], ages[p.field] = found[string]{e.fields[i+1], true}, p.age
 		}
 	}
-	for i := range s.bound {
+	for i := range fields {
 		if !texts[i].ok {
-			s.bound[i].absent(record)
-		} else if err := s.bound[i].decode(m, record, texts[i].value); err != nil {
-			var zero T
-			return zero, atEntry(e.id, err)
+			fields[i].absent(record)
+		} else if err := fields[i].decode(m, record, texts[i].value); err != nil {
+			return err
 		}
 	}
-	return v, nil
+	return nil
 }
 
 // entryError says which entry an error is about.

@@ -202,8 +202,8 @@ var opLastEntry = operation[string]{"read", func(_ *mounted, a rueidis.RedisMess
 	return entries[0].id, nil
 }}
 
-// readOnce is one try of readStream.
-func readOnce[R any](ctx context.Context, r address, op *operation[R], o readOptions, after string, words []string) (R, error) {
+// command returns the command that reads the stream, with words in front.
+func (o readOptions) command(r address, after string, words []string) rueidis.Completed {
 	words = append(slices.Clip(words), "COUNT", strconv.FormatInt(o.count, 10))
 	if o.block > 0 {
 		words = append(words, "BLOCK", strconv.FormatInt(max(o.block.Milliseconds(), 1), 10))
@@ -212,22 +212,35 @@ func readOnce[R any](ctx context.Context, r address, op *operation[R], o readOpt
 		words = append(words, "NOACK")
 	}
 	b := r.b().Arbitrary(words...).Args("STREAMS").Keys(r.key).Args(after)
-	var cmd rueidis.Completed
 	switch {
 	case o.block > 0:
-		cmd = b.Blocking()
+		return b.Blocking()
 	case words[0] == "XREAD":
-		cmd = b.ReadOnly()
-	default:
-		cmd = b.Build()
+		return b.ReadOnly()
 	}
+	return b.Build()
+}
+
+// awaiting returns the context of a command that the server answers within block. It ends with
+// errLeftBehind if Sentinel names another server.
+func (r address) awaiting(ctx context.Context, block time.Duration) (waits context.Context, stop func()) {
+	bounded, cancel := context.WithTimeout(ctx, block+answerTimeout)
+	caused, leave := context.WithCancelCause(bounded)
+	unwatch := (&line{tree: r.m.tree, server: r.m.tree.server()}).whenLeftBehind(func() { leave(errLeftBehind) })
+	return undated{caused}, func() {
+		unwatch()
+		leave(nil)
+		cancel()
+	}
+}
+
+// readOnce is one try of readStream.
+func readOnce[R any](ctx context.Context, r address, op *operation[R], o readOptions, after string, words []string) (R, error) {
+	cmd := o.command(r, after, words)
 	if o.block > 0 {
-		bounded, cancel := context.WithTimeout(ctx, o.block+answerTimeout)
-		defer cancel()
-		waits, leave := context.WithCancelCause(bounded)
-		defer leave(nil)
-		defer (&line{tree: r.m.tree, server: r.m.tree.server()}).whenLeftBehind(func() { leave(errLeftBehind) })()
-		ctx = undated{waits}
+		waits, stop := r.awaiting(ctx, o.block)
+		defer stop()
+		ctx = waits
 	}
 	send := func() (R, error) { return run(ctx, r, command[R]{op: op, cmd: cmd}) }
 	var v R

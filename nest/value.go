@@ -154,21 +154,27 @@ func fitDefault[T any](v any) (T, error) {
 		return clone(t), nil
 	}
 	var t T
-	to, from := reflect.ValueOf(&t).Elem(), reflect.ValueOf(v)
+	err := setDefault(reflect.ValueOf(&t).Elem(), v)
+	return t, err
+}
+
+// setDefault stores in to a default of another type.
+func setDefault(to reflect.Value, v any) error {
 	if v == nil {
 		switch to.Kind() {
 		case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Interface:
-			return t, nil
+			return nil
 		}
-		return t, fmt.Errorf("Default(nil) does not fit: %s has no nil", to.Type())
+		return fmt.Errorf("Default(nil) does not fit: %s has no nil", to.Type())
 	}
+	from := reflect.ValueOf(v)
 	if !convert(to, from) {
 		if isNumber(to.Kind()) && isNumber(from.Kind()) {
-			return t, fmt.Errorf("Default: %s cannot hold this %s exactly", to.Type(), from.Type())
+			return fmt.Errorf("Default: %s cannot hold this %s exactly", to.Type(), from.Type())
 		}
-		return t, fmt.Errorf("Default: a value of type %s does not fit %s", from.Type(), names.Article(to.Type().String()))
+		return fmt.Errorf("Default: a value of type %s does not fit %s", from.Type(), names.Article(to.Type().String()))
 	}
-	return t, nil
+	return nil
 }
 
 // convert stores in to the value of from, a number, string or boolean of another type, and reports
