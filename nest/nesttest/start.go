@@ -74,7 +74,7 @@ func Start(t testing.TB, opts ...StartOption) *Server {
 	if o.tls {
 		return startTLS(t, o)
 	}
-	s, err := choose(o, func(err error) { t.Logf("nesttest: %v", err) })
+	s, err := choose(o, reportTo(t))
 	if err != nil {
 		t.Fatal(err)
 	}
