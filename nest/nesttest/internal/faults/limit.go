@@ -75,8 +75,8 @@ func overRate(events []time.Time, perSecond, burst int64) (over int64) {
 	return over
 }
 
-// overWindow returns how many events a limiter has let through beyond the limit of their window, and
-// in windows that began before the last one had ended.
+// overWindow returns how many events a limiter has let through beyond the limit of their window,
+// and in windows that began before the last one had ended.
 func overWindow(windows map[time.Time]int64, limit int64, period time.Duration) (over int64) {
 	ends := make([]time.Time, 0, len(windows))
 	for end := range windows {
