@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
 	"testing"
 
 	"github.com/redisimnest/redisimnest/nest/nesttest/internal/engine"
@@ -30,16 +29,15 @@ import (
 //	client, err := rueidis.NewClient(option)
 func Replicas(t testing.TB, n int, opts ...StartOption) (primary *Server) {
 	t.Helper()
-	o := startOptions{private: true}
-	for _, opt := range opts {
-		opt.applyStart(&o)
-	}
+	o := ofSeveral(t, opts)
 	return mustHave(inHome(n+1, reportTo(t), func(kind Kind, in engine.Home) (*Server, error) {
 		r, err := startReplicas(in, kind, o, n, false)
 		if err != nil {
 			return nil, err
 		}
-		return newServer(kind, r, clientOptionOfOne, r.primary.Address()), nil
+		option := clientOptionOfOne
+		option.DisableCache = o.untracked
+		return newServer(kind, r, option, r.primary.Address()), nil
 	}))(t)
 }
 
@@ -54,17 +52,32 @@ type replicated struct {
 // startReplicas starts a primary and n replicas. If they remember, each server writes down whom it
 // follows when that changes.
 func startReplicas(in engine.Home, kind Kind, o startOptions, n int, remember bool) (*replicated, error) {
-	c := engine.Command{Config: remember, Args: append(o.serverArgs(), "--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0")}
 	r := &replicated{kind: kind, home: in}
 	fail := func(err error) (*replicated, error) {
 		return nil, errors.Join(fmt.Errorf("start a primary with %d replicas: %w", n, err), r.Close())
 	}
+	var later [][]string // commands
+	if remember && o.untracked {
+		// A user of the command line is written down too, and one who is given twice is refused.
+		o.untracked = false
+		later = append(later, []string{"ACL", "SETUSER", "default", "-client|tracking"}, []string{"CONFIG", "REWRITE"})
+	}
+	c := engine.Command{Config: remember, Args: append(o.serverArgs(), "--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0")}
 	var err error
-	if r.primary, err = in.Start(c); err != nil {
+	if r.primary, err = startTold(in, c, later); err != nil {
 		return fail(err)
 	}
+	host, port, err := net.SplitHostPort(r.primary.Address())
+	if err != nil {
+		return fail(err)
+	}
+	if remember {
+		later = append(later, []string{"REPLICAOF", host, port}, []string{"CONFIG", "REWRITE"})
+	} else {
+		c.Args = append(c.Args, "--replicaof", host+" "+port)
+	}
 	for range n {
-		p, err := r.follow(c)
+		p, err := startTold(in, c, later)
 		if err != nil {
 			return fail(err)
 		}
@@ -76,21 +89,13 @@ func startReplicas(in engine.Home, kind Kind, o startOptions, n int, remember bo
 	return r, nil
 }
 
-// follow starts a replica.
-func (r *replicated) follow(c engine.Command) (engine.Node, error) {
-	host, port, err := net.SplitHostPort(r.primary.Address())
+// startTold starts a server and sends it commands.
+func startTold(in engine.Home, c engine.Command, commands [][]string) (engine.Node, error) {
+	p, err := in.Start(c)
 	if err != nil {
 		return nil, err
 	}
-	if !c.Config {
-		c.Args = append(slices.Clip(c.Args), "--replicaof", host+" "+port)
-		return r.home.Start(c)
-	}
-	p, err := r.home.Start(c)
-	if err != nil {
-		return nil, err
-	}
-	for _, command := range [][]string{{"REPLICAOF", host, port}, {"CONFIG", "REWRITE"}} {
+	for _, command := range commands {
 		if _, err := engine.Ask(p.Address(), command...); err != nil {
 			return nil, errors.Join(err, p.Close())
 		}

@@ -27,10 +27,7 @@ const sentinelName = "main"
 // old one is alive.
 func Sentinel(t testing.TB, opts ...StartOption) *Server {
 	t.Helper()
-	o := startOptions{private: true}
-	for _, opt := range opts {
-		opt.applyStart(&o)
-	}
+	o := ofSeveral(t, opts)
 	return mustHave(inHome(3, reportTo(t), func(kind Kind, in engine.Home) (*Server, error) { return startSentinel(in, kind, o) }))(t)
 }
 
@@ -80,7 +77,7 @@ func startSentinel(in engine.Home, kind Kind, o startOptions) (*Server, error) {
 	if err := w.settled(); err != nil {
 		return fail(err)
 	}
-	option := rueidis.ClientOption{Sentinel: rueidis.SentinelOption{
+	option := rueidis.ClientOption{DisableCache: o.untracked, Sentinel: rueidis.SentinelOption{
 		MasterSet: sentinelName, TopologyRefreshInterval: time.Second, // an announcement can be lost
 	}}
 	return newServer(kind, w, option, w.sentinel.Address()), nil

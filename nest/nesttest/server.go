@@ -70,6 +70,7 @@ func (s *Server) Nodes() []*Server {
 	var nodes []*Server
 	add := func(kind Kind, e engine.Engine, addr string) {
 		n := newServer(kind, e, clientOptionOfOne, addr)
+		n.option.DisableCache = s.option.DisableCache
 		n.private, n.users = s.private, s.users
 		nodes = append(nodes, n)
 	}

@@ -86,6 +86,19 @@ func Start(t testing.TB, opts ...StartOption) *Server {
 	return s
 }
 
+// ofSeveral returns the options of a server that consists of several.
+func ofSeveral(t testing.TB, opts []StartOption) startOptions {
+	t.Helper()
+	o := startOptions{private: true}
+	for _, opt := range opts {
+		opt.applyStart(&o)
+	}
+	if o.tls {
+		t.Fatalf("nesttest: TLS is an option of Start, not of Replicas and Sentinel")
+	}
+	return o
+}
+
 // Embedded starts an embedded server for this test alone, whatever the other tests run on. The
 // server ends with the test.
 func Embedded(t testing.TB) *Server {

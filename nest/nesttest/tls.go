@@ -24,7 +24,8 @@ import (
 
 // TLS makes the server speak TLS, and ask clients for a certificate, as Redis does by default. Its
 // [Server.ClientOption] has the certificates; [Server.TLSFiles] are their files. The server runs
-// where those of [Replicas] do. [Server.ClientOf] connects to it as an ACL user.
+// where those of [Replicas] do, which cannot have TLS themselves. [Server.ClientOf] connects to it
+// as an ACL user.
 func TLS() StartOption {
 	return startOptionFunc(func(o *startOptions) { o.tls = true })
 }

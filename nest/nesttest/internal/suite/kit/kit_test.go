@@ -153,6 +153,22 @@ func TestServerThatRefusesTracking(t *testing.T) {
 	require.Error(t, err)
 }
 
+// What a server of several refuses, it still refuses after a restart, and its clients know.
+func TestSentinelThatRefusesTracking(t *testing.T) {
+	t.Parallel()
+	server := nesttest.Sentinel(t, nesttest.NoTracking())
+	client := server.Client(t)
+	set(t, client)
+	require.Error(t, client.Do(t.Context(), client.B().ClientTracking().On().Build()).Error())
+	for _, node := range server.Nodes() {
+		node.Kill(t)
+		node.Restart(t)
+		client := node.Client(t)
+		require.ErrorContains(t, client.Do(t.Context(), client.B().ClientTracking().On().Build()).Error(), "NOPERM")
+	}
+	require.Contains(t, fails(t, func(t testing.TB) { nesttest.Replicas(t, 1, nesttest.TLS()) }), "TLS")
+}
+
 func TestServerWithMaxMemory(t *testing.T) {
 	t.Parallel()
 	server := nesttest.Start(t, nesttest.MaxMemory("1", "noeviction"))
