@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,6 +21,7 @@ import (
 const (
 	clusterPrimaries = 3
 	clusterNodes     = 2 * clusterPrimaries
+	clusterSpare     = 2 // nodes that can join one in a container
 	clusterSlots     = 16384
 )
 
@@ -45,95 +47,142 @@ func Cluster(t testing.TB) *Server {
 	if Kind(os.Getenv("REDIS_TEST_SERVER")) == KindEmbedded {
 		t.Skip("nesttest: SKIPPED, not passed: the embedded server is no Redis Cluster")
 	}
-	s, err := startCluster(startOptions{private: true}, func(err error) { t.Logf("nesttest: %v", err) })
-	switch {
-	case err == nil:
-		return s.own(t)
-	case inCI() || !errors.Is(err, errNoProgram):
-		t.Fatalf("nesttest: %v", err)
-	}
-	t.Skipf("nesttest: SKIPPED, not passed: %v", err)
-	return nil
+	return mustHave(startCluster(startOptions{private: true}, reportTo(t)))(t)
 }
 
-// cluster is an engine: a Redis Cluster, primaries first.
+// Join starts one more node, which joins the Redis Cluster as a primary without slots, and returns
+// it when all nodes know each other. It ends with the Redis Cluster. In a container there is room
+// for two nodes that join. Join fails the test if the server is not one of [Cluster].
+func (s *Server) Join(t testing.TB) *Server {
+	t.Helper()
+	s.mustOwn(t, "Join")
+	c, ok := s.engine.(*cluster)
+	if !ok {
+		t.Fatalf("nesttest: Join of %s: only a server of nesttest.Cluster has nodes that know each other", s)
+	}
+	n, err := c.join()
+	if err == nil {
+		err = s.users.makeAgain([]string{n.Address()})
+	}
+	if err != nil {
+		t.Fatalf("nesttest: Join of %s: %v", s, err)
+	}
+	nodes := s.Nodes()
+	return nodes[len(nodes)-1]
+}
+
+// cluster is an engine: a Redis Cluster.
 type cluster struct {
-	kind  Kind // of the nodes
-	nodes []engine.Node
-	home  engine.Engine // where the nodes run, or nil
+	kind    Kind // of the nodes
+	home    engine.Home
+	command engine.Command
+	nodes   []engine.Node // primaries first
+
+	mu     sync.Mutex
+	joined []engine.Node // later, as primaries
 }
 
 // startCluster starts a Redis Cluster in Docker or, if that is not possible, from PATH.
 func startCluster(o startOptions, report func(error)) (*Server, error) {
-	timeout := patient
+	timeout, ports := patient, clusterNodes
 	if o.private {
-		timeout = impatient
+		timeout, ports = impatient, clusterNodes+clusterSpare
 	}
 	o.args = append(o.args, "--cluster-enabled", "yes", "--repl-diskless-sync-delay", "0", "--cluster-node-timeout", strconv.Itoa(timeout))
-	kind := Kind(os.Getenv("REDIS_TEST_SERVER"))
-	if kind == KindDocker || kind != KindPath && engine.Registered() != nil {
-		s, err := formed(startDockerCluster(o))
-		if err == nil || kind == KindDocker {
-			return s, err
+	s, err := inHome(ports, report, func(kind Kind, in engine.Home) (*Server, error) {
+		c := &cluster{kind: kind, home: in, command: engine.Command{Args: o.serverArgs()}, nodes: make([]engine.Node, clusterNodes)}
+		err := c.startNodes()
+		if err == nil {
+			err = c.form()
 		}
-		report(err)
-	}
-	return formed(startPathCluster(o))
-}
-
-// formed joins nodes that were just started into one Redis Cluster.
-func formed(c *cluster, err error) (*Server, error) {
-	if err == nil {
-		if err = c.form(); err != nil {
-			err = errors.Join(err, c.Close())
+		if err != nil {
+			return nil, errors.Join(err, c.Close())
 		}
-	}
+		return newServer(KindCluster, c, rueidis.ClientOption{}, addresses(c.nodes)...), nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("start a Redis Cluster: %w", err)
 	}
-	addrs := make([]string, len(c.nodes))
-	for i, n := range c.nodes {
-		addrs[i] = n.Address()
-	}
-	return newServer(KindCluster, c, rueidis.ClientOption{}, addrs...), nil
+	return s, nil
 }
 
-func startDockerCluster(o startOptions) (*cluster, error) {
-	containers := engine.Registered()
-	if containers == nil {
-		return nil, errNoContainers
-	}
-	home, nodes, err := containers.StartNodes(clusterNodes, o.serverArgs())
-	if err != nil {
-		return nil, err
-	}
-	return &cluster{kind: KindDocker, nodes: nodes, home: home}, nil
-}
-
-func startPathCluster(o startOptions) (*cluster, error) {
-	if _, err := lookProgram(); err != nil {
-		return nil, err
-	}
+func (c *cluster) startNodes() error {
 	var (
-		c      = &cluster{kind: KindPath, nodes: make([]engine.Node, clusterNodes)}
-		failed = make([]error, clusterNodes)
+		failed = make([]error, len(c.nodes))
 		wg     sync.WaitGroup
 	)
 	for i := range c.nodes {
-		wg.Go(func() {
-			p, err := startProcess(o.serverArgs())
-			if err != nil {
-				failed[i] = err
-				return // c.nodes[i] stays a nil interface, not a nil process
-			}
-			c.nodes[i] = p
-		})
+		wg.Go(func() { c.nodes[i], failed[i] = c.home.Start(c.command) })
 	}
 	wg.Wait()
-	if err := errors.Join(failed...); err != nil {
-		return nil, errors.Join(err, c.Close())
+	return errors.Join(failed...)
+}
+
+// all returns all nodes.
+func (c *cluster) all() []engine.Node {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Concat(c.nodes, c.joined)
+}
+
+// join starts one more node.
+func (c *cluster) join() (engine.Node, error) {
+	n, err := c.home.Start(c.command)
+	if err != nil {
+		return nil, err
 	}
-	return c, nil
+	others := slices.DeleteFunc(c.all(), ended)
+	c.mu.Lock()
+	c.joined = append(c.joined, n)
+	c.mu.Unlock()
+	for _, other := range others {
+		if err := meet(n, other); err != nil {
+			return nil, err
+		}
+	}
+	for _, other := range others {
+		if err := errors.Join(knows(n, other), knows(other, n)); err != nil {
+			return nil, err
+		}
+	}
+	return n, engine.WaitFor(n.Ended(), func() error {
+		return engine.Expect(n.Address(), "cluster_state", "ok", "CLUSTER", "INFO")
+	})
+}
+
+// ended reports whether a node was killed.
+func ended(n engine.Node) bool {
+	select {
+	case <-n.Ended():
+		return true
+	default:
+		return false
+	}
+}
+
+// knows waits until a node knows another one under its name, which it learns when they have met.
+func knows(n, other engine.Node) error {
+	id, err := engine.Ask(other.Address(), "CLUSTER", "MYID")
+	if err != nil {
+		return err
+	}
+	return engine.WaitFor(n.Ended(), func() error {
+		nodes, err := engine.Ask(n.Address(), "CLUSTER", "NODES")
+		if err == nil && !strings.Contains(nodes, id) {
+			err = fmt.Errorf("node %s does not know %s", n.Address(), other.Address())
+		}
+		return err
+	})
+}
+
+// meet makes two nodes know each other.
+func meet(n, other engine.Node) error {
+	host, port, err := net.SplitHostPort(other.Address())
+	if err != nil {
+		return err
+	}
+	_, err = engine.Ask(n.Address(), "CLUSTER", "MEET", host, port)
+	return err
 }
 
 func (c *cluster) Kill() error { return c.each(engine.Node.Kill) }
@@ -148,16 +197,12 @@ func (c *cluster) Restart() error {
 }
 
 func (c *cluster) Close() error {
-	err := c.each(engine.Node.Close)
-	if c.home != nil {
-		err = errors.Join(err, c.home.Close())
-	}
-	return err
+	return errors.Join(c.each(engine.Node.Close), c.home.Close())
 }
 
 func (c *cluster) each(do func(engine.Node) error) error {
 	var errs []error
-	for _, n := range c.nodes {
+	for _, n := range c.all() {
 		if n != nil {
 			errs = append(errs, do(n))
 		}
@@ -181,11 +226,7 @@ func (c *cluster) form() error {
 		}
 	}
 	for _, pair := range introductions(len(c.nodes)) {
-		host, port, err := net.SplitHostPort(c.nodes[pair[1]].Address())
-		if err != nil {
-			return err
-		}
-		if _, err := engine.Ask(c.nodes[pair[0]].Address(), "CLUSTER", "MEET", host, port); err != nil {
+		if err := meet(c.nodes[pair[0]], c.nodes[pair[1]]); err != nil {
 			return err
 		}
 	}
@@ -225,7 +266,7 @@ func introductions(n int) [][2]int {
 // settled waits until all nodes agree on the set of nodes, on who has which slots, and on who
 // replicates whom.
 func (c *cluster) settled() error {
-	for _, p := range c.nodes {
+	for _, p := range c.all() {
 		if err := engine.WaitFor(p.Ended(), func() error { return c.agrees(p) }); err != nil {
 			return fmt.Errorf("node %s: %w", p.Address(), err)
 		}
@@ -254,7 +295,8 @@ func (c *cluster) agrees(p engine.Node) error {
 			replicas++
 		}
 	}
-	if primaries != clusterPrimaries || replicas != clusterNodes-clusterPrimaries {
+	all := len(c.all())
+	if primaries+replicas != all || replicas != clusterNodes-clusterPrimaries {
 		return fmt.Errorf("it sees %d primaries and %d replicas", primaries, replicas)
 	}
 	info, err := engine.Ask(p.Address(), "INFO", "replication")

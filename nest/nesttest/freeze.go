@@ -1,6 +1,7 @@
 package nesttest
 
 import (
+	"errors"
 	"sync"
 	"testing"
 
@@ -20,7 +21,11 @@ func (s *Server) Freeze(t testing.TB) (thaw func()) {
 	if !ok {
 		s.lacks(t, "a process that can be stopped")
 	}
-	if err := e.Freeze(); err != nil {
+	err := e.Freeze()
+	if errors.Is(err, errors.ErrUnsupported) {
+		s.lacks(t, "a process that can be stopped")
+	}
+	if err != nil {
 		t.Fatalf("nesttest: freeze %s: %v", s, err)
 	}
 	thaw = sync.OnceFunc(func() {

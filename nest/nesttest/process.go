@@ -23,12 +23,33 @@ var programs = []string{"redis-server", "valkey-server"}
 
 // startPath starts a server from PATH on a free port.
 func startPath(o startOptions) (*Server, error) {
-	p, err := startProcess(o.serverArgs())
+	p, err := startProcess(engine.Command{Args: o.serverArgs()})
 	if err != nil {
 		return nil, err
 	}
 	return newServer(KindPath, p, rueidis.ClientOption{}, p.addr), nil
 }
+
+// processes is a home: this machine.
+type processes struct{}
+
+func (processes) Port() (string, error) {
+	port, err := engine.FreePort()
+	return strconv.Itoa(port), err
+}
+
+func (processes) Put(file string) (string, error) { return file, nil }
+
+func (processes) Start(c engine.Command) (engine.Node, error) {
+	p, err := startProcess(c)
+	if err != nil {
+		return nil, err // not a nil process in an interface that is not nil
+	}
+	return p, nil
+}
+
+// Close does nothing: each process is closed by itself.
+func (processes) Close() error { return nil }
 
 // process is an engine: a child process, in a folder of its own.
 type process struct {
@@ -45,11 +66,7 @@ type process struct {
 
 // startProcess starts a server on a free port. Another program may take the port after it was found
 // free and before the server binds it, so startProcess tries several.
-func startProcess(args []string) (*process, error) { return startProcessWith("", args) }
-
-// startProcessWith is startProcess with a configuration file of this name, which is empty and which
-// the server may write to; "" is none.
-func startProcessWith(file string, args []string) (*process, error) {
+func startProcess(c engine.Command) (*process, error) {
 	program, err := lookProgram()
 	if err != nil {
 		return nil, err
@@ -59,8 +76,8 @@ func startProcessWith(file string, args []string) (*process, error) {
 		return nil, err
 	}
 	var first []string
-	if file != "" {
-		first = []string{filepath.Join(dir, file)}
+	if c.Config {
+		first = []string{filepath.Join(dir, "server.conf")}
 		if err := os.WriteFile(first[0], nil, 0o600); err != nil {
 			return nil, errors.Join(err, os.RemoveAll(dir))
 		}
@@ -74,7 +91,7 @@ func startProcessWith(file string, args []string) (*process, error) {
 		}
 		p := &process{
 			program: program,
-			args:    slices.Concat(first, []string{"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir}, args),
+			args:    slices.Concat(first, []string{"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir}, c.Args),
 			addr:    net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
 			dir:     dir,
 		}
@@ -137,9 +154,8 @@ func (p *process) Restart() error {
 	return nil
 }
 
-// remember makes the server begin with a user when it is restarted: a client that connects before
-// the user is there is refused for good.
-func (p *process) remember(setUser []string) {
+// Remember makes the server begin with a user when it is restarted.
+func (p *process) Remember(setUser []string) {
 	p.users = slices.Concat(p.users, []string{"--user"}, setUser[2:])
 }
 

@@ -4,16 +4,19 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
 	"testing"
 
 	"github.com/redisimnest/redisimnest/nest/nesttest/internal/engine"
 )
 
 // Replicas starts a primary with n replicas for this test alone, and returns when the replicas have
-// caught up with the primary. They are processes of redis-server or valkey-server from PATH,
-// whatever the other tests run on, and end with the test. If neither program is on PATH, the test
-// is skipped; in CI (CI=true) it fails.
+// caught up with the primary. They end with the test.
+//
+// If the test imports package nestdocker, a Docker engine on this machine is available and it has
+// the image REDIS_TEST_IMAGE, the servers run in a container. Otherwise they are processes of
+// redis-server or valkey-server from PATH, as they are with REDIS_TEST_SERVER=path or embedded.
+// With REDIS_TEST_SERVER=docker there must be a container. If nothing is available, the test is
+// skipped; in CI (CI=true) it fails.
 //
 // [Server.Nodes] of the primary returns all of the servers: first the primary, then its replicas. A
 // client of the primary sends nothing to the replicas, unless its options say so:
@@ -26,53 +29,55 @@ import (
 //	client, err := rueidis.NewClient(option)
 func Replicas(t testing.TB, n int, opts ...StartOption) (primary *Server) {
 	t.Helper()
-	o := startOptions{private: true}
-	for _, opt := range opts {
-		opt.applyStart(&o)
-	}
-	return fromPath(startReplicas(o, n, ""))(t)
-}
-
-// fromPath returns what makes a server from PATH a test's own. Without the program the test is
-// skipped; in CI it fails.
-func fromPath(s *Server, err error) func(t testing.TB) *Server {
-	return func(t testing.TB) *Server {
-		t.Helper()
-		switch {
-		case err == nil:
-			return s.own(t)
-		case inCI() || !errors.Is(err, errNoProgram):
-			t.Fatalf("nesttest: %v", err)
+	o := ofSeveral(t, opts)
+	return mustHave(inHome(n+1, reportTo(t), func(kind Kind, in engine.Home) (*Server, error) {
+		r, err := startReplicas(in, kind, o, n, false)
+		if err != nil {
+			return nil, err
 		}
-		t.Skipf("nesttest: SKIPPED, not passed: %v", err)
-		return nil
-	}
+		option := clientOptionOfOne
+		option.DisableCache = o.untracked
+		return newServer(kind, r, option, r.primary.Address()), nil
+	}))(t)
 }
 
 // replicated is an engine: a primary and its replicas.
 type replicated struct {
-	primary  *process
-	replicas []*process
+	kind     Kind
+	home     engine.Home
+	primary  engine.Node
+	replicas []engine.Node
 }
 
-// startReplicas starts a primary and n replicas. With a configuration file of the given name, each
-// server remembers there whom it follows when that changes.
-func startReplicas(o startOptions, n int, file string) (*Server, error) {
-	args := append(o.serverArgs(), "--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0")
-	r := &replicated{}
-	fail := func(err error) (*Server, error) {
+// startReplicas starts a primary and n replicas. If they remember, each server writes down whom it
+// follows when that changes.
+func startReplicas(in engine.Home, kind Kind, o startOptions, n int, remember bool) (*replicated, error) {
+	r := &replicated{kind: kind, home: in}
+	fail := func(err error) (*replicated, error) {
 		return nil, errors.Join(fmt.Errorf("start a primary with %d replicas: %w", n, err), r.Close())
 	}
+	var later [][]string // commands
+	if remember && o.untracked {
+		// A user of the command line is written down too, and one who is given twice is refused.
+		o.untracked = false
+		later = append(later, []string{"ACL", "SETUSER", "default", "-client|tracking"}, []string{"CONFIG", "REWRITE"})
+	}
+	c := engine.Command{Config: remember, Args: append(o.serverArgs(), "--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0")}
 	var err error
-	if r.primary, err = startProcessWith(file, args); err != nil {
+	if r.primary, err = startTold(in, c, later); err != nil {
 		return fail(err)
 	}
-	host, port, err := net.SplitHostPort(r.primary.addr)
+	host, port, err := net.SplitHostPort(r.primary.Address())
 	if err != nil {
 		return fail(err)
 	}
+	if remember {
+		later = append(later, []string{"REPLICAOF", host, port}, []string{"CONFIG", "REWRITE"})
+	} else {
+		c.Args = append(c.Args, "--replicaof", host+" "+port)
+	}
 	for range n {
-		p, err := startReplica(file, args, host, port)
+		p, err := startTold(in, c, later)
 		if err != nil {
 			return fail(err)
 		}
@@ -81,19 +86,17 @@ func startReplicas(o startOptions, n int, file string) (*Server, error) {
 	if err := r.caughtUp(); err != nil {
 		return fail(err)
 	}
-	return newServer(KindPath, r, clientOptionOfOne, r.primary.addr), nil
+	return r, nil
 }
 
-func startReplica(file string, args []string, host, port string) (*process, error) {
-	if file == "" {
-		return startProcess(append(slices.Clip(args), "--replicaof", host+" "+port))
-	}
-	p, err := startProcessWith(file, args)
+// startTold starts a server and sends it commands.
+func startTold(in engine.Home, c engine.Command, commands [][]string) (engine.Node, error) {
+	p, err := in.Start(c)
 	if err != nil {
 		return nil, err
 	}
-	for _, command := range [][]string{{"REPLICAOF", host, port}, {"CONFIG", "REWRITE"}} {
-		if _, err := engine.Ask(p.addr, command...); err != nil {
+	for _, command := range commands {
+		if _, err := engine.Ask(p.Address(), command...); err != nil {
 			return nil, errors.Join(err, p.Close())
 		}
 	}
@@ -103,33 +106,33 @@ func startReplica(file string, args []string, host, port string) (*process, erro
 // caughtUp waits until every replica has what its primary has.
 func (r *replicated) caughtUp() error {
 	for _, p := range r.replicas {
-		err := engine.WaitFor(p.done, func() error { return engine.Expect(p.addr, "master_link_status", "up", "INFO", "replication") })
+		err := engine.WaitFor(p.Ended(), func() error { return engine.Expect(p.Address(), "master_link_status", "up", "INFO", "replication") })
 		if err != nil {
-			return fmt.Errorf("replica %s: %w", p.addr, err)
+			return fmt.Errorf("replica %s: %w", p.Address(), err)
 		}
 	}
 	// A primary holds writes back from a replica until it has heard that it is ready. A message is
 	// passed on like a write.
-	if _, err := engine.Ask(r.primary.addr, "PUBLISH", "nesttest", ""); err != nil {
+	if _, err := engine.Ask(r.primary.Address(), "PUBLISH", "nesttest", ""); err != nil {
 		return err
 	}
 	for _, p := range r.replicas {
-		err := engine.WaitFor(p.done, func() error {
-			info, err := engine.Ask(r.primary.addr, "INFO", "replication")
+		err := engine.WaitFor(p.Ended(), func() error {
+			info, err := engine.Ask(r.primary.Address(), "INFO", "replication")
 			if err != nil {
 				return err
 			}
-			return engine.Expect(p.addr, "master_repl_offset", engine.Field(info, "master_repl_offset"), "INFO", "replication")
+			return engine.Expect(p.Address(), "master_repl_offset", engine.Field(info, "master_repl_offset"), "INFO", "replication")
 		})
 		if err != nil {
-			return fmt.Errorf("replica %s: %w", p.addr, err)
+			return fmt.Errorf("replica %s: %w", p.Address(), err)
 		}
 	}
 	return nil
 }
 
-// processes returns the servers, the primary first.
-func (r *replicated) processes() []*process { return append([]*process{r.primary}, r.replicas...) }
+// all returns the servers, the primary first.
+func (r *replicated) all() []engine.Node { return append([]engine.Node{r.primary}, r.replicas...) }
 
 func (r *replicated) Kill() error { return r.primary.Kill() }
 
@@ -147,5 +150,5 @@ func (r *replicated) Close() error {
 			errs = append(errs, p.Close())
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, r.home.Close())...)
 }

@@ -17,9 +17,8 @@ import (
 const sentinelName = "main"
 
 // Sentinel starts a primary with a replica and a sentinel that watches them, for this test alone,
-// and returns when the sentinel could replace the primary. They are processes of redis-server or
-// valkey-server from PATH, whatever the other tests run on, and end with the test. If neither
-// program is on PATH, the test is skipped; in CI (CI=true) it fails.
+// and returns when the sentinel could replace the primary. They run where those of [Replicas] do,
+// and end with the test.
 //
 // A client of the server asks the sentinel for the primary. [Server.Addr] is the sentinel's
 // address. [Server.Nodes] returns the first primary and its replica. [Server.Kill] kills the server
@@ -28,11 +27,8 @@ const sentinelName = "main"
 // old one is alive.
 func Sentinel(t testing.TB, opts ...StartOption) *Server {
 	t.Helper()
-	o := startOptions{private: true}
-	for _, opt := range opts {
-		opt.applyStart(&o)
-	}
-	return fromPath(startSentinel(o))(t)
+	o := ofSeveral(t, opts)
+	return mustHave(inHome(3, reportTo(t), func(kind Kind, in engine.Home) (*Server, error) { return startSentinel(in, kind, o) }))(t)
 }
 
 // Failover makes the replica the primary, while the old primary is alive. It returns when the
@@ -51,22 +47,22 @@ func (s *Server) Failover(t testing.TB) {
 // watched is an engine: a primary with replicas that a sentinel watches.
 type watched struct {
 	*replicated
-	sentinel *process
+	sentinel engine.Node
 }
 
-func startSentinel(o startOptions) (*Server, error) {
-	s, err := startReplicas(o, 1, "redis.conf")
+func startSentinel(in engine.Home, kind Kind, o startOptions) (*Server, error) {
+	r, err := startReplicas(in, kind, o, 1, true)
 	if err != nil {
 		return nil, err
 	}
-	w := &watched{replicated: s.engine.(*replicated)}
+	w := &watched{replicated: r}
 	fail := func(err error) (*Server, error) {
 		return nil, errors.Join(fmt.Errorf("start a sentinel: %w", err), w.Close())
 	}
-	if w.sentinel, err = startProcessWith("sentinel.conf", []string{"--sentinel"}); err != nil {
+	if w.sentinel, err = in.Start(engine.Command{Config: true, Args: []string{"--sentinel"}}); err != nil {
 		return fail(err)
 	}
-	host, port, err := net.SplitHostPort(w.primary.addr)
+	host, port, err := net.SplitHostPort(w.primary.Address())
 	if err != nil {
 		return fail(err)
 	}
@@ -74,22 +70,22 @@ func startSentinel(o startOptions) (*Server, error) {
 		{"SENTINEL", "MONITOR", sentinelName, host, port, "1"},
 		{"SENTINEL", "SET", sentinelName, "down-after-milliseconds", "2000", "failover-timeout", "3000"},
 	} {
-		if _, err := engine.Ask(w.sentinel.addr, command...); err != nil {
+		if _, err := engine.Ask(w.sentinel.Address(), command...); err != nil {
 			return fail(err)
 		}
 	}
 	if err := w.settled(); err != nil {
 		return fail(err)
 	}
-	option := rueidis.ClientOption{Sentinel: rueidis.SentinelOption{
+	option := rueidis.ClientOption{DisableCache: o.untracked, Sentinel: rueidis.SentinelOption{
 		MasterSet: sentinelName, TopologyRefreshInterval: time.Second, // an announcement can be lost
 	}}
-	return newServer(KindPath, w, option, w.sentinel.addr), nil
+	return newServer(kind, w, option, w.sentinel.Address()), nil
 }
 
 // settled waits until the sentinel knows the replicas.
 func (w *watched) settled() error {
-	return engine.WaitFor(w.sentinel.done, func() error {
+	return engine.WaitFor(w.sentinel.Ended(), func() error {
 		_, replicas, err := w.asSeen()
 		if err == nil && replicas != len(w.replicas) {
 			err = fmt.Errorf("the sentinel knows of %d replicas", replicas)
@@ -99,8 +95,8 @@ func (w *watched) settled() error {
 }
 
 // asSeen returns the primary that the sentinel names, and how many replicas it knows.
-func (w *watched) asSeen() (primary *process, replicas int, err error) {
-	info, err := engine.Ask(w.sentinel.addr, "INFO", "sentinel")
+func (w *watched) asSeen() (primary engine.Node, replicas int, err error) {
+	info, err := engine.Ask(w.sentinel.Address(), "INFO", "sentinel")
 	if err != nil {
 		return nil, 0, err
 	}
@@ -109,8 +105,8 @@ func (w *watched) asSeen() (primary *process, replicas int, err error) {
 	if _, err := fmt.Sscanf(line, "slaves=%d", &replicas); err != nil {
 		return nil, 0, fmt.Errorf("the sentinel says %q: %w", line, err)
 	}
-	for _, p := range w.processes() {
-		if p.addr == addr {
+	for _, p := range w.all() {
+		if p.Address() == addr {
 			return p, replicas, nil
 		}
 	}
@@ -123,13 +119,13 @@ func (w *watched) failover() error {
 		return err
 	}
 	// The sentinel has to know how the replica is, and looks at it from time to time.
-	if err := engine.WaitFor(w.sentinel.done, func() error {
-		_, err := engine.Ask(w.sentinel.addr, "SENTINEL", "FAILOVER", sentinelName)
+	if err := engine.WaitFor(w.sentinel.Ended(), func() error {
+		_, err := engine.Ask(w.sentinel.Address(), "SENTINEL", "FAILOVER", sentinelName)
 		return err
 	}); err != nil {
 		return err
 	}
-	return engine.WaitFor(w.sentinel.done, func() error {
+	return engine.WaitFor(w.sentinel.Ended(), func() error {
 		now, _, err := w.asSeen()
 		if err == nil && now == before {
 			err = errors.New("the sentinel names the old primary")
@@ -150,13 +146,12 @@ func (w *watched) Kill() error {
 // Restart starts again what was killed. The sentinel makes it a replica if there is another
 // primary.
 func (w *watched) Restart() error {
-	for _, p := range w.processes() {
-		select {
-		case <-p.done:
-			if err := p.Restart(); err != nil {
-				return err
-			}
-		default:
+	for _, p := range w.all() {
+		if !ended(p) {
+			continue
+		}
+		if err := p.Restart(); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -63,28 +63,29 @@ func (s *Server) Addr() string { return s.addrs[0] }
 func (s *Server) Addrs() []string { return append([]string(nil), s.addrs...) }
 
 // Nodes returns the nodes of a Redis Cluster that the test started, each as a server that can be
-// killed and restarted alone: at first three primaries, then their replicas in the same order. For
-// [Replicas] and [Sentinel] it returns the primary and its replicas. Any other server is its own
-// only node.
+// killed and restarted alone: at first three primaries, then their replicas in the same order, then
+// those that joined ([Server.Join]). For [Replicas] and [Sentinel] it returns the primary and its
+// replicas. Any other server is its own only node.
 func (s *Server) Nodes() []*Server {
 	var nodes []*Server
 	add := func(kind Kind, e engine.Engine, addr string) {
 		n := newServer(kind, e, clientOptionOfOne, addr)
+		n.option.DisableCache = s.option.DisableCache
 		n.private, n.users = s.private, s.users
 		nodes = append(nodes, n)
 	}
 	switch e := s.engine.(type) {
 	case *cluster:
-		for _, n := range e.nodes {
+		for _, n := range e.all() {
 			add(e.kind, n, n.Address())
 		}
 	case *replicated:
-		for _, p := range e.processes() {
-			add(KindPath, p, p.addr)
+		for _, n := range e.all() {
+			add(e.kind, n, n.Address())
 		}
 	case *watched:
-		for _, p := range e.processes() {
-			add(KindPath, p, p.addr)
+		for _, n := range e.all() {
+			add(e.kind, n, n.Address())
 		}
 	default:
 		nodes = append(nodes, s)
@@ -94,18 +95,21 @@ func (s *Server) Nodes() []*Server {
 
 // asked returns the addresses at which the servers are asked without a client.
 func (s *Server) asked() []string {
-	var processes []*process
 	switch e := s.engine.(type) {
-	case *process:
-		processes = []*process{e}
+	case *cluster:
+		return addresses(e.all())
 	case *watched:
-		processes = e.processes()
-	default:
-		return s.addrs
+		return addresses(e.all())
+	case engine.Node: // without TLS
+		return []string{e.Address()}
 	}
-	addrs := make([]string, len(processes))
-	for i, p := range processes {
-		addrs[i] = p.addr
+	return s.addrs
+}
+
+func addresses(nodes []engine.Node) []string {
+	addrs := make([]string, len(nodes))
+	for i, n := range nodes {
+		addrs[i] = n.Address()
 	}
 	return addrs
 }

@@ -74,7 +74,7 @@ func Start(t testing.TB, opts ...StartOption) *Server {
 	if o.tls {
 		return startTLS(t, o)
 	}
-	s, err := choose(o, func(err error) { t.Logf("nesttest: %v", err) })
+	s, err := choose(o, reportTo(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,6 +84,19 @@ func Start(t testing.TB, opts ...StartOption) *Server {
 		s.lacks(t, "options of redis-server's command line")
 	}
 	return s
+}
+
+// ofSeveral returns the options of a server that consists of several.
+func ofSeveral(t testing.TB, opts []StartOption) startOptions {
+	t.Helper()
+	o := startOptions{private: true}
+	for _, opt := range opts {
+		opt.applyStart(&o)
+	}
+	if o.tls {
+		t.Fatalf("nesttest: TLS is an option of Start, not of Replicas and Sentinel")
+	}
+	return o
 }
 
 // Embedded starts an embedded server for this test alone, whatever the other tests run on. The

@@ -14,7 +14,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"testing"
 	"time"
 
@@ -24,10 +23,9 @@ import (
 )
 
 // TLS makes the server speak TLS, and ask clients for a certificate, as Redis does by default. Its
-// [Server.ClientOption] has the certificates; [Server.TLSFiles] are their files. The server is a
-// process of redis-server or valkey-server from PATH, whatever the other tests run on. If neither
-// program is on PATH, the test is skipped; in CI (CI=true) it fails. [Server.ClientOf] connects to
-// it as an ACL user.
+// [Server.ClientOption] has the certificates; [Server.TLSFiles] are their files. The server runs
+// where those of [Replicas] do, which cannot have TLS themselves. [Server.ClientOf] connects to it
+// as an ACL user.
 func TLS() StartOption {
 	return startOptionFunc(func(o *startOptions) { o.tls = true })
 }
@@ -47,27 +45,50 @@ func (s *Server) TLSFiles(t testing.TB) (ca, cert, key string) {
 func startTLS(t testing.TB, o startOptions) *Server {
 	t.Helper()
 	dir := t.TempDir()
-	port, err := engine.FreePort()
-	if err == nil {
-		err = makeCertificates(dir)
+	if err := makeCertificates(dir); err != nil {
+		t.Fatalf("nesttest: certificates for a server with TLS: %v", err)
 	}
+	return mustHave(inHome(2, reportTo(t), func(kind Kind, in engine.Home) (*Server, error) {
+		s, err := startSecured(in, kind, o, dir)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("start a server with TLS: %w", err), in.Close())
+		}
+		return s, nil
+	}))(t)
+}
+
+// secured is an engine: a server with TLS, which the kit asks without.
+type secured struct {
+	engine.Node
+	home engine.Home
+}
+
+func (e *secured) Close() error { return errors.Join(e.Node.Close(), e.home.Close()) }
+
+func startSecured(in engine.Home, kind Kind, o startOptions, dir string) (*Server, error) {
+	port, err := in.Port()
 	if err != nil {
-		t.Fatalf("nesttest: start a server with TLS: %v", err)
+		return nil, err
 	}
-	in := func(name string) string { return filepath.Join(dir, name) }
-	o.args = append(o.args, "--tls-port", strconv.Itoa(port),
-		"--tls-cert-file", in("server.pem"), "--tls-key-file", in("server.key"), "--tls-ca-cert-file", in("ca.pem"))
-	p, err := startProcess(o.serverArgs())
+	args := []string{"--tls-port", port}
+	for option, file := range map[string]string{"--tls-cert-file": "server.pem", "--tls-key-file": "server.key", "--tls-ca-cert-file": "ca.pem"} {
+		there, err := in.Put(filepath.Join(dir, file))
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, option, there)
+	}
+	config, err := clientTLS(dir)
 	if err != nil {
-		return fromPath(nil, err)(t)
+		return nil, err
 	}
-	s := newServer(KindPath, p, rueidis.ClientOption{DisableCache: o.untracked}, net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	node, err := in.Start(engine.Command{Args: append(args, o.serverArgs()...)})
+	if err != nil {
+		return nil, err
+	}
+	s := newServer(kind, &secured{Node: node, home: in}, rueidis.ClientOption{DisableCache: o.untracked, TLSConfig: config}, net.JoinHostPort("127.0.0.1", port))
 	s.certificates = dir
-	if s.option.TLSConfig, err = clientTLS(dir); err != nil {
-		t.Error(errors.Join(err, p.Close()))
-		t.FailNow()
-	}
-	return s.own(t)
+	return s, nil
 }
 
 // clientTLS returns what a client needs of the certificates in a folder.

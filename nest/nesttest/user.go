@@ -26,8 +26,8 @@ func (s *Server) ClientOf(t testing.TB, rules []string) rueidis.Client {
 	if err := s.onAll(setUser); err != nil {
 		t.Fatalf("nesttest: make a user on %s: %v", s, err)
 	}
-	if p, ok := s.engine.(*process); ok {
-		p.remember(setUser)
+	if e, ok := s.engine.(engine.Rememberer); ok {
+		e.Remember(setUser)
 	} else {
 		s.users.add(setUser)
 	}

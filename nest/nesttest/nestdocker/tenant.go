@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,103 +18,97 @@ import (
 	"github.com/redisimnest/redisimnest/nest/nesttest/internal/engine"
 )
 
-// startNodes starts n servers in one container. Each announces to the others and to clients the
+// home is a container in which several servers run. Each announces to the others and to clients the
 // loopback address and a port that is the same inside and outside the container. So both can reach
 // it over any network between this machine and its containers.
-func startNodes(n int, args []string) (engine.Engine, []engine.Node, error) {
+type home struct {
+	*container
+
+	mu    sync.Mutex
+	ports []string // free ones
+}
+
+// newHome starts a container that publishes that many ports.
+func newHome(ports int) (engine.Home, error) {
 	pool, err := dockerEngine()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if host, _ := engineHost(pool); host != "127.0.0.1" {
-		return nil, nil, errors.New("the Docker engine is on another machine, where the nodes have other addresses")
+		return nil, errors.New("the Docker engine is on another machine, where the nodes have other addresses")
 	}
-	ports := make([]string, n)
-	for i := range ports {
-		port, err := engine.FreePort()
-		if err != nil {
-			return nil, nil, err
-		}
-		ports[i] = strconv.Itoa(port)
-	}
-	home, err := startContainer(pool, false, []string{"--save", "", "--appendonly", "no"}, ports)
-	if err != nil {
-		return nil, nil, err
-	}
-	var (
-		nodes  = make([]engine.Node, n)
-		failed = make([]error, n)
-		all    sync.WaitGroup
-	)
-	for i, port := range ports {
-		t := &tenant{home: home, port: port, args: args}
-		nodes[i] = t
-		all.Go(func() { failed[i] = t.Restart() })
-	}
-	all.Wait()
-	if err := errors.Join(failed...); err != nil {
-		return nil, nil, errors.Join(err, home.Close())
-	}
-	return home, nodes, nil
-}
-
-// tenant is an engine: one of several servers in a container. The image needs no programs other
-// than the server and a shell.
-type tenant struct {
-	home *container
-	port string
-	args []string
-}
-
-func (n *tenant) Address() string { return net.JoinHostPort("127.0.0.1", n.port) }
-
-// Ended returns nil: the server starts as a daemon, which hides its end.
-func (n *tenant) Ended() <-chan struct{} { return nil }
-
-func (n *tenant) pidFile() string { return "/tmp/" + n.port + ".pid" }
-
-func (n *tenant) Restart() error {
-	args := append([]string{
-		"--port", n.port, "--bind", "* -::*", "--protected-mode", "no", "--cluster-announce-ip", "127.0.0.1",
-		"--dir", "/tmp", "--cluster-config-file", n.port + ".nodes", "--dbfilename", n.port + ".rdb", "--appenddirname", n.port + ".aof",
-		"--pidfile", n.pidFile(), "--logfile", "/tmp/" + n.port + ".log", "--daemonize", "yes",
-	}, n.args...)
-	// A killed process may hold the lock on its node's file for a moment longer than its port. The
-	// new one then ends at once, which nothing tells from a server that is slow to start: another
-	// start does no harm beside it.
-	var started time.Time
-	return engine.WaitFor(nil, func() error {
-		if time.Since(started) > 2*time.Second {
-			if err := n.sh(serverCommand, args...); err != nil {
-				return err
+	// Another program may take a port after it was found free and before the engine binds it.
+	var failed []error
+	for range 5 {
+		h := &home{}
+		for range ports {
+			port, err := engine.FreePort()
+			if err != nil {
+				return nil, err
 			}
-			started = time.Now()
+			h.ports = append(h.ports, strconv.Itoa(port))
 		}
-		_, err := engine.Ask(n.Address(), "PING")
-		return err
-	})
-}
-
-func (n *tenant) Kill() error {
-	if err := n.sh(`if [ -e "$1" ] && read -r pid <"$1"; then kill -9 "$pid" && : >"$1"; fi`, n.pidFile()); err != nil {
-		return err
+		if h.container, err = startContainer(pool, false, []string{"--save", "", "--appendonly", "no"}, h.ports); err == nil {
+			return h, nil
+		}
+		failed = append(failed, err)
+		if !strings.Contains(err.Error(), "already allocated") && !strings.Contains(err.Error(), "already in use") {
+			break
+		}
 	}
-	return engine.WaitFor(nil, func() error {
-		if _, err := engine.Ask(n.Address(), "PING"); err == nil {
-			return errors.New("a killed server answers")
-		}
-		return nil
-	})
+	return nil, errors.Join(failed...)
 }
 
-// Close does nothing: the servers end with the container.
-func (n *tenant) Close() error { return nil }
+func (h *home) Port() (string, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.ports) == 0 {
+		return "", errors.New("the container has no port for one more node")
+	}
+	port := h.ports[0]
+	h.ports = h.ports[1:]
+	return port, nil
+}
+
+// Put writes the file to the container, which needs no program but the shell for it.
+func (h *home) Put(file string) (string, error) {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	name := "/tmp/" + filepath.Base(file)
+	return name, h.sh(`printf %s "$2" >"$1"`, name, string(content))
+}
+
+func (h *home) Start(c engine.Command) (engine.Node, error) {
+	port, err := h.Port()
+	if err != nil {
+		return nil, err
+	}
+	n := &tenant{home: h, port: port}
+	if c.Config {
+		config := "/tmp/" + port + ".conf"
+		if err := h.sh(`: >"$1"`, config); err != nil {
+			return nil, err
+		}
+		n.args = append(n.args, config)
+	}
+	n.args = append(n.args,
+		"--port", port, "--bind", "* -::*", "--protected-mode", "no", "--cluster-announce-ip", "127.0.0.1",
+		"--dir", "/tmp", "--cluster-config-file", port+".nodes", "--dbfilename", port+".rdb", "--appenddirname", port+".aof",
+		"--logfile", "/tmp/"+port+".log", "--daemonize", "yes")
+	n.args = append(n.args, c.Args...)
+	if err := n.Restart(); err != nil {
+		return nil, err
+	}
+	return n, nil
+}
 
 // sh runs a shell in the container.
-func (n *tenant) sh(script string, args ...string) error {
-	client := n.home.pool.Client
+func (h *home) sh(script string, args ...string) error {
+	client := h.pool.Client
 	exec, err := client.CreateExec(docker.CreateExecOptions{
-		Container:    n.home.resource.Container.ID,
+		Container:    h.resource.Container.ID,
 		Cmd:          append([]string{"sh", "-c", script, "sh"}, args...),
 		AttachStdout: true,
 		AttachStderr: true,
@@ -133,11 +130,89 @@ func (n *tenant) sh(script string, args ...string) error {
 	return nil
 }
 
-func (n *tenant) Freeze() error {
-	return n.sh(`read -r pid <"$1" && kill -STOP "$pid"`, n.pidFile())
+// tenant is an engine: one of several servers in a container. The image needs no programs other
+// than the server and a shell.
+type tenant struct {
+	home  *home
+	port  string
+	args  []string
+	users []string // more of args: users that were made since it was started
+
+	pid    string        // in the container
+	killed chan struct{} // closed by Kill
 }
+
+func (n *tenant) Address() string { return net.JoinHostPort("127.0.0.1", n.port) }
+
+// Ended is closed when the server was killed. It starts as a daemon, which hides any other end.
+func (n *tenant) Ended() <-chan struct{} { return n.killed }
+
+func (n *tenant) Restart() error {
+	// A killed process may hold the lock on its node's file for a moment longer than its port. The
+	// new one then ends at once, which nothing tells from a server that is slow to start: another
+	// start does no harm beside it.
+	var started time.Time
+	err := engine.WaitFor(nil, func() error {
+		if time.Since(started) > 2*time.Second {
+			if err := n.home.sh(serverCommand, slices.Concat(n.args, n.users)...); err != nil {
+				return err
+			}
+			started = time.Now()
+		}
+		info, err := engine.Ask(n.Address(), "INFO", "server")
+		if err != nil {
+			return err
+		}
+		n.pid = engine.Field(info, "process_id")
+		_, err = engine.Ask(n.Address(), "PING") // PING fails until the data are loaded; INFO does not
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("start a server at %s: %w", n.Address(), err)
+	}
+	n.killed = make(chan struct{})
+	return nil
+}
+
+// Remember makes the server begin with a user when it is restarted.
+func (n *tenant) Remember(setUser []string) {
+	n.users = slices.Concat(n.users, []string{"--user"}, setUser[2:])
+}
+
+func (n *tenant) Kill() error {
+	select {
+	case <-n.killed:
+		return nil
+	default:
+	}
+	if err := n.signal("KILL"); err != nil {
+		return err
+	}
+	close(n.killed)
+	return engine.WaitFor(nil, func() error {
+		if _, err := engine.Ask(n.Address(), "PING"); err == nil {
+			return errors.New("a killed server answers")
+		}
+		return nil
+	})
+}
+
+// Close does nothing: the servers end with the container.
+func (n *tenant) Close() error { return nil }
+
+// signal sends a signal to the server, if it has not ended.
+func (n *tenant) signal(name string) error {
+	return n.home.sh(`kill -s "$1" "$2" || ! kill -s 0 "$2"`, name, n.pid)
+}
+
+func (n *tenant) Freeze() error { return n.signal("STOP") }
 
 // Thaw leaves a server alone that was killed meanwhile.
 func (n *tenant) Thaw() error {
-	return n.sh(`if read -r pid <"$1"; then kill -CONT "$pid"; fi`, n.pidFile())
+	select {
+	case <-n.killed:
+		return nil
+	default:
+		return n.signal("CONT")
+	}
 }

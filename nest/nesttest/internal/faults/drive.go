@@ -32,22 +32,21 @@ var (
 	one     = nest.List[int64]("one")
 	two     = nest.List[int64]("two")
 	gate    = nest.Lock("gate", nest.TTL(time.Hour))
-	pace    = nest.Limiter("pace", nest.Rate(limit, time.Hour))
+	pace    = nest.Limiter("pace", nest.Rate(paceRate, time.Second), nest.Burst(paceBurst))
+	quota   = nest.Limiter("quota", nest.Rate(quotaLimit, quotaWindow), nest.FixedWindow())
 	count   = nest.Counter[int64]("count", nest.Default(0))
 	kept    = nest.Key[int64]("kept", nest.Default(-1), nest.Cached(time.Minute))
 	updated = nest.Key[int64]("updated", nest.Default(0))
 	loaded  = nest.Key[int64]("loaded:<n>")
 	news    = nest.Channel[string]("news")
 	work    = nest.Stream[int64]("work")
-	writer  = nest.Cluster("writer:<w>", nest.HashTag(), nest.Sub(list, set, ranks, fields, stream, left, right, one, two, gate, pace, count, kept, updated, loaded, news, work))
+	writer  = nest.Cluster("writer:<w>", nest.HashTag(), nest.Sub(list, set, ranks, fields, stream, left, right, one, two, gate, pace, quota, count, kept, updated, loaded, news, work))
 	root    = nest.Cluster("faults", nest.TTL(time.Hour), nest.Sub(writer))
 )
 
 const (
 	writers  = 4
 	deadline = time.Second
-	// limit is what a limiter lets through; an hour is longer than any fault.
-	limit = 10
 	// slack is what a busy machine may take longer than a deadline.
 	slack = 2 * time.Second
 )
@@ -80,6 +79,7 @@ type trial struct {
 	wrote  [writers]written
 	inside atomic.Int64 // how many have the lock of the first writer
 
+	passed      passed
 	consumers   consumers
 	subscribers []*subscriber
 }
@@ -89,8 +89,7 @@ type written struct {
 	members [len(kinds)]map[int64]outcome // by kind
 	pairs   map[int64]outcome             // of atomic batches
 	wholes  map[int64]outcome             // of transactions
-	allowed int64
-	n       [2][3]int64 // how many increments and updates ended in which way
+	n       [2][3]int64                   // how many increments and updates ended in which way
 
 	tasks     map[int64]outcome // in the stream of the first writer
 	messages  map[int64]outcome
@@ -169,6 +168,7 @@ func Run(t testing.TB, f Fault, d time.Duration) Report {
 	stopOther, reading := open(t, e, prefix)
 	tr := &trial{report: &r, scope: scope, stop: make(chan struct{})}
 	tr.consumers.handled = make(map[int64]int64)
+	tr.passed.quota = make(map[time.Time]int64)
 	e.key = kept.At(scope, 0).Key()
 	var all, consuming, subscribed sync.WaitGroup
 	listening, hangUp := context.WithCancel(context.Background())
@@ -326,13 +326,7 @@ func (tr *trial) write(w int, f Fault) {
 			done.lastSent = n
 		}
 		tr.exclude()
-		_ = tr.timed(func(ctx context.Context) error {
-			d, err := pace.At(s).Allow(ctx)
-			if err == nil && d.Allowed {
-				done.allowed++
-			}
-			return err
-		})
+		tr.pass(tr.scope)
 		tr.seeOwn(s, n)
 		err := tr.timed(func(ctx context.Context) error {
 			_, err := loaded.At(s, n).GetOrLoad(ctx, func(context.Context) (int64, error) {
@@ -403,7 +397,8 @@ func (tr *trial) timed(call func(ctx context.Context) error) error {
 	return err
 }
 
-// read looks at the counter of a writer, as another process.
+// read looks at the counter of a writer, as another process, and asks the limiters that the writers
+// ask.
 func (tr *trial) read(s nest.Scope) {
 	var last int64
 	for {
@@ -427,6 +422,7 @@ func (tr *trial) read(s nest.Scope) {
 			last = n
 		}
 		tr.mu.Unlock()
+		tr.pass(s)
 	}
 }
 
@@ -447,6 +443,7 @@ func (tr *trial) judge(t testing.TB) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
+	tr.passed.judge(tr.report)
 	for w := range writers {
 		s, done := writer.At(tr.scope, w), &tr.wrote[w]
 		for i, k := range kinds {
@@ -456,7 +453,6 @@ func (tr *trial) judge(t testing.TB) {
 		}
 		tr.wholly(ctx, t, left.At(s), right.At(s), done.pairs)
 		tr.wholly(ctx, t, one.At(s), two.At(s), done.wholes)
-		tr.report.Over += max(done.allowed-limit, 0)
 		c, err := count.At(s).Get(ctx)
 		require.NoError(t, err)
 		tr.number(c, done.n[0])

@@ -83,6 +83,13 @@ func (tr *trial) handleAll(t testing.TB, f Fault, stop func()) {
 	for w := range writers {
 		maps.Copy(done, tr.wrote[w].tasks)
 	}
+	acked := make(map[int64]bool)
+	for n, how := range done {
+		if how == acknowledged {
+			acked[n] = true
+		}
+	}
+	r.Tasks = int64(len(acked))
 	var there []int64
 	ctx, cancel := context.WithTimeout(context.Background(), 2*comeback)
 	defer cancel()
@@ -98,17 +105,12 @@ func (tr *trial) handleAll(t testing.TB, f Fault, stop func()) {
 			due[e.Value] = true
 			there = append(there, e.Value)
 		}
-		for n, how := range done {
-			if f.Keeps && how == acknowledged {
-				due[n] = true
-			}
-		}
 		pending, err := tasks.PendingSummary(ctx, group)
 		if why = err; err != nil {
 			return false
 		}
-		r.Unhandled, r.Pending = c.missing(due), pending.Count
-		return r.Unhandled+r.Pending == 0
+		r.Unhandled, r.Pending, r.TasksLost = c.missing(due), pending.Count, c.missing(acked)
+		return r.Unhandled+r.Pending == 0 && (r.TasksLost == 0 || !f.Keeps)
 	}
 	for began := time.Now(); !look() && time.Since(began) < comeback; {
 		time.Sleep(20 * time.Millisecond)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"text/tabwriter"
 	"time"
 )
@@ -20,10 +19,12 @@ type Report struct {
 	Twice             int64 // writes that are there more often than they were asked for
 	Denied            int64 // writes that are there, though the error said that they were not executed
 	Torn              int64 // atomic batches and transactions of which a part is there
+	Passed, Refused   int64 // what limiters let through, and what they refused
 	Over              int64 // what limiters let through beyond their limit
 	Held, Together    int64 // locks that were held, and that two held at a time
+	Tasks, TasksLost  int64 // acknowledged entries of a stream, and those that no consumer has handled
 	Handled, Again    int64 // entries of a stream that its consumers handled, and how often again
-	Unhandled         int64 // entries that no consumer has handled in the end
+	Unhandled         int64 // entries that are there and that no consumer has handled in the end
 	Pending           int64 // entries that are not acknowledged in the end
 	Heard, Missed     int64 // messages that subscriptions received, and acknowledged ones they did not
 	Repeated          int64 // messages that a subscription received again
@@ -56,6 +57,7 @@ func (r *Report) Broken() []string {
 	if r.Keeps {
 		promise(r.AckLost, "acknowledged writes lost")
 		promise(r.WentBack, "reads that went back")
+		promise(r.TasksLost, "acknowledged entries that no consumer handled")
 		promise(r.Over, "events beyond the limit of their limiter")
 		promise(r.Together, "locks that two held at a time")
 		promise(r.Stale, "own writes not seen by their writer")
@@ -80,6 +82,12 @@ func (r *Report) Broken() []string {
 	if r.Held == 0 {
 		broken = append(broken, "no lock was ever held")
 	}
+	if r.Passed <= paceBurst+quotaLimit {
+		broken = append(broken, fmt.Sprintf("limiters let only %d events through, so that the fault did not meet them", r.Passed))
+	}
+	if r.Refused == 0 {
+		broken = append(broken, "no limiter ever refused")
+	}
 	if r.Handled == 0 || r.Heard == 0 {
 		broken = append(broken, "no entry was handled, or no message received")
 	}
@@ -89,30 +97,51 @@ func (r *Report) Broken() []string {
 	return broken
 }
 
-// Print prints reports as a table in GitHub's flavour.
+// Print prints reports as two tables in GitHub's flavour: what became of writes, and what became of
+// entries, messages and events.
 func Print(w io.Writer, reports []Report) error {
-	t := tabwriter.NewWriter(w, 0, 0, 1, ' ', 0)
-	row := func(cells ...any) {
-		texts := make([]string, len(cells))
-		for i, c := range cells {
-			texts[i] = fmt.Sprint(c)
+	promised := func(r *Report, n int64) string {
+		if r.Keeps {
+			return fmt.Sprint(n)
 		}
-		_, _ = fmt.Fprintf(t, "| %s\t|\n", strings.Join(texts, "\t| "))
+		return fmt.Sprintf("%d (not promised)", n)
 	}
-	row("fault", "acknowledged, there", "acknowledged, lost", "failed, there", "applied twice", "longest stall",
-		"goroutines, connections left", "a reader saw", "entries handled", "messages received")
-	row(slices.Repeat([]any{"---"}, 10)...)
-	for i := range reports {
-		r := &reports[i]
-		lost := fmt.Sprint(r.AckLost)
-		if !r.Keeps {
-			lost += " (not promised)"
-		}
-		row(r.Fault, r.AckThere, lost, fmt.Sprintf("%d of %d", r.FailThere, r.FailThere+r.FailGone), r.Twice, r.Longest.Round(time.Millisecond),
+	err := table(w, reports, []any{"acknowledged, there", "acknowledged, lost", "failed, there", "applied twice", "longest stall",
+		"goroutines, connections left", "a reader saw"}, func(r *Report) []any {
+		return []any{
+			r.AckThere, promised(r, r.AckLost), fmt.Sprintf("%d of %d", r.FailThere, r.FailThere+r.FailGone), r.Twice, r.Longest.Round(time.Millisecond),
 			fmt.Sprintf("%d, %d", r.Goroutines, r.Connections),
 			fmt.Sprintf("%d values, %d errors, %d older than one before", r.Reads, r.ReadErrors, r.WentBack),
-			fmt.Sprintf("%d, %d again", r.Handled, r.Again),
-			fmt.Sprintf("%d, %d missed, again after %s", r.Heard, r.Missed, r.HeardAfter.Round(time.Millisecond)))
+		}
+	})
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintln(w)
+	return table(w, reports, []any{"entries acknowledged", "of them never handled", "handled again (allowed)",
+		"messages received", "messages missed (allowed if told)", "missed untold", "limiters let through, refused", "beyond the limit"}, func(r *Report) []any {
+		return []any{
+			r.Tasks, promised(r, r.TasksLost), r.Again,
+			fmt.Sprintf("%d, again after %s", r.Heard, r.HeardAfter.Round(time.Millisecond)), r.Missed, r.Untold,
+			fmt.Sprintf("%d, %d", r.Passed, r.Refused), promised(r, r.Over),
+		}
+	})
+}
+
+// table prints a table with a row for each report.
+func table(w io.Writer, reports []Report, columns []any, cells func(r *Report) []any) error {
+	t := tabwriter.NewWriter(w, 0, 0, 1, ' ', 0)
+	row := func(first any, cells []any) {
+		_, _ = fmt.Fprintf(t, "| %v", first)
+		for _, c := range cells {
+			_, _ = fmt.Fprintf(t, "\t| %v", c)
+		}
+		_, _ = fmt.Fprint(t, "\t|\n")
+	}
+	row("fault", columns)
+	row("---", slices.Repeat([]any{"---"}, len(columns)))
+	for i := range reports {
+		row(reports[i].Fault, cells(&reports[i]))
 	}
 	return t.Flush()
 }

@@ -3,10 +3,8 @@ package suite_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"runtime"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -167,28 +165,11 @@ func TestWalksAskWhoHasWhat(t *testing.T) {
 	t.Parallel()
 	server := nesttest.Cluster(t)
 	n := primaries.Of(t, server)
-	if server.Nodes()[0].Kind() != nesttest.KindPath {
-		t.Skip("nesttest: SKIPPED, not passed: nodes in a container cannot be joined by one outside of it")
-	}
 	w := openWalked(t, server.Client(t))
 	slots := fillSlots(t, server.Client(t), w.before, 12, 5)
 
-	joins := nesttest.Start(t, nesttest.Args("--cluster-enabled", "yes", "--cluster-node-timeout", "3000"))
-	option := joins.ClientOption()
-	option.ForceSingleClient = true
-	n.Add(connect(t, option), joins.Addr())
-	for _, addr := range server.Addrs() {
-		host, port, err := net.SplitHostPort(addr)
-		require.NoError(t, err)
-		n.Ask(3, "CLUSTER", "MEET", host, port)
-	}
-	for node := range 3 {
-		require.Eventually(t, func() bool {
-			return strings.Contains(n.Text(node, "CLUSTER", "NODES"), n.IDs[3]) &&
-				strings.Contains(n.Text(3, "CLUSTER", "NODES"), n.IDs[node]) &&
-				strings.Contains(n.Text(3, "CLUSTER", "INFO"), "cluster_state:ok")
-		}, 20*time.Second, 10*time.Millisecond)
-	}
+	joins := server.Join(t)
+	n.Add(joins.Client(t), joins.Addr())
 	for _, slot := range slots[:4] {
 		n.Move(slot, 0, 3)
 	}

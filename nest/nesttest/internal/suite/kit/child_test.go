@@ -52,6 +52,26 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// TestSentinelAnswers prints the addresses of a sentinel and of what it watches, and ends as
+// NESTTEST_END says. Without it, it does nothing.
+func TestSentinelAnswers(t *testing.T) {
+	end := os.Getenv("NESTTEST_END")
+	if end == "" {
+		return
+	}
+	server := nesttest.Sentinel(t)
+	for _, s := range append(server.Nodes(), server) {
+		t.Logf("%s at %s;", s.Kind(), s.Addr())
+	}
+	if end == "kill" {
+		self, err := os.FindProcess(os.Getpid())
+		require.NoError(t, err)
+		require.NoError(t, self.Kill())
+		select {}
+	}
+	t.Fatal("as asked")
+}
+
 // TestNeedsTracking passes if the server has client-side caching.
 func TestNeedsTracking(t *testing.T) {
 	nesttest.Need(t, nesttest.Tracking)
@@ -70,13 +90,36 @@ func TestServerEndsWithTheTests(t *testing.T) {
 			found := regexp.MustCompile(`(\w+) at (\S+);`).FindStringSubmatch(out)
 			require.NotNil(t, found, out)
 			require.Equal(t, string(kind), found[1])
-			require.Eventually(t, func() bool {
-				conn, err := net.DialTimeout("tcp", found[2], time.Second)
-				if err != nil {
-					return true
-				}
-				return conn.Close() != nil
-			}, 20*time.Second, 20*time.Millisecond, "the server at %s goes on", found[2])
+			requireGone(t, found[2])
+		})
+	}
+}
+
+// requireGone waits until nobody listens at an address.
+func requireGone(t *testing.T, addr string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		conn, err := net.DialTimeout("tcp", addr, time.Second)
+		if err != nil {
+			return true
+		}
+		return conn.Close() != nil
+	}, 20*time.Second, 20*time.Millisecond, "the server at %s goes on", addr)
+}
+
+func TestSentinelEndsWithTheTest(t *testing.T) {
+	t.Parallel()
+	kind := nesttest.Sentinel(t).Nodes()[0].Kind()
+	for _, end := range []string{"fail", "kill"} {
+		t.Run("by "+end, func(t *testing.T) {
+			out, err := rerun(t, "TestSentinelAnswers", "REDIS_TEST_SERVER="+string(kind), "NESTTEST_END="+end)
+			require.Error(t, err, out)
+			all := regexp.MustCompile(`(\w+) at (\S+);`).FindAllStringSubmatch(out, -1)
+			require.Len(t, all, 3, out)
+			for _, found := range all {
+				require.Equal(t, string(kind), found[1])
+				requireGone(t, found[2])
+			}
 		})
 	}
 }

@@ -20,6 +20,7 @@ func TestSentinelReplacesThePrimary(t *testing.T) {
 	t.Parallel()
 	server := nesttest.Sentinel(t)
 	require.Len(t, server.Nodes(), 2)
+	runsAsChosen(t, server)
 	client := server.Client(t)
 	set(t, client)
 	first := keyOf(client.Nodes())
@@ -41,6 +42,58 @@ func TestSentinelReplacesThePrimary(t *testing.T) {
 	}, 30*time.Second, 10*time.Millisecond)
 }
 
+// runsAsChosen holds that a server of several runs where REDIS_TEST_SERVER says, and not elsewhere.
+func runsAsChosen(t *testing.T, server *nesttest.Server) {
+	t.Helper()
+	if chosen := nesttest.Kind(os.Getenv("REDIS_TEST_SERVER")); chosen == nesttest.KindDocker || chosen == nesttest.KindPath {
+		for _, node := range server.Nodes() {
+			require.Equal(t, chosen, node.Kind())
+		}
+	}
+}
+
+// Each of the servers can be killed, restarted and stopped alone, and stays what it was.
+func TestReplicas(t *testing.T) {
+	t.Parallel()
+	primary := nesttest.Replicas(t, 2)
+	nodes := primary.Nodes()
+	require.Len(t, nodes, 3)
+	runsAsChosen(t, primary)
+	client := primary.Client(t)
+	set(t, client)
+	seen := func(node *nesttest.Server) func() bool {
+		client := node.Client(t)
+		return func() bool {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			there, err := exists(ctx, client)
+			return err == nil && there
+		}
+	}
+	for _, replica := range nodes[1:] {
+		require.Eventually(t, seen(replica), 10*time.Second, 5*time.Millisecond)
+		c := replica.Client(t)
+		require.ErrorContains(t, c.Do(t.Context(), c.B().Set().Key("key").Value("x").Build()).Error(), "READONLY")
+	}
+
+	frozen := nodes[1].Client(t)
+	thaw := nodes[1].Freeze(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	require.Error(t, ping(ctx, frozen))
+	thaw()
+	require.Eventually(t, seen(nodes[1]), 10*time.Second, 5*time.Millisecond)
+
+	nodes[2].Kill(t)
+	nodes[2].Restart(t)
+	require.Eventually(t, seen(nodes[2]), 30*time.Second, 5*time.Millisecond)
+
+	primary.Kill(t)
+	primary.Restart(t) // empty, and so are its replicas
+	require.NoError(t, ping(t.Context(), primary.Client(t)))
+	require.False(t, seen(nodes[1])())
+}
+
 // keyOf returns the address of the only node.
 func keyOf(nodes map[string]rueidis.Client) string {
 	for addr := range nodes {
@@ -52,6 +105,7 @@ func keyOf(nodes map[string]rueidis.Client) string {
 func TestServerWithTLS(t *testing.T) {
 	t.Parallel()
 	server := nesttest.Start(t, nesttest.TLS())
+	runsAsChosen(t, server)
 	set(t, server.Client(t))
 	for _, file := range fields(server.TLSFiles(t)) {
 		require.FileExists(t, file)
@@ -69,9 +123,16 @@ func TestServerWithTLS(t *testing.T) {
 	_, err = rueidis.NewClient(option)
 	require.Error(t, err, "a client without TLS")
 
+	thaw := server.Freeze(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	require.Error(t, ping(ctx, user))
+	thaw()
+
 	server.Kill(t)
 	server.Restart(t)
 	require.NoError(t, ping(t.Context(), server.Client(t)))
+	require.Eventually(t, func() bool { return ping(t.Context(), user) == nil }, 10*time.Second, 10*time.Millisecond)
 }
 
 func fields(ca, cert, key string) []string { return []string{ca, cert, key} }
@@ -90,6 +151,22 @@ func TestServerThatRefusesTracking(t *testing.T) {
 	option.DisableCache = false
 	_, err := rueidis.NewClient(option)
 	require.Error(t, err)
+}
+
+// What a server of several refuses, it still refuses after a restart, and its clients know.
+func TestSentinelThatRefusesTracking(t *testing.T) {
+	t.Parallel()
+	server := nesttest.Sentinel(t, nesttest.NoTracking())
+	client := server.Client(t)
+	set(t, client)
+	require.Error(t, client.Do(t.Context(), client.B().ClientTracking().On().Build()).Error())
+	for _, node := range server.Nodes() {
+		node.Kill(t)
+		node.Restart(t)
+		client := node.Client(t)
+		require.ErrorContains(t, client.Do(t.Context(), client.B().ClientTracking().On().Build()).Error(), "NOPERM")
+	}
+	require.Contains(t, fails(t, func(t testing.TB) { nesttest.Replicas(t, 1, nesttest.TLS()) }), "TLS")
 }
 
 func TestServerWithMaxMemory(t *testing.T) {

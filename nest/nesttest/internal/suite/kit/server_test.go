@@ -144,6 +144,11 @@ func TestCluster(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, names, 100)
 
+	joins := server.Join(t)
+	require.Len(t, server.Nodes(), 7)
+	require.Equal(t, joins.Addr(), server.Nodes()[6].Addr())
+	require.NotEmpty(t, fails(t, func(t testing.TB) { joins.Join(t) }))
+
 	// A replica takes over when its primary dies.
 	server.Nodes()[0].Kill(t)
 	require.Eventually(t, func() bool {

@@ -2,13 +2,10 @@ package watching_test
 
 import (
 	"context"
-	"net"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
 
 	"github.com/redisimnest/redisimnest/nest"
@@ -176,35 +173,10 @@ func TestANewPrimaryIsFound(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	n := newNodes(t)
-	if n.server.Nodes()[0].Kind() != nesttest.KindPath {
-		t.Skip("nesttest: SKIPPED, not passed: nodes in a container cannot be joined by one outside of it")
-	}
 	s := n.server.Open(t, farm)
 	all, _ := listen(t, enabled, s)
-	joins := nesttest.Start(t, nesttest.Args("--cluster-enabled", "yes", "--cluster-node-timeout", "3000"))
-	option := joins.ClientOption()
-	option.ForceSingleClient = true
-	client, err := rueidis.NewClient(option)
-	require.NoError(t, err)
-	t.Cleanup(client.Close)
-	n.Add(client, joins.Addr())
-	for _, addr := range n.server.Addrs() {
-		host, port, err := net.SplitHostPort(addr)
-		require.NoError(t, err)
-		n.Ask(3, "CLUSTER", "MEET", host, port)
-	}
-	text := func(node int, words ...string) string {
-		answer := n.Ask(node, words...)
-		text, err := answer.ToString()
-		require.NoError(t, err)
-		return text
-	}
-	for node := range 3 {
-		require.Eventually(t, func() bool {
-			return strings.Contains(text(node, "CLUSTER", "NODES"), n.IDs[3]) && strings.Contains(text(3, "CLUSTER", "NODES"), n.IDs[node]) &&
-				strings.Contains(text(3, "CLUSTER", "INFO"), "cluster_state:ok")
-		}, 20*time.Second, 10*time.Millisecond)
-	}
+	joins := n.server.Join(t)
+	n.Add(joins.Client(t), joins.Addr())
 	f := 0
 	for primaries.Owner(slotOf(n, s, f)) != 0 {
 		f++
@@ -214,9 +186,8 @@ func TestANewPrimaryIsFound(t *testing.T) {
 	slot := slotOf(n, s, f)
 	n.Begin(slot, 0, 3, 1000)
 	n.End(slot, 0, 3)
-	err = nextError(t, all)
-	require.ErrorIs(t, err, nest.ErrGap)
-	_, err = part.At(s, f, 0).Incr(ctx)
+	require.ErrorIs(t, nextError(t, all), nest.ErrGap)
+	_, err := part.At(s, f, 0).Incr(ctx)
 	require.NoError(t, err)
 	require.Equal(t, "incrby {field:"+strconv.Itoa(f)+"}:part:0", next(t, all))
 }
