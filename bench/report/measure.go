@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -160,7 +161,7 @@ func chosen(o orders) ([]family, error) {
 
 // madeOn returns what a reader needs to know of the machine, a line each.
 func madeOn(ctx context.Context, now time.Time, o orders) ([]string, error) {
-	lines := []string{now.UTC().Format(time.DateOnly)}
+	lines := []string{now.UTC().Format(time.DateOnly), fmt.Sprintf("%d processors", runtime.NumCPU())}
 	for _, command := range [][]string{
 		{"go", "version"},
 		{"go", "list", "-m", "github.com/redis/rueidis", "github.com/redis/go-redis/v9"},
