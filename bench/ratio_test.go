@@ -14,7 +14,8 @@ import (
 
 // ratio measures two contenders in short rounds. In each round they run one after the other, and
 // which one goes first alternates, so that both see the same conditions on the machine. Garbage is
-// collected before each turn. A turn does the work n times; -benchtime 40x makes forty rounds.
+// collected before each turn. A turn does the work n times, with -short a third of that;
+// -benchtime 40x makes forty rounds.
 //
 // It reports the medians over the rounds of the ratio of their times (x-time), of the ratio of
 // their processor times, which leaves out waiting (x-cpu), of the additional time that ours takes
@@ -22,6 +23,9 @@ import (
 // ours alone (ns/op).
 func ratio(b *testing.B, ours, theirs func(n int), n int) {
 	b.Helper()
+	if testing.Short() {
+		n = max(n/3, 1)
+	}
 	prepared(b, func(int) {}, ours, theirs, n)
 }
 
@@ -121,7 +125,7 @@ func compareInTurn(b *testing.B, by []operating) {
 	for _, crowd := range crowds {
 		n := 2_000
 		if crowd > 1 {
-			n = 20_480
+			n = 10_240
 		}
 		for _, c := range by[1:] {
 			b.Run(fmt.Sprintf("%d/%s", crowd, c.name), func(b *testing.B) {

@@ -72,7 +72,7 @@ func BenchmarkRatioWas(b *testing.B) {
 		for _, crowd := range crowds[:2] {
 			n := 2_000
 			if crowd > 1 {
-				n = 20_480
+				n = 10_240
 			}
 			b.Run(fmt.Sprintf("%s, %d/%s", c.name, crowd, c.other), func(b *testing.B) {
 				ratio(b, inCrowd(b, crowd, c.ours), inCrowd(b, crowd, c.theirs), n)

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -52,9 +53,9 @@ var families = []family{
 		about: "Three primaries on the same machine. rueidis and go-redis get names that were made beforehand."},
 	{title: "Current generation", bench: "RatioCurrent", benchtime: "4x",
 		about: "`Current` beside a cached read of the number and the scope that it makes."},
-	{title: "Former names", bench: "RatioWas", benchtime: "4x", passes: 5,
+	{title: "Former names", bench: "RatioWas", benchtime: "4x", passes: 3,
 		about: "Keys that were renamed with `Was`, beside a `Get` of a key that never was."},
-	{title: "Timeouts and the breaker", bench: "RatioAway", benchtime: "3x", passes: 5,
+	{title: "Timeouts and the breaker", bench: "RatioAway", benchtime: "3x", passes: 3,
 		about: "Calls with `WithTimeout` and `WithBreaker`, beside the same calls without."},
 	{title: "Operations of all kinds", bench: "RatioKinds", benchtime: "2x", passes: 5,
 		about: "Beside the command by hand. `fleeting` writes start a TTL in the same step; by hand they take two commands, which are no such step."},
@@ -160,7 +161,7 @@ func chosen(o orders) ([]family, error) {
 
 // madeOn returns what a reader needs to know of the machine, a line each.
 func madeOn(ctx context.Context, now time.Time, o orders) ([]string, error) {
-	lines := []string{now.UTC().Format(time.DateOnly)}
+	lines := []string{now.UTC().Format(time.DateOnly), fmt.Sprintf("%d processors", runtime.NumCPU())}
 	for _, command := range [][]string{
 		{"go", "version"},
 		{"go", "list", "-m", "github.com/redis/rueidis", "github.com/redis/go-redis/v9"},

@@ -70,7 +70,11 @@ func writeSection(b *strings.Builder, title, about string, works []*work) {
 			if low := r.at("ns/op", 0.25, duration); low != "" {
 				half = low + "–" + r.at("ns/op", 0.75, duration)
 			}
-			return fmt.Sprintf("%s | %s | %s | %s", r.at("ns/op", 0.5, duration), half, r.at("B/op", 0.5, size), r.at("allocs/op", 0.5, number))
+			memory, allocations := r.at("B/op", 0.5, size), r.at("allocs/op", 0.5, number)
+			if len(r.runs["keys/s"]) > 0 {
+				memory, allocations = "", "" // of all keys together
+			}
+			return fmt.Sprintf("%s | %s | %s | %s", r.at("ns/op", 0.5, duration), half, memory, allocations)
 		})
 }
 
@@ -91,11 +95,11 @@ func writeTable(b *strings.Builder, works []*work, compared bool, head, line str
 			if r.compared() != compared {
 				continue
 			}
-			row := fmt.Sprintf("| %s | %s | %s |", plain(w.name), plain(r.name), cells(r))
+			row := []string{plain(w.name), plain(r.name), cells(r)}
 			for _, i := range columns {
-				row += " " + r.at(others[i].unit, 0.5, others[i].form) + " |"
+				row = append(row, r.at(others[i].unit, 0.5, others[i].form))
 			}
-			rows = append(rows, row)
+			rows = append(rows, "| "+strings.Join(row, " | ")+" |")
 		}
 	}
 	if len(rows) > 0 {
