@@ -173,7 +173,7 @@ func (tx *Tx) fail(ctx context.Context, err error) {
 	tx.again = elsewhere(err)
 	if tx.broken = err; unanswered(err) {
 		tx.broken = ended(ctx, err)
-		tx.again = ctx.Err() == nil && !errors.Is(err, rueidis.ErrClosing)
+		tx.again = ctx.Err() == nil && !errors.Is(err, rueidis.ErrClosing) && whyUnexecuted(err) != heldBack
 	}
 	tx.line.drop()
 }

@@ -201,6 +201,26 @@ func TestWithBreakerSendsNothing(t *testing.T) {
 	}
 }
 
+// Transact took the breaker's refusal for a lost connection, and tried until its context ended.
+func TestTransactFailsAtOnceWhileTheBreakerIsOpen(t *testing.T) {
+	t.Parallel()
+	server := nesttest.Start(t)
+	s := open(t, server, server.Addr(), nest.WithTimeout(300*time.Millisecond), nest.WithBreaker(1, time.Minute))
+	server.Freeze(t)
+	_, err := value.At(s, 1).Get(t.Context())
+	require.ErrorIs(t, err, nest.ErrAway)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	start := time.Now()
+	err = nest.Transact(ctx, s, func(tx *nest.Tx) error {
+		value.At(s, 1).In(tx.Writes()).Set("x")
+		return nil
+	}, value.At(s, 1))
+	require.Less(t, time.Since(start), 10*time.Second)
+	require.ErrorIs(t, err, nest.ErrAway)
+	require.ErrorContains(t, err, "WithBreaker")
+}
+
 // One exchange finds out whether the server is back; meanwhile everything else fails at once.
 func TestOneTriesWhetherTheServerIsBack(t *testing.T) {
 	t.Parallel()
