@@ -21,7 +21,9 @@ func TestResolvingAllocatesTheNameOnly(t *testing.T) {
 	plainLevel, plainShade := Param[level]("level"), Param[colour]("shade")
 	plainKey := Key[int]("constant")
 	plainVisit := Key[int]("visit:<level>:<shade>", Params(plainLevel, plainShade))
-	plain := open(t, Cluster("root", Sub(plainKey, plainVisit)))
+	word := Param[string]("word")
+	search := Key[int]("search:<word>", Params(word))
+	plain := open(t, Cluster("root", Sub(plainKey, plainVisit, search)))
 	id, token, model := int64(1_234_567), "token-"+strconv.Itoa(7), "model"+strconv.Itoa(8)
 	var ref Ref
 	for _, c := range []struct {
@@ -48,6 +50,7 @@ func TestResolvingAllocatesTheNameOnly(t *testing.T) {
 		{"a uint32", 1, func() { ref = session.At(s, uint32(id), token).Ref }},
 		{"a uint64", 1, func() { ref = session.At(s, uint64(id), token).Ref }},
 		{"named types", 1, func() { ref = plainVisit.At(plain, level(id%100), colour(token)).Ref }},
+		{"a named argument", 1, func() { ref = search.At(plain, word.Of(token)).Ref }},
 		{"named arguments", 1, func() { ref = plainVisit.At(plain, plainLevel.Of(level(id%100)), plainShade.Of(colour(token))).Ref }},
 	} {
 		require.Equal(t, c.want, testing.AllocsPerRun(100, c.run), c.name)

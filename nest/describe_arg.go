@@ -58,11 +58,11 @@ func (d Description) Match(values map[string]string) (Match, error) {
 
 // typed returns the argument that text stands for.
 func (p ParamDescription) typed(op, text string) (Arg, error) {
-	a := names.Arg{Named: true, Spec: p.spec, Class: p.spec.Class}
+	a := names.Arg{Spec: p.spec}
 	takes := func(what string) (Arg, error) {
 		return Arg{}, &Error{Op: op, Err: because(ErrParamValue, fmt.Sprintf("parameter <%s> takes %s, for its type %v", p.Name, what, p.spec.Type))}
 	}
-	switch a.Class {
+	switch p.spec.Class {
 	case names.IntClass:
 		n, err := strconv.ParseInt(text, 10, p.spec.Bits)
 		if err != nil {

@@ -3,6 +3,8 @@ package nest
 import (
 	"context"
 	"errors"
+	"hash/maphash"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -41,64 +43,141 @@ func LoadMany[ID comparable, V any, R Loadable[V]](ctx context.Context, ids []ID
 	if at == nil || load == nil {
 		return nil, &Error{Op: opLoadMany, Err: because(ErrArgument, "the function is nil")}
 	}
-	many := &loadingMany[ID, V, R]{keys: make(map[ID]*keyOf[V, R], len(ids))}
-	for _, id := range ids {
-		if many.keys[id] != nil {
-			continue
-		}
-		r := at(id)
-		if err := many.add(ctx, id, r); err != nil {
+	unique, places := distinct(ids)
+	many := &loadingMany[ID, V, R]{
+		ids:   unique,
+		keys:  make([]keyOf[R], len(unique)),
+		found: make([]Optional[V], len(unique)),
+	}
+	for i, id := range unique {
+		if err := many.add(ctx, i, at(id)); err != nil {
 			return nil, err
 		}
-		if many.keys[id] == nil {
-			return nil, r.base().fail(opLoadMany, because(ErrArgument, "an id does not equal itself, as NaN does not"))
+		if !equal(id, id) {
+			return nil, many.address(i).fail(opLoadMany, because(ErrArgument, "an id does not equal itself, as NaN does not"))
 		}
 	}
 	if err := many.observed(ctx, load); err != nil {
 		return nil, err
 	}
+	if places == nil {
+		return many.found, nil
+	}
 	all := make([]Optional[V], len(ids))
-	for i, id := range ids {
-		f := many.keys[id].found
-		all[i] = Optional[V]{f.value, f.ok}
+	for i, place := range places {
+		all[i] = many.found[place]
 	}
 	return all, nil
 }
 
-// loadingMany is a call of LoadMany.
+// fewIDs is how many ids are compared with each other to find those that occur twice.
+const fewIDs = 16
+
+// distinct returns each id once, in the order in which they occur first, and for each of ids its
+// place among those. If none occurs twice, it returns ids itself and no places. A hit needs nothing
+// else of the ids, so that this is what LoadMany does for each: a table of numbers costs a quarter
+// of a map.
+func distinct[ID comparable](ids []ID) (unique []ID, places []int32) {
+	var table []int32 // 1 + the place of an id, near where its hash points to; 0 is free
+	var seed maphash.Seed
+	if len(ids) > fewIDs {
+		table, seed = make([]int32, 2<<bits.Len(uint(len(ids)))), maphash.MakeSeed()
+	}
+	unique = ids
+	for i, id := range ids {
+		place := int32(-1)
+		var free *int32
+		if table == nil {
+			place = int32(slices.Index(unique[:min(i, len(unique))], id))
+		} else {
+			for at := maphash.Comparable(seed, id); ; at++ {
+				free = &table[at&uint64(len(table)-1)]
+				if *free == 0 {
+					break
+				}
+				if equal(unique[*free-1], id) {
+					place = *free - 1
+					break
+				}
+			}
+		}
+		if place >= 0 && places == nil {
+			unique, places = slices.Clone(ids[:i]), make([]int32, i, len(ids))
+			for earlier := range places {
+				places[earlier] = int32(earlier)
+			}
+		}
+		if places == nil {
+			if free != nil {
+				*free = int32(i) + 1
+			}
+			continue
+		}
+		if place < 0 {
+			unique = append(unique, id)
+			place = int32(len(unique)) - 1
+			if free != nil {
+				*free = place + 1
+			}
+		}
+		places = append(places, place)
+	}
+	return unique, places
+}
+
+func equal[ID comparable](a, b ID) bool { return a == b }
+
+// loadingMany is a call of LoadMany. A key is known by its place, which is that of its id.
 type loadingMany[ID comparable, V any, R Loadable[V]] struct {
 	client rueidis.Client
 	tree   *tree
 	ids    []ID // each once
-	down   []ID // what Redis could not be asked for
-	keys   map[ID]*keyOf[V, R]
+	keys   []keyOf[R]
+	found  []Optional[V]
+	down   []int // what Redis could not be asked for
+
+	cached, moving bool // what there is among the keys
+	loadsDown      bool
 }
 
 // keyOf is one of the keys of a LoadMany.
-type keyOf[V any, R Loadable[V]] struct {
-	ref   R
-	lock  *loadLock
-	why   loadCause
-	found found[V]
-	hit   bool
-	down  bool // loaded without Redis, or not stored
+type keyOf[R any] struct {
+	ref  R
+	lock *loadLock
+	why  loadCause
+	hit  bool
+	down bool // loaded without Redis, or not stored
 }
 
-func (l *loadingMany[ID, V, R]) add(ctx context.Context, id ID, r R) error {
+// address returns the address of a key.
+func (l *loadingMany[ID, V, R]) address(place int) address { return l.keys[place].ref.base() }
+
+// idsOf returns a copy of the ids of some keys.
+func (l *loadingMany[ID, V, R]) idsOf(places []int) []ID {
+	ids := make([]ID, len(places))
+	for i, place := range places {
+		ids[i] = l.ids[place]
+	}
+	return ids
+}
+
+func (l *loadingMany[ID, V, R]) add(ctx context.Context, place int, r R) error {
 	ref := r.base()
 	if err := ref.admit(ctx, opLoadMany); err != nil {
 		return err
 	}
 	if l.tree == nil {
 		l.tree, l.client = ref.m.tree, ref.m.tree.client
-	} else if !sameClient(l.tree, ref.m.tree) {
+	} else if l.tree != ref.m.tree && !sameClient(l.tree, ref.m.tree) {
 		return ref.fail(opLoadMany, because(ErrArgument, "the keys belong to different clients"))
 	}
 	if !ref.m.loads.Load() {
 		ref.m.loads.Store(true)
 	}
-	l.ids = append(l.ids, id)
-	l.keys[id] = &keyOf[V, R]{ref: r}
+	l.cached = l.cached || ref.m.settings.cached > 0
+	l.moving = l.moving || ref.m.formers != nil
+	l.loadsDown = l.loadsDown || ref.m.loadsDown() > 0
+	l.keys[place].ref = r
 	return nil
 }
 
@@ -107,14 +186,14 @@ func (l *loadingMany[ID, V, R]) observed(ctx context.Context, load func(context.
 	if len(l.ids) == 0 || !l.tree.observed() {
 		return l.run(ctx, load)
 	}
-	start, first := time.Now(), l.keys[l.ids[0]].ref.base()
+	start, first := time.Now(), l.address(0)
 	e := first.described(Event{Op: opLoadMany, Start: start, Batch: len(l.ids)})
 	e.Key, e.Server = "", ""
 	ctx, o := observing(ctx, l.tree.options.observers, e)
 	defer func() {
 		o.end()
-		for _, id := range l.ids {
-			k := l.keys[id]
+		for i := range l.keys {
+			k := &l.keys[i]
 			e := k.ref.base().described(Event{Op: opLoadMany, Start: start, Duration: o.event.Duration, CacheHit: k.hit, Err: o.event.Err})
 			e.Degraded = k.down && e.Err == nil
 			o.tell(e)
@@ -129,19 +208,18 @@ func (l *loadingMany[ID, V, R]) run(ctx context.Context, load func(context.Conte
 	if err := l.runWithRedis(ctx, load); err != nil || len(l.down) == 0 {
 		return err
 	}
-	l.down = slices.DeleteFunc(l.down, func(id ID) bool {
-		k := l.keys[id]
-		f := rememberedFor[V](ctx, k.ref)
+	l.down = slices.DeleteFunc(l.down, func(place int) bool {
+		f := rememberedFor[V](ctx, l.keys[place].ref)
 		if f.ok {
-			k.found = f
+			l.found[place] = Optional[V]{f.value, true}
 		}
 		return f.ok
 	})
 	if len(l.down) == 0 {
 		return nil
 	}
-	ref := l.keys[l.down[0]].ref.base()
-	values, err := callDown(ctx, l.leaseOf(l.down), func(ctx context.Context) (map[ID]V, error) { return load(ctx, slices.Clone(l.down)) })
+	ref := l.address(l.down[0])
+	values, err := callDown(ctx, l.leaseOf(l.down), func(ctx context.Context) (map[ID]V, error) { return load(ctx, l.idsOf(l.down)) })
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return nil
@@ -150,31 +228,34 @@ func (l *loadingMany[ID, V, R]) run(ctx context.Context, load func(context.Conte
 	case err != nil:
 		return err
 	}
-	for _, id := range l.down {
-		v, ok := values[id]
-		l.keys[id].found = found[V]{v, ok}
+	for _, place := range l.down {
+		v, ok := values[l.ids[place]]
+		l.found[place] = Optional[V]{v, ok}
 	}
 	return nil
 }
 
 // away notes a key that Redis could not be asked for, and reports whether it is to be loaded
 // without Redis.
-func (l *loadingMany[ID, V, R]) away(ctx context.Context, id ID, err error) bool {
-	k := l.keys[id]
+func (l *loadingMany[ID, V, R]) away(ctx context.Context, place int, err error) bool {
+	k := &l.keys[place]
 	if ctx.Err() != nil || k.ref.base().m.loadsDown() == 0 || !errors.Is(err, ErrAway) {
 		return false
 	}
 	if !k.down {
 		k.down = true
-		l.down = append(l.down, id)
+		l.down = append(l.down, place)
 	}
 	return true
 }
 
 // within bounds what is asked of Redis for some keys. The bound is to be given back with release.
-func (l *loadingMany[ID, V, R]) within(ctx context.Context, ids []ID) (context.Context, *exchangeContext) {
-	for _, id := range ids {
-		if ref := l.keys[id].ref.base(); ref.m.loadsDown() > 0 {
+func (l *loadingMany[ID, V, R]) within(ctx context.Context, places []int) (context.Context, *exchangeContext) {
+	if !l.loadsDown {
+		return ctx, nil
+	}
+	for _, place := range places {
+		if ref := l.address(place); ref.m.loadsDown() > 0 {
 			e := ref.bounded(ctx)
 			return e, e
 		}
@@ -183,17 +264,24 @@ func (l *loadingMany[ID, V, R]) within(ctx context.Context, ids []ID) (context.C
 }
 
 func (l *loadingMany[ID, V, R]) runWithRedis(ctx context.Context, load func(context.Context, []ID) (map[ID]V, error)) error {
-	missing, err := l.read(ctx, l.ids, true)
+	all := make([]int, len(l.keys))
+	for i := range all {
+		all[i] = i
+	}
+	missing, err := l.read(ctx, all, true)
 	if err != nil {
 		return err
 	}
-	for _, id := range missing {
-		l.keys[id].lock = newLoadLock(l.keys[id].ref.base())
+	if len(missing) > 0 || len(l.down) > 0 {
+		l.ids = slices.Clone(l.ids) // the loader may change the caller's
+	}
+	for _, place := range missing {
+		l.keys[place].lock = newLoadLock(l.address(place))
 	}
 	for began := time.Now(); len(missing) > 0; {
 		mine, there, held, err := l.take(ctx, missing)
 		if err == nil && len(mine) > 0 {
-			var refused []ID
+			var refused []int
 			if refused, err = l.load(ctx, mine, load); err == nil {
 				there = append(there, refused...)
 			}
@@ -208,16 +296,16 @@ func (l *loadingMany[ID, V, R]) runWithRedis(ctx context.Context, load func(cont
 			return err
 		}
 		// Keys that were loaded and have been deleted since.
-		gone = slices.DeleteFunc(gone, func(id ID) bool { return l.keys[id].found.ok })
-		for _, id := range held {
-			l.keys[id].why = loadMissing
+		gone = slices.DeleteFunc(gone, func(place int) bool { return l.found[place].Found })
+		for _, place := range held {
+			l.keys[place].why = loadMissing
 		}
-		for _, id := range gone {
-			l.keys[id].why = loadBlank // or gone since
+		for _, place := range gone {
+			l.keys[place].why = loadBlank // or gone since
 		}
 		if missing = slices.Concat(held, gone); len(missing) > 0 {
 			if err := l.await(ctx, held, began); err != nil {
-				return l.keys[missing[0]].ref.base().fail(opLoadMany, err)
+				return l.address(missing[0]).fail(opLoadMany, err)
 			}
 		}
 	}
@@ -226,45 +314,70 @@ func (l *loadingMany[ID, V, R]) runWithRedis(ctx context.Context, load func(cont
 
 // await waits until it is worth checking again. If other clients hold locks, it waits at one of
 // them, since all are needed.
-func (l *loadingMany[ID, V, R]) await(ctx context.Context, held []ID, began time.Time) error {
+func (l *loadingMany[ID, V, R]) await(ctx context.Context, held []int, began time.Time) error {
 	if len(held) > 0 {
 		return l.keys[held[0]].lock.await(ctx, began)
 	}
 	return await(ctx, began)
 }
 
+// sentRead is what is kept of a read that was sent: how its answer is read.
+type sentRead[R any] struct {
+	op    *operation[R]
+	keyed replyFunc[R]
+	reads bool
+	fixed bool
+}
+
 // read reads keys, and returns those that do not exist.
-func (l *loadingMany[ID, V, R]) read(ctx context.Context, ids []ID, mayCache bool) (missing []ID, _ error) {
+func (l *loadingMany[ID, V, R]) read(ctx context.Context, places []int, mayCache bool) (missing []int, _ error) {
+	if len(places) == 0 {
+		return nil, nil
+	}
+	most := maxCommands
+	if l.cached || l.moving {
+		most = maxPipeline
+	}
 	var errs []error
-	for part := range slices.Chunk(ids, maxPipeline) {
-		commands := make([]command[found[V]], len(part))
-		for i, id := range part {
-			r := l.keys[id].ref
-			commands[i] = r.whole()
-			if ref := r.base(); ref.m.formers != nil {
-				if err := reseatAll(ctx, []address{ref}); err != nil {
-					return nil, err
+	reads := make([]sentRead[found[V]], min(len(places), most))
+	for part := range slices.Chunk(places, most) {
+		commands := make([]rueidis.Completed, len(part)) // which the client may keep
+		for i, place := range part {
+			if l.moving {
+				if ref := l.address(place); ref.m.formers != nil {
+					if err := reseatAll(ctx, []address{ref}); err != nil {
+						return nil, err
+					}
 				}
 			}
+			c := l.keys[place].ref.whole()
+			commands[i], reads[i] = c.cmd, sentRead[found[V]]{c.op, c.keyed, c.cacheable, c.fixed}
 		}
 		bounded, e := l.within(ctx, part)
-		for i, result := range l.fetch(bounded, part, commands, mayCache) {
-			k := l.keys[part[i]]
+		for i, result := range l.fetch(bounded, part, commands, reads, mayCache) {
+			place := part[i]
+			k, c := &l.keys[place], &reads[i]
+			ref := k.ref.base()
 			answer, err := result.ToMessage()
-			now, err := finish(ctx, k.ref.base(), &commands[i], &answer, err)
+			now, err := settle(ctx, ref, c.op, c.keyed, c.reads, &answer, err)
+			if err == nil && now.ok {
+				l.found[place], k.hit = Optional[V]{now.value, true}, answer.IsCacheHit()
+				continue
+			}
+			if err != nil {
+				err = ref.explain(ctx, err)
+			}
 			if e != nil {
-				err = k.ref.base().within(e, err)
+				err = ref.within(e, err)
 			}
 			switch {
 			case errors.Is(err, codec.ErrShape): // it is taken for none, as in look
-				missing, k.why = append(missing, part[i]), loadBlank
-			case err != nil && l.away(ctx, part[i], err):
+				missing, k.why = append(missing, place), loadBlank
+			case err != nil && l.away(ctx, place, err):
 			case err != nil:
 				errs = append(errs, err)
-			case now.ok:
-				k.found, k.hit = now, answer.IsCacheHit()
 			default:
-				missing = append(missing, part[i])
+				missing = append(missing, place)
 			}
 		}
 		if e != nil {
@@ -282,33 +395,40 @@ type readingOne struct {
 }
 
 // fetch sends reads together, both those that may be cached and the others.
-func (l *loadingMany[ID, V, R]) fetch(ctx context.Context, ids []ID, commands []command[found[V]], mayCache bool) []rueidis.RedisResult {
-	all := make([]rueidis.RedisResult, len(ids))
+func (l *loadingMany[ID, V, R]) fetch(ctx context.Context, places []int, commands []rueidis.Completed, reads []sentRead[found[V]], mayCache bool) []rueidis.RedisResult {
+	if !l.cached && !l.moving {
+		for i, c := range commands {
+			commands[i] = l.tree.inFull(c)
+		}
+		all, _ := l.tree.doMulti(ctx, commands, nil)
+		return all
+	}
+	all := make([]rueidis.RedisResult, len(places))
 	var memory []rueidis.CacheableTTL
 	var remote []rueidis.Completed
 	var reading []readingOne
-	isLocal, isThere := make([]bool, len(ids)), make([]bool, len(ids))
+	isLocal, isThere := make([]bool, len(places)), make([]bool, len(places))
 	for i, c := range commands {
-		r := l.keys[ids[i]].ref.base()
+		r := l.address(places[i])
 		_, stray := r.m.tree.strays.find(r.key)
 		if cached := r.m.settings.cached; mayCache && cached > 0 && !stray && r.m.formers == nil {
 			if r.m.settings.local > 0 && r.m.tree.remembers() {
-				form := formOf(c.cmd.Commands())
+				form := formOf(c.Commands())
 				answer, ok := r.remembered(form, r.m.settings.local)
 				if ok {
 					all[i], isThere[i] = rueidis.NewResult(answer, nil), true
 					continue
 				}
 				reading = append(reading, readingOne{i, form, r.m.tree.values.Begin(r.key)})
-				remote = append(remote, r.m.tree.inFull(c.cmd))
+				remote = append(remote, r.m.tree.inFull(c))
 				continue
 			}
-			if form, ok := r.cacheForm(c.cmd, c.fixed); ok {
+			if form, ok := r.cacheForm(c, reads[i].fixed); ok {
 				memory, isLocal[i] = append(memory, rueidis.CT(form, cached)), true
 				continue
 			}
 		}
-		remote = append(remote, r.m.tree.inFull(r.moved(c.cmd)))
+		remote = append(remote, r.m.tree.inFull(r.moved(c)))
 	}
 	var fromCache, fromServer []rueidis.RedisResult
 	if len(memory) > 0 {
@@ -340,40 +460,40 @@ func (l *loadingMany[ID, V, R]) fetch(ctx context.Context, ids []ID, commands []
 
 // take takes the locks of missing keys: mine are those that it got, there those whose keys exist
 // now, held those that other clients load.
-func (l *loadingMany[ID, V, R]) take(ctx context.Context, missing []ID) (mine, there, held []ID, _ error) {
+func (l *loadingMany[ID, V, R]) take(ctx context.Context, missing []int) (mine, there, held []int, _ error) {
 	var errs []error
-	var blank, unsure []ID
+	var blank, unsure []int
 	for part := range slices.Chunk(missing, maxPipeline) {
 		cmds := make([]rueidis.Completed, len(part))
-		for i, id := range part {
-			k := l.keys[id]
+		for i, place := range part {
+			k := &l.keys[place]
 			cmds[i] = k.lock.taking(k.why)
 		}
 		bounded, e := l.within(ctx, part)
 		answers, _ := l.tree.doMulti(bounded, cmds, nil)
 		for i, answer := range answers {
-			id := part[i]
-			state, err := l.keys[id].lock.took(answer.ToMessage())
+			place := part[i]
+			state, err := l.keys[place].lock.took(answer.ToMessage())
 			if e != nil {
-				err = l.keys[id].ref.base().within(e, err)
+				err = l.address(place).within(e, err)
 			}
 			switch state {
 			case loadTaken:
-				if l.keys[id].why == loadBlank {
-					blank = append(blank, id)
+				if l.keys[place].why == loadBlank {
+					blank = append(blank, place)
 					continue
 				}
-				mine = append(mine, id)
+				mine = append(mine, place)
 			case loadHeld:
-				held = append(held, id)
+				held = append(held, place)
 			case keyThere:
-				there = append(there, id)
+				there = append(there, place)
 			case notedEmpty:
-				l.keys[id].found.ok = true
+				l.found[place].Found = true
 			case noted:
 			default:
-				if l.away(ctx, id, err) {
-					unsure = append(unsure, id)
+				if l.away(ctx, place, err) {
+					unsure = append(unsure, place)
 					continue
 				}
 				errs = append(errs, err)
@@ -389,16 +509,16 @@ func (l *loadingMany[ID, V, R]) take(ctx context.Context, missing []ID) (mine, t
 		errs = append(errs, err)
 	} else {
 		mine = append(mine, still...)
-		l.free(ctx, slices.DeleteFunc(blank, func(id ID) bool { return !l.keys[id].found.ok }))
+		l.free(ctx, slices.DeleteFunc(blank, func(place int) bool { return !l.found[place].Found }))
 	}
 	return mine, there, held, allErrors(errs)
 }
 
 // load calls the loader for keys whose locks it has, and stores the results. It returns the keys
 // that have been written since.
-func (l *loadingMany[ID, V, R]) load(ctx context.Context, mine []ID, load func(context.Context, []ID) (map[ID]V, error)) (refused []ID, err error) {
+func (l *loadingMany[ID, V, R]) load(ctx context.Context, mine []int, load func(context.Context, []ID) (map[ID]V, error)) (refused []int, err error) {
 	lease := l.leaseOf(mine)
-	o := callLoader(ctx, lease, func(ctx context.Context) (map[ID]V, error) { return load(ctx, slices.Clone(mine)) })
+	o := callLoader(ctx, lease, func(ctx context.Context) (map[ID]V, error) { return load(ctx, l.idsOf(mine)) })
 	if !o.returned {
 		l.free(ctx, mine)
 		o.again()
@@ -411,28 +531,28 @@ func (l *loadingMany[ID, V, R]) load(ctx context.Context, mine []ID, load func(c
 		return nil, o.err
 	}
 	var errs []error
-	var unkept []ID
+	var unkept []int
 	for part := range slices.Chunk(mine, maxPipeline) {
 		cmds := make([]rueidis.Completed, len(part))
-		loaded := make(map[int]found[V], len(part))
+		loaded := make(map[int]V, len(part))
 		changed := make([]address, 0, len(part))
-		for i, id := range part {
-			k := l.keys[id]
+		for i, place := range part {
+			k := &l.keys[place]
 			ref, note := k.ref.base(), noted
-			if v, ok := o.value[id]; ok {
+			if v, ok := o.value[l.ids[place]]; ok {
 				f, err := k.ref.fill(v)
 				switch {
 				case err != nil:
 					errs = append(errs, ref.fail(opLoadMany, err))
 					note = ""
 				case len(f.args) > 0:
-					cmds[i], loaded[i] = k.lock.keeping(f), found[V]{v, true}
+					cmds[i], loaded[i] = k.lock.keeping(f), v
 					if ref.m.settings.cached > 0 {
 						changed = append(changed, ref)
 					}
 					continue
 				default:
-					k.found, note = found[V]{v, true}, notedEmpty
+					l.found[place], note = Optional[V]{v, true}, notedEmpty
 				}
 			}
 			cmds[i] = k.lock.freeing(note)
@@ -440,12 +560,12 @@ func (l *loadingMany[ID, V, R]) load(ctx context.Context, mine []ID, load func(c
 		bounded, e := l.within(ctx, part)
 		answers, _ := l.tree.doMulti(bounded, cmds, changed)
 		for i, answer := range answers {
-			f, ok := loaded[i]
+			v, ok := loaded[i]
 			if !ok {
 				continue
 			}
-			k := l.keys[part[i]]
-			k.found = f
+			k := &l.keys[part[i]]
+			l.found[part[i]] = Optional[V]{v, true}
 			kept, err := k.lock.kept(answer.ToMessage())
 			if e != nil {
 				err = k.ref.base().within(e, err)
@@ -473,24 +593,24 @@ func (l *loadingMany[ID, V, R]) load(ctx context.Context, mine []ID, load func(c
 }
 
 // leaseOf returns the key whose lease is the shortest.
-func (l *loadingMany[ID, V, R]) leaseOf(ids []ID) address {
-	shortest := l.keys[ids[0]].ref.base()
-	for _, id := range ids[1:] {
-		if r := l.keys[id].ref.base(); r.m.settings.load.leased() < shortest.m.settings.load.leased() {
+func (l *loadingMany[ID, V, R]) leaseOf(places []int) address {
+	shortest := l.address(places[0])
+	for _, place := range places[1:] {
+		if r := l.address(place); r.m.settings.load.leased() < shortest.m.settings.load.leased() {
 			shortest = r
 		}
 	}
 	return shortest
 }
 
-func (l *loadingMany[ID, V, R]) free(ctx context.Context, ids []ID) {
-	if len(ids) == 0 {
+func (l *loadingMany[ID, V, R]) free(ctx context.Context, places []int) {
+	if len(places) == 0 {
 		return
 	}
 	var held []*loadLock
 	unsure, longest := false, time.Duration(0)
-	for _, id := range ids {
-		lock := l.keys[id].lock
+	for _, place := range places {
+		lock := l.keys[place].lock
 		if lock.idle {
 			continue
 		}

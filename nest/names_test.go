@@ -386,7 +386,7 @@ func FuzzMatch(f *testing.F) {
 			case names.BoolClass:
 				args[i] = v == "true"
 			case names.TextClass:
-				args[i] = Arg{names.Arg{Spec: &p.Spec, Class: names.TextClass, Text: v}}
+				args[i] = Arg{names.Arg{Spec: &p.Spec, Text: v}}
 			}
 		}
 		_, again, refErr := m.at.resolve(&s, args)
@@ -432,10 +432,9 @@ func TestFastPathsMakeTheSameNames(t *testing.T) {
 	for _, k := range plain {
 		for _, arg := range args {
 			m, name, err := k.Declaration.at(&s, []any{arg})
-			given := []names.Arg{{}}
+			given := []names.Given{{}}
 			if a, ok := arg.(Arg); ok {
-				given[0] = a.of
-				given[0].Named = true
+				given[0] = names.Given{Arg: a.of, Named: true}
 			}
 			want, problem := m.name.Resolve(&s.at.name, s.prefix, []any{arg}, given)
 			require.Equal(t, problem == nil, err == nil, "%s of %v", k.Template(), arg)
@@ -446,4 +445,16 @@ func TestFastPathsMakeTheSameNames(t *testing.T) {
 		}
 	}
 	require.Greater(t, made, 100)
+
+	// Two named arguments have to be in order to be taken as they are.
+	first, second := Param[string]("first"), Param[level]("second")
+	other := Param[string]("second")
+	pair := Key[int]("<first>:<second>", Params(first, second))
+	top := open(t, Cluster("pairs", Sub(pair)))
+	require.Equal(t, "pairs:a%3Ab:-3", pair.At(top, first.Of("a:b"), second.Of(-3)).Key())
+	require.Equal(t, "pairs:a:7", pair.At(top, second.Of(7), first.Of("a")).Key())
+	require.Equal(t, "pairs:a:7", pair.At(top, first.Of("a"), 7).Key())
+	require.ErrorIs(t, pair.At(top, first.Of("a"), other.Of("7")).Err(), ErrParamType)
+	require.ErrorIs(t, pair.At(top, first.Of("a"), first.Of("b")).Err(), ErrExtraParam)
+	require.ErrorIs(t, pair.At(top, first.Of("a"), Arg{}).Err(), ErrExtraParam)
 }

@@ -62,8 +62,8 @@ func (d *ParamDef[T]) Of(v T) Arg {
 	if d.param() == nil {
 		return Arg{}
 	}
-	a := names.Arg{Named: true, Spec: d.spec, Class: d.spec.Class}
-	switch a.Class {
+	a := names.Arg{Spec: d.spec}
+	switch d.spec.Class {
 	case names.IntClass:
 		a.Num = uint64(reflect.ValueOf(v).Int())
 	case names.UintClass:
@@ -77,7 +77,7 @@ func (d *ParamDef[T]) Of(v T) Arg {
 	default:
 		text, err := d.spec.Text(v)
 		if a.Text = string(text); err != nil {
-			a.Class = names.BadClass
+			a.Num = names.NoText
 		}
 	}
 	return Arg{a}

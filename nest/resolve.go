@@ -25,6 +25,8 @@ func (d *Declaration) at(s *Scope, args []any) (*mounted, string, *Error) {
 		if name, ok := m.name.Complete(&at.name, s.prefix, args); ok {
 			return m, name, nil
 		}
+	} else if name, ok := m.completeNamed(s, args); ok {
+		return m, name, nil
 	}
 	return m.resolve(s, args)
 }
@@ -35,27 +37,43 @@ func isNamed(arg any) bool {
 	return ok
 }
 
+// completeNamed returns the name that named arguments complete, if they are in the order of the
+// parameters that are open, and none of them needs a check.
+func (m *mounted) completeNamed(s *Scope, args []any) (string, bool) {
+	switch {
+	case len(m.name.Pieces)-len(s.at.name.Pieces) != len(args):
+		return "", false
+	case len(args) == 1:
+		a, _ := args[0].(Arg)
+		return m.name.CompleteNamed(&s.at.name, s.prefix, a.of)
+	}
+	var stack [names.StackName]byte
+	name := stack[:0]
+	for i := range args {
+		a, ok := args[i].(Arg)
+		if !ok {
+			return "", false
+		}
+		if name, ok = m.name.AppendNamed(name, &s.at.name, s.prefix, i, a.of); !ok {
+			return "", false
+		}
+	}
+	return string(m.name.AppendEnd(name)), true
+}
+
 // fewArgs is the number of arguments that are examined without an allocation.
 const fewArgs = 4
 
 // resolve is like at, for every kind of argument and with every check.
 func (m *mounted) resolve(s *Scope, args []any) (*mounted, string, *Error) {
-	var few [fewArgs]names.Arg
+	var few [fewArgs]names.Given
 	given := few[:]
 	if len(args) > len(few) {
-		given = make([]names.Arg, len(args))
+		given = make([]names.Given, len(args))
 	}
-	named := 0
 	for i, arg := range args {
 		if a, ok := arg.(Arg); ok {
-			given[i] = a.of
-			given[i].Named = true // even the zero Arg, which names nothing
-			named++
-		}
-	}
-	if named > 0 && named == len(args) {
-		if name, ok := m.name.CompleteNamed(&s.at.name, s.prefix, given[:named]); ok {
-			return m, name, nil
+			given[i] = names.Given{Arg: a.of, Named: true} // even the zero Arg, which names nothing
 		}
 	}
 	name, problem := m.name.Resolve(&s.at.name, s.prefix, args, given[:len(args)])

@@ -42,7 +42,7 @@ func FuzzName(f *testing.F) {
 		name := &all[at]
 		for _, args := range [][]any{{a}, {n}, {a, b}, {n, a}, {a, n}, {true}} {
 			fast, ok := name.Complete(&top, "root", args)
-			slow, problem := name.Resolve(&top, "root", args, make([]Arg, len(args)))
+			slow, problem := name.Resolve(&top, "root", args, make([]Given, len(args)))
 			if ok {
 				require.Nil(t, problem)
 				require.Equal(t, slow, fast)

@@ -30,7 +30,7 @@ func (b Problem) at(p *Param, i, n int) *Problem {
 }
 
 // missing returns a problem for the open parameters that no argument fills.
-func missing(open []Piece, given []Arg) *Problem {
+func missing(open []Piece, given []Given) *Problem {
 	plain := 0
 	for i := range given {
 		if !given[i].Named {
@@ -60,7 +60,7 @@ func extra(open []Piece, i, n int) *Problem {
 // surplus returns the index of the first plain argument that has no open parameter left, or -1. A
 // call with too many arguments is refused for that: it repeats one that the scope has filled in,
 // and the types of the others then fit the wrong parameters.
-func surplus(open []Piece, given []Arg) int {
+func surplus(open []Piece, given []Given) int {
 	left := len(open)
 	for i := range given {
 		if given[i].Named {
@@ -80,7 +80,7 @@ func surplus(open []Piece, given []Arg) int {
 
 // strayNamed returns a problem for the first named argument that no open parameter takes, or that
 // is given twice.
-func (m *Name) strayNamed(open []Piece, given []Arg) *Problem {
+func (m *Name) strayNamed(open []Piece, given []Given) *Problem {
 	for i := range given {
 		a := &given[i]
 		if !a.Named {

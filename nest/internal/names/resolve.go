@@ -7,13 +7,13 @@ import (
 	"strconv"
 )
 
-// stackName is the length up to which a name is built on the stack.
-const stackName = 128
+// StackName is the length up to which a name is built on the stack.
+const StackName = 128
 
 // Complete returns the name that args complete below a scope. The scope's own name is above, and
 // its filled-in prefix is prefix. Complete is the fast path for as many strings and integers as
 // there are open parameters, of builtin types or of the parameters' own, if none of them needs a
-// check. It reports false for all others, which [Name.CompleteNamed] and [Name.Resolve] handle. The
+// check. It reports false for all others, which [Name.Resolve] handles. The
 // arguments do not escape, because nothing here stores or formats them. That keeps a call such as
 // Age.At(root, id) at one allocation, the name. A name without parameters is a constant, and takes
 // none.
@@ -25,7 +25,7 @@ func (m *Name) Complete(above *Name, prefix string, args []any) (string, bool) {
 	if len(m.Pieces) == 0 {
 		return m.End, true
 	}
-	var stack [stackName]byte
+	var stack [StackName]byte
 	name := stack[:0]
 	if len(open) == 0 {
 		return string(append(append(name, prefix...), m.End[len(above.End):]...)), true
@@ -148,13 +148,28 @@ func (p *Param) appendOwn(name []byte, arg any) ([]byte, bool) {
 	return name, false
 }
 
-// Arg describes an argument. For a plain argument it says only that it exists; a named one has its
-// declaration and its value.
+// Arg is a named argument: its declaration and its value. It is as small as it can be, because it
+// is copied on its way. The zero Arg names nothing.
 type Arg struct {
-	Spec  *Spec // of a named argument; nil for the zero Arg, which names nothing
-	Num   uint64
-	Text  string
-	Class Class // that of the declaration, or BadClass
+	Spec *Spec
+	Num  uint64 // of an integer, 1 for true, or [NoText]
+	Text string
+}
+
+// NoText, as the number of a value of TextClass, says that its MarshalText failed.
+const NoText = 1
+
+// class returns the class of the declaration, or BadClass.
+func (a *Arg) class() Class {
+	if a.Spec.Class == TextClass && a.Num == NoText {
+		return BadClass
+	}
+	return a.Spec.Class
+}
+
+// Given describes an argument. For a plain argument it says only that it exists.
+type Given struct {
+	Arg
 	Named bool
 }
 
@@ -174,43 +189,70 @@ func (a *Arg) ID() uint32 {
 	return a.Spec.ID
 }
 
-// CompleteNamed is like [Name.Complete], for named arguments in the order of the parameters that
-// are open, whose declarations are those of the arguments.
-func (m *Name) CompleteNamed(above *Name, prefix string, given []Arg) (string, bool) {
-	open := m.Pieces[len(above.Pieces):]
-	if len(open) != len(given) || len(open) == 0 {
+// CompleteNamed is like [Name.Complete], for one named argument.
+func (m *Name) CompleteNamed(above *Name, prefix string, a Arg) (string, bool) {
+	piece := &m.Pieces[len(m.Pieces)-1]
+	p := piece.Param
+	if a.Spec == nil || a.Spec.ID != p.ID && (p.Class != AnyClass || a.Spec.Name != p.Name) {
 		return "", false
 	}
-	var stack [stackName]byte
-	name := open[0].begin(stack[:0], above, prefix)
-	for i := range open {
-		p, a := open[i].Param, &given[i]
-		if a.Spec == nil || a.Spec.ID != p.ID && (p.Class != AnyClass || a.Spec.Name != p.Name) {
-			return "", false
+	var stack [StackName]byte
+	name := stack[:0]
+	if len(above.Pieces) == 0 {
+		name = piece.block.append(name)
+	} else {
+		name = append(append(name, prefix...), piece.Literal[len(above.End):]...)
+	}
+	switch c := a.Spec.Class; {
+	case c == StringClass && uint(len(a.Text)-1) < uint(p.fastLen):
+		if p.escapes.plain(a.Text) {
+			name = append(name, a.Text...)
+		} else {
+			name = appendEscaped(name, a.Text, p.escapes)
 		}
-		if i > 0 {
-			name = open[i].block.append(name)
-		}
-		switch {
-		case a.Class == IntClass && p.fastOwn:
-			name = strconv.AppendInt(name, int64(a.Num), 10)
-		case a.Class == UintClass && p.fastOwn:
-			name = strconv.AppendUint(name, a.Num, 10)
-		case a.Class == StringClass && uint(len(a.Text)-1) < uint(p.fastLen):
-			name = p.escapes.append(name, a.Text)
-		default:
-			return "", false
-		}
+	case c == IntClass && p.fastOwn:
+		name = strconv.AppendInt(name, int64(a.Num), 10)
+	case c == UintClass && p.fastOwn:
+		name = strconv.AppendUint(name, a.Num, 10)
+	default:
+		return "", false
 	}
 	return string(m.endBlock.append(name)), true
 }
 
+// AppendNamed appends the i-th parameter that is open below a scope, with what stands before it, if
+// the argument is for it and needs no check.
+func (m *Name) AppendNamed(name []byte, above *Name, prefix string, i int, a Arg) ([]byte, bool) {
+	piece := &m.Pieces[len(above.Pieces)+i]
+	p := piece.Param
+	if a.Spec == nil || a.Spec.ID != p.ID && (p.Class != AnyClass || a.Spec.Name != p.Name) {
+		return name, false
+	}
+	if i == 0 {
+		name = piece.begin(name, above, prefix)
+	} else {
+		name = piece.block.append(name)
+	}
+	switch c := a.Spec.Class; {
+	case c == StringClass && uint(len(a.Text)-1) < uint(p.fastLen):
+		return p.escapes.append(name, a.Text), true
+	case c == IntClass && p.fastOwn:
+		return strconv.AppendInt(name, int64(a.Num), 10), true
+	case c == UintClass && p.fastOwn:
+		return strconv.AppendUint(name, a.Num, 10), true
+	}
+	return name, false
+}
+
+// AppendEnd appends what stands after the last parameter.
+func (m *Name) AppendEnd(name []byte) []byte { return m.endBlock.append(name) }
+
 // Resolve is like Complete, but for every kind of argument, and with every check. given describes
 // each of args.
-func (m *Name) Resolve(above *Name, prefix string, args []any, given []Arg) (string, *Problem) {
+func (m *Name) Resolve(above *Name, prefix string, args []any, given []Given) (string, *Problem) {
 	open := m.Pieces[len(above.Pieces):]
 	skip := len(above.End)
-	name := append(make([]byte, 0, stackName), prefix...)
+	name := append(make([]byte, 0, StackName), prefix...)
 	if problem := m.strayNamed(open, given); problem != nil {
 		return "", problem
 	}
@@ -238,7 +280,7 @@ func (m *Name) Resolve(above *Name, prefix string, args []any, given []Arg) (str
 		var text []byte
 		var problem Problem
 		if given[at].Named {
-			text, problem = p.named(nil, &given[at])
+			text, problem = p.named(nil, &given[at].Arg)
 		} else {
 			text, problem = p.text(nil, args[at])
 		}
@@ -254,7 +296,7 @@ func (m *Name) Resolve(above *Name, prefix string, args []any, given []Arg) (str
 }
 
 // namedArg returns the index of the first argument with the given name, or -1.
-func namedArg(given []Arg, name string) int {
+func namedArg(given []Given, name string) int {
 	for i := range given {
 		if given[i].Named && given[i].Param() == name {
 			return i
@@ -299,10 +341,10 @@ func (p *Param) isInteger() bool {
 }
 
 func (p *Param) named(dst []byte, a *Arg) ([]byte, Problem) {
-	if p.Class != TextClass && a.Class != BadClass && p.isAnother(a.Spec.Type) {
+	if p.Class != TextClass && a.class() != BadClass && p.isAnother(a.Spec.Type) {
 		return dst, Problem{ParamType, "takes " + p.takes() + ", not " + Article(a.Spec.Type.String()) + ", which is another named type"}
 	}
-	switch a.Class {
+	switch a.class() {
 	case BadClass:
 		return dst, Problem{ParamValue, "has no text form: its MarshalText failed"}
 	case StringClass:
@@ -330,7 +372,7 @@ func (p *Param) named(dst []byte, a *Arg) ([]byte, Problem) {
 			return strconv.AppendUint(dst, a.Num, 10), Problem{}
 		}
 	}
-	return dst, Problem{ParamType, "takes " + p.takes() + ", not " + a.Class.String()}
+	return dst, Problem{ParamType, "takes " + p.takes() + ", not " + a.class().String()}
 }
 
 // check checks the unescaped text of an argument.

@@ -643,6 +643,22 @@ func TestLoadMany(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, ok, "stored although it was deleted meanwhile")
 
+	// IDs that occur several times are read and loaded once, and have their values at each place.
+	many := make([]int, 0, 120)
+	for i := range 120 {
+		many = append(many, 2000+i*i%37)
+	}
+	asked = nil
+	for range 2 {
+		all, err = nest.LoadMany(t.Context(), many, at, load)
+		require.NoError(t, err)
+		for i, o := range all {
+			require.Equal(t, some(fmt.Sprint("loaded ", many[i])), o)
+		}
+	}
+	require.Len(t, asked, 1)
+	require.Len(t, asked[0], 19, "a square has one of 19 remainders modulo 37")
+
 	// Failures release the locks.
 	failed := errors.New("no luck")
 	_, err = nest.LoadMany(t.Context(), []int{7, 8}, at, func(context.Context, []int) (map[int]string, error) { return nil, failed })
