@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"syscall"
@@ -64,14 +65,25 @@ func whyUnexecuted(err error) obstacle {
 	return noObstacle
 }
 
-// whyUnexecutedIn is whyUnexecuted of a command with this context. It knows one case more: the
-// context of another caller has ended. The client lets one caller connect with its own context, or
-// use an idle connection without the others, who get what it gets.
-func whyUnexecutedIn(ctx context.Context, err error) obstacle {
-	if why := whyUnexecuted(err); why != noObstacle || !ofOthers(ctx, err) {
+// whyUnexecuted returns why a command that was sent with ctx, and failed with err, was not executed.
+// It knows one case more than the function: the context of another caller has ended. The client
+// lets one caller connect with its own context, or use an idle connection without the others, who
+// get what it gets. A client that is no rueidis client itself may have reasons of its own for such
+// an error.
+func (t *tree) whyUnexecuted(ctx context.Context, err error) obstacle {
+	if why := whyUnexecuted(err); why != noObstacle || t == nil || !t.bare || !ofOthers(ctx, err) {
 		return why
 	}
 	return serverAway
+}
+
+// bare reports whether a client is one of rueidis itself, and wraps none.
+func bare(client rueidis.Client) bool {
+	t := reflect.TypeOf(client)
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t.PkgPath() == reflect.TypeFor[rueidis.ClientOption]().PkgPath()
 }
 
 // ofOthers reports whether an error is that of a context which is not ctx. The deadline is looked

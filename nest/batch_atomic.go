@@ -206,11 +206,11 @@ func (b *Batch) submitUntilExecuted(ctx context.Context, m *multi) ([]rueidis.Re
 			m.cmds[i] = m.cmds[i].Pin() // they may be sent again
 		}
 	}
-	for p := (persistence{}); ; {
+	for p := (persistence{asks: b.tree}); ; {
 		answers, refused := b.submit(ctx, m.cmds)
 		why := refused
 		if refused == nil {
-			why = unexecutedWhole(ctx, answers)
+			why = b.tree.unexecutedWhole(ctx, answers)
 		}
 		if answered := len(answers) > 0 && answers[0].NonRedisError() == nil; answered && b.tree.client.Mode() != rueidis.ClientModeCluster {
 			return answers, refused // and the client has not kept the commands
@@ -223,12 +223,12 @@ func (b *Batch) submitUntilExecuted(ctx context.Context, m *multi) ([]rueidis.Re
 
 // unexecutedWhole returns why a transaction was not executed, or nil if some part of it may have
 // been.
-func unexecutedWhole(ctx context.Context, answers []rueidis.RedisResult) error {
+func (t *tree) unexecutedWhole(ctx context.Context, answers []rueidis.RedisResult) error {
 	if at := misdirected(answers); at != nil && !unanswered(answers[len(answers)-1].Error()) && answers[len(answers)-1].Error() != nil {
 		return at
 	}
 	for _, a := range answers {
-		if whyUnexecutedIn(ctx, a.Error()) == noObstacle {
+		if t.whyUnexecuted(ctx, a.Error()) == noObstacle {
 			return nil
 		}
 	}

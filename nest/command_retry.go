@@ -27,6 +27,9 @@ const (
 
 // persistence is the state of sending something until a server has executed it.
 type persistence struct {
+	// asks is the tree whose client gave the error that a try failed with, for the very context of
+	// the caller; nil: that is not certain.
+	asks        *tree
 	began, away time.Time // when the first try failed, for any reason and for lack of a server
 	tries       int
 	// limit bounds the wait for a connection, as [WithTimeout] says; 0 is none.
@@ -37,7 +40,7 @@ type persistence struct {
 // again waits until it makes sense to send again what failed with err, and reports whether it does:
 // err says that it was not executed, and there is time left.
 func (p *persistence) again(ctx context.Context, err error) bool {
-	why := whyUnexecutedIn(ctx, err)
+	why := p.asks.whyUnexecuted(ctx, err)
 	if why == noObstacle || why == heldBack || ctx.Err() != nil {
 		return false
 	}
@@ -121,6 +124,7 @@ func (t *tree) do(ctx context.Context, cmd rueidis.Completed) (rueidis.RedisMess
 // insist continues after do met an error.
 func (t *tree) insist(ctx context.Context, words []string, m marks, answer rueidis.RedisMessage, err error) (rueidis.RedisMessage, error) {
 	p := t.persist()
+	p.asks = t
 	for whole := false; ; {
 		if refused, ok := rueidis.IsRedisErr(err); ok && !whole && named(words) && strings.HasPrefix(refused.Error(), "NOSCRIPT") {
 			whole = true
@@ -150,6 +154,7 @@ func (t *tree) doMulti(ctx context.Context, cmds []rueidis.Completed, changed []
 	}
 	answers, lost := t.fenced(ctx, cmds, changed)
 	p := t.persist()
+	p.asks = t
 	for {
 		var unexecuted []int
 		var why error
@@ -159,7 +164,7 @@ func (t *tree) doMulti(ctx context.Context, cmds []rueidis.Completed, changed []
 			// server has no slots that could move.
 			err := answer.Error()
 			switch {
-			case err != nil && whyUnexecutedIn(ctx, err) != noObstacle && (kept || answer.NonRedisError() != nil):
+			case err != nil && t.whyUnexecuted(ctx, err) != noObstacle && (kept || answer.NonRedisError() != nil):
 				unexecuted, why = append(unexecuted, i), err
 				if kept && !cmds[i].IsReadOnly() {
 					if late == nil {

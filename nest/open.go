@@ -29,6 +29,7 @@ func Open(client rueidis.Client, root *ClusterDef, opts ...OpenOption) (Scope, e
 		return Scope{err: err}, err
 	}
 	if client != nil {
+		t.bare = bare(client)
 		t.whereabouts.watch(client, t)
 		client = metered(guarded(client, t), &t.options)
 	}

@@ -222,11 +222,11 @@ func (s *stream[T]) decodeEntry(m *mounted, e rawEntry) (v T, err error) {
 }
 
 // decodeEntry reads the fields of an entry into a struct.
-func (f *recordFields) decodeEntry(m *mounted, fields []boundField, record reflect.Value, e rawEntry) error {
+func (r *recordFields) decodeEntry(m *mounted, fields []boundField, record reflect.Value, e rawEntry) error {
 	texts := make([]found[string], len(fields))
 	ages := make([]int, len(fields))
 	for i := 0; i+1 < len(e.fields); i += 2 {
-		p, ok := f.places[e.fields[i]]
+		p, ok := r.places[e.fields[i]]
 		if ok && (!texts[p.field].ok || p.age < ages[p.field]) {
 			texts[p.field], ages[p.field] = found[string]{e.fields[i+1], true}, p.age
 		}

@@ -23,6 +23,7 @@ import (
 // tree is a declaration tree that Open has laid out and proven. It is not changed afterwards.
 type tree struct {
 	client  rueidis.Client
+	bare    bool // it was given as rueidis made it
 	options openOptions
 	top     *mounted
 	mounts  []*mounted // in the order of declaration, parents before children

@@ -156,7 +156,7 @@ type Arg struct {
 	Text string
 }
 
-// NoText, as the number of a value of TextClass, says that its MarshalText failed.
+// NoText is the number of a value of TextClass whose MarshalText failed.
 const NoText = 1
 
 // class returns the class of the declaration, or BadClass.
