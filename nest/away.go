@@ -27,6 +27,7 @@ const (
 	slotMoves                    // its slot is moving: it will soon be on the other node
 	serverAway                   // no server can execute it now
 	stillDialing                 // the client has no connection yet, and is connecting
+	othersEnded                  // another call's context ended, on which it depended
 	heldBack                     // no server can execute it, and it has been tried for long enough
 )
 
@@ -74,7 +75,7 @@ func (t *tree) whyUnexecuted(ctx context.Context, err error) obstacle {
 	if why := whyUnexecuted(err); why != noObstacle || t == nil || !t.bare || !ofOthers(ctx, err) {
 		return why
 	}
-	return serverAway
+	return othersEnded
 }
 
 // bare reports whether a client is one of rueidis itself, and wraps none.
@@ -89,17 +90,20 @@ func bare(client rueidis.Client) bool {
 // ofOthers reports whether an error is that of a context which is not ctx. The deadline is looked
 // at because a connection notices its own a moment before the context does.
 func ofOthers(ctx context.Context, err error) bool {
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || !endsContext(err) {
 		return false
 	}
-	switch err { //nolint:errorlint // The client returns the bare error; what wraps one is of this package.
-	case context.Canceled:
+	if err == context.Canceled { //nolint:errorlint // see endsContext
 		return true
-	case context.DeadlineExceeded:
-		deadline, bounded := ctx.Deadline()
-		return !bounded || time.Now().Before(deadline)
 	}
-	return false
+	deadline, bounded := ctx.Deadline()
+	return !bounded || time.Now().Before(deadline)
+}
+
+// endsContext reports whether an error is that of a context itself. A client returns it bare; what
+// wraps it is of this package.
+func endsContext(err error) bool {
+	return err == context.Canceled || err == context.DeadlineExceeded //nolint:errorlint // it must be bare
 }
 
 // notBegunError is the error of a lost connection that carried only what may be sent again.

@@ -35,7 +35,12 @@ type persistence struct {
 	// limit bounds the wait for a connection, as [WithTimeout] says; 0 is none.
 	limit time.Duration
 	late  bool // the limit ended the attempts
+	// foreign says that some try ended with the context of another call.
+	foreign bool
 }
+
+// errOthersEnded stands for the end of another call's context, which says nothing to a caller.
+var errOthersEnded = errors.New("the context of another call ended, which was connecting for this one")
 
 // again waits until it makes sense to send again what failed with err, and reports whether it does:
 // err says that it was not executed, and there is time left.
@@ -75,6 +80,12 @@ func (p *persistence) again(ctx context.Context, err error) bool {
 		if now.Sub(p.away) > awayPatience {
 			return false
 		}
+	case othersEnded:
+		p.foreign = true
+		if p.limit > 0 && now.Sub(p.began) > p.limit {
+			p.late = true
+			return false
+		}
 	default:
 		p.away = time.Time{}
 	}
@@ -85,6 +96,9 @@ func (p *persistence) again(ctx context.Context, err error) bool {
 // lastly returns the error of something that is not sent again: err, together with the end of the
 // context or of the patience if that ended the attempts.
 func (p *persistence) lastly(ctx context.Context, err error) error {
+	if p.foreign && endsContext(err) {
+		err = &notBegunError{errOthersEnded}
+	}
 	switch why := whyUnexecuted(err); {
 	case why == noObstacle || why == heldBack:
 		return err
@@ -156,49 +170,85 @@ func (t *tree) doMulti(ctx context.Context, cmds []rueidis.Completed, changed []
 	p := t.persist()
 	p.asks = t
 	for {
-		var unexecuted []int
-		var why error
-		var late map[uint16]bool // slots of writes among the unexecuted
-		for i, answer := range answers {
-			// On a single server the client has not kept the commands that were answered. Such a
-			// server has no slots that could move.
-			err := answer.Error()
-			switch {
-			case err != nil && t.whyUnexecuted(ctx, err) != noObstacle && (kept || answer.NonRedisError() != nil):
-				unexecuted, why = append(unexecuted, i), err
-				if kept && !cmds[i].IsReadOnly() {
-					if late == nil {
-						late = make(map[uint16]bool)
-					}
-					late[cmds[i].Slot()] = true
-				}
-			case kept && late[cmds[i].Slot()] && cmds[i].IsReadOnly():
-				// The client sends reads again by itself: this one was executed before the write
-				// that it follows.
-				unexecuted = append(unexecuted, i)
-			}
-		}
+		places, unexecuted, why := t.toResend(ctx, cmds, answers, kept)
 		if why == nil {
 			return answers, lost
 		}
 		if !p.again(ctx, why) {
-			for _, i := range unexecuted {
-				if err := answers[i].Error(); whyUnexecuted(err) != noObstacle {
-					answers[i] = rueidis.NewErrorResult(p.lastly(ctx, err))
+			for n, i := range places {
+				if unexecuted[n] {
+					answers[i] = rueidis.NewErrorResult(p.lastly(ctx, answers[i].Error()))
 				}
 			}
 			return answers, lost
 		}
-		resent := make([]rueidis.Completed, len(unexecuted))
-		for n, i := range unexecuted {
+		resent := make([]rueidis.Completed, len(places))
+		for n, i := range places {
 			resent[n] = cmds[i]
 		}
 		var again []rueidis.RedisResult
 		again, lost = t.fenced(ctx, resent, changed)
-		for n, i := range unexecuted {
-			answers[i] = again[n]
+		for n, i := range places {
+			if unexecuted[n] || again[n].NonRedisError() == nil {
+				answers[i] = again[n]
+			}
 		}
 	}
+}
+
+// toResend returns the places of the commands that are to be sent again, and the error of one that
+// was not executed, or nil if there is none. A read that was executed is among them if it stands
+// behind a write of its slot that was not: a client of a Redis Cluster sends reads again by itself.
+// It is not if another write of the slot, which it would see, has been executed behind it.
+func (t *tree) toResend(ctx context.Context, cmds []rueidis.Completed, answers []rueidis.RedisResult, kept bool) (places []int, unexecuted []bool, why error) {
+	type writes struct{ waits, done int } // the first that was not executed, and the last that was
+	var bySlot map[uint16]writes
+	open := func(i int) bool {
+		// On a single server the client has not kept the commands that were answered. Such a server
+		// has no slots that could move.
+		err := answers[i].Error()
+		return err != nil && t.whyUnexecuted(ctx, err) != noObstacle && (kept || answers[i].NonRedisError() != nil)
+	}
+	for i := range answers {
+		if open(i) {
+			places, unexecuted, why = append(places, i), append(unexecuted, true), answers[i].Error()
+		}
+	}
+	if why == nil || !kept {
+		return places, unexecuted, why
+	}
+	bySlot = make(map[uint16]writes)
+	for n, i := 0, 0; i < len(cmds); i++ {
+		waits := n < len(places) && places[n] == i
+		if waits {
+			n++
+		}
+		if cmds[i].IsReadOnly() {
+			continue
+		}
+		w, ok := bySlot[cmds[i].Slot()]
+		if !ok {
+			w = writes{len(cmds), -1}
+		}
+		if waits {
+			w.waits = min(w.waits, i)
+		} else {
+			w.done = i
+		}
+		bySlot[cmds[i].Slot()] = w
+	}
+	all, of := make([]int, 0, len(places)), make([]bool, 0, len(places))
+	for n, i := 0, 0; i < len(cmds); i++ {
+		waits := n < len(places) && places[n] == i
+		if waits {
+			n++
+		}
+		w, ok := bySlot[cmds[i].Slot()]
+		if waits || ok && cmds[i].IsReadOnly() && w.waits < i && w.done < i {
+			all, of = append(all, i), append(of, waits)
+		}
+	}
+	return all, of, why
 }
 
 // fenced sends commands, and the fences after them, once.

@@ -30,7 +30,6 @@ type (
 		Small   uint16    `json:"small"`
 		Title   string    `json:"title"`
 		Score   float64   `json:"score"`
-		Half    float32   `json:"half,omitempty"`
 		OK      bool      `json:"ok"`
 		At      time.Time `json:"at"`
 		Tags    []string  `json:"tags,omitempty"`
@@ -46,6 +45,14 @@ type (
 		Parts  map[string]part    `json:"parts"`
 		First  document           `json:"first"`
 	}
+	halves struct {
+		Half float32   `json:"half"`
+		All  []float32 `json:"all"`
+	}
+	few struct {
+		Half  float32 `json:"half,omitempty"`
+		Score float64 `json:"score,omitempty"`
+	}
 	part struct {
 		N    int8
 		Text string
@@ -57,7 +64,7 @@ type (
 func sample() document {
 	at := time.Date(2024, 1, 2, 3, 4, 5, 600, time.FixedZone("", 3600))
 	return document{
-		ID: math.MaxInt64, Small: math.MaxUint16, Title: "a <b> & \"c\" \u2028 \U0001F600 \b\f\n\x00", Score: 1e21, Half: 0.1, OK: true, At: at,
+		ID: math.MaxInt64, Small: math.MaxUint16, Title: "a <b> & \"c\" \u2028 \U0001F600 \b\f\n\x00", Score: 1e21, OK: true, At: at,
 		Tags:  []string{"", "\x7f"},
 		Parts: []part{{N: -128, Text: "t", Took: time.Second}, {When: &at}}, First: &part{}, Parent: &document{Score: -1e-7}, Escaped: "/",
 	}
@@ -73,7 +80,7 @@ func countedSample() counted {
 var seeds = []string{
 	`{"id":1,"small":2,"title":"a<b>\u2028é😀\b","score":1.5e10,"half":0.1,"ok":true,"at":"2024-01-02T03:04:05.6+01:00","tags":["a","b"],` +
 		`"counts":{"z":1,"a":-2},"labels":{"x":["y"],"":null},"parts":[{"N":1,"Text":"t","Took":5,"When":null},{}],"first":{"N":2},"parent":{"id":3,"parent":null}}`,
-	`{"ID":1,"Title":"x","title":"y","title":"z"}`, `{"id":1.0}`, `{"id":1e2}`, `{"id":"1"}`, `{"small":65536}`, `{"small":-1}`, `{"half":1e39}`, `{"score":1e400}`,
+	`{"ID":1,"Title":"x","title":"y","title":"z"}`, `{"id":1.0}`, `{"id":1e2}`, `{"id":"1"}`, `{"small":65536}`, `{"small":-1}`, `{"half":1e39}`, `{"half":-0}`, `{"half":1.0000000596046447753906251}`, `{"score":1e400}`,
 	`{"unknown":"\x"}`, `{"unknown":[-]}`, `{"unknown":{"a":[1,2,{"b":null}]}}`, `{"title":"\ud800\udc00\ud800"}`, `{"title":"\x"}`, "{\"title\":\"\xff\xc3\"}",
 	"{\"counts\":{\"\xff\":1,\"\xfe\":2}}", "{\"title\":\"\n\"}", `{"counts":{"a":1,"a":2}}`, `{"counts":{"a":1,"a":null}}`, `{"labels":{"a":["x","y"],"a":[null],"a":null}}`, `{"a":true,"b":1,"a":null}`, `{"a":["x","y"],"a":[null]}`, `["x",null]`, `{"tags":["x","y"],"tags":[null]}`, `{"parts":[{"N":1,"Text":"t"}],"parts":[{"N":2}]}`, `{"first":{"N":1},"first":{"Text":"t"}}`, `{"parts":[null,{"N":null}],"at":null,"tags":null}`,
 	` null `, `nul`, `[]`, `"text"`, `1`, ``, ` `, `{} {}`, `{"id":01}`, `{"id":-0}`, `{"score":-0}`, `{"at":"2024-01-02T03:04:05+01:00:30"}`, `{"at":"2024"}`, `{"at":"\u0032024-01-02T03:04:05Z"}`,
@@ -85,7 +92,8 @@ func TestSameAsJSON(t *testing.T) {
 	for _, data := range seeds {
 		same(t, data)
 	}
-	for _, v := range []any{sample(), countedSample(), []document{sample(), {}}, &counted{}, map[string]*document{"b": {}, "a": nil}} {
+	for _, v := range []any{sample(), countedSample(), []document{sample(), {}}, &counted{}, map[string]*document{"b": {}, "a": nil},
+		halves{0.1, []float32{float32(math.Copysign(0, -1)), math.MaxFloat32}}, few{float32(math.Copysign(0, -1)), math.Copysign(0, -1)}} {
 		got, err := sonic.Codec.Append([]byte("before"), v)
 		require.NoError(t, err)
 		want, err := codec.JSON.Append([]byte("before"), v)
@@ -100,6 +108,8 @@ func same(t *testing.T, data string) {
 	t.Helper()
 	sameAs[document](t, data)
 	sameAs[*document](t, data)
+	sameAs[halves](t, data)
+	sameAs[few](t, data)
 	sameAs[[]document](t, data)
 	sameAs[counted](t, data)
 	sameAs[map[string]part](t, data)
@@ -133,7 +143,7 @@ func sameAs[T any](t *testing.T, data string) {
 func TestRefused(t *testing.T) {
 	loop := &document{}
 	loop.Parent = loop
-	for _, v := range []document{{Score: math.NaN()}, {Half: float32(math.Inf(1))}, {At: time.Date(1900, 1, 1, 0, 0, 0, 0, time.FixedZone("", 1172))}, *loop} {
+	for _, v := range []document{{Score: math.NaN()}, {At: time.Date(1900, 1, 1, 0, 0, 0, 0, time.FixedZone("", 1172))}, *loop} {
 		_, err := sonic.Codec.Append(nil, v)
 		require.ErrorIs(t, err, codec.ErrEncode)
 	}

@@ -2,6 +2,7 @@ package nestdocker
 
 import (
 	"cmp"
+	"crypto/rand"
 	"errors"
 	"flag"
 	"fmt"
@@ -96,10 +97,15 @@ func startContainer(pool *dockertest.Pool, restartable bool, args, ports []strin
 		run.ExposedPorts = append(run.ExposedPorts, string(port))
 		run.PortBindings[port] = []docker.PortBinding{{HostIP: bind, HostPort: p}}
 	}
+	run.Name = "redisimnest-" + rand.Text()
 	resource, err := pool.RunWithOptions(run, func(host *docker.HostConfig) {
 		host.AutoRemove = !restartable
 	})
 	if err != nil {
+		// It may have been made and not started, because another program has its port.
+		if _, made := pool.ContainerByName(run.Name); made {
+			err = errors.Join(err, pool.RemoveContainerByName(run.Name))
+		}
 		return nil, fmt.Errorf("run a container of %s: %w", image, err)
 	}
 	c := &container{

@@ -183,6 +183,7 @@ func Run(t testing.TB, f Fault, d time.Duration) Report {
 	}
 	all.Go(func() { tr.read(reading) })
 	time.Sleep(d / 4)
+	tr.passed.begin()
 	f.inject(e, d)
 	time.Sleep(d / 4)
 	require.Eventually(t, func() bool { return tr.healed() == nil }, 30*time.Second, 10*time.Millisecond, "it works again")

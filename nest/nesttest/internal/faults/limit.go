@@ -23,6 +23,7 @@ type passed struct {
 	pace    []time.Time
 	quota   map[time.Time]int64 // by the end of the window
 	refused int64
+	before  int64 // answers when the fault began
 }
 
 // pass asks the limiters.
@@ -48,11 +49,27 @@ func (tr *trial) pass(scope nest.Scope) {
 	ask(quota.At(s), func(d nest.Decision) { p.quota[d.ResetAt]++ })
 }
 
+// answers counts what the limiters have said.
+func (p *passed) answers() int64 {
+	n := int64(len(p.pace)) + p.refused
+	for _, passed := range p.quota {
+		n += passed
+	}
+	return n
+}
+
+// begin notes that the fault begins.
+func (p *passed) begin() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.before = p.answers()
+}
+
 // judge reports what was let through, and how much of it beyond the limits.
 func (p *passed) judge(r *Report) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	r.Passed, r.Refused = int64(len(p.pace)), p.refused
+	r.Passed, r.Refused, r.Limited = int64(len(p.pace)), p.refused, p.answers()-p.before
 	for _, n := range p.quota {
 		r.Passed += n
 	}

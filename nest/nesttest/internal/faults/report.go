@@ -20,6 +20,7 @@ type Report struct {
 	Denied            int64 // writes that are there, though the error said that they were not executed
 	Torn              int64 // atomic batches and transactions of which a part is there
 	Passed, Refused   int64 // what limiters let through, and what they refused
+	Limited           int64 // their answers since the fault began
 	Over              int64 // what limiters let through beyond their limit
 	Held, Together    int64 // locks that were held, and that two held at a time
 	Tasks, TasksLost  int64 // acknowledged entries of a stream, and those that no consumer has handled
@@ -84,6 +85,9 @@ func (r *Report) Broken() []string {
 	}
 	if r.Passed <= paceBurst+quotaLimit {
 		broken = append(broken, fmt.Sprintf("limiters let only %d events through, so that the fault did not meet them", r.Passed))
+	}
+	if r.Limited == 0 {
+		broken = append(broken, "no limiter answered after the fault had begun")
 	}
 	if r.Refused == 0 {
 		broken = append(broken, "no limiter ever refused")

@@ -48,6 +48,9 @@
 //	waits broke off at a failover                         TestWaitsFollowAFailover
 //	a large batch had an error of as many lines           TestErrorsOfLargeBatchesAreShort
 //	one caller who connected made all others late         package env: TestNoCallIsLateInASilentPartition
+//	a call ended with the context of another one          TestNoCallEndsWithTheContextOfAnother
+//	a batch read before it wrote on a new connection      TestBatchesKeepTheirOrderWhileTheClientConnects
+//	Transact tried on while the breaker was open          package away: TestTransactFailsAtOnceWhileTheBreakerIsOpen
 //
 // Codecs, secrets, settings:
 //
