@@ -66,17 +66,6 @@ func whyUnexecuted(err error) obstacle {
 	return noObstacle
 }
 
-// whyUnexecuted returns why a command that was sent with ctx and failed with err was not executed.
-// It knows one case more than the function: the context of another caller has ended. The client
-// lets one caller connect with its own context, or use an idle connection without the others, who
-// get what it gets. A client that wraps rueidis' may have reasons of its own for such an error.
-func (t *tree) whyUnexecuted(ctx context.Context, err error) obstacle {
-	if why := whyUnexecuted(err); why != noObstacle || t == nil || !t.bare || !ofOthers(ctx, err) {
-		return why
-	}
-	return othersEnded
-}
-
 // bare reports whether a client is one of rueidis itself, and wraps none.
 func bare(client rueidis.Client) bool {
 	t := reflect.TypeOf(client)
