@@ -81,6 +81,34 @@ func (w *watchman) admit(s *server) (tries bool, err error) {
 	return true, nil
 }
 
+// refusal returns the error with which admit would refuse an exchange now, or nil. It begins none.
+func (w *watchman) refusal(s *server) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if w.breaker.failures == 0 || s.fails < w.breaker.failures || !s.trying && !time.Now().Before(s.open) {
+		return nil
+	}
+	return &brokenError{s.fails, time.Since(s.since), s.last}
+}
+
+// heldBack returns why nothing is to be sent to the server that has a slot, or nil. A slot of -1 is
+// any.
+func (t *tree) heldBack(slot int) error {
+	client := t.client
+	if m, ok := client.(meteredClient); ok {
+		client = m.Client
+	}
+	g, ok := client.(*guardedClient)
+	if !ok {
+		return nil
+	}
+	s := &g.only
+	if slot >= 0 {
+		s = g.of(uint16(slot))
+	}
+	return g.refusal(s)
+}
+
 // tried ends the exchange that finds out whether the server is back.
 func (s *server) tried() {
 	s.mu.Lock()

@@ -151,7 +151,7 @@ func (tx *Tx) end() {
 
 // watch begins the transaction with keys that are to be watched without being read.
 func (tx *Tx) watch(ctx context.Context, keys []string) {
-	if err := tx.line.open(ctx); err != nil {
+	if err := tx.open(ctx); err != nil {
 		tx.fail(ctx, err)
 		return
 	}
@@ -159,6 +159,16 @@ func (tx *Tx) watch(ctx context.Context, keys []string) {
 	if err := tx.line.send(ctx, tx.watching(keys))[0].Error(); err != nil {
 		tx.fail(ctx, err)
 	}
+}
+
+// open takes the connection, unless nothing is to be sent to its server.
+func (tx *Tx) open(ctx context.Context) error {
+	if tx.line.conn == nil {
+		if err := tx.line.tree.heldBack(tx.slot); err != nil {
+			return err
+		}
+	}
+	return tx.line.open(ctx)
 }
 
 func (tx *Tx) watching(keys []string) rueidis.Completed {
@@ -174,6 +184,11 @@ func (tx *Tx) fail(ctx context.Context, err error) {
 	if tx.broken = err; unanswered(err) {
 		tx.broken = ended(ctx, err)
 		tx.again = ctx.Err() == nil && !errors.Is(err, rueidis.ErrClosing) && whyUnexecuted(err) != heldBack
+	}
+	// A server that is away keeps the next try waiting for a connection, and the breaker is asked
+	// only when there is one.
+	if held := tx.line.tree.heldBack(tx.slot); tx.again && held != nil {
+		tx.broken, tx.again = held, false
 	}
 	tx.line.drop()
 }
@@ -192,7 +207,7 @@ func (tx *Tx) read(ctx context.Context, items []item) ([]error, error) {
 		return tx.declined(items)
 	}
 	tx.slot = slot
-	if err := tx.line.open(ctx); err != nil {
+	if err := tx.open(ctx); err != nil {
 		tx.fail(ctx, err)
 		return tx.declined(items)
 	}

@@ -216,7 +216,7 @@ func TestTransactFailsAtOnceWhileTheBreakerIsOpen(t *testing.T) {
 		value.At(s, 1).In(tx.Writes()).Set("x")
 		return nil
 	}, value.At(s, 1))
-	require.Less(t, time.Since(start), 10*time.Second)
+	require.Less(t, time.Since(start), 5*time.Second)
 	require.ErrorIs(t, err, nest.ErrAway)
 	require.ErrorContains(t, err, "WithBreaker")
 }
