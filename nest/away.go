@@ -94,6 +94,15 @@ func endsContext(err error) bool {
 	return err == context.Canceled || err == context.DeadlineExceeded //nolint:errorlint // it must be bare
 }
 
+// failedAll returns the answers to n commands that were not answered.
+func failedAll(n int, err error) []rueidis.RedisResult {
+	failed := make([]rueidis.RedisResult, n)
+	for i := range failed {
+		failed[i] = rueidis.NewErrorResult(err)
+	}
+	return failed
+}
+
 // notBegunError is the error of a lost connection that carried only what may be sent again.
 type notBegunError struct{ cause error }
 

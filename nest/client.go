@@ -32,13 +32,22 @@ func guarded(client rueidis.Client, t *tree) rueidis.Client {
 
 // unguarded returns the client that was given to Open.
 func unguarded(client rueidis.Client) rueidis.Client {
+	if g := guardOf(client); g != nil {
+		return g.Client
+	}
+	if m, ok := client.(meteredClient); ok {
+		return m.Client
+	}
+	return client
+}
+
+// guardOf returns the guard of a tree's client, or nil if it has none.
+func guardOf(client rueidis.Client) *guardedClient {
 	if m, ok := client.(meteredClient); ok {
 		client = m.Client
 	}
-	if g, ok := client.(*guardedClient); ok {
-		return g.Client
-	}
-	return client
+	g, _ := client.(*guardedClient)
+	return g
 }
 
 // Nodes returns the clients of the nodes, each guarded.
@@ -302,13 +311,7 @@ func partly[C any](g *guardedClient, e *exchangeContext, multi []C, slotOf func(
 	if len(part) == 0 {
 		return results
 	}
-	answers := beside(e, func() []rueidis.RedisResult { return send(part) }, func(err error) []rueidis.RedisResult {
-		failed := make([]rueidis.RedisResult, len(part))
-		for i := range failed {
-			failed[i] = rueidis.NewErrorResult(err)
-		}
-		return failed
-	})
+	answers := beside(e, func() []rueidis.RedisResult { return send(part) }, func(err error) []rueidis.RedisResult { return failedAll(len(part), err) })
 	concludeAll(g, e, tries, part, slotOf, answers)
 	for n, i := range sent {
 		results[i] = answers[n]

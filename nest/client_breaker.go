@@ -71,41 +71,40 @@ func (g *guardedClient) of(slot uint16) *server {
 func (w *watchman) admit(s *server) (tries bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if w.breaker.failures == 0 || s.fails < w.breaker.failures {
-		return false, nil
-	}
-	if s.trying || time.Now().Before(s.open) {
-		return false, &brokenError{s.fails, time.Since(s.since), s.last}
+	if err := w.refusal(s); err != nil || !w.open(s) {
+		return false, err
 	}
 	s.trying = true
 	return true, nil
 }
 
-// refusal returns the error with which admit would refuse an exchange now, or nil. It begins none.
+// open reports whether a server has failed too often. The caller holds its mutex.
+func (w *watchman) open(s *server) bool {
+	return w.breaker.failures > 0 && s.fails >= w.breaker.failures
+}
+
+// refusal returns the error of an exchange that is not to begin now, or nil. The caller holds the
+// server's mutex.
 func (w *watchman) refusal(s *server) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if w.breaker.failures == 0 || s.fails < w.breaker.failures || !s.trying && !time.Now().Before(s.open) {
-		return nil
+	if w.open(s) && (s.trying || time.Now().Before(s.open)) {
+		return &brokenError{s.fails, time.Since(s.since), s.last}
 	}
-	return &brokenError{s.fails, time.Since(s.since), s.last}
+	return nil
 }
 
 // heldBack returns why nothing is to be sent to the server that has a slot, or nil. A slot of -1 is
 // any.
 func (t *tree) heldBack(slot int) error {
-	client := t.client
-	if m, ok := client.(meteredClient); ok {
-		client = m.Client
-	}
-	g, ok := client.(*guardedClient)
-	if !ok {
+	g := guardOf(t.client)
+	if g == nil {
 		return nil
 	}
 	s := &g.only
 	if slot >= 0 {
 		s = g.of(uint16(slot))
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return g.refusal(s)
 }
 

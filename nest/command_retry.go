@@ -40,7 +40,7 @@ type persistence struct {
 }
 
 // errOthersEnded stands for the end of another call's context, which says nothing to a caller.
-var errOthersEnded = errors.New("the context of another call ended, which was connecting for this one")
+var errOthersEnded = errors.New("the context of another call ended, whose connection this one waited for")
 
 // again waits until it makes sense to send again what failed with err, and reports whether it does:
 // err says that it was not executed, and there is time left.
@@ -186,8 +186,8 @@ func (t *tree) doMulti(ctx context.Context, cmds []rueidis.Completed, changed []
 			return answers, lost
 		}
 		if !p.again(ctx, why) {
-			for n, i := range places {
-				if unexecuted[n] {
+			for _, i := range places {
+				if unexecuted[i] {
 					answers[i] = rueidis.NewErrorResult(p.lastly(ctx, answers[i].Error()))
 				}
 			}
@@ -200,66 +200,56 @@ func (t *tree) doMulti(ctx context.Context, cmds []rueidis.Completed, changed []
 		var again []rueidis.RedisResult
 		again, lost = t.fenced(ctx, resent, changed)
 		for n, i := range places {
-			if unexecuted[n] || again[n].NonRedisError() == nil {
+			if unexecuted[i] || again[n].NonRedisError() == nil {
 				answers[i] = again[n]
 			}
 		}
 	}
 }
 
-// toResend returns the places of the commands that are to be sent again, and the error of one that
-// was not executed, or nil if there is none. A read that was executed is among them if it stands
-// behind a write of its slot that was not: a client of a Redis Cluster sends reads again by itself.
-// It is not if another write of the slot, which it would see, has been executed behind it.
+// toResend returns the places of the commands that are to be sent again, which commands were not
+// executed, and the error of one of these, or nil if there is none. A read that was executed is to
+// be sent again if it stands behind a write of its slot that was not: a client of a Redis Cluster
+// sends reads again by itself. It is not if another write of the slot, which it would see, has been
+// executed behind it.
 func (t *tree) toResend(ctx context.Context, cmds []rueidis.Completed, answers []rueidis.RedisResult, kept bool) (places []int, unexecuted []bool, why error) {
-	type writes struct{ waits, done int } // the first that was not executed, and the last that was
-	var bySlot map[uint16]writes
-	open := func(i int) bool {
+	for i, answer := range answers {
 		// On a single server the client has not kept the commands that were answered. Such a server
 		// has no slots that could move.
-		err := answers[i].Error()
-		return err != nil && t.whyUnexecuted(ctx, err) != noObstacle && (kept || answers[i].NonRedisError() != nil)
-	}
-	for i := range answers {
-		if open(i) {
-			places, unexecuted, why = append(places, i), append(unexecuted, true), answers[i].Error()
+		if err := answer.Error(); err != nil && t.whyUnexecuted(ctx, err) != noObstacle && (kept || answer.NonRedisError() != nil) {
+			if why = err; unexecuted == nil {
+				unexecuted = make([]bool, len(answers))
+			}
+			unexecuted[i] = true
 		}
 	}
-	if why == nil || !kept {
-		return places, unexecuted, why
+	if why == nil {
+		return nil, nil, nil
 	}
-	bySlot = make(map[uint16]writes)
-	for n, i := 0, 0; i < len(cmds); i++ {
-		waits := n < len(places) && places[n] == i
-		if waits {
-			n++
-		}
-		if cmds[i].IsReadOnly() {
+	// By slot: the first write that was not executed, and the last one that was.
+	waiting, done := make(map[uint16]int), make(map[uint16]int)
+	for i := range cmds {
+		if !kept || cmds[i].IsReadOnly() {
 			continue
 		}
-		w, ok := bySlot[cmds[i].Slot()]
-		if !ok {
-			w = writes{len(cmds), -1}
-		}
-		if waits {
-			w.waits = min(w.waits, i)
-		} else {
-			w.done = i
-		}
-		bySlot[cmds[i].Slot()] = w
-	}
-	all, of := make([]int, 0, len(places)), make([]bool, 0, len(places))
-	for n, i := 0, 0; i < len(cmds); i++ {
-		waits := n < len(places) && places[n] == i
-		if waits {
-			n++
-		}
-		w, ok := bySlot[cmds[i].Slot()]
-		if waits || ok && cmds[i].IsReadOnly() && w.waits < i && w.done < i {
-			all, of = append(all, i), append(of, waits)
+		slot := cmds[i].Slot()
+		if _, ok := waiting[slot]; unexecuted[i] && !ok {
+			waiting[slot] = i
+		} else if !unexecuted[i] {
+			done[slot] = i
 		}
 	}
-	return all, of, why
+	for i := range cmds {
+		reread := false
+		if kept && cmds[i].IsReadOnly() {
+			write, ok := waiting[cmds[i].Slot()]
+			reread = ok && write < i && done[cmds[i].Slot()] < i
+		}
+		if unexecuted[i] || reread {
+			places = append(places, i)
+		}
+	}
+	return places, unexecuted, why
 }
 
 // fenced sends commands, and the fences after them, once.

@@ -257,15 +257,6 @@ func (l *line) connect(ctx context.Context, cmds []rueidis.Completed) []rueidis.
 	return failedAll(len(cmds), ctx.Err())
 }
 
-// failedAll returns the answers to n commands that were not answered.
-func failedAll(n int, err error) []rueidis.RedisResult {
-	failed := make([]rueidis.RedisResult, n)
-	for i := range failed {
-		failed[i] = rueidis.NewErrorResult(err)
-	}
-	return failed
-}
-
 // unwatchTimeout bounds how long an UNWATCH may keep a connection from others.
 const unwatchTimeout = 5 * time.Second
 

@@ -161,7 +161,8 @@ func (tx *Tx) watch(ctx context.Context, keys []string) {
 	}
 }
 
-// open takes the connection, unless nothing is to be sent to its server.
+// open takes the connection, unless nothing is to be sent to its server. A server that is away
+// would keep the call waiting for one, and the client's guard is asked only when there is one.
 func (tx *Tx) open(ctx context.Context) error {
 	if tx.line.conn == nil {
 		if err := tx.line.tree.heldBack(tx.slot); err != nil {
@@ -184,11 +185,6 @@ func (tx *Tx) fail(ctx context.Context, err error) {
 	if tx.broken = err; unanswered(err) {
 		tx.broken = ended(ctx, err)
 		tx.again = ctx.Err() == nil && !errors.Is(err, rueidis.ErrClosing) && whyUnexecuted(err) != heldBack
-	}
-	// A server that is away keeps the next try waiting for a connection, and the breaker is asked
-	// only when there is one.
-	if held := tx.line.tree.heldBack(tx.slot); tx.again && held != nil {
-		tx.broken, tx.again = held, false
 	}
 	tx.line.drop()
 }

@@ -91,7 +91,9 @@ func TestReplicas(t *testing.T) {
 	primary.Kill(t)
 	primary.Restart(t) // empty, and so are its replicas
 	require.NoError(t, ping(t.Context(), primary.Client(t)))
-	require.False(t, seen(nodes[1])())
+	there, err := exists(t.Context(), nodes[1].Client(t))
+	require.NoError(t, err)
+	require.False(t, there)
 }
 
 // keyOf returns the address of the only node.
