@@ -24,33 +24,36 @@ func TestNoCallEndsWithTheContextOfAnother(t *testing.T) {
 	relay := nesttest.NewRelay(t, server.Addr())
 	option := server.ClientOption()
 	option.InitAddress, option.ForceSingleClient, option.DisableCache = []string{relay.Addr()}, true, true
-	client, err := rueidis.NewClient(option)
-	require.NoError(t, err)
-	t.Cleanup(client.Close)
 	counts := nest.Counter[int64]("counts:<n>")
-	root, err := nest.Open(client, nest.Cluster("beside", nest.Sub(counts)))
-	require.NoError(t, err)
-	count, others := counts.At(root, 1), counts.At(root, 2)
+	beside := nest.Cluster("beside", nest.Sub(counts))
+	endless := context.WithoutCancel(t.Context()) // with others, the client does not use it alone
 	for range 5 {
-		require.NoError(t, count.Set(t.Context(), 0))
+		// A connection that has carried several calls at a time is never one call's again.
+		client, err := rueidis.NewClient(option)
+		require.NoError(t, err)
+		root, err := nest.Open(client, beside)
+		require.NoError(t, err)
+		count, other := counts.At(root, 1), counts.At(root, 2)
+		require.NoError(t, count.Set(endless, 0))
 		relay.Hold(200 * time.Millisecond)
 		var calls sync.WaitGroup
 		calls.Go(func() {
-			short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			short, cancel := context.WithTimeout(endless, 50*time.Millisecond)
 			defer cancel()
-			assert.ErrorIs(t, others.Set(short, 1), context.DeadlineExceeded)
+			assert.ErrorIs(t, other.Set(short, 1), context.DeadlineExceeded)
 		})
 		for range 3 {
 			calls.Go(func() {
 				time.Sleep(20 * time.Millisecond)
-				_, err := count.Incr(t.Context())
+				_, err := count.Incr(endless)
 				assert.NoError(t, err)
 			})
 		}
 		calls.Wait()
-		got, err := count.Get(t.Context())
+		got, err := count.Get(endless)
 		require.NoError(t, err)
 		require.EqualValues(t, 3, got, "each was executed once")
+		client.Close()
 	}
 }
 
