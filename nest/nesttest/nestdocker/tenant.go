@@ -106,6 +106,12 @@ func (h *home) Start(c engine.Command) (engine.Node, error) {
 
 // sh runs a shell in the container.
 func (h *home) sh(script string, args ...string) error {
+	_, err := h.output(script, args...)
+	return err
+}
+
+// output runs a shell in the container, and returns what it printed.
+func (h *home) output(script string, args ...string) (string, error) {
 	client := h.pool.Client
 	exec, err := client.CreateExec(docker.CreateExecOptions{
 		Container:    h.resource.Container.ID,
@@ -114,20 +120,21 @@ func (h *home) sh(script string, args ...string) error {
 		AttachStderr: true,
 	})
 	if err != nil {
-		return err
+		return "", err
 	}
 	var out bytes.Buffer
 	if err := client.StartExec(exec.ID, docker.StartExecOptions{OutputStream: &out, ErrorStream: &out}); err != nil {
-		return err
+		return "", err
 	}
 	done, err := client.InspectExec(exec.ID)
 	if err != nil {
-		return err
+		return "", err
 	}
+	printed := strings.TrimSpace(out.String())
 	if done.ExitCode != 0 {
-		return fmt.Errorf("in the container: exit code %d: %s", done.ExitCode, strings.TrimSpace(out.String()))
+		return "", fmt.Errorf("in the container: exit code %d: %s", done.ExitCode, printed)
 	}
-	return nil
+	return printed, nil
 }
 
 // tenant is an engine: one of several servers in a container. The image needs no programs other
@@ -168,10 +175,19 @@ func (n *tenant) Restart() error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("start a server at %s: %w", n.Address(), err)
+		return fmt.Errorf("start a server at %s: %w; it wrote: %s", n.Address(), err, n.lastWords())
 	}
 	n.killed = make(chan struct{})
 	return nil
+}
+
+// lastWords returns the end of what the server wrote to its log.
+func (n *tenant) lastWords() string {
+	words, err := n.home.output(`while IFS= read -r line; do a=$b b=$c c=$line; done <"$1"; printf '%s\n' "$a" "$b" "$c"`, "/tmp/"+n.port+".log")
+	if err != nil {
+		return err.Error()
+	}
+	return words
 }
 
 // Remember makes the server begin with a user when it is restarted.
