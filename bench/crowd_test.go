@@ -17,7 +17,8 @@ import (
 var (
 	ratioNote   = nest.Key[string]("note")
 	ratioCached = nest.Key[string]("cached", nest.Cached(noteTTL))
-	ratioTree   = nest.Cluster("root", nest.TTL(noteTTL), nest.Sub(nest.Cluster("user:<user_id>", nest.Sub(ratioNote, ratioCached))))
+	ratioBytes  = nest.Key[[]byte]("bytes")
+	ratioTree   = nest.Cluster("root", nest.TTL(noteTTL), nest.Sub(nest.Cluster("user:<user_id>", nest.Sub(ratioNote, ratioCached, ratioBytes))))
 )
 
 const ratioUser = 1_000_000
@@ -45,6 +46,7 @@ func newRatios(tb testing.TB, cached bool) *ratios {
 	f.prefix += ":root:user:"
 	require.NoError(tb, ratioNote.At(f.root, ratioUser).Set(tb.Context(), noteText))
 	require.NoError(tb, ratioCached.At(f.root, ratioUser).Set(tb.Context(), noteText))
+	require.NoError(tb, ratioBytes.At(f.root, ratioUser).Set(tb.Context(), []byte(noteText)))
 	return f
 }
 
@@ -54,6 +56,14 @@ func (f *ratios) nestHit(ctx context.Context) error {
 }
 
 func (f *ratios) get(ctx context.Context) error { return same(ratioNote.At(f.root, f.user).Get(ctx)) }
+
+func (f *ratios) getBytes(ctx context.Context) error {
+	got, err := ratioBytes.At(f.root, f.user).Get(ctx)
+	if err == nil && len(got) != len(noteText) {
+		err = errShown
+	}
+	return err
+}
 
 func (f *ratios) getOrLoad(ctx context.Context) error {
 	return same(ratioNote.At(f.root, f.user).GetOrLoad(ctx, neverLoad))
@@ -114,6 +124,7 @@ func TestFlowAllocations(t *testing.T) {
 		{"GetOrLoad of a cached hit: the same", 1, f.cachedGetOrLoad},
 		{"Get: the name and the answer", 2, f.get},
 		{"GetOrLoad that hits: the same", 2, f.getOrLoad},
+		{"Get of bytes: the same, without a copy", 2, f.getBytes},
 	} {
 		require.NoError(t, c.do(ctx))
 		var err error

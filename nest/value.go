@@ -18,6 +18,7 @@ type value[T any] struct {
 	typed codec.Typed[T]
 
 	plain      bool // the bytes of a T are stored as they are
+	keeps      bool // a T is the answer's own bytes, without a copy
 	shareable  bool // whoever holds a T cannot change it
 	hasDefault bool
 	fallback   T      // if it is shareable
@@ -44,6 +45,8 @@ func bindValue[T any](m *mounted, fallback T, hasDefault bool) (any, error) {
 		take:       operation[found[T]]{"take", replyFound[T]},
 		storedType: operation[string]{"stored type", replyStoredType[T]},
 	}
+	// The answer to a cached read stays in memory, and other reads have it too.
+	v.keeps = v.plain && m.settings.cached == 0 && reflect.TypeFor[T]() == reflect.TypeFor[[]byte]()
 	if hasDefault {
 		v.hasDefault, v.fallback = true, fallback
 		if !v.shareable {
@@ -116,6 +119,10 @@ func replyStoredType[T any](m *mounted, a rueidis.RedisMessage) (string, error) 
 }
 
 func (v *value[T]) decode(m *mounted, a rueidis.RedisMessage) (t T, err error) {
+	if v.keeps {
+		err = keepBytes(a, any(&t).(*[]byte))
+		return t, err
+	}
 	text, err := a.ToString()
 	if err != nil {
 		return t, err
@@ -124,6 +131,15 @@ func (v *value[T]) decode(m *mounted, a rueidis.RedisMessage) (t T, err error) {
 		return t, decodeError(m, err)
 	}
 	return t, nil
+}
+
+// keepBytes stores the bytes of an answer in to. Nothing else refers to them: the client reads each
+// answer into memory of its own.
+func keepBytes(a rueidis.RedisMessage, to *[]byte) (err error) {
+	if *to, err = a.AsBytes(); err == nil && *to == nil {
+		*to = []byte{} // as any codec decodes an empty value
+	}
+	return err
 }
 
 // decodeError and encodeError turn a codec's error into the sentinel error of this package. They

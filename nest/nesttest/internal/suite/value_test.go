@@ -338,3 +338,76 @@ func TestGetAndExpire(t *testing.T) {
 	_, _, err = ref.GetAndExpire(ctx, 0)
 	require.ErrorIs(t, err, nest.ErrArgument)
 }
+
+// TestBytesAreTheCallersOwn: whatever a caller does to bytes that were read, nobody else sees it.
+func TestBytesAreTheCallersOwn(t *testing.T) {
+	t.Parallel()
+	never := func(context.Context) ([]byte, error) { return nil, errors.New("a hit that loads") }
+	reads := map[string]func(ctx context.Context, b *nest.Batch, r nest.KeyRef[[]byte]) ([]byte, error){
+		"get": func(ctx context.Context, _ *nest.Batch, r nest.KeyRef[[]byte]) ([]byte, error) { return r.Get(ctx) },
+		"get or load": func(ctx context.Context, _ *nest.Batch, r nest.KeyRef[[]byte]) ([]byte, error) {
+			return r.GetOrLoad(ctx, never)
+		},
+		"lookup": func(ctx context.Context, _ *nest.Batch, r nest.KeyRef[[]byte]) ([]byte, error) {
+			v, _, err := r.Lookup(ctx)
+			return v, err
+		},
+		"twice in a batch": func(ctx context.Context, b *nest.Batch, r nest.KeyRef[[]byte]) ([]byte, error) {
+			first, second := r.In(b).Get(), r.In(b).Get()
+			if err := b.Exec(ctx); err != nil {
+				return nil, err
+			}
+			v, err := first.Value()
+			if err != nil {
+				return nil, err
+			}
+			clear(v)
+			return second.Value()
+		},
+		"update": func(ctx context.Context, _ *nest.Batch, r nest.KeyRef[[]byte]) ([]byte, error) {
+			return r.Update(ctx, func(now []byte, _ bool) ([]byte, error) {
+				kept := append([]byte{}, now...)
+				clear(now)
+				return kept, nil
+			})
+		},
+	}
+	for declared, opts := range map[string][]nest.KeyOption{
+		"plain":       nil,
+		"cached":      {nest.Cached(time.Minute)},
+		"remembered":  {nest.Cached(time.Minute, nest.LocalFor(time.Minute))},
+		"the default": {nest.Default([]byte("text"))},
+	} {
+		for name, read := range reads {
+			t.Run(declared+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				key := nest.Key[[]byte]("key", opts...)
+				root := nesttest.Open(t, nest.Cluster("bytes", nest.Sub(key)))
+				ref := key.At(root)
+				if declared != "the default" || name != "get" {
+					require.NoError(t, ref.Set(t.Context(), []byte("text")))
+				}
+				for range 4 {
+					got, err := read(t.Context(), root.Batch(), ref)
+					require.NoError(t, err)
+					require.Equal(t, "text", string(got))
+					_ = append(got[:0], "----"...)
+					_ = append(got, '-')
+				}
+			})
+		}
+	}
+}
+
+func TestEmptyBytes(t *testing.T) {
+	t.Parallel()
+	for _, opts := range [][]nest.KeyOption{nil, {nest.Cached(time.Minute)}} {
+		key := nest.Key[[]byte]("key", opts...)
+		ref := key.At(nesttest.Open(t, nest.Cluster("bytes", nest.Sub(key))))
+		require.NoError(t, ref.Set(t.Context(), nil))
+		got, err := ref.Get(t.Context())
+		require.NoError(t, err)
+		require.NotNil(t, got)
+		require.Empty(t, got)
+	}
+}
