@@ -132,9 +132,34 @@ func look(v reflect.Value, optional bool) string {
 	return ""
 }
 
+// FixType returns Codec with what is to be looked at in values of type t, so that it is not looked
+// up again.
+func (c *cborCodec) FixType(t reflect.Type) codec.Codec {
+	if t.Kind() == reflect.Interface {
+		return c // what is in it has a type of its own
+	}
+	return &fixed{c, times.Of(t)}
+}
+
+// fixed is Codec fixed to one type.
+type fixed struct {
+	*cborCodec
+	times *walk.Plan
+}
+
+func (f *fixed) Append(dst []byte, v any) ([]byte, error) { return f.append(dst, v, f.times) }
+
 func (c *cborCodec) Append(dst []byte, v any) ([]byte, error) {
+	var inside *walk.Plan
 	if v != nil {
-		if reason := times.Of(reflect.TypeOf(v)).Look(reflect.ValueOf(v)); reason != "" {
+		inside = times.Of(reflect.TypeOf(v))
+	}
+	return c.append(dst, v, inside)
+}
+
+func (c *cborCodec) append(dst []byte, v any, inside *walk.Plan) ([]byte, error) {
+	if inside != nil {
+		if reason := inside.Look(reflect.ValueOf(v)); reason != "" {
 			return nil, codec.EncodeError(c.Name(), v, reason)
 		}
 	}
