@@ -64,16 +64,8 @@ func call[R any](ctx context.Context, r address, build func() command[R]) (R, er
 		return send(ctx, r, c)
 	}
 	if c.cacheable && r.servedAsIs(&c.cmd) {
-		answer, err := r.m.tree.client.DoCache(ctx, rueidis.Cacheable(c.cmd), r.m.settings.cached).ToMessage()
-		if err == nil && c.keyed == nil && answer.IsCacheHit() {
-			v, err := c.op.reply(r.m, answer)
-			if err != nil {
-				err = r.explain(ctx, r.fail(c.op.name, err))
-			}
-			return v, err
-		}
-		r.m.tree.doubtTracking(ctx, &answer, err)
-		return finish(ctx, r, &c, &answer, err)
+		v, _, err := deliverAsIs(ctx, r, &c)
+		return v, err
 	}
 	c.reading = c.reads()
 	answer, err := r.fetchAnswer(ctx, c.cmd, c.fixed, c.cacheable)
@@ -165,8 +157,29 @@ func deliver[R any](ctx context.Context, r address, c *command[R]) (v R, from pr
 	if c.down != nil {
 		return deliverOrDown(ctx, r, c)
 	}
+	if c.cacheable && c.uses == nil && r.m.formers == nil && r.servedAsIs(&c.cmd) {
+		c.reading = true
+		return deliverAsIs(ctx, r, c)
+	}
 	c.reading = c.reads()
 	answer, from, err := answerTo(ctx, r, c.shipment())
+	v, err = finish(ctx, r, c, &answer, err)
+	return v, from, err
+}
+
+// deliverAsIs is deliver for a command that [address.servedAsIs].
+func deliverAsIs[R any](ctx context.Context, r address, c *command[R]) (v R, from provenance, err error) {
+	answer, err := r.m.tree.client.DoCache(ctx, rueidis.Cacheable(c.cmd), r.m.settings.cached).ToMessage()
+	if err == nil && c.keyed == nil && answer.IsCacheHit() {
+		if v, err = c.op.reply(r.m, answer); err != nil {
+			err = r.explain(ctx, r.fail(c.op.name, err))
+		}
+		return v, fromMemory, err
+	}
+	r.m.tree.doubtTracking(ctx, &answer, err)
+	if answer.IsCacheHit() {
+		from = fromMemory
+	}
 	v, err = finish(ctx, r, c, &answer, err)
 	return v, from, err
 }
