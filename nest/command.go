@@ -167,7 +167,7 @@ func deliver[R any](ctx context.Context, r address, c *command[R]) (v R, from pr
 	return v, from, err
 }
 
-// deliverAsIs is deliver for a command that [address.servedAsIs].
+// deliverAsIs is deliver for a command of which [address.servedAsIs] is true.
 func deliverAsIs[R any](ctx context.Context, r address, c *command[R]) (v R, from provenance, err error) {
 	answer, err := r.m.tree.client.DoCache(ctx, rueidis.Cacheable(c.cmd), r.m.settings.cached).ToMessage()
 	if err == nil && c.keyed == nil && answer.IsCacheHit() {

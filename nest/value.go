@@ -18,7 +18,7 @@ type value[T any] struct {
 	typed codec.Typed[T]
 
 	plain      bool // the bytes of a T are stored as they are
-	keeps      bool // a T is the answer's own bytes, without a copy
+	bytes      bool // a T is those bytes: a []byte, with a codec of which that is known
 	shareable  bool // whoever holds a T cannot change it
 	hasDefault bool
 	fallback   T      // if it is shareable
@@ -45,8 +45,7 @@ func bindValue[T any](m *mounted, fallback T, hasDefault bool) (any, error) {
 		take:       operation[found[T]]{"take", replyFound[T]},
 		storedType: operation[string]{"stored type", replyStoredType[T]},
 	}
-	// The answer to a cached read stays in memory, and other reads have it too.
-	v.keeps = v.plain && m.settings.cached == 0 && reflect.TypeFor[T]() == reflect.TypeFor[[]byte]()
+	v.bytes = reflect.TypeFor[T]() == reflect.TypeFor[[]byte]() && (m.settings.codec == codec.Auto || m.settings.codec == codec.Raw)
 	if hasDefault {
 		v.hasDefault, v.fallback = true, fallback
 		if !v.shareable {
@@ -119,7 +118,8 @@ func replyStoredType[T any](m *mounted, a rueidis.RedisMessage) (string, error) 
 }
 
 func (v *value[T]) decode(m *mounted, a rueidis.RedisMessage) (t T, err error) {
-	if v.keeps {
+	// The answer to a cached read stays in memory, where other reads find it.
+	if v.bytes && m.settings.cached == 0 && m.tree.bare {
 		err = keepBytes(a, any(&t).(*[]byte))
 		return t, err
 	}
@@ -133,13 +133,18 @@ func (v *value[T]) decode(m *mounted, a rueidis.RedisMessage) (t T, err error) {
 	return t, nil
 }
 
-// keepBytes stores the bytes of an answer in to. Nothing else refers to them: the client reads each
-// answer into memory of its own.
-func keepBytes(a rueidis.RedisMessage, to *[]byte) (err error) {
-	if *to, err = a.AsBytes(); err == nil && *to == nil {
-		*to = []byte{} // as any codec decodes an empty value
+// keepBytes stores the bytes of an answer in to, without a copy. Nothing else refers to them: a
+// client of rueidis reads each answer into memory of its own, but for the status OK.
+func keepBytes(a rueidis.RedisMessage, to *[]byte) error {
+	b, err := a.AsBytes()
+	if err != nil {
+		return err
 	}
-	return err
+	if len(b) <= len("OK") {
+		b = append([]byte{}, b...)
+	}
+	*to = b
+	return nil
 }
 
 // decodeError and encodeError turn a codec's error into the sentinel error of this package. They

@@ -132,8 +132,7 @@ func look(v reflect.Value, optional bool) string {
 	return ""
 }
 
-// FixType returns Codec with what is to be looked at in values of type t, so that it is not looked
-// up again.
+// FixType returns Codec for values of type t, with the plan for inspecting them.
 func (c *cborCodec) FixType(t reflect.Type) codec.Codec {
 	if t.Kind() == reflect.Interface {
 		return c // what is in it has a type of its own

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"math"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/redisimnest/redisimnest/codec"
 	"github.com/redisimnest/redisimnest/nest"
 	"github.com/redisimnest/redisimnest/nest/nesttest"
 )
@@ -372,19 +374,30 @@ func TestBytesAreTheCallersOwn(t *testing.T) {
 			})
 		},
 	}
-	for declared, opts := range map[string][]nest.KeyOption{
-		"plain":       nil,
-		"cached":      {nest.Cached(time.Minute)},
-		"remembered":  {nest.Cached(time.Minute, nest.LocalFor(time.Minute))},
-		"the default": {nest.Default([]byte("text"))},
-	} {
+	reads["load many"] = func(ctx context.Context, _ *nest.Batch, r nest.KeyRef[[]byte]) ([]byte, error) {
+		at := func(int) nest.KeyRef[[]byte] { return r }
+		all, err := nest.LoadMany(ctx, []int{1}, at, func(context.Context, []int) (map[int][]byte, error) {
+			return nil, errors.New("a hit that loads")
+		})
+		if err != nil {
+			return nil, err
+		}
+		return all[0].Value, nil
+	}
+	// All in one tree: what keys of one type have in common does not know their options.
+	keys := map[string]*nest.KeyDef[[]byte]{
+		"plain":      nest.Key[[]byte]("plain"),
+		"cached":     nest.Key[[]byte]("cached", nest.Cached(time.Minute)),
+		"remembered": nest.Key[[]byte]("remembered", nest.Cached(time.Minute, nest.LocalFor(time.Minute))),
+		"a default":  nest.Key[[]byte]("default", nest.Default([]byte("text"))),
+	}
+	for declared, key := range keys {
 		for name, read := range reads {
 			t.Run(declared+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				key := nest.Key[[]byte]("key", opts...)
-				root := nesttest.Open(t, nest.Cluster("bytes", nest.Sub(key)))
+				root := nesttest.Open(t, nest.Cluster("bytes", nest.Sub(keys["plain"], keys["cached"], keys["remembered"], keys["a default"])))
 				ref := key.At(root)
-				if declared != "the default" || name != "get" {
+				if declared != "a default" || name != "get" {
 					require.NoError(t, ref.Set(t.Context(), []byte("text")))
 				}
 				for range 4 {
@@ -397,6 +410,40 @@ func TestBytesAreTheCallersOwn(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestCodecsReadTheirOwnBytes: a codec whose short values look like []byte themselves decodes the
+// long ones.
+func TestCodecsReadTheirOwnBytes(t *testing.T) {
+	t.Parallel()
+	key := nest.Key[[]byte]("key", nest.Codec(longReversed{codec.Raw}))
+	ref := key.At(nesttest.Open(t, nest.Cluster("bytes", nest.Sub(key))))
+	require.NoError(t, ref.Set(t.Context(), []byte("a long value")))
+	raw, err := ref.Raw(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "eulav gnol a", string(raw))
+	got, err := ref.Get(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "a long value", string(got))
+}
+
+// longReversed stores values of more than eight bytes backwards.
+type longReversed struct{ codec.Codec }
+
+func (c longReversed) Append(dst []byte, v any) ([]byte, error) {
+	n := len(dst)
+	dst, err := c.Codec.Append(dst, v)
+	if len(dst)-n > 8 {
+		slices.Reverse(dst[n:])
+	}
+	return dst, err
+}
+
+func (c longReversed) Decode(data []byte, v any) error {
+	if data = slices.Clone(data); len(data) > 8 {
+		slices.Reverse(data)
+	}
+	return c.Codec.Decode(data, v)
 }
 
 func TestEmptyBytes(t *testing.T) {
