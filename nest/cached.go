@@ -97,7 +97,7 @@ func LocalFor(d time.Duration, size ...int) CachedOption {
 		case d < time.Millisecond:
 			return tooShort("LocalFor", d)
 		case c.cached == 0:
-			return fmt.Errorf("LocalFor(%v): Cached(0) switches the cache off: say how long the client may remember, or leave LocalFor away", d)
+			return fmt.Errorf("LocalFor(%v): Cached(0) switches the cache off: say how long the client may remember, or leave LocalFor out", d)
 		case d > c.cached:
 			return fmt.Errorf("LocalFor(%v): at most what Cached says, which is %v", d, c.cached)
 		}

@@ -72,14 +72,15 @@ var (
 	ErrUnsent = errors.New("not sent")
 	// ErrAborted: the server refused the whole atomic batch and applied none of it.
 	ErrAborted = errors.New("aborted")
-	// ErrOutcomeUnknown: the connection was lost, or the context ended, while an atomic batch or
-	// the writes of a transaction were on their way: either all of them were applied or none. Or
-	// the connection was lost during a wait, which may have taken something that is lost with it.
+	// ErrOutcomeUnknown: a write may have been executed, and nobody knows. Its answer did not come,
+	// or the connection was lost: the error is [ErrAway] too. Or the context ended while an atomic
+	// batch or the writes of a transaction were on their way. Of these, either all were applied or
+	// none. A wait whose connection was lost may have taken something that is lost with it.
 	ErrOutcomeUnknown = errors.New("outcome unknown")
 	// ErrAway: Redis could not be asked, or could not be written. Connections were refused or lost,
 	// no answer came in time ([WithTimeout]), nothing was sent ([WithBreaker]), or the server
-	// answered that it cannot serve now (LOADING, CLUSTERDOWN, MASTERDOWN, BUSY) or cannot be
-	// written (READONLY, OOM, NOREPLICAS, MISCONF). A write that may have been executed all the
+	// answered that it cannot serve now (LOADING, CLUSTERDOWN, MASTERDOWN, BUSY, a slot that moves
+	// for too long) or cannot be written (READONLY, OOM, NOREPLICAS, MISCONF). A write that may have been executed all the
 	// same wraps [ErrOutcomeUnknown] too; ErrAway without that is safe to send again. What a key or
 	// a value says is never ErrAway, and neither is the end of the caller's own context.
 	ErrAway = errors.New("Redis is away") //nolint:staticcheck // a name

@@ -20,8 +20,9 @@ type Capability string
 // The capabilities in which servers differ. The versions are the first ones of Redis to have them;
 // Valkey's versions differ.
 const (
-	// Tracking is client-side caching with invalidations (Redis 6.0).
-	Tracking Capability = "CLIENT TRACKINGINFO"
+	// Tracking is client-side caching with invalidations (Redis 6.0). A server may refuse it to
+	// everyone ([NoTracking]).
+	Tracking Capability = "CLIENT TRACKING OFF"
 	// Configurable lets CONFIG SET change settings such as keyspace notifications.
 	Configurable Capability = "CONFIG GET maxmemory"
 	// Functions is FUNCTION and FCALL (Redis 7.0).
@@ -83,7 +84,7 @@ func (s *Server) Has(t testing.TB, c Capability) bool {
 func (s *Server) lacks(t testing.TB, what string) {
 	t.Helper()
 	if s.kind == KindEmbedded && !s.picked && inCI() {
-		t.Fatalf("nesttest: this needs %s; in CI there must be a server that has it, and only the embedded one could be had", what)
+		t.Fatalf("nesttest: this needs %s; in CI there must be a server that has it, and only the embedded one is available", what)
 	}
 	t.Skipf("nesttest: SKIPPED, not passed: %s lacks %s", s, what)
 }
@@ -110,7 +111,7 @@ func (s *Server) probe(c Capability) error {
 	case err == nil, rueidis.IsRedisNil(err):
 		s.probes.Store(c, nil)
 		return nil
-	case isReply && (strings.HasPrefix(re.Error(), "unknown") || strings.HasPrefix(re.Error(), "syntax error")):
+	case isReply && (strings.HasPrefix(re.Error(), "unknown") || strings.HasPrefix(re.Error(), "syntax error") || strings.HasPrefix(re.Error(), "NOPERM")):
 		s.probes.Store(c, errLacks)
 		return errLacks
 	}

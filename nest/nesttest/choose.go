@@ -77,7 +77,7 @@ func first(o startOptions, report func(error)) (*Server, error) {
 		report(err)
 		failed = append(failed, err)
 	}
-	return nil, fmt.Errorf("nesttest: no server can be had: %w", errors.Join(failed...))
+	return nil, fmt.Errorf("nesttest: no server is available: %w", errors.Join(failed...))
 }
 
 // pick marks the server as explicitly chosen.

@@ -187,10 +187,10 @@ func meet(n, other engine.Node) error {
 
 func (c *cluster) Kill() error { return c.each(engine.Node.Kill) }
 
-// Restart starts the nodes again. Each still has the file that records its slots and the other
+// Restart starts the nodes again that were killed. Each still has the file that records its slots and the other
 // nodes.
 func (c *cluster) Restart() error {
-	if err := c.each(engine.Node.Restart); err != nil {
+	if err := restartEnded(c.all()); err != nil {
 		return err
 	}
 	return c.settled()

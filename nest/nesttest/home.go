@@ -9,7 +9,7 @@ import (
 )
 
 // inHome starts a server that consists of several: in a container with that many ports if the tests
-// may run in one and it can be had, otherwise of processes from PATH. start owns the home, even if
+// may run in one and it is available, otherwise of processes from PATH. start owns the home, even if
 // it returns an error.
 func inHome(ports int, report func(error), start func(kind Kind, in engine.Home) (*Server, error)) (*Server, error) {
 	chosen := Kind(os.Getenv("REDIS_TEST_SERVER"))
@@ -39,7 +39,7 @@ func inContainer(ports int, start func(kind Kind, in engine.Home) (*Server, erro
 	return start(KindDocker, in)
 }
 
-// mustHave makes a server the test's own. If neither a container nor the program is to be had, the
+// mustHave makes a server the test's own. If neither a container nor the program is available, the
 // test is skipped; in CI it fails.
 func mustHave(s *Server, err error) func(t testing.TB) *Server {
 	return func(t testing.TB) *Server {

@@ -21,8 +21,12 @@ import (
 //	...
 //	relay.Cut()
 //
-// A client of a Redis Cluster learns the addresses of the nodes from the nodes themselves. It
-// bypasses the relay unless ForceSingleClient restricts it to one node.
+// The relay accepts connections while the server is killed, and then ends them: a client behind it
+// sees lost connections, never refused ones.
+//
+// A client of a Redis Cluster learns the addresses of the nodes from the nodes themselves, and one of
+// Sentinel from the sentinel. Both bypass the relay unless ForceSingleClient restricts the client to
+// one node.
 type Relay struct {
 	addr   string
 	muted  atomic.Bool
@@ -110,8 +114,8 @@ func (r *Relay) LoseAnswers() {
 	}
 }
 
-// Mute stops passing on what the server sends, on existing connections and on new ones. All of them
-// stay open.
+// Mute stops passing on what the server sends, on existing connections and on new ones, for good.
+// All of them stay open.
 func (r *Relay) Mute() { r.muted.Store(true) }
 
 // Hold holds back everything for d, in both directions, and then lets it go.

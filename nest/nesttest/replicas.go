@@ -18,8 +18,10 @@ import (
 // With REDIS_TEST_SERVER=docker there must be a container. If nothing is available, the test is
 // skipped; in CI (CI=true) it fails.
 //
-// [Server.Nodes] of the primary returns all of the servers: first the primary, then its replicas. A
-// client of the primary sends nothing to the replicas, unless its options say so:
+// [Server.Nodes] of the primary returns all of the servers: first the primary, then its replicas.
+// [Server.Kill] kills the primary, which nothing replaces, and [Server.Restart] starts again what was
+// killed. A primary that comes back without [Persistent] is empty, and so are its replicas then.
+// A client of the primary sends nothing to the replicas, unless its options say so:
 //
 //	option := primary.ClientOption()
 //	for _, replica := range primary.Nodes()[1:] {
@@ -137,10 +139,23 @@ func (r *replicated) all() []engine.Node { return append([]engine.Node{r.primary
 func (r *replicated) Kill() error { return r.primary.Kill() }
 
 func (r *replicated) Restart() error {
-	if err := r.primary.Restart(); err != nil {
+	if err := restartEnded(r.all()); err != nil {
 		return err
 	}
 	return r.caughtUp()
+}
+
+// restartEnded starts the servers again that were killed.
+func restartEnded(nodes []engine.Node) error {
+	for _, n := range nodes {
+		if !ended(n) {
+			continue
+		}
+		if err := n.Restart(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *replicated) Close() error {

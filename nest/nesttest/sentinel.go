@@ -21,7 +21,7 @@ const sentinelName = "main"
 // and end with the test.
 //
 // A client of the server asks the sentinel for the primary. [Server.Addr] is the sentinel's
-// address. [Server.Nodes] returns the first primary and its replica. [Server.Kill] kills the server
+// address, and [Server.ClientOption] has the name of the set, Sentinel.MasterSet. [Server.Nodes] returns the first primary and its replica. [Server.Kill] kills the server
 // that is the primary at that moment; about two seconds later the sentinel begins to replace it.
 // [Server.Restart] starts again what was killed. [Server.Failover] asks for a new primary while the
 // old one is alive.
@@ -145,17 +145,7 @@ func (w *watched) Kill() error {
 
 // Restart starts again what was killed. The sentinel makes it a replica if there is another
 // primary.
-func (w *watched) Restart() error {
-	for _, p := range w.all() {
-		if !ended(p) {
-			continue
-		}
-		if err := p.Restart(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+func (w *watched) Restart() error { return restartEnded(w.all()) }
 
 func (w *watched) Close() error {
 	if w.sentinel == nil {

@@ -41,12 +41,14 @@ func newHome(ports int) (engine.Home, error) {
 	var failed []error
 	for range 5 {
 		h := &home{}
-		for range ports {
+		for len(h.ports) < ports {
 			port, err := engine.FreePort()
 			if err != nil {
 				return nil, err
 			}
-			h.ports = append(h.ports, strconv.Itoa(port))
+			if p := strconv.Itoa(port); !slices.Contains(h.ports, p) { // nothing holds it yet
+				h.ports = append(h.ports, p)
+			}
 		}
 		if h.container, err = startContainer(pool, false, []string{"--save", "", "--appendonly", "no"}, h.ports); err == nil {
 			return h, nil
@@ -183,7 +185,7 @@ func (n *tenant) Restart() error {
 
 // lastWords returns the end of what the server wrote to its log.
 func (n *tenant) lastWords() string {
-	words, err := n.home.output(`while IFS= read -r line; do a=$b b=$c c=$line; done <"$1"; printf '%s\n' "$a" "$b" "$c"`, "/tmp/"+n.port+".log")
+	words, err := n.home.output(`while IFS= read -r line || [ "$line" ]; do a=$b b=$c c=$line; done <"$1"; printf '%s\n' "$a" "$b" "$c"`, "/tmp/"+n.port+".log")
 	if err != nil {
 		return err.Error()
 	}

@@ -183,7 +183,7 @@ func TestNeed(t *testing.T) {
 			out, _ := rerun(t, "TestNeedsTracking", c.env...)
 			require.Contains(t, out, c.want)
 			if c.want != "" {
-				require.Contains(t, out, "CLIENT TRACKINGINFO")
+				require.Contains(t, out, "CLIENT TRACKING OFF")
 			}
 		})
 	}

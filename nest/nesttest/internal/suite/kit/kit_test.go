@@ -88,6 +88,11 @@ func TestReplicas(t *testing.T) {
 	nodes[2].Restart(t)
 	require.Eventually(t, seen(nodes[2]), 30*time.Second, 5*time.Millisecond)
 
+	nodes[2].Kill(t)
+	primary.Restart(t) // what was killed, and nothing else
+	require.Eventually(t, seen(nodes[2]), 30*time.Second, 5*time.Millisecond)
+	require.Contains(t, fails(t, func(t testing.TB) { primary.Freeze(t) }), "Nodes")
+
 	primary.Kill(t)
 	primary.Restart(t) // empty, and so are its replicas
 	require.NoError(t, ping(t.Context(), primary.Client(t)))
@@ -145,6 +150,7 @@ func TestServerThatRefusesTracking(t *testing.T) {
 	client := server.Client(t)
 	set(t, client)
 	require.Error(t, client.Do(t.Context(), client.B().ClientTracking().On().Build()).Error())
+	require.False(t, server.Has(t, nesttest.Tracking))
 	option := server.ClientOption()
 	require.True(t, option.DisableCache)
 	if server.Kind() == nesttest.KindEmbedded {
