@@ -94,7 +94,7 @@ func BenchmarkRatioCodec(b *testing.B) {
 	})
 	b.Run("cbor", func(b *testing.B) { compareAll(b, cborcodec.Codec, cborLibrary(b)) })
 	b.Run("sonic", func(b *testing.B) {
-		compareAll(b, soniccodec.Codec, library{sonic.ConfigStd.Marshal, sonic.ConfigStd.Unmarshal})
+		compareAll(b, soniccodec.Codec, sonicLibrary)
 	})
 	b.Run("zstd", func(b *testing.B) { compareAll(b, zstdcodec.Wrap(codec.JSON), zstdLibrary(b)) })
 	b.Run("versioned", func(b *testing.B) { compareAll(b, codec.Versioned(codec.JSON), versionedLibrary) })
@@ -115,6 +115,20 @@ type library struct {
 }
 
 var jsonLibrary = library{json.Marshal, json.Unmarshal}
+
+// sonicLibrary has the options of the codec.
+var sonicLibrary = func() library {
+	api := sonic.Config{
+		EscapeHTML:            true,
+		SortMapKeys:           true,
+		CompactMarshaler:      true,
+		CopyString:            true,
+		ValidateString:        true,
+		DisallowUnknownFields: true,
+		CaseSensitive:         true,
+	}.Froze()
+	return library{api.Marshal, api.Unmarshal}
+}()
 
 func compareAll(b *testing.B, c codec.Codec, l library) {
 	b.Run("int", func(b *testing.B) { compareKind(b, c, l, storedInt) })

@@ -1,6 +1,7 @@
 // Package bench compares Redisimnest with what one would write without it: the same work, on the
 // same server, in the same run, with the standard library, with rueidis alone and with go-redis.
 //
+//	go run ./bench/report                                         # all of it, into REPORT.md
 //	go test -run '^$' -bench Ratio -benchtime 5x ./bench/         # all ratios, in some minutes
 //	go test -run '^$' -bench 'Open|Match|Secure' ./bench/         # large trees, secrets: no server
 //	go test -run '^$' -bench 'Resolve|Get|Set' -benchmem ./bench/ # each contender by itself

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -25,28 +24,22 @@ text { font: 13px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; fill
 .quiet { fill: #59636e }
 .name { font-weight: 600 }
 .kind { fill: #0550ae }
-.a { fill: #0969da } .b { fill: #8c959f } .c { fill: #bc4c00 }
 @media (prefers-color-scheme: dark) {
 text { fill: #f0f6fc }
 .ground { fill: #151b23; stroke: #3d444d }
 .quiet { fill: #9198a1 }
 .kind { fill: #79c0ff }
-.a { fill: #4493f8 } .b { fill: #6e7681 } .c { fill: #f0883e }
 }
 </style>
 `
 
-// TestPictures holds the pictures of the README against what they show: what Describe draws, and
-// the table of figures in docs/performance.md. With -update it draws them again.
+// TestPictures holds the picture of the README against what Describe draws. With -update it draws
+// the picture again.
 func TestPictures(t *testing.T) {
 	t.Parallel()
 	root, err := nest.Open(nil, Root, nest.NamesOnly())
 	require.NoError(t, err)
 	requirePicture(t, "tree.svg", drawTree(root.Describe().String()))
-
-	page, err := os.ReadFile(filepath.Join("..", "docs", "performance.md"))
-	require.NoError(t, err)
-	requirePicture(t, "performance.svg", drawPlot(t, string(page)))
 }
 
 func requirePicture(t *testing.T, name, want string) {
@@ -97,38 +90,6 @@ func drawTree(text string) string {
 		b.WriteString("</text>\n")
 	}
 	return picture(32+columns*8, y+20, "A keyspace as Describe draws it", b.String())
-}
-
-// figures finds a row of the table: an operation, goroutines, and three clients' microseconds.
-var figures = regexp.MustCompile("(?m)^\\| `(\\w+)`(.*?), (\\d+) \\| ([\\d.]+) µs \\| ([\\d.]+) µs \\| ([\\d.]+) µs \\|")
-
-func drawPlot(t *testing.T, page string) string {
-	t.Helper()
-	const left, scale = 250, 110
-	var b strings.Builder
-	fmt.Fprintf(&b, `<text x="16" y="28" class="quiet">Time of an operation, as a multiple of rueidis' own: shorter is better</text>`+"\n")
-	y := 44
-	rows := figures.FindAllStringSubmatch(page, -1)
-	require.GreaterOrEqual(t, len(rows), 6, "the table of docs/performance.md has other rows")
-	for _, row := range rows {
-		plural := "s"
-		if row[3] == "1" {
-			plural = ""
-		}
-		fmt.Fprintf(&b, `<text x="16" y="%d" class="name">%s%s</text><text x="16" y="%d" class="quiet">%s goroutine%s</text>`+"\n",
-			y+13, row[1], row[2], y+30, row[3], plural)
-		base, err := strconv.ParseFloat(row[5], 64)
-		require.NoError(t, err)
-		for i, who := range []string{"nest", "rueidis", "go-redis"} {
-			took, err := strconv.ParseFloat(row[4+i], 64)
-			require.NoError(t, err)
-			fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="end">%s</text><rect class="%c" x="%d" y="%d" width="%.1f" height="11" rx="2"/><text x="%.1f" y="%d" class="quiet">%s µs</text>`+"\n",
-				left-8, y+12, who, "abc"[i], left, y+2, took/base*scale, left+took/base*scale+6, y+12, row[4+i])
-			y += 16
-		}
-		y += 12
-	}
-	return picture(left+4*scale+60, y+4, "Get and Set beside rueidis and go-redis", b.String())
 }
 
 func escape(s string) string {

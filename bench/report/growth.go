@@ -15,7 +15,7 @@ import (
 const growth = "Growth"
 
 // drawGrowth draws the time of each contender over the number of keys, both on log axes, with the
-// middle half of the passes. Without such measurements it draws nothing.
+// middle half of the passes if there are several. Without such measurements it draws nothing.
 func (m *measurements) drawGrowth(path string) error {
 	var names []string
 	lines, spreads := map[string]plotter.XYs{}, map[string]plotter.YErrors{}

@@ -1,7 +1,7 @@
 // Report measures Redisimnest beside its rivals, and writes what it found into bench/REPORT.md and
 // into the plots beside it. The README and the pages of docs take their figures from the report:
 //
-//	go run ./bench/report           # about half an hour: the report, the plots, and the pages' figures
+//	go run ./bench/report           # about 15 minutes: the report, the plots, and the pages' figures
 //	go run ./bench/report -short    # three shorter passes in place of ten, and smaller keyspaces
 //	go run ./bench/report -check    # compares the ratios with bench/budget.json as well
 //	go run ./bench/report -budget   # writes bench/budget.json from the report, without measuring

@@ -91,7 +91,7 @@ func (s *section) table() string {
 			tableRow(&b, append(line, cells...))
 		}
 	}
-	if plain := slices.DeleteFunc(slices.Clone(s.rows), func(r *row) bool { return r.x != 0 }); len(plain) > 0 {
+	if plain := slices.DeleteFunc(slices.Clone(s.rows), func(r *row) bool { return r.compared }); len(plain) > 0 {
 		if b.Len() > 0 {
 			b.WriteString("\n")
 		}

@@ -20,9 +20,10 @@ type section struct {
 	rows  []*row
 }
 
-// row is a row of a table, with the heading of each of its cells. What has no ratio has no x.
+// row is a row of a table, with the heading of each of its cells. compared rows have a ratio.
 type row struct {
 	work, beside   string
+	compared       bool
 	x, low, high   float64
 	headings, cell []string
 }
@@ -109,6 +110,7 @@ func newRow(headings, cells []string) (*row, error) {
 		}
 		*figure.into = n
 	}
+	r.compared = true
 	return r, nil
 }
 
@@ -127,5 +129,5 @@ func (p *published) row(name string) *row {
 
 // ratios returns the rows that compare nest with another.
 func (s *section) ratios() []*row {
-	return slices.DeleteFunc(slices.Clone(s.rows), func(r *row) bool { return r.x == 0 })
+	return slices.DeleteFunc(slices.Clone(s.rows), func(r *row) bool { return !r.compared })
 }

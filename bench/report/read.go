@@ -16,6 +16,7 @@ import (
 type measurements struct {
 	made    []string // when, where and with what, a line each
 	machine []string // "cpu: …", "goos: …"
+	ran     []family // all of whose benchmarks were run
 	works   []*work
 }
 
@@ -120,10 +121,12 @@ func (m *measurements) find(row string) *rival {
 	return nil
 }
 
-// measured reports whether something was measured of the benchmark that a row is about.
+// measured reports whether a row of the report should have been measured: its family was run, or
+// others of its benchmark were. If it is missing, it has another name now.
 func (m *measurements) measured(row string) bool {
 	first, _, _ := strings.Cut(row, " ")
-	return slices.ContainsFunc(m.works, func(w *work) bool { return plain(w.benchmark()) == first })
+	return slices.ContainsFunc(m.ran, func(f family) bool { return f.has("Ratio"+first) || f.has(first) }) ||
+		slices.ContainsFunc(m.works, func(w *work) bool { return plain(w.benchmark()) == first })
 }
 
 // benchmark returns the first part of the name: "RatioGet".

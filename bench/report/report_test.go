@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,14 +88,25 @@ func TestCheck(t *testing.T) {
 	b.Limits["Get 1 / rueidi"] = 2
 	delete(b.Limits, "Get 256 / go-redis")
 	require.EqualError(t, b.check(m), "3 ratios are past their limits:\nGet 1 / rueidi: not measured\n"+
-		"Get 1 / rueidis: 0.955 or more in three of four passes, and the limit is 0.9\nGet 256 / go-redis: has no limit")
+		"Get 1 / rueidis: 0.955 at the lower end of the middle half, and the limit is 0.9\nGet 256 / go-redis: has no limit")
 
 	slower := measured(t)
 	r := slower.find("Get 1 / rueidis")
 	for i := range r.runs[timeRatio] {
 		r.runs[timeRatio][i] *= 1.2
 	}
-	require.ErrorContains(t, newBudget(report(t)).check(slower), "Get 1 / rueidis: 1.146 or more in three of four passes, and the limit is 1.1")
+	require.ErrorContains(t, newBudget(report(t)).check(slower), "Get 1 / rueidis: 1.146 at the lower end of the middle half, and the limit is 1.1")
+
+	renamed := measured(t) // to something of the same family
+	renamed.works = slices.DeleteFunc(renamed.works, func(w *work) bool { return w.name == "RatioKeys" })
+	require.NoError(t, newBudget(report(t)).check(renamed), "no benchmark of the family was run")
+	require.NoError(t, renamed.read(strings.NewReader("BenchmarkRatioClear-2  2  1.0 x-time\n")))
+	require.EqualError(t, newBudget(report(t)).check(renamed), "1 ratios are past their limits:\nClear / by hand: has no limit",
+		"nobody said that all of the family were run")
+	walks := slices.IndexFunc(families, func(f family) bool { return f.has("RatioKeys") })
+	renamed.ran = families[walks : walks+1]
+	require.EqualError(t, newBudget(report(t)).check(renamed),
+		"2 ratios are past their limits:\nKeys / by hand: not measured\nClear / by hand: has no limit")
 
 	none := &measurements{}
 	require.NoError(t, none.read(strings.NewReader("BenchmarkMatch/10/nest-2  100  5 ns/op\n")))
@@ -164,6 +176,19 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestSmallRatios: what is a thousand times as fast is in the report, on the pages and in the limits.
+func TestSmallRatios(t *testing.T) {
+	m := &measurements{}
+	require.NoError(t, m.read(strings.NewReader("BenchmarkRatioGet/1/far-2  3  0.0009 x-time\n")))
+	p, err := parsePublished(m.markdown())
+	require.NoError(t, err)
+	require.InDelta(t, 0.0009, p.row("Get 1 / far").x, 0)
+	require.InDelta(t, 0.0009*1.15, newBudget(p).Limits["Get 1 / far"], 1e-9)
+	shown, err := p.show("Get 1 / far", false)
+	require.NoError(t, err)
+	require.Equal(t, "0.0009", shown)
+}
+
 func TestOddLines(t *testing.T) {
 	m := &measurements{}
 	require.NoError(t, m.read(strings.NewReader("Benchmark\nBenchmarkA/b-2 1\nBenchmarkA/b-2 1 x ns/op\nBenchmarkA/b-2 1 5 ns/op 7\n")))
@@ -176,6 +201,11 @@ func TestFamilies(t *testing.T) {
 	all, err := chosen(orders{})
 	require.NoError(t, err)
 	require.Len(t, all, len(families))
+	for _, f := range all {
+		if strings.Contains(f.bench, "Ratio") {
+			require.Contains(t, []string{"2x", "4x"}, f.benchtime, "%s: one side goes first more often", f.title)
+		}
+	}
 	some, err := chosen(orders{bench: "RatioGet|Match"})
 	require.NoError(t, err)
 	require.Len(t, some, 2)

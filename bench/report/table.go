@@ -136,7 +136,12 @@ func (r *rival) at(unit string, q float64, form func(float64) string) string {
 	return form(n)
 }
 
-func ratio(n float64) string { return fmt.Sprintf("%.2f", n) }
+func ratio(n float64) string {
+	if n > 0 && n < 0.095 {
+		return fmt.Sprintf("%.2g", n) // and not 0.00
+	}
+	return fmt.Sprintf("%.2f", n)
+}
 
 // more formats how many more there are: "+1", "0", "-5".
 func more(n float64) string {
