@@ -80,9 +80,10 @@ var (
 	// ErrAway: Redis could not be asked, or could not be written. Connections were refused or lost,
 	// no answer came in time ([WithTimeout]), nothing was sent ([WithBreaker]), or the server
 	// answered that it cannot serve now (LOADING, CLUSTERDOWN, MASTERDOWN, BUSY, a slot that moves
-	// for too long) or cannot be written (READONLY, OOM, NOREPLICAS, MISCONF). A write that may have been executed all the
-	// same wraps [ErrOutcomeUnknown] too; ErrAway without that is safe to send again. What a key or
-	// a value says is never ErrAway, and neither is the end of the caller's own context.
+	// for too long) or cannot be written (READONLY, OOM, NOREPLICAS, MISCONF). A write that may
+	// have been executed all the same wraps [ErrOutcomeUnknown] too; ErrAway without that is safe
+	// to send again. What a key or a value says is never ErrAway, and neither is the end of the
+	// caller's own context.
 	ErrAway = errors.New("Redis is away") //nolint:staticcheck // a name
 	// ErrNoClient: the scope is the zero Scope or was opened with [NamesOnly].
 	ErrNoClient = errors.New("no client")

@@ -64,8 +64,9 @@ func (b budget) write(path string) error {
 }
 
 // check compares what was measured with the limits. A ratio is past its limit if it was there at
-// the lower end of the middle half of its passes: fewer passes are the machine's doing. The error lists these ratios, and where the rows of a
-// benchmark are not those that have limits: a row with another name would otherwise go unnoticed.
+// the lower end of the middle half of its passes: fewer passes are the machine's doing. The error
+// lists these ratios, and where the rows of a benchmark are not those that have limits: a row with
+// another name would otherwise go unnoticed.
 func (b budget) check(m *measurements) error {
 	var past []string
 	compared := 0

@@ -176,7 +176,8 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestSmallRatios: what is a thousand times as fast is in the report, on the pages and in the limits.
+// TestSmallRatios: what is a thousand times as fast is in the report, on the pages and in the
+// limits.
 func TestSmallRatios(t *testing.T) {
 	m := &measurements{}
 	require.NoError(t, m.read(strings.NewReader("BenchmarkRatioGet/1/far-2  3  0.0009 x-time\n")))

@@ -187,8 +187,8 @@ func meet(n, other engine.Node) error {
 
 func (c *cluster) Kill() error { return c.each(engine.Node.Kill) }
 
-// Restart starts the nodes again that were killed. Each still has the file that records its slots and the other
-// nodes.
+// Restart starts the nodes again that were killed. Each still has the file that records its slots
+// and the other nodes.
 func (c *cluster) Restart() error {
 	if err := restartEnded(c.all()); err != nil {
 		return err

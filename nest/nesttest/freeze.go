@@ -10,10 +10,10 @@ import (
 
 // Freeze makes the server stand still, as SIGSTOP does: connections stay open and are accepted, and
 // nothing answers. It returns a function that lets the server go on, which may be called more than
-// once and from any goroutine. The end of the test calls it too. The test is skipped on the embedded
-// server, which has no process of its own. Freeze fails the test if the test did not start the
-// server itself, and if the server consists of several: of [Cluster], [Replicas] and [Sentinel],
-// freeze one of [Server.Nodes].
+// once and from any goroutine. The end of the test calls it too. The test is skipped on the
+// embedded server, which has no process of its own. Freeze fails the test if the test did not start
+// the server itself, and if the server consists of several: of [Cluster], [Replicas] and
+// [Sentinel], freeze one of [Server.Nodes].
 func (s *Server) Freeze(t testing.TB) (thaw func()) {
 	t.Helper()
 	s.mustOwn(t, "Freeze")

@@ -9,8 +9,8 @@ import (
 )
 
 // inHome starts a server that consists of several: in a container with that many ports if the tests
-// may run in one and it is available, otherwise of processes from PATH. start owns the home, even if
-// it returns an error.
+// may run in one and it is available, otherwise of processes from PATH. start owns the home, even
+// if it returns an error.
 func inHome(ports int, report func(error), start func(kind Kind, in engine.Home) (*Server, error)) (*Server, error) {
 	chosen := Kind(os.Getenv("REDIS_TEST_SERVER"))
 	wanted := chosen != KindPath && chosen != KindEmbedded && engine.Registered() != nil

@@ -24,9 +24,9 @@ import (
 // The relay accepts connections while the server is killed, and then ends them: a client behind it
 // sees lost connections, never refused ones.
 //
-// A client of a Redis Cluster learns the addresses of the nodes from the nodes themselves, and one of
-// Sentinel from the sentinel. Both bypass the relay unless ForceSingleClient restricts the client to
-// one node.
+// A client of a Redis Cluster learns the addresses of the nodes from the nodes themselves, and one
+// of Sentinel from the sentinel. Both bypass the relay unless ForceSingleClient restricts the
+// client to one node.
 type Relay struct {
 	addr   string
 	muted  atomic.Bool

@@ -19,9 +19,9 @@ import (
 // skipped; in CI (CI=true) it fails.
 //
 // [Server.Nodes] of the primary returns all of the servers: first the primary, then its replicas.
-// [Server.Kill] kills the primary, which nothing replaces, and [Server.Restart] starts again what was
-// killed. A primary that comes back without [Persistent] is empty, and so are its replicas then.
-// A client of the primary sends nothing to the replicas, unless its options say so:
+// [Server.Kill] kills the primary, which nothing replaces, and [Server.Restart] starts again what
+// was killed. A primary that comes back without [Persistent] is empty, and so are its replicas
+// then. A client of the primary sends nothing to the replicas, unless its options say so:
 //
 //	option := primary.ClientOption()
 //	for _, replica := range primary.Nodes()[1:] {

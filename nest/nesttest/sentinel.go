@@ -21,10 +21,10 @@ const sentinelName = "main"
 // and end with the test.
 //
 // A client of the server asks the sentinel for the primary. [Server.Addr] is the sentinel's
-// address, and [Server.ClientOption] has the name of the set, Sentinel.MasterSet. [Server.Nodes] returns the first primary and its replica. [Server.Kill] kills the server
-// that is the primary at that moment; about two seconds later the sentinel begins to replace it.
-// [Server.Restart] starts again what was killed. [Server.Failover] asks for a new primary while the
-// old one is alive.
+// address, and [Server.ClientOption] has the name of the set, Sentinel.MasterSet. [Server.Nodes]
+// returns the first primary and its replica. [Server.Kill] kills the server that is the primary at
+// that moment; about two seconds later the sentinel begins to replace it. [Server.Restart] starts
+// again what was killed. [Server.Failover] asks for a new primary while the old one is alive.
 func Sentinel(t testing.TB, opts ...StartOption) *Server {
 	t.Helper()
 	o := ofSeveral(t, opts)

@@ -121,9 +121,9 @@ var clientOptionOfOne = rueidis.ClientOption{ForceSingleClient: true}
 func (s *Server) String() string { return string(s.kind) + " " + strings.Join(s.addrs, ",") }
 
 // Kill ends the server at once, as kill -9 does. Clients lose their connections, and new
-// connections are refused until [Server.Restart]. It kills all nodes of a [Cluster], and the primary
-// of [Replicas] and [Sentinel]; kill one of [Server.Nodes] to kill another one. Kill fails the test
-// if the test did not start the server itself.
+// connections are refused until [Server.Restart]. It kills all nodes of a [Cluster], and the
+// primary of [Replicas] and [Sentinel]; kill one of [Server.Nodes] to kill another one. Kill fails
+// the test if the test did not start the server itself.
 func (s *Server) Kill(t testing.TB) {
 	t.Helper()
 	s.mustOwn(t, "Kill")
@@ -132,9 +132,9 @@ func (s *Server) Kill(t testing.TB) {
 	}
 }
 
-// Restart starts a killed server again on the same address, or those of several that were killed. If the server was started as
-// [Persistent], it has the data that it had; otherwise it is empty. Restart returns when the server
-// responds.
+// Restart starts a killed server again on the same address, or those of several that were killed.
+// If the server was started as [Persistent], it has the data that it had; otherwise it is empty.
+// Restart returns when the server responds.
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
 	s.mustOwn(t, "Restart")
