@@ -217,11 +217,10 @@ func answerTo(ctx context.Context, r address, c shipment) (answer rueidis.RedisM
 // exchange sends a command and returns the answer of the server or of the cache.
 func exchange(ctx context.Context, r address, c shipment) (rueidis.RedisMessage, error) {
 	if c.mayMove(r) {
-		if c.asksFirst() {
-			return r.readMoving(ctx, c)
-		}
-		if mv, ok := c.moves(r); ok {
-			return r.exchangeMoving(ctx, mv)
+		if move := theMover.Load(); move != nil {
+			if answer, done, err := (*move)(ctx, r, c); done {
+				return answer, err
+			}
 		}
 	}
 	if c.cacheable || r.m.settings.cached == 0 && c.uses == nil && !r.m.loads.Load() {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -192,7 +193,33 @@ type relocation struct {
 	changed []address
 }
 
-// mayMove reports whether moves is to be asked. It costs next to nothing.
+// mover sends a command if its keys may stand under former names, and reports whether it did.
+type mover func(ctx context.Context, r address, c shipment) (answer rueidis.RedisMessage, done bool, err error)
+
+// theMover is moveAndSend once there is a Was. What it reaches is a twelfth of what this package
+// adds to a small program, and only programs that declare a Was have it.
+var theMover atomic.Pointer[mover]
+
+// linkMoving sets theMover. Nothing but Was may call it.
+func linkMoving() {
+	m := mover(moveAndSend)
+	theMover.CompareAndSwap(nil, &m)
+}
+
+func moveAndSend(ctx context.Context, r address, c shipment) (answer rueidis.RedisMessage, done bool, err error) {
+	if c.asksFirst() {
+		answer, err = r.readMoving(ctx, c)
+		return answer, true, err
+	}
+	if mv, ok := c.moves(r); ok {
+		answer, err = r.exchangeMoving(ctx, mv)
+		return answer, true, err
+	}
+	return answer, false, nil
+}
+
+// mayMove reports whether keys of the command may stand under former names. It costs next to
+// nothing.
 func (c *shipment) mayMove(r address) bool { return r.m.formers != nil || c.uses != nil }
 
 // moves returns what is needed to move the keys of a command, and whether any may need it.

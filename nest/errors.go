@@ -145,7 +145,10 @@ type reason struct {
 func (r *reason) Error() string { return r.text }
 func (r *reason) Unwrap() error { return r.kind }
 
-// because returns a sentinel with an explanation: "wrong type: holds a hash".
+// because returns a sentinel with an explanation: "wrong type: holds a hash". It stands in hundreds
+// of places, and would otherwise be copied into each.
+//
+//go:noinline
 func because(kind error, text string) error {
 	return &reason{kind.Error() + ": " + text, kind}
 }

@@ -18,7 +18,7 @@ func TestLinkedSize(t *testing.T) {
 	if testing.Short() {
 		t.Skip("links programs, which takes seconds")
 	}
-	const limit = 2_220_000
+	const limit = 2_000_000
 	added := sizeOf(t, "./testdata/linked") - sizeOf(t, "./testdata/linked/rueidis")
 	t.Logf("%d bytes more than rueidis alone", added)
 	require.LessOrEqual(t, added, int64(limit))

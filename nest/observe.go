@@ -172,6 +172,12 @@ func (o logObserver) Observe(ctx context.Context, e Event) {
 	o.log.LogAttrs(ctx, level, "redis", attrs...)
 }
 
+func (o logObserver) cannotTrack(fromServer, fromMemory int) {
+	o.log.LogAttrs(context.Background(), slog.LevelWarn,
+		"redis: the client cannot track what it reads, so that keys declared Cached are read from the server, or from memory for their LocalFor",
+		slog.Int("from_server", fromServer), slog.Int("from_memory", fromMemory))
+}
+
 // levelOf returns the level at which an event is logged. The failures of a batch are those of its
 // operations, which are events of their own.
 func levelOf(e *Event) slog.Level {

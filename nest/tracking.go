@@ -1,8 +1,6 @@
 package nest
 
 import (
-	"context"
-	"log/slog"
 	"slices"
 	"strings"
 )
@@ -90,6 +88,12 @@ func WithoutTracking() OpenOption {
 	})
 }
 
+// trackingLogger is an observer that logs which keys are read from where when the client cannot
+// track. It is an interface so that a program without WithLogger does not have package slog.
+type trackingLogger interface {
+	cannotTrack(fromServer, fromMemory int)
+}
+
 // cannotTrack notes that the client does not track what it reads, and says so in the log, once.
 func (t *tree) cannotTrack() {
 	if t.untracked.Swap(true) || !t.caches {
@@ -106,10 +110,8 @@ func (t *tree) cannotTrack() {
 		}
 	}
 	for _, o := range t.options.observers {
-		if l, ok := o.(logObserver); ok {
-			l.log.LogAttrs(context.Background(), slog.LevelWarn,
-				"redis: the client cannot track what it reads, so that keys declared Cached are read from the server, or from memory for their LocalFor",
-				slog.Int("from_server", read), slog.Int("from_memory", remembered))
+		if l, ok := o.(trackingLogger); ok {
+			l.cannotTrack(read, remembered)
 		}
 	}
 }

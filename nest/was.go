@@ -82,6 +82,7 @@ func Was(template string, opts ...WasOption) Option {
 		if c.was != nil {
 			return errors.New("Was is given twice")
 		}
+		linkMoving()
 		c.was = &former{text: template}
 		if err := eachOption(opts, func(o WasOption) error { return o.applyWas(c.was) }); err != nil {
 			return err

@@ -229,7 +229,8 @@ func (w *wide) sortLeads(patterns []*edge) {
 			w.leads = append(w.leads, len(lead))
 		}
 	}
-	slices.SortFunc(w.leads, func(a, b int) int { return b - a })
+	slices.Sort(w.leads)
+	slices.Reverse(w.leads)
 }
 
 // Find returns the place of the key that has this name, or -1.
