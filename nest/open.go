@@ -15,6 +15,10 @@ import "github.com/redis/rueidis"
 // [Validate] refuses, or what a [MaxLen] excludes. So order:<id> of a UUID beside order:<paid> of a
 // bool is refused, although no name belongs to both; the error then says so. A literal of its own
 // for one of them keeps them apart.
+//
+// If the client has a dialer of its own, whose connections return errors of package context, they
+// have to wrap them: the client lets one call connect for others, so a bare one of those is taken
+// for the end of another call's context, and the command is sent again.
 func Open(client rueidis.Client, root *ClusterDef, opts ...OpenOption) (Scope, error) {
 	t, err := newTree(root, opts)
 	if err != nil {

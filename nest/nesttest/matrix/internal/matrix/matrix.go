@@ -42,6 +42,8 @@ var engines = []engine{
 	{name: "Valkey 8.1", kind: nesttest.KindDocker, image: "redisimnest-test/valkey:8.1", start: start},
 	{name: "Valkey 9.1", kind: nesttest.KindDocker, image: "redisimnest-test/valkey:9.1", start: start},
 	{name: "Redis Cluster", kind: nesttest.KindPath, start: nesttest.Cluster},
+	// Reads go to the primary: those from a replica may not see what was just written.
+	{name: "with replicas", kind: nesttest.KindPath, start: func(t testing.TB) *nesttest.Server { return nesttest.Replicas(t, 2) }},
 	{name: "Sentinel", kind: nesttest.KindPath, start: func(t testing.TB) *nesttest.Server { return nesttest.Sentinel(t) }},
 	{name: "TLS", kind: nesttest.KindPath, start: func(t testing.TB) *nesttest.Server { return nesttest.Start(t, nesttest.TLS()) }},
 	{name: "RESP2", kind: nesttest.KindPath, start: start, change: func(o *rueidis.ClientOption) { o.AlwaysRESP2, o.DisableCache = true, true }},
