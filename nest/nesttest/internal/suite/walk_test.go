@@ -457,8 +457,8 @@ func TestWalksThatAreLeft(t *testing.T) {
 		}
 	}
 	leave()
-	// A client may open connections meanwhile, to up to six nodes with two goroutines each. Fifty walks
-	// that left one each would be far more.
+	// A client may open connections meanwhile, to up to six nodes with two goroutines each. Fifty
+	// walks that left one each would be far more.
 	const walks, connections = 50, 12
 	before := runtime.NumGoroutine()
 	for range walks {
