@@ -196,7 +196,7 @@ type relocation struct {
 // mover sends a command if its keys may stand under former names, and reports whether it did.
 type mover func(ctx context.Context, r address, c shipment) (answer rueidis.RedisMessage, done bool, err error)
 
-// theMover is moveAndSend once there is a Was. What it reaches is a twelfth of what this package
+// theMover is moveAndSend once there is a Was. What it reaches is a fifteenth of what this package
 // adds to a small program, and only programs that declare a Was have it.
 var theMover atomic.Pointer[mover]
 

@@ -10,8 +10,8 @@ import (
 // Ports are taken from a range of their own. A node of a Redis Cluster listens on a second port,
 // busDistance above the one for clients, where the nodes talk to each other. So the range is no
 // longer than that: no port of a node is the second port of another. Both lie below the ports that
-// Linux gives to outgoing connections (32768 and more), or the connection of any program could have
-// the port of a server that is just being restarted.
+// Linux assigns to outgoing connections, which begin at 32768. Otherwise a connection of another
+// program could hold the port of a server that is being restarted.
 const (
 	firstPort   = 11_000
 	busDistance = 10_000
